@@ -1,0 +1,53 @@
+"""All that a screen knows of an engine: it observes frozen views and pulls levers.
+
+The engine's own ``Desk`` and the client over the socket both satisfy it and pass one contract suite
+(``tests/contracts/desk_contract.py``); tests of screens use a fake one.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from gexdesk.model.lever import Lever, LeverOutcome
+from gexdesk.model.view import DeskView
+
+
+class Observe(Protocol):
+    """Look at the desk."""
+
+    async def view(self) -> DeskView:
+        """Return the newest picture.
+
+        Raises:
+            EngineAway: No engine answers.
+        """
+        ...
+
+    def views(self) -> AsyncIterator[DeskView]:
+        """Yield pictures as they are taken, about four a second; a slow reader misses some, never queues them.
+
+        Raises:
+            EngineAway: The engine went away; ask again to wait for the next one.
+        """
+        ...
+
+
+class Control(Protocol):
+    """Act on the desk."""
+
+    async def pull(self, lever: Lever) -> LeverOutcome:
+        """Do what the lever asks, or only say what would happen where it is a dry run.
+
+        Raises:
+            LeverRefused: It cannot be done now; nothing was changed.
+            UnknownTarget: No such source or job.
+            EngineAway: No engine answers.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Ask the engine to finish what it holds and end."""
+        ...
+
+
+class Desk(Observe, Control, Protocol):
+    """Observe and control one engine."""

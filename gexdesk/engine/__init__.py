@@ -1,0 +1,1 @@
+"""JOINS THE STAGES. The only room that knows more than one of them."""

@@ -1,0 +1,1 @@
+"""SNAPSHOT -> EXPOSURE. Pure functions on numpy columns; every formula names its source."""

@@ -1,0 +1,1 @@
+"""FEATURES -> DECISION. Firm rules from a file, compiled once, decided purely."""

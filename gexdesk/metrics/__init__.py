@@ -1,0 +1,1 @@
+"""COUNTS. Latency histograms, promises, rates; pure arithmetic."""

@@ -1,0 +1,62 @@
+"""Which level a payload gets, and why."""
+
+from enum import IntEnum
+
+from msgspec import Struct
+
+from gexdesk.model.level import Level
+
+
+class Freshness(IntEnum):
+    """Class data by age; the smaller value is the stricter class."""
+
+    REAL_TIME = 0
+    FRESH = 1
+    STALE = 2
+
+
+class Match(Struct, frozen=True):
+    """Record one guideline that applied.
+
+    Attributes:
+        requires: The freshness the guideline asks for, which decides between equal scores; STALE asks for nothing.
+    """
+
+    guideline: str
+    level: Level
+    score: float
+    requires: Freshness
+
+
+class Override(Struct, frozen=True):
+    """Hold an operator's level for a source or a job: who, why, until when.
+
+    Attributes:
+        until: When it ends; None has no end.
+    """
+
+    level: Level
+    author: str
+    reason: str
+    since: float
+    until: float | None = None
+
+
+class Decision(Struct, frozen=True):
+    """Record the level of one payload, everything that matched and the reason in words.
+
+    Attributes:
+        winner: Name of the guideline that decided, ``override`` or ``unmatched``.
+        matches: Every guideline that applied, winner first.
+        guidelines_version: Which set decided.
+        reason: One line for a person, e.g. ``high-real-time: impact high, change 0.02, age 1.2 s``.
+    """
+
+    level: Level
+    score: float
+    freshness: Freshness
+    winner: str
+    matches: tuple[Match, ...]
+    guidelines_version: str
+    reason: str
+    override: Override | None = None

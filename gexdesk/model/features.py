@@ -1,0 +1,34 @@
+"""The few numbers that triage needs."""
+
+from msgspec import Struct
+
+
+class Features(Struct, frozen=True):
+    """Describe one payload for the guidelines.
+
+    Attributes:
+        symbol: Normalised market symbol of its newest snapshot.
+        data_type: ``real_time``, ``snapshot`` or ``historical``.
+        volume: Contracts traded; None where neither the format nor anything else carries it.
+        open_interest: Open contracts; None likewise.
+        volume_from: Where volume and open interest come from: ``payload``, ``chain`` (the symbol's latest chain of any
+            source), ``assumed`` (configuration) or ``none``.
+        gamma_change: abs(net - previous net) / previous gross, a fraction; None without a previous snapshot of the same
+            source in this session.
+        data_age_s: now - as_of + the source's delay; negative where the stamp lies in the future.
+        clock_skew: The stamp is more than 2 s in the future: fresh at best.
+        source_reliability: Successful / total requests of the source, 0 to 1.
+        coverage: Share of contracts with usable IV and open interest; None where the format has no contracts.
+    """
+
+    symbol: str
+    source: str
+    data_type: str
+    volume: float | None
+    open_interest: float | None
+    gamma_change: float | None
+    data_age_s: float
+    volume_from: str = "payload"
+    clock_skew: bool = False
+    source_reliability: float = 1.0
+    coverage: float | None = None

@@ -1,0 +1,76 @@
+"""One payload's way through the queue."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from gexdesk.model.level import Level
+
+
+class JobStatus(StrEnum):
+    """Name where a job stands."""
+
+    QUEUED = "QUEUED"
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    DEAD = "DEAD"
+
+
+class Job(Struct, frozen=True):
+    """Describe a job as the queue orders it: level, then score down, freshness, deadline, arrival.
+
+    Attributes:
+        job_id: Equal to the payload's id.
+        symbol: Symbol of the payload's newest snapshot.
+        as_of: Stamp of that snapshot; conflation compares it.
+        freshness: ``Freshness`` as int; smaller is stricter.
+        deadline_at: received_at + the level's promise; None is best effort and goes last.
+        attempt: Times it was claimed so far.
+        superseded: A newer snapshot of the same source and symbol was queued behind it.
+        note: Why it stands where it stands, where that is not the decision (escalated, conflated, overridden).
+    """
+
+    job_id: str
+    source: str
+    symbol: str
+    level: Level
+    score: float
+    freshness: int
+    received_at: float
+    as_of: float
+    deadline_at: float | None
+    attempt: int = 0
+    superseded: bool = False
+    note: str = ""
+
+
+class Claim(Struct, frozen=True):
+    """Hold a worker's right to a job until ``lease_until``; ``fence`` makes a late ack refusable.
+
+    Attributes:
+        fence: Attempt number at claim time; an ack with another one is refused.
+        lease_until: In the queue's own clock, monotonic seconds for the embedded queue.
+    """
+
+    job: Job
+    worker: str
+    fence: int
+    lease_until: float
+
+
+class LevelDepth(Struct, frozen=True):
+    """Count one level of the queue.
+
+    Attributes:
+        waiting: Eligible jobs.
+        paused: Jobs held because their source is paused.
+        delayed: Jobs waiting for a retry's time.
+        processing: Claimed jobs.
+        oldest_received_at: Receipt of the oldest waiting job; None when none waits.
+    """
+
+    waiting: int
+    paused: int
+    delayed: int
+    processing: int
+    oldest_received_at: float | None

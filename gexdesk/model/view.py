@@ -1,0 +1,218 @@
+"""A frozen picture of the running desk: all that a screen draws. Texts in it are printable already.
+
+Ages are not in it: a screen computes them from ``*_at`` and its estimate of the engine's clock, so that they go on
+counting between two views.
+"""
+
+from msgspec import Struct
+
+from gexdesk.model.level import Level
+
+HISTOGRAM_EDGES_S: tuple[float, ...] = tuple(0.001 * 10 ** (i / 4) for i in range(27))
+"""Upper edges of a latency histogram's drawn buckets but the last: 1 ms to 56 min, four a decade; one more holds the rest."""
+
+TREND_SECONDS = 120
+"""A depth trend holds one sample a second over this long, oldest first."""
+
+
+class LevelView(Struct, frozen=True):
+    """Show one level: its queue and how its promise is kept.
+
+    Attributes:
+        depth: Waiting jobs (paused and delayed ones apart).
+        trend: Depth, one sample a second, oldest first, at most ``TREND_SECONDS``.
+        in_per_s, out_per_s: Over the last 10 s.
+        drain_s: Seconds until empty at the present rates; None where it is not draining; 0 when empty.
+        histogram: Count per bucket of ``HISTOGRAM_EDGES_S``, receipt to available, since ``DeskView.since``.
+        p50_s, p95_s, p99_s, max_s, mean_s: None before the first.
+        within_promise: How many of ``count`` kept the promise.
+    """
+
+    level: Level
+    promise_s: float | None
+    depth: int
+    paused: int
+    delayed: int
+    processing: int
+    oldest_received_at: float | None
+    trend: tuple[int, ...]
+    in_per_s: float
+    out_per_s: float
+    drain_s: float | None
+    count: int
+    histogram: tuple[int, ...]
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+    max_s: float | None
+    mean_s: float | None
+    within_promise: int
+
+
+class SourceView(Struct, frozen=True):
+    """Show one source.
+
+    Attributes:
+        state: ``live``, ``late``, ``failing``, ``paused``, ``unassigned``, ``waiting`` (nothing yet) or ``ended``.
+        standing: The configured level word: one of the four, ``auto`` or empty (unassigned).
+        level: The level in force now: override, else standing, else last decision.
+        why: ``override``, ``standing`` or ``decided``.
+        override_by, override_reason, override_until: Of the override in force; empty or None without one.
+        paused_by, paused_reason: Of the pause in force.
+        queued: Its jobs waiting now, paused ones included.
+        last_at: Receipt of its last payload.
+        due_s: Expected interval between payloads; None where nobody knows.
+        delay_s: Known delay of its quotes.
+        rate_per_min: Payloads over the last minute.
+        errors_5m: Failed fetches and refused payloads in the last five minutes.
+        requests, successes: Since the engine started.
+        last_error: One line; empty when the last request succeeded.
+        revision: Goes up with each lever; a lever names the one it saw.
+    """
+
+    name: str
+    kind: str
+    carries: str
+    state: str
+    standing: str
+    level: Level | None
+    why: str
+    override_by: str
+    override_reason: str
+    override_until: float | None
+    paused_by: str
+    paused_reason: str
+    queued: int
+    last_at: float | None
+    due_s: float | None
+    delay_s: float
+    rate_per_min: int
+    errors_5m: int
+    received: int
+    completed: int
+    dead: int
+    requests: int
+    successes: int
+    last_error: str
+    revision: int
+
+
+class SymbolView(Struct, frozen=True):
+    """Show what readers have of one symbol.
+
+    Attributes:
+        served_by: Source of the live value.
+        as_of: Stamp of the live value.
+        delay_s: Known delay of the serving source's quotes, to be added to the age.
+        changed_at: When the numbers last changed; later stamps with the same numbers do not move it.
+        added_s: Receipt to available of the live value: what the desk itself added.
+        net_gex: USD per 1% move; None where unknown.
+        check: ``ok`` or the first warning's word.
+    """
+
+    symbol: str
+    served_by: str
+    level: Level
+    why: str
+    as_of: float
+    delay_s: float
+    changed_at: float
+    available_at: float
+    added_s: float
+    spot: float | None
+    net_gex: float | None
+    gross_gex: float | None
+    zero_gamma: float | None
+    call_wall: float | None
+    put_wall: float | None
+    coverage: float | None
+    check: str
+
+
+class GuidelineView(Struct, frozen=True):
+    """Count the wins of one guideline."""
+
+    name: str
+    level: Level
+    last_minute: int
+    session: int
+    last_symbol: str
+    last_at: float | None
+
+
+class LogLine(Struct, frozen=True):
+    """Show one event as it happened.
+
+    Attributes:
+        sequence: Goes up by one a line, so that a screen can tell what is new.
+        kind: ``decision``, ``lever``, ``dead``, ``source``, ``incident`` or ``engine``.
+        grave: Whether it wants an eye.
+    """
+
+    sequence: int
+    at: float
+    kind: str
+    text: str
+    grave: bool = False
+
+
+class IncidentView(Struct, frozen=True):
+    """Show something an operator must look at.
+
+    Attributes:
+        number: Counted from 1 per engine.
+        severity: 2 readers are hit, 1 worth a look.
+        closed_at: None while it is open.
+        do_first: The one line of advice.
+    """
+
+    number: int
+    severity: int
+    subject: str
+    text: str
+    opened_at: float
+    closed_at: float | None
+    do_first: str
+
+
+class DeskView(Struct, frozen=True):
+    """Hold one picture, taken at ``taken_at`` by the engine's clock.
+
+    Attributes:
+        sequence: Goes up with every picture of one engine.
+        engine_id: Changes when another engine answers.
+        mode: ``sample`` or ``live``.
+        since: Start of every total in it.
+        session: The New York session in words, e.g. ``regular, closes in 6 h 18 m``.
+        draining: False once the replay of a headless run is over.
+        promises_kept, promises_total: Jobs with a promise that are available, and how many of them in time.
+        worst_critical_s: Largest CRITICAL latency since ``since``; None before the first.
+        stopped: The kill switch is on.
+    """
+
+    sequence: int
+    engine_id: str
+    taken_at: float
+    since: float
+    mode: str
+    session: str
+    levels: tuple[LevelView, ...]
+    sources: tuple[SourceView, ...]
+    symbols: tuple[SymbolView, ...]
+    guidelines: tuple[GuidelineView, ...]
+    guidelines_version: str
+    unmatched: int
+    conflicts: int
+    log: tuple[LogLine, ...]
+    incidents: tuple[IncidentView, ...]
+    received: int
+    completed: int
+    dead: int
+    in_flight: int
+    bytes_received: int
+    promises_kept: int
+    promises_total: int
+    worst_critical_s: float | None
+    stopped: bool
+    store_lag_s: float
+    replay_position: str = ""

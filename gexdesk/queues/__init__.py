@@ -1,0 +1,1 @@
+"""DECISION -> ORDER. Strict global priority, durable, pausable by source."""

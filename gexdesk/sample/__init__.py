@@ -1,0 +1,1 @@
+"""The generator of ``sample_data/`` and its story."""

@@ -1,0 +1,1 @@
+"""BYTES IN. Each source gets bytes and hands them over; it knows nothing of what they mean."""

@@ -1,0 +1,1 @@
+"""KEEPS. Payload spool, metadata, lake, live cache, audit."""
