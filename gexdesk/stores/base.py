@@ -5,7 +5,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from gexdesk.model.decision import Decision, Override
 from gexdesk.model.exposure import Exposure
+from gexdesk.model.features import Features
 from gexdesk.model.level import Level
 
 
@@ -32,6 +34,10 @@ class LiveValue(Struct, frozen=True):
 
 class LiveCache(Protocol):
     """Keep one live value a symbol: newest ``as_of`` of the serving source wins, a late job never overwrites a newer value."""
+
+    def serve(self, symbol: str, source: str) -> None:
+        """Make a source the serving one of a symbol. Without this, the first source that publishes a symbol serves it."""
+        ...
 
     async def publish(self, value: LiveValue) -> bool:
         """Make the value readable and tell subscribers; False where a newer one (or another source's) already serves."""
@@ -62,3 +68,94 @@ class KeptSnapshot(Struct, frozen=True):
     delay_s: float
     exposure: Exposure
     strikes_arrow: bytes
+
+
+class JobRecord(Struct, frozen=True):
+    """Record how one job went; written once, when it is stored or dead. Times are UTC seconds, None where it did not get there."""
+
+    job_id: str
+    source: str
+    symbol: str
+    level: Level
+    score: float
+    status: str
+    received_at: float
+    decided_at: float | None
+    started_at: float | None
+    available_at: float | None
+    completed_at: float | None
+    attempts: int
+    records: int
+    size_bytes: int
+    payload_sha256: str
+    payload_name: str
+    note: str = ""
+    error: str = ""
+
+
+class DecisionRecord(Struct, frozen=True):
+    """Record one decision with the features it rested on."""
+
+    job_id: str
+    at: float
+    features: Features
+    decision: Decision
+
+
+class DeadLetter(Struct, frozen=True):
+    """Record a payload that ended outside the stores; its bytes stay in the spool.
+
+    Attributes:
+        stage: ``receive``, ``triage``, ``process`` or ``store``.
+        kind: ``GexdeskError.kind``, e.g. ``malformed_payload``.
+        reason: One printable line for an operator.
+    """
+
+    job_id: str
+    source: str
+    payload_name: str
+    payload_sha256: str
+    size_bytes: int
+    received_at: float
+    buried_at: float
+    stage: str
+    kind: str
+    reason: str
+    attempts: int
+
+
+class OverrideRecord(Struct, frozen=True):
+    """Record an override as it was set (``ended_at`` None) or ended."""
+
+    target_kind: str
+    target: str
+    override: Override
+    ended_at: float | None = None
+
+
+class SourceRecord(Struct, frozen=True):
+    """Record a source's lifetime counters; the newest row of a name replaces the older."""
+
+    name: str
+    kind: str
+    symbols: tuple[str, ...]
+    format: str
+    standing: str
+    delay_s: float
+    paused: bool
+    requests: int
+    successes: int
+    last_success_at: float | None
+    last_error: str
+    updated_at: float
+
+
+class Batch(Struct, frozen=True):
+    """Hand several things to the durable stores in one commit."""
+
+    snapshots: tuple[KeptSnapshot, ...] = ()
+    jobs: tuple[JobRecord, ...] = ()
+    decisions: tuple[DecisionRecord, ...] = ()
+    dead: tuple[DeadLetter, ...] = ()
+    overrides: tuple[OverrideRecord, ...] = ()
+    sources: tuple[SourceRecord, ...] = ()
