@@ -1,0 +1,249 @@
+"""Make the concrete parts of one desk and join them: the only place that names them all."""
+
+import secrets
+from functools import partial
+from pathlib import Path
+
+from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.engine import Engine, Parts
+from gexdesk.engine.flight import Flights
+from gexdesk.engine.flow import Flow
+from gexdesk.engine.incidents import Incidents
+from gexdesk.engine.keep import Keeper
+from gexdesk.engine.leases import Leases
+from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.levers import Levers
+from gexdesk.engine.picture import Picture
+from gexdesk.engine.pool import Pool
+from gexdesk.engine.publish import Publish
+from gexdesk.engine.receive import Receive
+from gexdesk.engine.standing import Standing
+from gexdesk.engine.supply import Supply
+from gexdesk.engine.triage import Triage
+from gexdesk.engine.watch import Watch
+from gexdesk.engine.work import Work
+from gexdesk.guidelines.rules import load, load_default
+from gexdesk.guidelines.tally import Tally
+from gexdesk.metrics.deviation import Deviation
+from gexdesk.metrics.slo import Promise
+from gexdesk.model.clock import Clock
+from gexdesk.model.level import LEVELS
+from gexdesk.queues.embedded import EmbeddedQueue
+from gexdesk.settings import AnySource, DirectorySource, HttpSource, ReplaySource, Settings
+from gexdesk.sources.base import Source
+from gexdesk.sources.directory import Directory
+from gexdesk.sources.http import Http
+from gexdesk.sources.replay import Replay
+from gexdesk.sources.secret import Secret
+from gexdesk.stores.audit import Audit
+from gexdesk.stores.cache import EmbeddedCache
+from gexdesk.stores.lake import Lake
+from gexdesk.stores.metadata import Metadata
+from gexdesk.stores.spool import Spool
+
+RESERVED = 1
+"""Slots that serve CRITICAL alone, in the pool and among the workers: the promise rests on them."""
+
+
+def assemble(settings: Settings, clock: Clock, *, once: bool = False, replay_speed: float = 1.0) -> Engine:
+    """Join one engine; nothing runs before its ``start``.
+
+    Args:
+        once: Sources that can end do so when they have given everything: directories when quiet, replays at their end.
+        replay_speed: Story seconds a replay plays in one second.
+
+    Raises:
+        SettingsError: A key file, a replay folder or the like cannot be used.
+        GuidelineError: The rule file cannot be used.
+    """
+    state = _folder(settings.state)
+    limits = settings.engine
+    rules = load(settings.guidelines) if settings.guidelines is not None else load_default()
+    promises_s = {level: settings.promise_s(level) for level in LEVELS}
+    promises = {level: Promise(promises_s[level]) for level in LEVELS}
+    conventions = settings.rates.conventions()
+
+    chronicle = Chronicle(clock)
+    ledger = Ledger([_account(source) for source in settings.sources])
+    flights, flow, tally = Flights(), Flow(clock), Tally(rules)
+    standing = Standing(state / "standing.json")
+    queue = EmbeddedQueue(state / "queue.sqlite", clock=clock)
+    spool = Spool(state / "spool", clock=clock, gate_bytes=limits.gate_bytes)
+    keeper = Keeper(Lake(state / "lake"), Metadata(state / "metadata.duckdb"), chronicle, clock)
+    cache = _cache(settings)
+    pool = Pool(
+        limits.pool_processes,
+        RESERVED,
+        task_limit_s=limits.task_limit_s,
+        memory_limit_mb=limits.memory_limit_mb,
+        on_death=lambda words: chronicle.tell("engine", words, grave=True),
+    )
+    leases = Leases(
+        queue,
+        clock,
+        lease_s=limits.lease_s,
+        sweep_s=limits.sweep_s,
+        on_rescue=lambda jobs: chronicle.tell("engine", f"{len(jobs)} jobs rescued from a silent worker", grave=True),
+    )
+    triage = Triage(
+        pool=pool,
+        queue=queue,
+        ledger=ledger,
+        standing=standing,
+        keeper=keeper,
+        tally=tally,
+        flow=flow,
+        chronicle=chronicle,
+        clock=clock,
+        rules=lambda: rules,
+        promises_s=promises_s,
+        conventions=conventions,
+    )
+    receive = Receive(
+        spool, ledger, flights, triage, clock,
+        limit_bytes=limits.payload_limit_bytes, gate_bytes=limits.gate_bytes, columns_folder=str(state / "columns"),
+    )  # fmt: skip
+    work = Work(
+        queue=queue,
+        pool=pool,
+        flights=flights,
+        leases=leases,
+        publish=Publish(cache, ledger, promises, clock),
+        keeper=keeper,
+        spool=spool,
+        ledger=ledger,
+        deviation=Deviation(),
+        flow=flow,
+        chronicle=chronicle,
+        clock=clock,
+        workers=limits.workers,
+        reserved=RESERVED,
+        conventions=conventions,
+    )
+    make = partial(_source, clock=clock, state=state, once=once, started_at=clock.now(), speed=replay_speed)
+    sources = {s.name: make(s) for s in settings.sources}
+    supply = Supply(sources, ledger, receive.deliver, chronicle, clock)
+    levers = Levers(
+        queue=queue,
+        ledger=ledger,
+        standing=standing,
+        supply=supply,
+        triage=triage,
+        flights=flights,
+        keeper=keeper,
+        audit=Audit(state / "audit.jsonl"),
+        chronicle=chronicle,
+        clock=clock,
+        promises_s=promises_s,
+    )
+    incidents = Incidents(chronicle)
+    picture = Picture(
+        queue=queue,
+        ledger=ledger,
+        standing=standing,
+        triage=triage,
+        work=work,
+        receive=receive,
+        keeper=keeper,
+        cache=cache,
+        flights=flights,
+        flow=flow,
+        tally=tally,
+        incidents=incidents,
+        chronicle=chronicle,
+        promises=promises,
+        clock=clock,
+        engine_id=secrets.token_hex(4),
+        mode=settings.mode,
+    )
+    replays = [source for source in sources.values() if isinstance(source, Replay)]
+    keep_s, keep_bytes = limits.keep_days * 86_400, int(limits.keep_gb * 1e9)
+    return Engine(
+        Parts(
+            clock=clock,
+            state=state,
+            queue=queue,
+            spool=spool,
+            pool=pool,
+            ledger=ledger,
+            flights=flights,
+            standing=standing,
+            keeper=keeper,
+            triage=triage,
+            receive=receive,
+            leases=leases,
+            work=work,
+            supply=supply,
+            levers=levers,
+            picture=picture,
+            incidents=incidents,
+            watch=Watch(ledger, standing, keeper),
+            flow=flow,
+            chronicle=chronicle,
+            promises=promises,
+            replay_position=lambda: replays[0].position() if replays else "",
+            retain=lambda pinned: spool.retain(pinned, max_age_s=keep_s, max_bytes=keep_bytes),
+        )
+    )
+
+
+def _folder(state: Path) -> Path:
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return state.resolve()
+
+
+def _account(source: AnySource) -> Account:
+    match source:
+        case HttpSource():
+            due_s: float | None = source.every_s
+        case ReplaySource():
+            due_s = source.every_s
+        case DirectorySource():
+            due_s = None
+    return Account(
+        name=source.name,
+        kind=source.kind,
+        symbols=source.symbols,
+        format=source.format or "",
+        standing=source.level,
+        configured_delay_s=source.delay_s,
+        due_s=due_s,
+        data_type=source.data_type,
+        assumed=(source.assume.volume, source.assume.open_interest) if source.assume is not None else None,
+        delay_s=source.delay_s or 0.0,
+    )
+
+
+def _cache(settings: Settings) -> EmbeddedCache:
+    """Return the live cache with the first configured source of a symbol serving it."""
+    cache, served = EmbeddedCache(), set[str]()
+    for source in settings.sources:
+        for symbol in source.symbols:
+            if symbol not in served and source.level and source.data_type != "historical":
+                cache.serve(symbol, source.name)
+                served.add(symbol)
+    return cache
+
+
+def _source(source: AnySource, *, clock: Clock, state: Path, once: bool, started_at: float, speed: float) -> Source:
+    match source:
+        case HttpSource():
+            key = None
+            if source.key_env is not None:
+                key = Secret.from_env(source.key_env)
+            elif source.key_file is not None:
+                key = Secret.from_file(source.key_file.expanduser())
+            return Http(
+                source.name,
+                source.url,
+                every_s=source.every_s,
+                timeout_s=source.timeout_s,
+                clock=clock,
+                key=key,
+                key_header=source.key_header,
+                key_param=source.key_param,
+            )
+        case DirectorySource():
+            return Directory(source.name, source.path, clock=clock, once=once, memory=state / f"taken-{source.name}.jsonl")
+        case ReplaySource():
+            return Replay(source.name, source.path, started_at=started_at, clock=clock, loop=not once, speed=speed)

@@ -1,0 +1,220 @@
+"""The engine: start the stages in order, watch over them, stop them in order. It is a ``Desk`` itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.flight import Flights
+from gexdesk.engine.flow import Flow
+from gexdesk.engine.incidents import Incidents
+from gexdesk.engine.keep import Keeper
+from gexdesk.engine.leases import Leases
+from gexdesk.engine.ledger import Ledger
+from gexdesk.engine.levers import Levers
+from gexdesk.engine.picture import Picture
+from gexdesk.engine.pool import Pool
+from gexdesk.engine.receive import Receive
+from gexdesk.engine.standing import Standing
+from gexdesk.engine.supply import Supply
+from gexdesk.engine.triage import Triage
+from gexdesk.engine.watch import Watch
+from gexdesk.engine.work import Work
+from gexdesk.metrics.slo import Promise
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import GexdeskError
+from gexdesk.model.job import JobStatus
+from gexdesk.model.level import Level
+from gexdesk.model.lever import Lever, LeverOutcome
+from gexdesk.model.view import DeskView
+from gexdesk.queues.base import Queue
+from gexdesk.stores.base import SourceRecord
+from gexdesk.stores.metadata import Metadata
+from gexdesk.stores.spool import Spool
+
+VIEWS_PER_S = 4
+DRAIN_S = 10.0
+RETENTION_EVERY_S = 600.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Hold everything an engine joins; ``assemble`` alone makes them."""
+
+    clock: Clock
+    state: Path
+    queue: Queue
+    spool: Spool
+    pool: Pool
+    ledger: Ledger
+    flights: Flights
+    standing: Standing
+    keeper: Keeper
+    triage: Triage
+    receive: Receive
+    leases: Leases
+    work: Work
+    supply: Supply
+    levers: Levers
+    picture: Picture
+    incidents: Incidents
+    watch: Watch
+    flow: Flow
+    chronicle: Chronicle
+    promises: dict[Level, Promise]
+    replay_position: Callable[[], str]
+    retain: Callable[[set[str]], None]
+
+
+class Engine:
+    """Run one desk."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._tasks: list[asyncio.Task[None]] = []
+        self._view: DeskView | None = None
+        self._viewed = asyncio.Condition()
+        self.stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        """Open the stores, recover what an earlier engine left, then let work and sources begin.
+
+        Raises:
+            StoreError: A store cannot be opened; nothing was started.
+        """
+        parts = self._parts
+        parts.standing.open()
+        await parts.queue.open()
+        await parts.spool.open()
+        await parts.keeper.start()
+        await parts.pool.start()
+        await self._recover()
+        parts.leases.start()
+        parts.work.start()
+        if parts.standing.stopped is None:
+            for account in parts.ledger.all():
+                if parts.standing.pause_of(account.name) is None:
+                    parts.supply.start(account.name)
+        loops = {"views": self._take_views, "seconds": self._each_second, "retention": self._retain}
+        self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
+        for task in self._tasks:
+            task.add_done_callback(self._loop_ended)
+
+    async def close(self) -> None:
+        """Stop sources first, finish what is being stored, leave the rest to the journal."""
+        parts = self._parts
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await parts.supply.stop_all()
+        await parts.triage.stop()
+        await parts.work.stop(DRAIN_S)
+        await parts.leases.stop()
+        await parts.pool.stop()
+        parts.keeper.sources(self._source_records())
+        await parts.keeper.stop()
+        await parts.queue.close()
+        await parts.spool.close()
+
+    async def view(self) -> DeskView:
+        """Return the newest picture."""
+        return self._view if self._view is not None else self._parts.picture.take()
+
+    async def views(self) -> AsyncIterator[DeskView]:
+        """Yield pictures as they are taken; a slow reader misses some."""
+        while not self.stopping.is_set():
+            async with self._viewed:
+                await self._viewed.wait()
+                view = self._view
+            if view is not None:
+                yield view
+
+    async def pull(self, lever: Lever) -> LeverOutcome:
+        """Do what an operator asks; errors as in ``Control.pull``."""
+        return await self._parts.levers.pull(lever)
+
+    async def stop(self) -> None:
+        """Ask whoever runs the engine to close it."""
+        self.stopping.set()
+
+    async def idle(self) -> None:
+        """Return once every source has ended and everything received is stored or dead."""
+        parts = self._parts
+        while not (parts.supply.finished() and len(parts.flights) == 0):
+            await parts.clock.sleep(0.05)
+
+    async def copy_metadata(self, to: Path) -> None:
+        """Write a consistent copy of the metadata for a reader of its own."""
+        use: Callable[[Metadata], None] = lambda metadata: metadata.copy_to(to)  # noqa: E731
+        await self._parts.keeper.reading(use)
+
+    async def _recover(self) -> None:
+        parts = self._parts
+        await asyncio.to_thread(_clear, parts.state / "columns")
+        kept = await asyncio.to_thread(lambda: list(parts.spool.scan()))
+        untriaged = waiting = 0
+        for payload, ref in kept:
+            status = parts.queue.status(payload.payload_id)
+            if status is None:
+                parts.receive.take_up(payload, ref)
+                untriaged += 1
+            elif status in (JobStatus.QUEUED, JobStatus.PROCESSING):
+                parts.flights.add(parts.receive.flight_of(payload, ref))
+                waiting += 1
+            else:
+                parts.spool.forget(payload.payload_id)
+        if untriaged or waiting:
+            parts.chronicle.tell("engine", f"recovered {waiting} queued and {untriaged} unsorted payloads of the last run")
+
+    async def _take_views(self) -> None:
+        parts = self._parts
+        while True:
+            self._view = parts.picture.take(parts.replay_position())
+            async with self._viewed:
+                self._viewed.notify_all()
+            await parts.clock.sleep(1 / VIEWS_PER_S)
+
+    async def _each_second(self) -> None:
+        parts = self._parts
+        while True:
+            state = parts.queue.state()
+            parts.flow.sample(state.levels)
+            critical = parts.promises[Level.CRITICAL]
+            now = parts.clock.now()
+            parts.incidents.look(parts.watch.conditions(state, critical.count - critical.within, now), now)
+            try:
+                await parts.levers.end_expired()
+            except (GexdeskError, OSError) as error:
+                parts.chronicle.tell("engine", f"an override could not be ended: {error}", grave=True)
+            await parts.clock.sleep(1.0)
+
+    async def _retain(self) -> None:
+        parts = self._parts
+        while True:
+            await parts.clock.sleep(RETENTION_EVERY_S)
+            parts.keeper.sources(self._source_records())
+            await asyncio.to_thread(parts.retain, parts.flights.ids())
+
+    def _loop_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._parts.chronicle.tell("engine", f"{task.get_name()} ended: {type(error).__name__}: {error}", grave=True)
+            self.stopping.set()
+
+    def _source_records(self) -> list[SourceRecord]:
+        now = self._parts.clock.now()
+        return [
+            SourceRecord(
+                name=a.name, kind=a.kind, symbols=a.symbols or tuple(sorted(a.seen_symbols)), format=a.format, standing=a.standing,
+                delay_s=a.delay_s, paused=self._parts.standing.pause_of(a.name) is not None, requests=a.requests,
+                successes=a.successes, last_success_at=a.last_heard_at, last_error=a.last_error, updated_at=now,
+            )
+            for a in self._parts.ledger.all()
+        ]
+
+
+def _clear(folder: Path) -> None:
+    """Remove columns a crash left; they are decoded again."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()

@@ -1,0 +1,54 @@
+"""Follow each acknowledged payload from receipt to its end; what is not here is finished."""
+
+from dataclasses import dataclass
+
+from gexdesk.engine.tasks import Refused, Triaged
+from gexdesk.model.decision import Decision
+from gexdesk.model.payload import Payload, PayloadRef
+
+
+@dataclass(slots=True)
+class Flight:
+    """Hold what the engine knows of one payload on its way.
+
+    Attributes:
+        triaged: What triage found; None before it, and after a restart (the queue then knows the level already).
+        refused: Why triage could not use it; its job is buried when claimed.
+        deaths: Pool processes that died with it.
+    """
+
+    payload: Payload
+    ref: PayloadRef
+    columns_path: str | None
+    triaged: Triaged | None = None
+    refused: Refused | None = None
+    decision: Decision | None = None
+    decided_at: float | None = None
+    started_at: float | None = None
+    deaths: int = 0
+
+
+class Flights:
+    """Hold every flight by job id."""
+
+    def __init__(self) -> None:
+        self._flights: dict[str, Flight] = {}
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def add(self, flight: Flight) -> None:
+        """Begin a flight."""
+        self._flights[flight.payload.payload_id] = flight
+
+    def get(self, job_id: str) -> Flight | None:
+        """Return a flight, None when it has ended or never began here."""
+        return self._flights.get(job_id)
+
+    def end(self, job_id: str) -> None:
+        """Forget a flight that is stored or dead."""
+        self._flights.pop(job_id, None)
+
+    def ids(self) -> set[str]:
+        """Return the ids of everything on its way; its bytes must stay."""
+        return set(self._flights)

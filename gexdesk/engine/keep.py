@@ -1,0 +1,143 @@
+"""Keep: gather what processing made into batches, write lake then metadata, and only then complete the jobs."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gexdesk.engine.chronicle import Chronicle
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import GexdeskError
+from gexdesk.stores.base import Batch, DeadLetter, DecisionRecord, JobRecord, KeptSnapshot, OverrideRecord, SourceRecord
+from gexdesk.stores.lake import Lake
+from gexdesk.stores.metadata import Metadata
+
+T = TypeVar("T")
+
+GATHER_S = 0.15
+BATCH_ITEMS = 256
+ROOM_ITEMS = 2_000
+RETRY_S = 2.0
+
+
+@dataclass(slots=True)
+class _Item:
+    job: JobRecord
+    snapshots: tuple[KeptSnapshot, ...]
+    dead: DeadLetter | None
+    stored: asyncio.Future[None]
+
+
+@dataclass(slots=True)
+class _Loose:
+    decisions: list[DecisionRecord] = field(default_factory=list)
+    overrides: list[OverrideRecord] = field(default_factory=list)
+    sources: list[SourceRecord] = field(default_factory=list)
+
+
+class Keeper:
+    """Write behind the publication: readers never wait for the durable stores, completion always does."""
+
+    def __init__(self, lake: Lake, metadata: Metadata, chronicle: Chronicle, clock: Clock) -> None:
+        self._lake = lake
+        self._metadata = metadata
+        self._chronicle = chronicle
+        self._clock = clock
+        self._items: list[_Item] = []
+        self._loose = _Loose()
+        self._wake = asyncio.Event()
+        self._room = asyncio.Semaphore(ROOM_ITEMS)
+        self._task: asyncio.Task[None] | None = None
+        self._oldest_at: float | None = None
+        self._turn = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Open the stores and begin writing."""
+        await asyncio.to_thread(self._metadata.open)
+        self._task = asyncio.create_task(self._run(), name="keeper")
+
+    async def stop(self) -> None:
+        """Write what is there and close the stores."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            await self._flush()
+        finally:
+            await asyncio.to_thread(self._metadata.close)
+
+    def lag_s(self) -> float:
+        """Return how long the oldest unwritten result has waited."""
+        return 0.0 if self._oldest_at is None else max(0.0, self._clock.now() - self._oldest_at)
+
+    async def store(self, job: JobRecord, snapshots: tuple[KeptSnapshot, ...], dead: DeadLetter | None = None) -> None:
+        """Return once the job's rows are durable in lake and metadata; waits for room first, so that memory stays bounded."""
+        async with self._room:
+            item = _Item(job, snapshots, dead, asyncio.get_running_loop().create_future())
+            self._items.append(item)
+            if self._oldest_at is None:
+                self._oldest_at = self._clock.now()
+            self._wake.set()
+            await item.stored
+
+    def decision(self, record: DecisionRecord) -> None:
+        """Add a decision to the next batch."""
+        self._loose.decisions.append(record)
+        self._wake.set()
+
+    def override(self, record: OverrideRecord) -> None:
+        """Add an override, set or ended, to the next batch."""
+        self._loose.overrides.append(record)
+        self._wake.set()
+
+    def sources(self, records: list[SourceRecord]) -> None:
+        """Add the sources' counters to the next batch; they replace older ones."""
+        self._loose.sources = records
+        self._wake.set()
+
+    async def reading(self, use: Callable[[Metadata], T]) -> T:
+        """Let something else use the metadata between two batches, in a thread."""
+        async with self._turn:
+            return await asyncio.to_thread(use, self._metadata)
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            await self._clock.sleep(GATHER_S)
+            self._wake.clear()
+            while self._items or self._loose.decisions or self._loose.overrides or self._loose.sources:
+                if not await self._flush():
+                    await self._clock.sleep(RETRY_S)
+
+    async def _flush(self) -> bool:
+        items, self._items = self._items[:BATCH_ITEMS], self._items[BATCH_ITEMS:]
+        loose, self._loose = self._loose, _Loose()
+        batch = Batch(
+            snapshots=tuple(snapshot for item in items for snapshot in item.snapshots),
+            jobs=tuple(item.job for item in items),
+            decisions=tuple(loose.decisions),
+            dead=tuple(item.dead for item in items if item.dead is not None),
+            overrides=tuple(loose.overrides),
+            sources=tuple(loose.sources),
+        )
+        try:
+            async with self._turn:
+                await asyncio.to_thread(self._write, batch)
+        except (GexdeskError, OSError) as error:
+            # Nothing is completed and nothing dropped: the same batch again, and the stores know what they already have.
+            self._items = items + self._items
+            self._loose.decisions = loose.decisions + self._loose.decisions
+            self._loose.overrides = loose.overrides + self._loose.overrides
+            self._loose.sources = self._loose.sources or loose.sources
+            self._chronicle.tell("engine", f"stores: {error}; nothing is lost, trying again", grave=True)
+            return False
+        for item in items:
+            if not item.stored.done():
+                item.stored.set_result(None)
+        self._oldest_at = self._clock.now() if self._items else None
+        return True
+
+    def _write(self, batch: Batch) -> None:
+        if batch.snapshots:
+            self._lake.write(batch.snapshots)
+        self._metadata.write(batch)

@@ -1,0 +1,70 @@
+"""Renew the leases of what this engine has in hand, and rescue those that ran out."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import LeaseLost, QueueError
+from gexdesk.model.job import Claim, Job
+from gexdesk.queues.base import Queue
+
+
+class Leases:
+    """Hold every claim in hand. A lost lease is dropped here; its worker learns of it when it acks.
+
+    Args:
+        on_rescue: Told of jobs that were put back.
+    """
+
+    def __init__(
+        self, queue: Queue, clock: Clock, *, lease_s: float, sweep_s: float, on_rescue: Callable[[Sequence[Job]], None]
+    ) -> None:
+        self._queue = queue
+        self._clock = clock
+        self.lease_s = lease_s
+        self._sweep_s = sweep_s
+        self._on_rescue = on_rescue
+        self._held: dict[str, Claim] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin renewing and sweeping."""
+        self._tasks = [
+            asyncio.create_task(self._renew(), name="leases-renew"),
+            asyncio.create_task(self._sweep(), name="leases-sweep"),
+        ]
+
+    async def stop(self) -> None:
+        """Stop both loops; leases still held run out by themselves."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def hold(self, claim: Claim) -> None:
+        """Renew a claim from now on."""
+        self._held[claim.job.job_id] = claim
+
+    def release(self, claim: Claim) -> Claim:
+        """Stop renewing and return the claim as last renewed."""
+        return self._held.pop(claim.job.job_id, claim)
+
+    async def _renew(self) -> None:
+        while True:
+            await self._clock.sleep(self.lease_s / 3)
+            for job_id, claim in list(self._held.items()):
+                try:
+                    renewed = await self._queue.heartbeat(claim, self.lease_s)
+                except LeaseLost:
+                    self._held.pop(job_id, None)
+                except QueueError:
+                    continue  # the queue itself is away: the lease runs out, and the job is run again
+                else:
+                    if job_id in self._held:
+                        self._held[job_id] = renewed
+
+    async def _sweep(self) -> None:
+        while True:
+            await self._clock.sleep(self._sweep_s)
+            rescued = await self._queue.rescue()
+            if rescued:
+                self._on_rescue(rescued)

@@ -1,0 +1,230 @@
+"""Levers: do what an operator asks, once, with a reason, and write it to the audit."""
+
+import asyncio
+from collections.abc import Mapping
+
+from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.flight import Flights
+from gexdesk.engine.keep import Keeper
+from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.standing import Pause, Standing
+from gexdesk.engine.supply import Supply
+from gexdesk.engine.triage import Triage
+from gexdesk.model.clock import Clock
+from gexdesk.model.decision import Override
+from gexdesk.model.errors import LeverRefused, UnknownTarget
+from gexdesk.model.level import LEVELS, Level
+from gexdesk.model.lever import Lever, LeverOutcome, Verb
+from gexdesk.model.text import printable
+from gexdesk.queues.base import Queue
+from gexdesk.stores.audit import Audit
+from gexdesk.stores.base import OverrideRecord
+
+_LEVEL_VERBS = (Verb.PROMOTE, Verb.DEMOTE, Verb.OVERRIDE)
+
+
+class Levers:
+    """Change levels and pauses of sources. One lever at a time: two operators never interleave."""
+
+    def __init__(
+        self, *, queue: Queue, ledger: Ledger, standing: Standing, supply: Supply, triage: Triage, flights: Flights, keeper: Keeper,
+        audit: Audit, chronicle: Chronicle, clock: Clock, promises_s: Mapping[Level, float | None],
+    ) -> None:  # fmt: skip
+        self._queue = queue
+        self._ledger = ledger
+        self._standing = standing
+        self._supply = supply
+        self._triage = triage
+        self._flights = flights
+        self._keeper = keeper
+        self._audit = audit
+        self._chronicle = chronicle
+        self._clock = clock
+        self._promises_s = promises_s
+        self._turn = asyncio.Lock()
+        self._last_by: dict[str, tuple[str, float]] = {}
+
+    async def pull(self, lever: Lever) -> LeverOutcome:
+        """Do it, or say what it would do.
+
+        Raises:
+            LeverRefused: No reason, nothing to change, or the target changed since the operator looked.
+            UnknownTarget: No such source.
+        """
+        async with self._turn:
+            if not lever.reason.strip() and not lever.dry_run:
+                raise LeverRefused(f"{lever.verb} needs a reason; it goes to the audit")
+            if lever.verb in (Verb.PAUSE_ALL, Verb.RESUME_ALL):
+                return await self._kill_switch(lever)
+            account = self._target(lever)
+            if lever.verb in (Verb.PAUSE, Verb.RESUME):
+                return await self._pause(lever, account)
+            return await self._relevel(lever, account)
+
+    async def end_expired(self) -> None:
+        """End overrides whose time has come; queued jobs go back to what the guidelines decided."""
+        async with self._turn:
+            for source, override in self._standing.expired(self._clock.now()).items():
+                moved = await self._set_override(source, None)
+                words = f"{source} override {override.level} by {override.author} ended; {moved} queued jobs went back"
+                await self._write(
+                    words, actor="clock", act="override_ended", target=source, reason="its time had come",
+                    before=_words(override), after="as the guidelines decide",
+                )  # fmt: skip
+
+    def _target(self, lever: Lever) -> Account:
+        if lever.target_kind != "source":
+            raise LeverRefused(f"levers act on sources; a {lever.target_kind} cannot be moved")
+        if lever.target not in self._ledger:
+            known = ", ".join(account.name for account in self._ledger.all()[:8])
+            raise UnknownTarget(f"no source is named {printable(lever.target, 40)!r}; there are {known}")
+        account = self._ledger[lever.target]
+        if lever.seen_revision is not None and lever.seen_revision != account.revision:
+            who, at = self._last_by.get(account.name, ("somebody", self._clock.now()))
+            raise LeverRefused(
+                f"{account.name} was changed by {who} {self._clock.now() - at:.0f} s ago; nothing was sent, look again",
+                revision=account.revision,
+            )
+        return account
+
+    async def _relevel(self, lever: Lever, account: Account) -> LeverOutcome:
+        now = self._clock.now()
+        level = self._triage.level_of(account, now)
+        override = self._standing.override(account.name, now)
+        before = _words(override) if override is not None else str(level)
+        if lever.verb is Verb.CLEAR:
+            if override is None:
+                raise LeverRefused(f"{account.name} has no override to clear")
+            wanted = None
+        else:
+            wanted = self._wanted(lever, account, level, override)
+        moving = [job for job in self._queue.jobs_of(account.name) if wanted is None or job.level != wanted.level]
+        after = _words(wanted) if wanted is not None else "as the guidelines decide"
+        helps, costs = self._effect(account, level, wanted, len(moving))
+        if lever.dry_run:
+            return LeverOutcome(False, "nothing sent", before, after, len(moving), account.revision, helps, costs)
+        moved = await self._set_override(account.name, wanted)
+        words = f"{lever.actor} {lever.verb} {account.name}: {before} -> {after}, {moved} queued jobs moved ({lever.reason})"
+        await self._record(lever, account.name, before, after, words)
+        return LeverOutcome(True, words, before, after, moved, account.revision, helps, costs)
+
+    def _wanted(self, lever: Lever, account: Account, level: Level, override: Override | None) -> Override:
+        match lever.verb:
+            case Verb.PROMOTE:
+                to = level.raised
+            case Verb.DEMOTE:
+                to = level.lowered
+            case _:
+                if lever.level is None:
+                    raise LeverRefused(f"override needs a level: one of {', '.join(LEVELS)}")
+                to = lever.level
+        if to is level and (lever.verb is not Verb.OVERRIDE or (override is not None and override.level is to)):
+            raise LeverRefused(f"{account.name} is {level} already")
+        now = self._clock.now()
+        until = None if lever.for_s is None else now + lever.for_s
+        return Override(level=to, author=lever.actor, reason=printable(lever.reason), since=now, until=until)
+
+    async def _set_override(self, source: str, override: Override | None) -> int:
+        account = self._ledger.adopt(source)
+        ended = self._standing.override(source, 0.0)
+        await asyncio.to_thread(self._standing.set_override, source, override)
+        now = self._clock.now()
+        if ended is not None:
+            self._keeper.override(OverrideRecord("source", source, ended, now))
+        if override is not None:
+            self._keeper.override(OverrideRecord("source", source, override))
+        moved = 0
+        targets: dict[tuple[Level, float, str], list[str]] = {}
+        for job in self._queue.jobs_of(source):
+            if override is not None:
+                key = (override.level, override.level.band[1], f"override by {override.author}")
+                targets.setdefault(key, []).append(job.job_id)
+                continue
+            flight = self._flights.get(job.job_id)
+            decision = flight.decision if flight is not None else None
+            if decision is not None and decision.matches:
+                best = decision.matches[0]
+                targets.setdefault((best.level, best.score, ""), []).append(job.job_id)
+            elif decision is not None:
+                targets.setdefault((Level.LOW, Level.LOW.band[0], ""), []).append(job.job_id)
+        for (level, score, note), job_ids in targets.items():
+            moved += await self._queue.relevel(job_ids, level, score, self._promises_s[level], note)
+        account.revision += 1
+        return moved
+
+    def _effect(self, account: Account, level: Level, wanted: Override | None, moving: int) -> tuple[str, str]:
+        if wanted is None:
+            return f"{moving} queued jobs go back to the guidelines' level", ""
+        state = self._queue.state()
+        between = [x for x in LEVELS if min(level.rank, wanted.level.rank) <= x.rank < max(level.rank, wanted.level.rank)]
+        others = sum(state.levels[x].waiting for x in between)
+        delayed = f" (its quotes are {account.delay_s:.0f} s old when they come: no level changes that)" if account.delay_s else ""
+        if wanted.level.rank < level.rank:
+            return f"{moving} queued jobs move up{delayed}", f"up to {others} other jobs now wait behind them"
+        return f"up to {others} other jobs go first", f"{moving} queued jobs move down"
+
+    async def _pause(self, lever: Lever, account: Account) -> LeverOutcome:
+        pausing = lever.verb is Verb.PAUSE
+        held = self._standing.pause_of(account.name)
+        if pausing == (held is not None):
+            raise LeverRefused(f"{account.name} is {'paused already' if held else 'not paused'}")
+        before, after = ("paused", "running") if held else ("running", "paused")
+        count = len(self._queue.jobs_of(account.name))
+        if pausing:
+            helps, costs = f"fetching stops, {count} queued jobs are held", "readers keep the last value"
+        else:
+            helps, costs = f"fetching starts, {count} held jobs go back to their places", ""
+        if lever.dry_run:
+            return LeverOutcome(False, "nothing sent", before, after, count, account.revision, helps, costs)
+        if pausing:
+            pause = Pause(lever.actor, printable(lever.reason), self._clock.now())
+            await asyncio.to_thread(self._standing.set_pause, account.name, pause)
+            await self._supply.stop(account.name)
+            moved = await self._queue.pause(account.name)
+        else:
+            await asyncio.to_thread(self._standing.set_pause, account.name, None)
+            moved = await self._queue.resume(account.name)
+            if self._standing.stopped is None:
+                self._supply.start(account.name)
+        account.revision += 1
+        words = f"{lever.actor} {lever.verb} {account.name}: {moved} jobs {'held' if pausing else 'released'} ({lever.reason})"
+        await self._record(lever, account.name, before, after, words)
+        return LeverOutcome(True, words, before, after, moved, account.revision, helps, costs)
+
+    async def _kill_switch(self, lever: Lever) -> LeverOutcome:
+        stopping = lever.verb is Verb.PAUSE_ALL
+        if stopping == (self._standing.stopped is not None):
+            raise LeverRefused("everything is stopped already" if stopping else "nothing is stopped")
+        before, after = ("running", "stopped") if stopping else ("stopped", "running")
+        waiting = sum(depth.waiting for depth in self._queue.state().levels.values())
+        if lever.dry_run:
+            return LeverOutcome(False, "nothing sent", before, after, waiting, 0, f"{waiting} waiting jobs", "every source")
+        pause = Pause(lever.actor, printable(lever.reason), self._clock.now()) if stopping else None
+        await asyncio.to_thread(self._standing.set_stopped, pause)
+        await self._queue.stop_all(stopping)
+        if stopping:
+            await self._supply.stop_all()
+        else:
+            for account in self._ledger.all():
+                if self._standing.pause_of(account.name) is None:
+                    self._supply.start(account.name)
+        words = f"{lever.actor} {'stopped' if stopping else 'started'} everything ({lever.reason})"
+        await self._record(lever, "everything", before, after, words)
+        return LeverOutcome(True, words, before, after, waiting, 0)
+
+    async def _record(self, lever: Lever, target: str, before: str, after: str, words: str) -> None:
+        act, reason = str(lever.verb), printable(lever.reason)
+        await self._write(words, actor=lever.actor, act=act, target=target, reason=reason, before=before, after=after)
+
+    async def _write(
+        self, words: str, *, actor: str, act: str, target: str, reason: str, before: str, after: str
+    ) -> None:
+        self._last_by[target] = (actor, self._clock.now())
+        await asyncio.to_thread(
+            self._audit.append, actor=actor, act=act, target=target, reason=reason, before=before, after=after, at=self._clock.now()
+        )
+        self._chronicle.tell("lever", words)
+
+
+def _words(override: Override) -> str:
+    return f"{override.level} by {override.author}"

@@ -1,0 +1,180 @@
+"""Take the frozen picture of the desk that screens draw."""
+
+from collections.abc import Mapping
+
+from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.flight import Flights
+from gexdesk.engine.flow import Flow
+from gexdesk.engine.incidents import Incidents
+from gexdesk.engine.keep import Keeper
+from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.receive import Receive
+from gexdesk.engine.standing import Standing
+from gexdesk.engine.triage import Triage
+from gexdesk.engine.watch import state_of
+from gexdesk.engine.work import Work
+from gexdesk.guidelines.tally import Tally
+from gexdesk.metrics.slo import Promise
+from gexdesk.model.clock import Clock
+from gexdesk.model.level import LEVELS, Level
+from gexdesk.model.market import session
+from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, GuidelineView, LevelView, SourceView, SymbolView
+from gexdesk.queues.base import Queue, QueueState
+from gexdesk.stores.base import LiveCache, LiveValue
+
+LOG_LINES = 60
+
+
+class Picture:
+    """Build one ``DeskView`` after another."""
+
+    def __init__(
+        self, *, queue: Queue, ledger: Ledger, standing: Standing, triage: Triage, work: Work, receive: Receive, keeper: Keeper,
+        cache: LiveCache, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, chronicle: Chronicle,
+        promises: Mapping[Level, Promise], clock: Clock, engine_id: str, mode: str,
+    ) -> None:  # fmt: skip
+        self._queue = queue
+        self._ledger = ledger
+        self._standing = standing
+        self._triage = triage
+        self._work = work
+        self._receive = receive
+        self._keeper = keeper
+        self._cache = cache
+        self._flights = flights
+        self._flow = flow
+        self._tally = tally
+        self._incidents = incidents
+        self._chronicle = chronicle
+        self._promises = promises
+        self._clock = clock
+        self._engine_id = engine_id
+        self._mode = mode
+        self._since = clock.now()
+        self._sequence = 0
+
+    def take(self, replay_position: str = "") -> DeskView:
+        """Return the picture of this moment."""
+        now = self._clock.now()
+        state = self._queue.state()
+        self._sequence += 1
+        promised = [self._promises[level] for level in LEVELS if self._promises[level].promise_s is not None]
+        critical = self._promises[Level.CRITICAL]
+        return DeskView(
+            sequence=self._sequence,
+            engine_id=self._engine_id,
+            taken_at=now,
+            since=self._since,
+            mode=self._mode,
+            session=session(now).words,
+            levels=tuple(self._level(level, state) for level in LEVELS),
+            sources=tuple(self._source(account, state, now) for account in self._ledger.all()),
+            symbols=tuple(self._symbol(value) for value in self._cache.all()),
+            guidelines=self._guidelines(now),
+            guidelines_version=self._tally.version,
+            unmatched=self._tally.unmatched,
+            conflicts=self._tally.conflicts,
+            log=self._chronicle.last(LOG_LINES),
+            incidents=self._incidents.views(),
+            received=sum(account.received for account in self._ledger.all()),
+            completed=self._work.completed,
+            dead=self._work.dead,
+            in_flight=len(self._flights),
+            bytes_received=self._receive.bytes_received,
+            promises_kept=sum(p.within for p in promised),
+            promises_total=sum(p.count for p in promised),
+            worst_critical_s=critical.worst_s,
+            stopped=state.stopped,
+            store_lag_s=self._keeper.lag_s(),
+            replay_position=replay_position,
+        )
+
+    def _level(self, level: Level, state: QueueState) -> LevelView:
+        depth, promise = state.levels[level], self._promises[level]
+        entering, leaving = self._flow.rates(level)
+        latency = promise.latency
+        known = promise.count > 0
+        return LevelView(
+            level=level,
+            promise_s=promise.promise_s,
+            depth=depth.waiting,
+            paused=depth.paused,
+            delayed=depth.delayed,
+            processing=depth.processing,
+            oldest_received_at=depth.oldest_received_at,
+            trend=self._flow.trend(level),
+            in_per_s=entering,
+            out_per_s=leaving,
+            drain_s=self._flow.drain_s(level, depth.waiting),
+            count=promise.count,
+            histogram=latency.drawn(HISTOGRAM_EDGES_S),
+            p50_s=latency.percentile(50) if known else None,
+            p95_s=latency.percentile(95) if known else None,
+            p99_s=latency.percentile(99) if known else None,
+            max_s=latency.max_s if known else None,
+            mean_s=latency.mean_s if known else None,
+            within_promise=promise.within,
+        )
+
+    def _source(self, account: Account, state: QueueState, now: float) -> SourceView:
+        override = self._standing.override(account.name, now)
+        pause = self._standing.pause_of(account.name) or self._standing.stopped
+        why = "override" if override else "standing" if account.standing in Level.__members__ else "decided"
+        return SourceView(
+            name=account.name,
+            kind=account.kind,
+            carries=account.carries,
+            state=state_of(account, self._standing, now),
+            standing=account.standing,
+            level=self._triage.level_of(account, now) if account.assigned else None,
+            why=why if account.assigned else "",
+            override_by=override.author if override else "",
+            override_reason=override.reason if override else "",
+            override_until=override.until if override else None,
+            paused_by=pause.author if pause else "",
+            paused_reason=pause.reason if pause else "",
+            queued=state.by_source.get(account.name, 0),
+            last_at=account.last_at,
+            due_s=account.due_s,
+            delay_s=account.delay_s,
+            rate_per_min=account.rate_per_min(now),
+            errors_5m=account.errors_5m(now),
+            received=account.received,
+            completed=account.completed,
+            dead=account.dead,
+            requests=account.requests,
+            successes=account.successes,
+            last_error=account.last_error,
+            revision=account.revision,
+        )
+
+    def _symbol(self, value: LiveValue) -> SymbolView:
+        exposure = value.exposure
+        return SymbolView(
+            symbol=value.symbol,
+            served_by=value.source,
+            level=value.level,
+            why=value.why,
+            as_of=exposure.as_of,
+            delay_s=value.delay_s,
+            changed_at=value.changed_at,
+            available_at=value.available_at,
+            added_s=max(0.0, value.available_at - value.received_at),
+            spot=exposure.spot,
+            net_gex=exposure.net_gex,
+            gross_gex=exposure.gross_gex,
+            zero_gamma=exposure.zero_gamma.value,
+            call_wall=exposure.call_wall,
+            put_wall=exposure.put_wall,
+            coverage=exposure.coverage,
+            check="ok" if not exposure.warnings else exposure.warnings[0],
+        )
+
+    def _guidelines(self, now: float) -> tuple[GuidelineView, ...]:
+        return tuple(
+            GuidelineView(
+                name=row.name, level=row.level, last_minute=row.last_minute, session=row.session,
+                last_symbol=row.last_symbol, last_at=row.last_at,
+            )
+            for row in self._tally.rows(now)
+        )

@@ -1,0 +1,162 @@
+"""Run tasks in killable processes, strictest level first, with one process that serves CRITICAL alone."""
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gexdesk.engine.tasks import ENCODER, LENGTH, REPLY_DECODER, Reply, Task
+from gexdesk.model.errors import DecoderDied
+from gexdesk.model.level import Level
+
+
+@dataclass(order=True, slots=True)
+class _Waiting:
+    rank: int
+    number: int
+    task: Task = field(compare=False)
+    done: asyncio.Future[Reply] = field(compare=False)
+
+
+class Pool:
+    """Hold ``processes`` general slots and ``reserved`` slots for CRITICAL, each with a process of its own.
+
+    A process that exceeds its time is killed and replaced; its task fails with DecoderDied and the others go on.
+
+    Args:
+        task_limit_s: Wall time a task may take.
+        memory_limit_mb: Address space of a process.
+        on_death: Told in words when a process died.
+    """
+
+    def __init__(
+        self, processes: int, reserved: int, *, task_limit_s: float, memory_limit_mb: int, on_death: Callable[[str], None]
+    ) -> None:
+        self._slots = [False] * processes + [True] * reserved
+        self._task_limit_s = task_limit_s
+        self._memory_limit_mb = memory_limit_mb
+        self._on_death = on_death
+        self._waiting: list[_Waiting] = []
+        self._numbers = itertools.count()
+        self._changed = asyncio.Condition()
+        self._runners: list[asyncio.Task[None]] = []
+        self._children: set[asyncio.subprocess.Process] = set()
+
+    async def start(self) -> None:
+        """Start every slot; processes come up in the background."""
+        self._runners = [asyncio.create_task(self._serve(reserved), name=f"pool-{i}") for i, reserved in enumerate(self._slots)]
+
+    async def stop(self) -> None:
+        """Kill every process; waiting tasks are cancelled."""
+        for runner in self._runners:
+            runner.cancel()
+        await asyncio.gather(*self._runners, return_exceptions=True)
+        for waiting in self._waiting:
+            waiting.done.cancel()
+        self._waiting.clear()
+
+    async def run(self, task: Task, level: Level) -> Reply:
+        """Run a task when a slot is free for its level.
+
+        Raises:
+            DecoderDied: The process that had it was killed or crashed.
+        """
+        waiting = _Waiting(level.rank, next(self._numbers), task, asyncio.get_running_loop().create_future())
+        async with self._changed:
+            heapq.heappush(self._waiting, waiting)
+            self._changed.notify_all()
+        return await waiting.done
+
+    @property
+    def backlog(self) -> int:
+        """Return how many tasks wait for a slot."""
+        return len(self._waiting)
+
+    async def _next(self, reserved: bool) -> _Waiting:
+        async with self._changed:
+            while True:
+                while self._waiting and self._waiting[0].done.done():
+                    heapq.heappop(self._waiting)
+                if self._waiting and (not reserved or self._waiting[0].rank == Level.CRITICAL.rank):
+                    return heapq.heappop(self._waiting)
+                await self._changed.wait()
+
+    async def _serve(self, reserved: bool) -> None:
+        child: asyncio.subprocess.Process | None = None
+        try:
+            while True:
+                if child is None or child.returncode is not None:
+                    child = await self._spawn()
+                waiting = await self._next(reserved)
+                if child.returncode is not None:
+                    child = await self._spawn()
+                try:
+                    reply = await asyncio.wait_for(_ask(child, waiting.task), self._task_limit_s)
+                except (TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+                    words = await self._bury(child, error)
+                    child = None
+                    if not waiting.done.done():
+                        waiting.done.set_exception(DecoderDied(words))
+                except asyncio.CancelledError:
+                    waiting.done.cancel()
+                    raise
+                else:
+                    if not waiting.done.done():
+                        waiting.done.set_result(reply)
+        finally:
+            if child is not None:
+                await self._kill(child)
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        # One thread a process: there are as many processes as cores are to be used.
+        env = os.environ | {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gexdesk.engine.pool_child",
+            str(self._memory_limit_mb),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=None,
+            env=env,
+        )
+        self._children.add(child)
+        return child
+
+    async def _bury(self, child: asyncio.subprocess.Process, error: BaseException) -> str:
+        if isinstance(error, TimeoutError):
+            words = f"the pool process was killed after {self._task_limit_s:g} s, the limit for one payload"
+            await self._kill(child)
+        else:
+            await self._kill(child)
+            words = f"the pool process that held it ended by itself ({_how(child.returncode)})"
+        self._on_death(words)
+        return words
+
+    async def _kill(self, child: asyncio.subprocess.Process) -> None:
+        if child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+        self._children.discard(child)
+
+
+def _how(returncode: int | None) -> str:
+    if returncode is not None and returncode < 0:
+        return f"signal {-returncode}"
+    return f"exit {returncode}"
+
+
+async def _ask(child: asyncio.subprocess.Process, task: Task) -> Reply:
+    if child.stdin is None or child.stdout is None:
+        raise RuntimeError("a pool process is always started with pipes")
+    body = ENCODER.encode(task)
+    child.stdin.write(LENGTH.pack(len(body)) + body)
+    await child.stdin.drain()
+    (size,) = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))
+    reply: Reply = REPLY_DECODER.decode(await child.stdout.readexactly(size))
+    return reply

@@ -1,0 +1,122 @@
+"""One pool process: reads tasks on stdin, decodes foreign bytes, answers on stdout, dies with its parent.
+
+Runs under a memory limit; what kills it is known to the parent by the pipe's end, never by a hung engine.
+"""
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from gexdesk.engine.columns import read_columns, strikes_to_arrow, write_columns
+from gexdesk.engine.tasks import (
+    ENCODER,
+    LENGTH,
+    TASK_DECODER,
+    Computed,
+    Head,
+    Processed,
+    ProcessTask,
+    Refused,
+    Reply,
+    Triaged,
+    TriageTask,
+)
+from gexdesk.formats.compression import expand
+from gexdesk.formats.detect import choose
+from gexdesk.gex.summary import analyse, measure
+from gexdesk.model.errors import GexdeskError, PayloadError
+from gexdesk.model.exposure import Conventions
+from gexdesk.model.payload import PayloadRef
+from gexdesk.model.snapshot import Snapshot
+from gexdesk.model.text import printable
+from gexdesk.stores.spool import read_payload
+
+_HEAD_BYTES = 64 * 1024
+
+
+def _decode(ref: PayloadRef, name: str | None, time_shift_s: float) -> tuple[str, float, Sequence[Snapshot]]:
+    body = expand(read_payload(ref))
+    chosen = choose(body[:_HEAD_BYTES], name)
+    return chosen.name, chosen.default_delay_s, chosen.decode(body, time_shift_s)
+
+
+def _head(snapshot: Snapshot, conventions: Conventions) -> Head:
+    found = measure(snapshot, conventions)
+    return Head(
+        symbol=snapshot.symbol,
+        as_of=snapshot.as_of,
+        delay_s=snapshot.delay_s,
+        contracts=found.contracts,
+        open_interest=found.total_open_interest,
+        volume=found.total_volume,
+        net_gex=found.net_gex,
+        gross_gex=found.gross_gex,
+        coverage=found.coverage,
+    )
+
+
+def triage(task: TriageTask) -> Triaged:
+    """Decode once and measure; leave the columns of a large chain for processing."""
+    name, delay_s, snapshots = _decode(task.ref, task.format, task.time_shift_s)
+    heads = tuple(_head(snapshot, task.conventions) for snapshot in snapshots)
+    if task.columns_path is not None and len(snapshots) == 1:
+        write_columns(Path(task.columns_path), snapshots[0])
+    return Triaged(format=name, format_delay_s=delay_s, heads=heads)
+
+
+def process(task: ProcessTask) -> Processed:
+    """Compute every exposure, from the columns triage left or else from the payload."""
+    kept = read_columns(Path(task.columns_path)) if task.columns_path is not None else None
+    snapshots = [kept] if kept is not None else _decode(task.ref, task.format, task.time_shift_s)[2]
+    results = []
+    for snapshot in snapshots:
+        exposure, strikes = analyse(snapshot, task.conventions)
+        results.append(Computed(exposure=exposure, strikes_arrow=strikes_to_arrow(strikes)))
+    return Processed(results=tuple(results))
+
+
+def answer(task: TriageTask | ProcessTask) -> Reply:
+    """Do one task; whatever the bytes do to a decoder comes back as a value."""
+    try:
+        return triage(task) if isinstance(task, TriageTask) else process(task)
+    except PayloadError as error:
+        return Refused(kind=error.kind, message=printable(error.message, 400), final=True)
+    except MemoryError:
+        return Refused(kind="oversize_payload", message="decoding it needs more memory than a pool process may take", final=True)
+    except (OSError, GexdeskError) as error:
+        return Refused(kind="store_error", message=printable(str(error), 400), final=False)
+    except Exception as error:
+        # A fault of ours on these bytes: the payload is kept, and the operator reads where it happened.
+        return Refused(kind="decoder_fault", message=printable(f"{type(error).__name__}: {error}", 400), final=True)
+
+
+def _read_exactly(stream: BinaryIO, size: int) -> bytes | None:
+    data = stream.read(size)
+    return data if len(data) == size else None
+
+
+def main() -> None:
+    """Serve tasks until stdin ends. ``argv[1]`` is the memory limit in MB."""
+    limit_bytes = int(sys.argv[1]) * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing a library prints may enter the protocol
+    with contextlib.suppress(BrokenPipeError):
+        while (length := _read_exactly(stdin, LENGTH.size)) is not None:
+            body = _read_exactly(stdin, LENGTH.unpack(length)[0])
+            if body is None:
+                return
+            reply = ENCODER.encode(answer(TASK_DECODER.decode(body)))
+            stdout.write(LENGTH.pack(len(reply)) + reply)
+            stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

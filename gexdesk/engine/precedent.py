@@ -1,0 +1,74 @@
+"""Remember what came before, so that the next snapshot can be judged against it."""
+
+from msgspec import Struct
+
+from gexdesk.engine.ledger import Account
+from gexdesk.engine.tasks import Head
+from gexdesk.gex.change import gamma_change
+from gexdesk.model.features import Features
+from gexdesk.model.market import session_id
+
+CLOCK_SKEW_S = 2.0
+
+
+class _Previous(Struct, frozen=True):
+    session: int
+    as_of: float
+    net_gex: float | None
+    gross_gex: float | None
+
+
+class _Totals(Struct, frozen=True):
+    as_of: float
+    volume: float | None
+    open_interest: float | None
+
+
+class Precedents:
+    """Hold, per source and symbol, the previous snapshot of this session; per symbol, the latest chain's totals."""
+
+    def __init__(self) -> None:
+        self._previous: dict[tuple[str, str], _Previous] = {}
+        self._chains: dict[str, _Totals] = {}
+
+    def features(self, account: Account, head: Head, now: float) -> Features:
+        """Describe a snapshot for the guidelines and let it be the next one's precedent.
+
+        The previous one is of the same source and session and strictly older; yesterday's close is none.
+        """
+        session = session_id(head.as_of)
+        key = (account.name, head.symbol)
+        before = self._previous.get(key)
+        change = None
+        if before is not None and before.session == session and before.as_of <= head.as_of:
+            change = gamma_change(head.net_gex, before.net_gex, before.gross_gex)
+        if before is None or before.as_of <= head.as_of:
+            self._previous[key] = _Previous(session, head.as_of, head.net_gex, head.gross_gex)
+        volume, open_interest, volume_from = self._size(account, head)
+        skew = head.as_of - now > CLOCK_SKEW_S
+        return Features(
+            symbol=head.symbol,
+            source=account.name,
+            data_type=account.data_type,
+            volume=volume,
+            open_interest=open_interest,
+            gamma_change=change,
+            data_age_s=now - head.as_of + account.delay_s,
+            volume_from=volume_from,
+            clock_skew=skew,
+            source_reliability=account.reliability,
+            coverage=head.coverage,
+        )
+
+    def _size(self, account: Account, head: Head) -> tuple[float | None, float | None, str]:
+        if head.volume is not None or head.open_interest is not None:
+            known = self._chains.get(head.symbol)
+            if known is None or known.as_of <= head.as_of:
+                self._chains[head.symbol] = _Totals(head.as_of, head.volume, head.open_interest)
+            return head.volume, head.open_interest, "payload"
+        chain = self._chains.get(head.symbol)
+        if chain is not None:
+            return chain.volume, chain.open_interest, "chain"
+        if account.assumed is not None:
+            return account.assumed[0], account.assumed[1], "assumed"
+        return None, None, "none"

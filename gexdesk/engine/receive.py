@@ -1,0 +1,66 @@
+"""Receive: check, make room, keep, count, hand to triage. A source may forget its bytes once ``deliver`` returned."""
+
+from gexdesk.engine.flight import Flight, Flights
+from gexdesk.engine.ledger import Ledger
+from gexdesk.engine.triage import Triage
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import OversizePayload
+from gexdesk.model.payload import Arrival, Payload, PayloadRef
+from gexdesk.stores.spool import Spool
+
+
+class Receive:
+    """Turn arrivals into acknowledged payloads.
+
+    Args:
+        limit_bytes: Larger bodies are refused before they are kept.
+        gate_bytes: Above this size triage leaves its columns in ``columns_folder`` for processing.
+    """
+
+    def __init__(
+        self, spool: Spool, ledger: Ledger, flights: Flights, triage: Triage, clock: Clock, *, limit_bytes: int, gate_bytes: int,
+        columns_folder: str,
+    ) -> None:  # fmt: skip
+        self._spool = spool
+        self._ledger = ledger
+        self._flights = flights
+        self._triage = triage
+        self._clock = clock
+        self._limit_bytes = limit_bytes
+        self._gate_bytes = gate_bytes
+        self._columns_folder = columns_folder
+        self.bytes_received = 0
+
+    async def deliver(self, arrival: Arrival) -> None:
+        """Acknowledge a payload: when this returns, it is synced and will end completed or as a dead letter.
+
+        Raises:
+            OversizePayload: It is larger than a payload may be; nothing was kept.
+            StoreError: It cannot be kept now (disk full); the source tries again.
+        """
+        self._check(arrival)
+        await self._triage.room(arrival.source)
+        payload, ref = await self._spool.keep(arrival)
+        self._count(payload)
+        self.take_up(payload, ref)
+
+    def take_up(self, payload: Payload, ref: PayloadRef) -> None:
+        """Begin the way of a payload that is kept: a new one, or one that a crash left untriaged."""
+        flight = self.flight_of(payload, ref)
+        self._flights.add(flight)
+        self._triage.take(flight)
+
+    def flight_of(self, payload: Payload, ref: PayloadRef) -> Flight:
+        """Return a new flight for a payload that is kept."""
+        large = payload.size_bytes > self._gate_bytes
+        return Flight(payload, ref, f"{self._columns_folder}/{payload.payload_id}.arrow" if large else None)
+
+    def _check(self, arrival: Arrival) -> None:
+        if len(arrival.body) > self._limit_bytes:
+            raise OversizePayload(
+                f"{arrival.name or 'a payload'} has {len(arrival.body):,} bytes; at most {self._limit_bytes:,} are taken"
+            )
+
+    def _count(self, payload: Payload) -> None:
+        self._ledger.adopt(payload.source).arrived(payload.received_at)
+        self.bytes_received += payload.size_bytes

@@ -1,0 +1,73 @@
+"""Supply: run every assigned source, stop it while it is paused, start it again when it fails."""
+
+import asyncio
+from collections.abc import Mapping
+
+from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.model.clock import Clock
+from gexdesk.model.text import printable
+from gexdesk.sources.base import Deliver, Ended, Failed, Fetched, Outcome, Source, Unchanged
+
+RESTART_S = 5.0
+
+
+class Supply:
+    """Hold one task a running source."""
+
+    def __init__(self, sources: Mapping[str, Source], ledger: Ledger, deliver: Deliver, chronicle: Chronicle, clock: Clock) -> None:
+        self._sources = sources
+        self._ledger = ledger
+        self._deliver = deliver
+        self._chronicle = chronicle
+        self._clock = clock
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, source: str) -> None:
+        """Run a source, unless it runs already or has no standing level."""
+        if source not in self._sources or source in self._tasks or not self._ledger[source].assigned:
+            return
+        self._tasks[source] = asyncio.create_task(self._run(source), name=f"source-{source}")
+
+    async def stop(self, source: str) -> None:
+        """Stop fetching from a source; what is acknowledged stays."""
+        task = self._tasks.pop(source, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def stop_all(self) -> None:
+        """Stop fetching everywhere."""
+        for source in list(self._tasks):
+            await self.stop(source)
+
+    def finished(self) -> bool:
+        """Say whether every assigned source has nothing more to give, or at least answered once where it never ends."""
+        assigned = [account for account in self._ledger.all() if account.assigned and account.name in self._sources]
+        return all(account.ended or (account.kind == "http" and account.requests > 0) for account in assigned)
+
+    async def _run(self, source: str) -> None:
+        account = self._ledger[source]
+        while True:
+            try:
+                await self._sources[source].run(self._deliver, lambda outcome: self._note(account, outcome))
+            except Exception as error:
+                # A fault in a source must not end the desk: it is named, counted, and the source starts again.
+                self._note(account, Failed(printable(f"{type(error).__name__}: {error}")))
+            if account.ended:
+                return
+            await self._clock.sleep(RESTART_S)
+
+    def _note(self, account: Account, outcome: Outcome) -> None:
+        now = self._clock.now()
+        match outcome:
+            case Fetched() | Unchanged():
+                if account.failing_since is not None:
+                    self._chronicle.tell("source", f"{account.name} is back after {now - account.failing_since:.0f} s")
+                account.succeeded(now)
+            case Failed(reason=reason):
+                if account.last_error != reason:
+                    self._chronicle.tell("source", f"{account.name}: {reason}", grave=True)
+                account.failed(now, reason)
+            case Ended():
+                account.ended = True

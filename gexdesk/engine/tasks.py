@@ -1,0 +1,91 @@
+"""What the engine asks a pool process, and what comes back. Bytes stay in files; only names and numbers cross the pipe."""
+
+import struct
+
+from msgspec import Struct, msgpack
+
+from gexdesk.model.exposure import Conventions, Exposure
+from gexdesk.model.payload import PayloadRef
+
+
+class TriageTask(Struct, frozen=True, tag="triage"):
+    """Decode a payload and measure what the guidelines need.
+
+    Attributes:
+        columns_path: Where to leave the decoded columns for processing; None where decoding twice costs less than a file.
+    """
+
+    ref: PayloadRef
+    format: str | None
+    time_shift_s: float
+    conventions: Conventions
+    columns_path: str | None
+
+
+class ProcessTask(Struct, frozen=True, tag="process"):
+    """Compute every exposure of a payload, from the columns triage left where they are still there."""
+
+    ref: PayloadRef
+    format: str | None
+    time_shift_s: float
+    conventions: Conventions
+    columns_path: str | None
+
+
+Task = TriageTask | ProcessTask
+
+
+class Head(Struct, frozen=True):
+    """Sum up one snapshot for triage; units and nulls as in ``Features`` and ``Exposure``."""
+
+    symbol: str
+    as_of: float
+    delay_s: float | None
+    contracts: int | None
+    open_interest: float | None
+    volume: float | None
+    net_gex: float | None
+    gross_gex: float | None
+    coverage: float | None
+
+
+class Triaged(Struct, frozen=True, tag="triaged"):
+    """Answer a TriageTask: the format that recognised it and one head a snapshot, in file order."""
+
+    format: str
+    format_delay_s: float
+    heads: tuple[Head, ...]
+
+
+class Computed(Struct, frozen=True):
+    """Hold one snapshot's exposure and its per-strike rows as an Arrow IPC stream."""
+
+    exposure: Exposure
+    strikes_arrow: bytes
+
+
+class Processed(Struct, frozen=True, tag="processed"):
+    """Answer a ProcessTask, one a snapshot, in file order."""
+
+    results: tuple[Computed, ...]
+
+
+class Refused(Struct, frozen=True, tag="refused"):
+    """Answer any task: the payload cannot be used; ``kind`` as in ``GexdeskError.kind``.
+
+    Attributes:
+        final: The same bytes would fail again; False where the machine, not the payload, is at fault.
+    """
+
+    kind: str
+    message: str
+    final: bool
+
+
+Reply = Triaged | Processed | Refused
+
+TASK_DECODER = msgpack.Decoder(Task)
+REPLY_DECODER = msgpack.Decoder(Reply)
+ENCODER = msgpack.Encoder()
+LENGTH = struct.Struct("<I")
+"""Frame of the pipe: every message is its length in bytes, then that many bytes."""

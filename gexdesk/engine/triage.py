@@ -1,0 +1,181 @@
+"""Triage: decode once in a pool process, strictest standing level first; decide; queue."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.flight import Flight
+from gexdesk.engine.flow import Flow
+from gexdesk.engine.keep import Keeper
+from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.pool import Pool
+from gexdesk.engine.precedent import Precedents
+from gexdesk.engine.standing import Standing
+from gexdesk.engine.tasks import Refused, Triaged, TriageTask
+from gexdesk.guidelines.decide import decide
+from gexdesk.guidelines.rules import RuleSet
+from gexdesk.guidelines.tally import Tally
+from gexdesk.model.clock import Clock
+from gexdesk.model.decision import Freshness
+from gexdesk.model.errors import DecoderDied, GexdeskError
+from gexdesk.model.exposure import Conventions
+from gexdesk.model.job import Job
+from gexdesk.model.level import Level
+from gexdesk.queues.base import Queue
+from gexdesk.stores.base import DecisionRecord
+
+DEATHS_ALLOWED = 2
+UNTRIAGED_PER_SOURCE = 500
+
+
+class Triage:
+    """Bring payloads from the spool into the queue.
+
+    Payloads of one source are decided in the order they arrived, whatever order their decoding ends in: the previous
+    snapshot is always the one before.
+    """
+
+    def __init__(
+        self, *, pool: Pool, queue: Queue, ledger: Ledger, standing: Standing, keeper: Keeper, tally: Tally, flow: Flow,
+        chronicle: Chronicle, clock: Clock, rules: Callable[[], RuleSet], promises_s: Mapping[Level, float | None],
+        conventions: Conventions,
+    ) -> None:  # fmt: skip
+        self._pool = pool
+        self._queue = queue
+        self._ledger = ledger
+        self._standing = standing
+        self._keeper = keeper
+        self._tally = tally
+        self._flow = flow
+        self._chronicle = chronicle
+        self._clock = clock
+        self._rules = rules
+        self._promises_s = promises_s
+        self._conventions = conventions
+        self._precedents = Precedents()
+        self._last: dict[str, asyncio.Task[None]] = {}
+        self._rooms: dict[str, asyncio.Semaphore] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def room(self, source: str) -> None:
+        """Wait until a source has few enough untriaged payloads: back pressure is per source, so none holds up another."""
+        semaphore = self._room(source)
+        await semaphore.acquire()
+        semaphore.release()
+
+    def take(self, flight: Flight) -> None:
+        """Begin triage of a kept payload; returns at once."""
+        source = flight.payload.source
+        before = self._last.get(source)
+        task = asyncio.create_task(self._triage(flight, before), name=f"triage-{flight.payload.payload_id}")
+        self._last[source] = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Drop what is not queued yet; it is in the spool and is triaged at the next start."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def level_of(self, account: Account, now: float) -> Level:
+        """Return the level a source's untriaged payloads have: override, else standing, else its last decision, else MEDIUM."""
+        override = self._standing.override(account.name, now)
+        if override is not None:
+            return override.level
+        if account.standing in Level.__members__:
+            return Level(account.standing)
+        return account.decided or Level.MEDIUM
+
+    def _room(self, source: str) -> asyncio.Semaphore:
+        return self._rooms.setdefault(source, asyncio.Semaphore(UNTRIAGED_PER_SOURCE))
+
+    async def _triage(self, flight: Flight, before: asyncio.Task[None] | None) -> None:
+        account = self._ledger.adopt(flight.payload.source)
+        async with self._room(account.name):
+            found = await self._decode(flight, account)
+            if before is not None and not before.done():
+                await asyncio.wait([before])
+            match found:
+                case Triaged():
+                    flight.triaged = found
+                    job = self._decided(flight, found, account)
+                case Refused():
+                    flight.refused = found
+                    job = self._undecided(flight, account)
+            while True:
+                try:
+                    await self._queue.put([job])
+                    self._flow.entered(job.level)
+                    return
+                except GexdeskError as error:
+                    # The journal cannot be written (a full disk): the payload is safe in the spool, so wait for room.
+                    self._chronicle.tell("engine", f"queue: {error.message}; trying again", grave=True)
+                    await self._clock.sleep(1.0)
+
+    async def _decode(self, flight: Flight, account: Account) -> Triaged | Refused:
+        task = TriageTask(
+            ref=flight.ref,
+            format=account.format or None,
+            time_shift_s=flight.payload.time_shift_s,
+            conventions=self._conventions,
+            columns_path=flight.columns_path,
+        )
+        while True:
+            try:
+                reply = await self._pool.run(task, self.level_of(account, self._clock.now()))
+            except DecoderDied as error:
+                flight.deaths += 1
+                if flight.deaths >= DEATHS_ALLOWED:
+                    return Refused(kind=error.kind, message=f"{error.message}; it happened {flight.deaths} times", final=True)
+                continue
+            if isinstance(reply, Refused) and not reply.final:
+                return Refused(kind=reply.kind, message=reply.message, final=False)
+            if not isinstance(reply, Triaged | Refused):
+                raise TypeError(f"a triage task was answered by {type(reply).__name__}")
+            return reply
+
+    def _decided(self, flight: Flight, found: Triaged, account: Account) -> Job:
+        payload, now = flight.payload, self._clock.now()
+        if account.configured_delay_s is None:
+            account.delay_s = found.format_delay_s
+        lead = max(found.heads, key=lambda head: head.as_of)
+        account.seen_symbols.update(head.symbol for head in found.heads)
+        features = self._precedents.features(account, lead, now)
+        decision = decide(features, self._rules(), self._standing.override(account.name, now))
+        flight.decision, flight.decided_at = decision, now
+        account.decided = decision.level
+        self._tally.count(features, decision, now)
+        self._keeper.decision(DecisionRecord(payload.payload_id, now, features, decision))
+        self._chronicle.tell("decision", f"{lead.symbol} {decision.level} {decision.score:.2f} {decision.winner} ({account.name})")
+        one_symbol = all(head.symbol == lead.symbol for head in found.heads)
+        promise_s = self._promises_s[decision.level]
+        return Job(
+            job_id=payload.payload_id,
+            source=account.name,
+            # Without a symbol a job is never conflated: a document of several symbols has no single successor.
+            symbol=lead.symbol if one_symbol else "",
+            level=decision.level,
+            score=decision.score,
+            freshness=decision.freshness,
+            received_at=payload.received_at,
+            as_of=lead.as_of,
+            deadline_at=None if promise_s is None else payload.received_at + promise_s,
+            note="override" if decision.override is not None else "",
+        )
+
+    def _undecided(self, flight: Flight, account: Account) -> Job:
+        """Return the job that carries a refused payload to the dead letters, at its source's level."""
+        level = self.level_of(account, self._clock.now())
+        return Job(
+            job_id=flight.payload.payload_id,
+            source=account.name,
+            symbol="",
+            level=level,
+            score=level.band[0],
+            freshness=Freshness.STALE,
+            received_at=flight.payload.received_at,
+            as_of=flight.payload.received_at,
+            deadline_at=None,
+            note="refused at triage",
+        )

@@ -1,0 +1,257 @@
+"""Work: claim, process, publish, keep, complete. One job a slot; one slot serves CRITICAL alone."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+
+from msgspec import Struct
+
+from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.columns import drop_columns
+from gexdesk.engine.flight import Flight, Flights
+from gexdesk.engine.flow import Flow
+from gexdesk.engine.keep import Keeper
+from gexdesk.engine.leases import Leases
+from gexdesk.engine.ledger import Ledger
+from gexdesk.engine.pool import Pool
+from gexdesk.engine.publish import Publish
+from gexdesk.engine.tasks import Computed, Processed, ProcessTask, Refused
+from gexdesk.metrics.deviation import Deviation
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import DecoderDied, LeaseLost, QueueError
+from gexdesk.model.exposure import Conventions
+from gexdesk.model.job import Claim, Job
+from gexdesk.model.level import LEVELS, Level
+from gexdesk.queues.base import Queue
+from gexdesk.stores.base import DeadLetter, JobRecord, KeptSnapshot
+from gexdesk.stores.spool import Spool
+
+ATTEMPTS_ALLOWED = 4
+DEATHS_ALLOWED = 2
+BACKOFF_S = (1.0, 5.0, 25.0)
+
+
+class Done(Struct, frozen=True):
+    """The payload was processed."""
+
+    results: tuple[Computed, ...]
+
+
+class Retry(Struct, frozen=True):
+    """It failed in a way that may pass."""
+
+    after_s: float
+    error: str
+
+
+class Bury(Struct, frozen=True):
+    """It failed for good."""
+
+    stage: str
+    kind: str
+    error: str
+
+
+class Work:
+    """Run the slots."""
+
+    def __init__(
+        self, *, queue: Queue, pool: Pool, flights: Flights, leases: Leases, publish: Publish, keeper: Keeper, spool: Spool,
+        ledger: Ledger, deviation: Deviation, flow: Flow, chronicle: Chronicle, clock: Clock,
+        workers: int, reserved: int, conventions: Conventions,
+    ) -> None:  # fmt: skip
+        self._queue = queue
+        self._pool = pool
+        self._flights = flights
+        self._leases = leases
+        self._publish = publish
+        self._keeper = keeper
+        self._spool = spool
+        self._ledger = ledger
+        self._deviation = deviation
+        self._flow = flow
+        self._chronicle = chronicle
+        self._clock = clock
+        self._slots = [LEVELS] * workers + [(Level.CRITICAL,)] * reserved
+        self._conventions = conventions
+        self._tasks: list[asyncio.Task[None]] = []
+        self._endings: set[asyncio.Task[None]] = set()
+        self.completed = 0
+        self.dead = 0
+
+    def start(self) -> None:
+        """Start every slot."""
+        self._tasks = [
+            asyncio.create_task(self._serve(f"slot-{number}", levels), name=f"slot-{number}")
+            for number, levels in enumerate(self._slots)
+        ]
+
+    async def stop(self, drain_s: float) -> None:
+        """Stop claiming, give endings their time, leave the rest to the journal."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._endings:
+            await asyncio.wait(self._endings, timeout=drain_s)
+        for ending in list(self._endings):
+            ending.cancel()
+        await asyncio.gather(*self._endings, return_exceptions=True)
+
+    async def _serve(self, worker: str, levels: tuple[Level, ...]) -> None:
+        while True:
+            try:
+                claim = await self._queue.claim(worker, levels, self._leases.lease_s)
+                if claim is None:
+                    await self._queue.wait(levels, timeout_s=1.0)
+                    continue
+                self._deviation.record(claim.job.level, self._waiting())
+                self._flow.left(claim.job.level)
+                self._leases.hold(claim)
+                await self._handle(claim)
+            except QueueError as error:
+                self._chronicle.tell("engine", f"queue: {error.message}; trying again", grave=True)
+                await self._clock.sleep(1.0)
+
+    def _waiting(self) -> dict[Level, int]:
+        return {level: depth.waiting for level, depth in self._queue.state().levels.items()}
+
+    async def _handle(self, claim: Claim) -> None:
+        flight = self._flights.get(claim.job.job_id)
+        if flight is None:
+            lost = "the queue knows this job but the spool has no payload for it"
+            outcome: Done | Retry | Bury = Bury("process", "store_error", lost)
+        else:
+            flight.started_at = self._clock.now()
+            outcome = await self._process(claim.job, flight)
+        match outcome:
+            case Done(results=results):
+                if flight is not None:
+                    available_at = await self._publish.publish(claim.job, flight, results)
+                    # The slot is free once the value is available; storing goes on behind it, under the same lease.
+                    self._end_later(self._complete(claim, flight, results, available_at))
+            case Retry(after_s=after_s, error=error):
+                words = f"{claim.job.symbol} {claim.job.source}: {error}; again in {after_s:g} s"
+                self._chronicle.tell("engine", words, grave=True)
+                await self._queue.retry(self._leases.release(claim), after_s, error)
+            case Bury() as bury:
+                self._end_later(self._bury(claim, flight, bury))
+
+    async def _process(self, job: Job, flight: Flight) -> Done | Retry | Bury:
+        if flight.refused is not None and flight.refused.final:
+            return Bury("triage", flight.refused.kind, flight.refused.message)
+        task = ProcessTask(
+            ref=flight.ref,
+            format=flight.triaged.format if flight.triaged is not None else self._ledger.adopt(job.source).format or None,
+            time_shift_s=flight.payload.time_shift_s,
+            conventions=self._conventions,
+            columns_path=flight.columns_path,
+        )
+        try:
+            reply = await self._pool.run(task, job.level)
+        except DecoderDied as error:
+            flight.deaths += 1
+            if flight.deaths >= DEATHS_ALLOWED:
+                return Bury("process", error.kind, f"{error.message}; it happened {flight.deaths} times")
+            return Retry(0.0, error.message)
+        match reply:
+            case Processed(results=results):
+                return Done(results)
+            case Refused(final=True) as refused:
+                return Bury("process", refused.kind, refused.message)
+            case Refused() as refused if job.attempt >= ATTEMPTS_ALLOWED:
+                return Bury("process", refused.kind, f"{refused.message}; tried {job.attempt} times")
+            case Refused() as refused:
+                return Retry(BACKOFF_S[min(max(job.attempt, 1), len(BACKOFF_S)) - 1], refused.message)
+            case _:
+                raise TypeError(f"a process task was answered by {type(reply).__name__}")
+
+    def _end_later(self, ending: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(ending)
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    async def _complete(self, claim: Claim, flight: Flight, results: tuple[Computed, ...], available_at: float) -> None:
+        account = self._ledger.adopt(claim.job.source)
+        snapshots = tuple(
+            KeptSnapshot(
+                job_id=claim.job.job_id,
+                ordinal=ordinal,
+                source=claim.job.source,
+                payload_sha256=flight.payload.sha256,
+                received_at=flight.payload.received_at,
+                delay_s=account.delay_s,
+                exposure=computed.exposure,
+                strikes_arrow=computed.strikes_arrow,
+            )
+            for ordinal, computed in enumerate(results)
+        )
+        record = self._record(claim, flight, "COMPLETED", available_at=available_at, records=len(results))
+        await self._keeper.store(record, snapshots)
+        try:
+            await self._queue.ack(self._leases.release(claim))
+        except LeaseLost:
+            return  # somebody else has the job: their rows are ours to the byte, and they will ack
+        self.completed += 1
+        account.completed += 1
+        self._forget(claim.job.job_id, flight)
+
+    async def _bury(self, claim: Claim, flight: Flight | None, bury: Bury) -> None:
+        job, now = claim.job, self._clock.now()
+        account = self._ledger.adopt(job.source)
+        payload = flight.payload if flight is not None else None
+        letter = DeadLetter(
+            job_id=job.job_id,
+            source=job.source,
+            payload_name=payload.name if payload else "",
+            payload_sha256=payload.sha256 if payload else "",
+            size_bytes=payload.size_bytes if payload else 0,
+            received_at=job.received_at,
+            buried_at=now,
+            stage=bury.stage,
+            kind=bury.kind,
+            reason=bury.error,
+            attempts=job.attempt,
+        )
+        await self._keeper.store(self._record(claim, flight, "DEAD", error=bury.error), (), letter)
+        try:
+            await self._queue.bury(self._leases.release(claim), bury.error)
+        except LeaseLost:
+            return
+        self.dead += 1
+        account.refused(now)
+        name = payload.name if payload else job.job_id
+        self._chronicle.tell("dead", f"{job.source} dead letter: {name}: {bury.error}", grave=True)
+        self._forget(job.job_id, flight, keep_bytes=True)
+
+    def _record(
+        self, claim: Claim, flight: Flight | None, status: str, *,
+        available_at: float | None = None, records: int = 0, error: str = "",
+    ) -> JobRecord:  # fmt: skip
+        job = claim.job
+        return JobRecord(
+            job_id=job.job_id,
+            source=job.source,
+            symbol=job.symbol,
+            level=job.level,
+            score=job.score,
+            status=status,
+            received_at=job.received_at,
+            decided_at=flight.decided_at if flight else None,
+            started_at=flight.started_at if flight else None,
+            available_at=available_at,
+            completed_at=self._clock.now(),
+            attempts=job.attempt,
+            records=records,
+            size_bytes=flight.payload.size_bytes if flight else 0,
+            payload_sha256=flight.payload.sha256 if flight else "",
+            payload_name=flight.payload.name if flight else "",
+            note=job.note,
+            error=error,
+        )
+
+    def _forget(self, job_id: str, flight: Flight | None, *, keep_bytes: bool = False) -> None:
+        self._flights.end(job_id)
+        if flight is not None and flight.columns_path is not None:
+            drop_columns(Path(flight.columns_path))
+        if not keep_bytes:
+            self._spool.forget(job_id)

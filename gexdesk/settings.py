@@ -1,0 +1,234 @@
+"""Read the operator's configuration and refuse, with file and key, what cannot be used."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from gexdesk.model.errors import SettingsError
+from gexdesk.model.exposure import Conventions
+from gexdesk.model.level import DEFAULT_PROMISE_S, Level
+from gexdesk.model.text import symbol_of
+
+StandingLevel = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "auto", ""]
+FormatName = Literal["cboe_json", "cboe_csv", "gexbot", "canonical"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Assume(_Strict):
+    """Stand in for volume and open interest where neither the format nor another chain of the symbol carries them."""
+
+    volume: float = Field(ge=0)
+    open_interest: float = Field(ge=0)
+
+
+class _SourceBase(_Strict):
+    """What every kind of source shares.
+
+    Attributes:
+        level: Standing level; without it the source is shown as unassigned and not processed.
+        delay_s: Known delay of its quotes; None takes the format's own.
+        format: None lets the content decide.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")
+    symbols: tuple[str, ...] = ()
+    format: FormatName | None = None
+    level: StandingLevel = ""
+    delay_s: float | None = Field(default=None, ge=0, le=86_400)
+    data_type: Literal["real_time", "snapshot", "historical"] = "real_time"
+    assume: Assume | None = None
+
+    @field_validator("symbols")
+    @classmethod
+    def _symbols(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        bad = [s for s in symbols if symbol_of(s) != s]
+        if bad:
+            raise ValueError(f"not a symbol: {bad[0]!r}; allowed is upper case [A-Z0-9._^-]{{1,16}}")
+        return symbols
+
+
+class HttpSource(_SourceBase):
+    """Poll a URL.
+
+    Attributes:
+        key_env, key_file: Where the key comes from: an environment variable, or a file of ours with mode 0600.
+        key_header, key_param: How it is sent.
+    """
+
+    kind: Literal["http"]
+    url: str = Field(pattern=r"^https?://")
+    every_s: float = Field(default=15.0, ge=0.2, le=3600)
+    timeout_s: float = Field(default=10.0, gt=0, le=120)
+    key_env: str | None = None
+    key_file: Path | None = None
+    key_header: str | None = None
+    key_param: str | None = None
+
+    @model_validator(mode="after")
+    def _one_key(self) -> "HttpSource":
+        places = [p for p in (self.key_env, self.key_file) if p is not None]
+        ways = [w for w in (self.key_header, self.key_param) if w is not None]
+        if len(places) > 1 or len(ways) > 1 or bool(places) != bool(ways):
+            raise ValueError("a key needs one of key_env, key_file and one of key_header, key_param")
+        return self
+
+
+class DirectorySource(_SourceBase):
+    """Watch a folder that files are renamed into."""
+
+    kind: Literal["directory"]
+    path: Path
+
+    @field_validator("path")
+    @classmethod
+    def _expand(cls, path: Path) -> Path:
+        return path.expanduser()
+
+
+class ReplaySource(_SourceBase):
+    """Play one feed of a recorded morning as if it came in now."""
+
+    kind: Literal["replay"]
+    path: Path
+    every_s: float | None = None
+
+
+AnySource = Annotated[HttpSource | DirectorySource | ReplaySource, Field(discriminator="kind")]
+
+
+class EngineSettings(_Strict):
+    """Size the engine.
+
+    Attributes:
+        workers: Jobs processed at once; one more slot is reserved for CRITICAL.
+        pool_processes: Killable processes that decode and compute; one more is reserved for CRITICAL.
+        gate_bytes: Documents up to this size share a segment file; larger ones have a file of their own and leave their
+            decoded columns beside it.
+        lease_s, sweep_s: How long a worker may be silent, and how often expired leases are looked for.
+        task_limit_s, memory_limit_mb: What a pool process may take before it is killed.
+    """
+
+    workers: int = Field(default=2, ge=1, le=64)
+    pool_processes: int = Field(default=1, ge=1, le=32)
+    gate_bytes: int = Field(default=64 * 1024, ge=0)
+    payload_limit_bytes: int = Field(default=256 * 1024 * 1024, ge=1024)
+    lease_s: float = Field(default=5.0, gt=0)
+    sweep_s: float = Field(default=1.0, gt=0)
+    task_limit_s: float = Field(default=20.0, gt=0)
+    memory_limit_mb: int = Field(default=2048, ge=256)
+    keep_days: float = Field(default=2.0, gt=0)
+    keep_gb: float = Field(default=20.0, gt=0)
+
+
+class Rates(_Strict):
+    """Give the conventions of every computed exposure."""
+
+    rate: float = Field(default=0.043, ge=-0.1, le=1)
+    dividend_yield: float = Field(default=0.013, ge=0, le=1)
+    multiplier: float = Field(default=100.0, gt=0)
+
+    def conventions(self) -> Conventions:
+        """Return them as stored with each snapshot."""
+        return Conventions(rate=self.rate, dividend_yield=self.dividend_yield, multiplier=self.multiplier)
+
+
+class Settings(_Strict):
+    """Hold one desk's whole configuration.
+
+    Attributes:
+        state: Folder of everything the engine keeps.
+        guidelines: Rule file; None takes the shipped default set.
+        promises_s: Seconds from receipt to available per level; 0 is best effort.
+    """
+
+    state: Path
+    sources: tuple[AnySource, ...] = ()
+    engine: EngineSettings = EngineSettings()
+    rates: Rates = Rates()
+    guidelines: Path | None = None
+    promises_s: dict[Level, float] = Field(default_factory=lambda: {k: v or 0.0 for k, v in DEFAULT_PROMISE_S.items()})
+    mode: Literal["live", "sample"] = "live"
+
+    @field_validator("sources")
+    @classmethod
+    def _names_differ(cls, sources: tuple[AnySource, ...]) -> tuple[AnySource, ...]:
+        names = [s.name for s in sources]
+        twice = {n for n in names if names.count(n) > 1}
+        if twice:
+            raise ValueError(f"two sources are named {sorted(twice)[0]!r}; every name stands once")
+        return sources
+
+    def promise_s(self, level: Level) -> float | None:
+        """Return a level's promise in seconds; None is best effort."""
+        return self.promises_s.get(level, DEFAULT_PROMISE_S[level] or 0.0) or None
+
+
+def default_state() -> Path:
+    """Return the user's state folder, after XDG."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "gexdesk"
+
+
+def find_configuration() -> Path | None:
+    """Return the configuration the user has, or None: ``$GEXDESK_CONFIG``, else ``gexdesk/gexdesk.toml`` under XDG config.
+
+    Raises:
+        SettingsError: ``$GEXDESK_CONFIG`` names a file that is not there; never the sample in its place.
+    """
+    named = os.environ.get("GEXDESK_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise SettingsError(f"$GEXDESK_CONFIG names {named}, which is not a file; correct it, or unset it for the sample desk")
+        return Path(named)
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    path = Path(base) / "gexdesk" / "gexdesk.toml"
+    return path if path.is_file() else None
+
+
+def load_settings(path: Path, state: Path | None = None) -> Settings:
+    """Read and validate a configuration file.
+
+    Args:
+        path: TOML file.
+        state: Replaces the file's ``state``.
+
+    Raises:
+        SettingsError: File, key, what was found, what is allowed.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file; `gexdesk init` writes one to start from") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+    if "mode" in raw:
+        raise SettingsError(f"{path}: mode: not a key of a configuration; the sample desk is `gexdesk` without one")
+    raw["state"] = state or Path(raw.get("state", default_state())).expanduser()
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise SettingsError(f"{path}: {where}: {first['msg']}; found {str(first.get('input'))[:80]!r}{more}") from None
+    return _relative_to(path.parent, settings)
+
+
+def _relative_to(folder: Path, settings: Settings) -> Settings:
+    """Read relative paths of a configuration from where the configuration lies."""
+    sources = tuple(
+        s.model_copy(update={"path": folder / s.path}) if isinstance(s, DirectorySource | ReplaySource) else s
+        for s in settings.sources
+    )
+    update: dict[str, object] = {"sources": sources, "state": (folder / settings.state)}
+    if settings.guidelines is not None:
+        update["guidelines"] = folder / settings.guidelines.expanduser()
+    return settings.model_copy(update=update)
