@@ -1,0 +1,170 @@
+"""Draw net GEX over hypothetical spots, and find where it changes sign.
+
+Every contract keeps its IV and time while the spot moves (sticky strike). With x = ln(S'/S) a contract's d1 is linear,
+``d1 = slope * x + at_spot``, so that the whole curve costs one exponential per contract and level.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gexdesk.model.exposure import Conventions, ZeroGamma
+from gexdesk.model.snapshot import F8
+
+STEP = 0.00025
+"""Finest distance between two spots of the grid, as a fraction of spot."""
+
+_COARSE = np.arange(-600, 601, 10)
+_NEAR_SPOT = np.arange(-40, 41)
+_GRID = np.union1d(_COARSE, _NEAR_SPOT)
+
+_RATIOS: F8 = np.asarray(1 + _GRID * STEP, dtype=np.float64)
+
+DRAWN = np.isin(_GRID, _COARSE)
+"""bool[193]: the 121 evenly spaced spots of the grid, -15% to +15%, that make the curve on a screen. The others lie within 1%
+of spot, where the flip matters most and where contracts about to settle make it change within a few points."""
+
+_STEEP = 500.0
+_BLOCK = 1024
+_SIGN_IS_SURE = 1e-3
+_ROUNDING = 1e-13
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Hold the contracts of a profile, float64[m] each, ready to be evaluated at any spot.
+
+    Attributes:
+        spot: Points.
+        weight: ``s * contracts * M * 0.01 * exp(-qT) / (sqrt(2 pi) sigma sqrt(T))``; USD per 1% and point of spot.
+        slope: ``1 / (sigma sqrt(T))``.
+        at_spot: d1 at the present spot.
+    """
+
+    spot: float
+    weight: F8
+    slope: F8
+    at_spot: F8
+
+    def net_gex(self, spot: float) -> float:
+        """Return net GEX in USD per 1% if the index stood at ``spot`` points, in float64.
+
+        What is left of a sum that cancels to the last digits is 0: the sign of rounding is no sign.
+        """
+        d1 = self.slope * math.log(spot / self.spot)
+        d1 += self.at_spot
+        d1 *= d1
+        d1 *= -0.5
+        np.exp(d1, out=d1)
+        d1 *= self.weight
+        net = float(d1.sum())
+        return 0.0 if abs(net) <= _ROUNDING * float(np.abs(d1).sum()) else spot * net
+
+
+def curve(spot: float, *, strike: F8, iv: F8, years: F8, signed_contracts: F8, conventions: Conventions) -> Curve:
+    """Prepare a profile of contracts that all have a positive strike, IV and time.
+
+    Args:
+        spot: Points.
+        strike: float64[m], points.
+        iv: float64[m], a fraction per year.
+        years: float64[m], to settlement.
+        signed_contracts: float64[m], open interest or volume, negative for puts.
+    """
+    deviation = iv * np.sqrt(years)
+    drift = (conventions.rate - conventions.dividend_yield + 0.5 * iv * iv) * years
+    scale = conventions.multiplier * 0.01 / math.sqrt(2 * math.pi)
+    return Curve(
+        spot=spot,
+        weight=scale * signed_contracts * np.exp(-conventions.dividend_yield * years) / deviation,
+        slope=1.0 / deviation,
+        at_spot=(np.log(spot / strike) + drift) / deviation,
+    )
+
+
+def scan(contracts: Curve) -> tuple[F8, F8]:
+    """Return the spots of the grid in points, ascending, and net GEX there in USD per 1%, float64[193] each.
+
+    Values are right to 1e-5 of the curve's peak; signs are those of the float64 curve.
+    """
+    spots: F8 = contracts.spot * _RATIOS
+    x = np.log(_RATIOS)
+    net, gross = np.zeros(len(x)), np.zeros(len(x))
+    # float32 keeps 7 digits of d1, too few where a contract within hours of settlement multiplies them by its slope.
+    steep = contracts.slope > _STEEP
+    for rows, dtype in ((~steep, np.float32), (steep, np.float64)):
+        _add(contracts, np.flatnonzero(rows), x.astype(dtype), net=net, gross=gross)
+    net *= spots
+    gross *= spots
+    for level in np.flatnonzero(np.abs(net) <= _SIGN_IS_SURE * gross):
+        net[level] = contracts.net_gex(float(spots[level]))
+    return spots, net
+
+
+def zero_gamma(contracts: Curve, spots: F8, net: F8) -> ZeroGamma:
+    """Find every spot of the grid's range at which net GEX changes sign, and the one nearest spot.
+
+    Each change of sign between neighbours of the grid is refined on the float64 curve to 1e-9 of spot. Two roots within one
+    step of the grid (0.025% of spot within 1% of it, 0.25% beyond) cancel out and are not seen.
+
+    Args:
+        spots, net: As ``scan`` returned them for the same contracts.
+    """
+    if not np.any(contracts.weight):
+        return ZeroGamma("not_enough_data")
+    there = np.flatnonzero(net)
+    changes = np.flatnonzero(np.signbit(net[there[:-1]]) != np.signbit(net[there[1:]]))
+    tolerance = 1e-9 * contracts.spot
+    roots = tuple(find_root(contracts.net_gex, float(spots[there[i]]), float(spots[there[i + 1]]), tolerance) for i in changes)
+    if not roots:
+        return ZeroGamma("none_in_range")
+    return ZeroGamma("found", min(roots, key=lambda root: abs(root - contracts.spot)), roots)
+
+
+def find_root(function: Callable[[float], float], low: float, high: float, tolerance: float) -> float:
+    """Find a root between two points at which a continuous function has opposite signs.
+
+    Chandrupatla's method (Advances in Engineering Software 28, 1997): inverse quadratic interpolation where it is safe,
+    else bisection, so that the bracket always shrinks.
+
+    Args:
+        tolerance: Largest error of the result, in the argument's unit.
+    """
+    a, fa, b, fb = high, function(high), low, function(low)
+    step = 0.5
+    while True:
+        x = a + step * (b - a)
+        fx = function(x)
+        if (fx > 0) == (fa > 0):
+            c, fc = a, fa
+        else:
+            c, fc, b, fb = b, fb, a, fa
+        a, fa = x, fx
+        best, at_best = (a, fa) if abs(fa) < abs(fb) else (b, fb)
+        margin = tolerance / abs(b - a) if b != a else 1.0
+        if at_best == 0 or margin > 0.5:
+            return best
+        ratio, rise = (a - b) / (c - b), (fa - fb) / (fc - fb)
+        if rise * rise < ratio and (1 - rise) ** 2 < 1 - ratio:
+            step = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
+        else:
+            step = 0.5
+        step = min(1 - margin, max(margin, step))
+
+
+def _add(contracts: Curve, rows: NDArray[np.intp], x: NDArray[np.floating], *, net: F8, gross: F8) -> None:
+    """Add the contracts of these rows to the curve in the precision of ``x``, block by block to stay in the processor's cache."""
+    half = math.sqrt(0.5)
+    for start in range(0, len(rows), _BLOCK):
+        some = rows[start : start + _BLOCK]
+        weight = contracts.weight[some].astype(x.dtype)
+        bell = np.multiply.outer((contracts.slope[some] * half).astype(x.dtype), x)
+        bell += (contracts.at_spot[some] * half).astype(x.dtype)[:, None]
+        np.multiply(bell, bell, out=bell)
+        np.negative(bell, out=bell)
+        np.exp(bell, out=bell)
+        net += weight @ bell
+        gross += np.abs(weight) @ bell
