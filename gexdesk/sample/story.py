@@ -1,0 +1,177 @@
+"""What happens in the sample's two minutes, and which sources tell it. Imports no numpy.
+
+    0 s     quiet open
+    21 s    SPX falls through its flip and back: its gamma moves by more than a tenth of gross, so it turns CRITICAL
+    40 s    backfill hands over three large chains, forty symbols open at once, and SPX moves again meanwhile
+    65 s    gexbot-ndx answers 503 and falls silent
+    75 s    gexbot-spy sends a document that ends in the middle
+    85 s    gexbot-ndx is back
+    89 s    SPX moves for the last time
+    100 s   calm, back where it began, so that a loop is seamless
+"""
+
+import math
+import random
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gexdesk.sample import symbols
+from gexdesk.sample.underlying import Underlying
+
+START_AT = 1_772_461_800.0
+"""Monday 2026-03-02 09:30 New York."""
+
+LENGTH_S = 120.0
+
+BACKFILL_FROM_AT = START_AT - 66.5 * 3600
+"""Friday 2026-02-27 15:00 New York: what the backfill fills."""
+
+SPX_LEVELS: tuple[tuple[int, float], ...] = (
+    (21, -0.0045), (24, -0.0090), (27, -0.0035), (30, -0.0085), (33, -0.0045), (44, -0.0095), (48, -0.0045), (52, 0.0),
+    (62, -0.0062), (73, 0.0), (89, -0.0062), (95, 0.0),
+)  # fmt: skip
+"""Story second from which the index stands so far off its opening level, a fraction; before the first it stands at it."""
+
+MOVES_S: tuple[int, ...] = tuple(second for second, _ in SPX_LEVELS)
+SILENCE_S = (65.0, 85.0)
+TRUNCATED_S = 75
+WAVES_S = (41.0, 43.0, 45.5, 49.0)
+"""When the forty symbols open and how often they come again; each wave takes one second."""
+
+_BETA = {"SPX": 1.0, "SPY": 1.0, "XSP": 1.0, "QQQ": 1.1, "NDX": 1.1, "RUT": 0.6, "VIX": -6.0}
+_BETA |= {underlying.symbol: 0.5 for underlying in symbols.NAMES}
+"""How far a symbol goes when the index moves, as a multiple of the index's own move."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSource:
+    """Say how the sample desk is configured for one source.
+
+    Attributes:
+        format: Name of its format.
+        every_s: Expected interval between payloads; None where nobody can expect one.
+        delay_s: Known delay of its quotes: 0 is a real-time subscription, 900 the Cboe default.
+        level: Standing level: one of the four, or ``auto``.
+        assume_volume, assume_open_interest: Contracts, where neither the payload nor a chain of the symbol says.
+    """
+
+    name: str
+    symbols: tuple[str, ...]
+    format: str
+    every_s: float | None
+    delay_s: float
+    level: str = "auto"
+    assume_volume: float | None = None
+    assume_open_interest: float | None = None
+
+
+SOURCES: tuple[SampleSource, ...] = (
+    SampleSource("gexbot-spx", ("SPX",), "gexbot", 1.0, 0.0, "auto", 600_000, 1_400_000),
+    SampleSource("gexbot-ndx", ("NDX",), "gexbot", 1.0, 0.0, "auto", 30_000, 80_000),
+    SampleSource("gexbot-spy", ("SPY",), "gexbot", 1.0, 0.0, "auto", 45_000, 90_000),
+    SampleSource("cboe-spx", ("SPX",), "cboe_json", 8.0, 0.0),
+    SampleSource("cboe-qqq", ("QQQ",), "cboe_json", 10.0, 0.0),
+    SampleSource("cboe-names", tuple(u.symbol for u in symbols.NAMES), "cboe_json", 2.5, 0.0),
+    SampleSource("cboe-burst", tuple(u.symbol for u in symbols.FORTY), "cboe_json", None, 0.0),
+    SampleSource("cboe-spy", ("SPY",), "cboe_json", 30.0, 900.0),
+    SampleSource("csv-xsp", ("XSP",), "cboe_csv", 60.0, 900.0),
+    SampleSource("inhouse-rut", ("RUT",), "canonical", 5.0, 0.0),
+    SampleSource("inhouse-vix", ("VIX",), "canonical", 15.0, 0.0, "MEDIUM"),
+    SampleSource("backfill", ("NDX",), "cboe_json", None, 0.0, "LOW"),
+)
+"""The sources of the sample desk, in the order a screen lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Plan one event of the story.
+
+    Attributes:
+        at_s: Story seconds of its delivery, 0 to ``LENGTH_S``.
+        stamp_s: Story seconds of the stamp that goes into the payload; never after ``at_s``. A quote table cuts it to minutes.
+        reason: Why the request failed; empty for a payload.
+        truncated: The payload ends in the middle.
+        wave: Which wave of the burst it belongs to, from 1; 0 outside of the burst.
+    """
+
+    at_s: float
+    source: str
+    underlying: Underlying
+    stamp_s: float
+    reason: str = ""
+    truncated: bool = False
+    wave: int = 0
+
+
+def spot(underlying: Underlying, at_s: float) -> float:
+    """Return the underlying's price in points at a story second; the last one joins on to the first."""
+    phase = zlib.crc32(underlying.symbol.encode()) % 628 / 100
+    waves = 0.0005 * math.sin(2 * math.pi * at_s / 40 + phase) + 0.0003 * math.sin(2 * math.pi * at_s / 24 + 2 * phase)
+    level = next((level for second, level in reversed(SPX_LEVELS) if at_s >= second), 0.0)
+    move = _BETA.get(underlying.symbol, 0.0) * level
+    if underlying in symbols.FORTY and symbols.FORTY.index(underlying) % 4 == 0:
+        # Every fourth of the forty jumps between two waves, so that the burst is no row of equal levels.
+        move += 0.05 * math.sin(at_s * 1.7 + phase)
+    return round(underlying.spot * (1 + waves + move), 2)
+
+
+def traded(at_s: float) -> float:
+    """Return the share of the last volume that has been traded by a story second; overnight sessions traded the most of it."""
+    return 0.7 + 0.3 * at_s / LENGTH_S
+
+
+def moments(seed: int) -> tuple[Moment, ...]:
+    """Plan the story, in the order of delivery; the seed decides the jitter of the deliveries only."""
+    jitter = random.Random(seed)  # noqa: S311
+    plan = [*_gexbot(jitter), *_chains(jitter), *_burst(), *_inhouse(jitter), *_backfill()]
+    return tuple(sorted(plan, key=lambda moment: (moment.at_s, moment.source)))
+
+
+def _gexbot(jitter: random.Random) -> Iterator[Moment]:
+    rows = (("gexbot-spx", symbols.SPX, 0.25), ("gexbot-ndx", symbols.NDX, 0.5), ("gexbot-spy", symbols.SPY, 0.75))
+    for source, underlying, offset in rows:
+        for second in range(1, int(LENGTH_S)):
+            at_s = round(second + offset + jitter.uniform(-0.1, 0.1), 3)
+            if underlying is symbols.NDX and SILENCE_S[0] <= at_s < SILENCE_S[1]:
+                if second % 2:
+                    yield Moment(at_s, source, underlying, second, reason="503 Service Unavailable")
+                continue
+            # One record in ten repeats the previous one, as the vendor's do.
+            repeats = second % 10 == 6
+            truncated = underlying is symbols.SPY and second == TRUNCATED_S
+            yield Moment(at_s, source, underlying, second - 1 if repeats else second, truncated=truncated)
+
+
+def _chains(jitter: random.Random) -> Iterator[Moment]:
+    rows = (
+        ("cboe-spx", (symbols.SPX,), 2.0, 8.0),
+        ("cboe-qqq", (symbols.QQQ,), 5.0, 10.0),
+        ("cboe-names", symbols.NAMES, 1.0, 2.5),
+        ("cboe-spy", (symbols.SPY,), 3.0, 30.0),
+        ("csv-xsp", (symbols.XSP,), 4.0, 60.0),
+    )
+    for source, underlyings, first_s, every_s in rows:
+        for number in range(math.ceil((LENGTH_S - first_s) / every_s)):
+            due_s = first_s + number * every_s
+            at_s = round(due_s + 0.4 + jitter.uniform(-0.1, 0.1), 3)
+            yield Moment(at_s, source, underlyings[number % len(underlyings)], math.floor(due_s))
+
+
+def _burst() -> Iterator[Moment]:
+    for wave, first_s in enumerate(WAVES_S, start=1):
+        for number, underlying in enumerate(symbols.FORTY):
+            at_s = round(first_s + number / len(symbols.FORTY), 3)
+            yield Moment(at_s, "cboe-burst", underlying, math.floor(at_s - 0.2), wave=wave)
+
+
+def _inhouse(jitter: random.Random) -> Iterator[Moment]:
+    for source, underlying, first_s, every_s in (("inhouse-rut", symbols.RUT, 1.5, 5.0), ("inhouse-vix", symbols.VIX, 3.5, 15.0)):
+        for number in range(math.ceil((LENGTH_S - first_s) / every_s)):
+            stamp_s = first_s + number * every_s
+            yield Moment(round(stamp_s + 0.12 + jitter.uniform(-0.05, 0.05), 3), source, underlying, stamp_s)
+
+
+def _backfill() -> Iterator[Moment]:
+    for number, at_s in enumerate((40.4, 42.4, 44.6)):
+        yield Moment(at_s, "backfill", symbols.NDX, BACKFILL_FROM_AT - START_AT + number * 900.0)
