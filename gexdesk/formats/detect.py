@@ -1,0 +1,56 @@
+"""Choose a format by name or by content, and say why where none fits."""
+
+from collections.abc import Mapping, Sequence
+
+from gexdesk.formats.base import Format
+from gexdesk.formats.canonical import Canonical
+from gexdesk.formats.cboe_csv import CboeCsv
+from gexdesk.formats.cboe_json import CboeJson
+from gexdesk.formats.gexbot import GexbotClassic
+from gexdesk.formats.json_text import HEAD_BYTES
+from gexdesk.model.errors import UnrecognisedFormat
+from gexdesk.model.snapshot import Snapshot
+from gexdesk.model.text import printable
+
+FORMATS: Mapping[str, Format] = {part.name: part for part in (CboeJson(), CboeCsv(), GexbotClassic(), Canonical())}
+"""Every format by name, most used first."""
+
+
+def choose(head: bytes, name: str | None) -> Format:
+    """Return the format of a configured name, or the one that recognises a document's beginning.
+
+    Args:
+        head: The first 64 KB, no longer compressed; may be shorter.
+        name: As configured; None to go by the content.
+
+    Raises:
+        UnrecognisedFormat: No such name, or no format recognises the head; says why each does not, in one line.
+    """
+    if name is not None:
+        if name not in FORMATS:
+            raise UnrecognisedFormat(f"no format is called '{printable(name, 40)}'; allowed: {', '.join(FORMATS)}")
+        return FORMATS[name]
+    if not head.strip():
+        raise UnrecognisedFormat("the document is empty")
+    reasons = {part.name: part.recognises(head) for part in FORMATS.values()}
+    for part in FORMATS.values():
+        if not reasons[part.name]:
+            return part
+    start = printable(head[:200].decode("utf-8", "replace"), 40)
+    why = "; ".join(f"{format_name}: {reason}" for format_name, reason in reasons.items())
+    raise UnrecognisedFormat(f"no format fits a document that begins '{start}'. {why}", reasons=reasons)
+
+
+def decode(body: bytes, name: str | None = None, time_shift_s: float = 0.0) -> tuple[Format, Sequence[Snapshot]]:
+    """Choose a format and decode a whole document with it.
+
+    Args:
+        body: The document, no longer compressed, see ``compression.expand``.
+        name: The configured format; None to go by the content.
+        time_shift_s: Added to every ``as_of``.
+
+    Raises:
+        PayloadError: No format fits, or the one that does refuses the document.
+    """
+    chosen = choose(body[:HEAD_BYTES], name)
+    return chosen, chosen.decode(body, time_shift_s)
