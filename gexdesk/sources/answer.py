@@ -1,0 +1,78 @@
+"""Read what a server says beside the body."""
+
+import socket
+import ssl
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+def status_line(code: int) -> str:
+    """Return e.g. ``503 Service Unavailable``, in the standard's words and not the server's."""
+    try:
+        return f"{code} {HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)
+
+
+def origin_of(location: str) -> str:
+    """Return where a redirect leads, without path and query: a server may put the key there."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "an address that cannot be read"
+    return f"{parts.scheme}://{parts.hostname}" if parts.scheme and parts.hostname else "another path of the same host"
+
+
+def retry_after_s(value: str, now: float) -> float | None:
+    """Return the seconds a Retry-After header asks for, uncapped; None where it says nothing usable.
+
+    Args:
+        value: Seconds, or an HTTP date (RFC 9110, 10.2.3).
+        now: UTC seconds.
+    """
+    value = value.strip()
+    if value.isascii() and value.isdecimal():
+        return float(value[:12])
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def validators_of(headers: "httpx2.Headers") -> dict[str, str]:
+    """Return the request headers that ask whether this answer still stands."""
+    kept = {}
+    for given, asked in (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since")):
+        value = headers.get(given, "")
+        if value and len(value) <= 1024 and value.isascii() and value.isprintable():
+            kept[asked] = value
+    return kept
+
+
+def why(error: Exception, timeout_s: float) -> str:
+    """Say what kept a request from an answer, in an operator's words; it may quote the server, so redact it."""
+    import httpx2
+
+    if isinstance(error, TimeoutError | httpx2.TimeoutException):
+        return f"timed out after {timeout_s:g} s"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"TLS certificate refused: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed: {cause.reason or cause}"
+        if isinstance(cause, socket.gaierror):
+            return f"the host name cannot be resolved: {cause.strerror}"
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+        if isinstance(cause, ConnectionResetError):
+            return "connection reset by the server"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx2.RemoteProtocolError):
+        return f"broken answer: {error}"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

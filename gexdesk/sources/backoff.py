@@ -1,0 +1,21 @@
+"""How long to wait after failures."""
+
+from collections.abc import Callable
+
+CAP_S = 60.0
+STORE_FIRST_S = 1.0
+"""Shortest wait where the store refused: the bytes are here already, so nobody's server is pressed."""
+
+
+def backoff_s(failures: int, first_s: float, jitter: Callable[[], float]) -> float:
+    """Return a wait between ``first_s`` and a ceiling that doubles with each failure, up to 60 s.
+
+    Full jitter over that span: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/, but never
+    under ``first_s``, so that a failing server is not asked faster than a healthy one.
+
+    Args:
+        failures: In a row, from 1.
+        jitter: Gives a float in [0, 1).
+    """
+    ceiling_s = max(first_s, min(CAP_S, first_s * 2.0 ** min(failures, 16)))
+    return first_s + jitter() * (ceiling_s - first_s)

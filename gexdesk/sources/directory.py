@@ -1,0 +1,277 @@
+"""Watch a folder and hand over each complete file once."""
+
+import asyncio
+import os
+import random
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import GexdeskError, PayloadError
+from gexdesk.model.payload import Arrival
+from gexdesk.model.text import printable
+from gexdesk.sources.backoff import STORE_FIRST_S, backoff_s
+from gexdesk.sources.base import Deliver, Ended, Failed, Fetched, Outcome, Report, Unchanged
+from gexdesk.sources.delivered import Delivered
+from gexdesk.sources.files import FileChanged, Version, look, look_at_all, read
+from gexdesk.sources.folder_watch import FolderWatch
+
+FILE_CAP_BYTES = 512 << 20
+
+_CONTENT_TYPES = {
+    ".json": "application/json",
+    ".jsonl": "application/x-ndjson",
+    ".ndjson": "application/x-ndjson",
+    ".csv": "text/csv",
+    ".parquet": "application/vnd.apache.parquet",
+    ".gz": "application/gzip",
+    ".zst": "application/zstd",
+}
+_SCAN_SHARE = 20  # a scan of a huge folder is not repeated before 20 times what it took
+
+
+class _Waiting(Struct, frozen=True):
+    version: Version
+    since: float
+
+
+class Directory:
+    """Take files that are moved into a folder; they stay there, and are remembered in ``memory``.
+
+    A file is taken at once where its inode changed after its last write, as a rename does it; any other only
+    after its size and mtime stood still for ``settle_s``. Left alone: names that begin with a dot or end in ``.tmp``,
+    ``.part`` or ``~``, and subfolders. Reported once and left alone until they change: links, pipes and devices; empty,
+    unreadable and too large files. Oldest mtime first, then by name.
+
+    Args:
+        name: Of the source.
+        folder: Where files are moved to. It may be missing for a while.
+        clock: For settling, pace and stamps.
+        once: Report ``Ended`` and return when all that is there was handed over and nothing is settling; also when the
+            folder cannot be read.
+        memory: File that remembers what was handed over; outside ``folder``, one a source.
+        settle_s: How long a file that may be in writing has to stand still.
+        rescan_s: How often to look for what the kernel's news missed, and for a missing folder.
+        cap_bytes: Largest file.
+        jitter: Gives a float in [0, 1), for the wait after the store refused.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        clock: Clock,
+        once: bool,
+        memory: Path,
+        settle_s: float = 0.5,
+        rescan_s: float = 5.0,
+        cap_bytes: int = FILE_CAP_BYTES,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.name = name
+        self._folder = folder
+        self._clock = clock
+        self._once = once
+        self._settle_s = settle_s
+        self._rescan_s = rescan_s
+        self._cap_bytes = cap_bytes
+        self._jitter = jitter
+        self._delivered = Delivered(memory)
+        self._loaded = False
+        self._waiting: dict[str, _Waiting] = {}
+        self._left_alone: dict[str, tuple[Version, int]] = {}
+        self._watch: FolderWatch | None = None
+        self._watched = (0, 0)
+        self._rescan_at = 0.0
+        self._deaf = ""
+
+    async def run(self, deliver: Deliver, report: Report) -> None:
+        """Hand over files until cancelled, or until ``Ended``; see ``Source.run``."""
+        self._waiting.clear()
+        self._rescan_at = self._clock.monotonic()
+        refusals = 0
+        try:
+            while True:
+                began = self._clock.monotonic()
+                whole = self._once or began >= self._rescan_at
+                try:
+                    found = await (self._scan(report) if whole else self._follow_news())
+                except OSError as error:
+                    report(self._unusable(error))
+                    if self._once:
+                        break
+                    self._unwatch()
+                    await self._clock.sleep(self._rescan_s)
+                    self._rescan_at = self._clock.monotonic()
+                    continue
+                ready = self._sort_out(found, report)
+                if whole and not ready and not self._waiting:
+                    if self._once:
+                        break
+                    report(Unchanged(self._clock.monotonic() - began))
+                for name, version in ready:
+                    if not await self._hand_over(name, version, deliver, report):
+                        refusals += 1
+                        await self._clock.sleep(backoff_s(refusals, STORE_FIRST_S, self._jitter))
+                        break
+                    refusals = 0
+                else:
+                    await self._rest()
+        finally:
+            self._unwatch()
+        report(Ended())
+
+    async def _scan(self, report: Report) -> dict[str, os.stat_result | None]:
+        """Look at the whole folder, and see to the watch and the memory.
+
+        Raises:
+            OSError: The folder or the memory cannot be read; without the memory every file would be handed over again.
+        """
+        began = self._clock.monotonic()
+        if self._watch:
+            self._watch.take()  # the scan sees them
+        folder_id, found = await asyncio.to_thread(look_at_all, self._folder)
+        if not self._loaded:
+            await asyncio.to_thread(self._delivered.load)
+        if not self._loaded or self._delivered.grown:
+            self._loaded = True
+            try:
+                await asyncio.to_thread(self._delivered.compact, found)
+            except OSError as error:
+                report(Failed(printable(f"the memory of what was handed over cannot be rewritten: {error.strerror}")))
+        took_s = self._clock.monotonic() - began
+        self._rescan_at = began + max(self._rescan_s, _SCAN_SHARE * took_s)
+        if not self._once:
+            self._keep_watch(folder_id, report)
+        gone = (self._waiting.keys() | self._left_alone.keys()) - found.keys()
+        return found | dict.fromkeys(gone)
+
+    async def _follow_news(self) -> dict[str, os.stat_result | None]:
+        news = self._watch.take() if self._watch else set()
+        return await asyncio.to_thread(look, self._folder, news | self._waiting.keys())
+
+    def _sort_out(self, found: dict[str, os.stat_result | None], report: Report) -> list[tuple[str, Version]]:
+        """Return what is complete, in order; begin or go on waiting for the rest."""
+        now = self._clock.monotonic()
+        ready: list[tuple[str, Version]] = []
+        for name, seen in found.items():
+            if seen is None:
+                self._waiting.pop(name, None)
+                self._left_alone.pop(name, None)
+                continue
+            version = Version.of(seen)
+            if stat.S_ISDIR(seen.st_mode) or self._delivered.holds(name, version):
+                continue
+            if self._left_alone.get(name) == (version, seen.st_ctime_ns):
+                continue
+            if fault := self._unfit(seen):
+                self._leave_alone(name, seen, fault, report)
+                continue
+            waiting = self._waiting.get(name)
+            if waiting is None and seen.st_size and seen.st_ctime_ns > seen.st_mtime_ns:
+                # Renamed, linked or given its mtime since the last write, which sets both to one value.
+                waiting = self._waiting[name] = _Waiting(version, now - self._settle_s)
+            elif waiting is None or waiting.version != version:
+                waiting = self._waiting[name] = _Waiting(version, now)
+            if now < waiting.since + self._settle_s:
+                continue
+            if seen.st_size:
+                ready.append((name, version))
+            else:
+                self._leave_alone(name, seen, "is empty: it is taken once it holds something", report)
+        return sorted(ready, key=lambda entry: (entry[1].mtime_ns, entry[0]))
+
+    def _unfit(self, seen: os.stat_result) -> str:
+        if stat.S_ISLNK(seen.st_mode):
+            return "is a symbolic link: move the file itself here"
+        if not stat.S_ISREG(seen.st_mode):
+            return "is no regular file: only those are taken"
+        if seen.st_size > self._cap_bytes:
+            return f"has {seen.st_size:,} bytes: at most {self._cap_bytes:,} are taken"
+        return ""
+
+    def _leave_alone(self, name: str, seen: os.stat_result, fault: str, report: Report) -> None:
+        self._waiting.pop(name, None)
+        self._left_alone[name] = (Version.of(seen), seen.st_ctime_ns)
+        report(Failed(printable(f"{printable(name, 80)} {fault}")))
+
+    async def _hand_over(self, name: str, version: Version, deliver: Deliver, report: Report) -> bool:
+        """Read one file and deliver it; False where the store refused for now."""
+        began = self._clock.monotonic()
+        try:
+            body = await asyncio.to_thread(read, self._folder / name, version)
+        except (FileChanged, FileNotFoundError):
+            self._waiting[name] = _Waiting(version, self._clock.monotonic())  # the next look finds out
+            return True
+        except OSError as error:
+            seen = (await asyncio.to_thread(look, self._folder, [name]))[name]
+            if seen is not None:
+                self._leave_alone(name, seen, f"cannot be read: {error.strerror}", report)
+            return True
+        shown = printable(name, 80)
+        outcome: Outcome = Fetched(self._clock.monotonic() - began)
+        try:
+            await deliver(
+                Arrival(
+                    source=self.name,
+                    body=body,
+                    received_at=self._clock.now(),
+                    content_type=_CONTENT_TYPES.get(Path(name).suffix.lower(), ""),
+                    name=shown,
+                )
+            )
+        except PayloadError as error:
+            outcome = Failed(printable(f"{shown}: {error.message}"))
+        except Exception as error:  # a StoreError, or a fault beyond: the file is still here
+            why = error.message if isinstance(error, GexdeskError) else f"{type(error).__name__}: {error}"
+            report(Failed(printable(f"{shown} could not be kept, will be handed over again: {why}")))
+            return False
+        # No await between the acknowledgement and this: a pause must not come between them.
+        self._waiting.pop(name, None)
+        try:
+            self._delivered.add(name, version)
+        except OSError as error:
+            report(Failed(printable(f"{shown}: cannot be remembered ({error.strerror}), so a restart hands it over again")))
+        report(outcome)
+        return True
+
+    async def _rest(self) -> None:
+        """Wait for the kernel's news, for the next file that may have settled, or for the next scan."""
+        now = self._clock.monotonic()
+        settled = [waiting.since + self._settle_s for waiting in self._waiting.values()]
+        due = min(settled, default=now) if self._once else min([self._rescan_at, *settled])
+        pause = asyncio.ensure_future(self._clock.sleep(max(0.0, due - now)))
+        news = [asyncio.ensure_future(self._watch.changed.wait())] if self._watch else []
+        try:
+            await asyncio.wait([pause, *news], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (pause, *news):
+                task.cancel()
+
+    def _keep_watch(self, folder_id: tuple[int, int], report: Report) -> None:
+        """Listen to the folder that is there now."""
+        if self._watch and self._watch.alive and self._watched == folder_id:
+            return
+        fault = self._watch.fault if self._watch else None
+        if fault is None:
+            # A watch that begins now misses what came between the scan and its begin: scan again soon.
+            self._rescan_at = self._clock.monotonic() + self._settle_s
+        elif isinstance(fault, OSError) and str(fault) != self._deaf:
+            self._deaf = str(fault)
+            why = f"changes are seen every {self._rescan_s:g} s only: {self._deaf}"
+            report(Failed(printable(f"{why}; raise fs.inotify.max_user_watches or max_user_instances")))
+        self._unwatch()
+        self._watch, self._watched = FolderWatch(self._folder), folder_id
+
+    def _unwatch(self) -> None:
+        if self._watch:
+            self._watch.stop()
+        self._watch = None
+
+    def _unusable(self, error: OSError) -> Failed:
+        where = printable(str(error.filename or self._folder), 100)
+        return Failed(printable(f"{where} cannot be read ({error.strerror}): create it, allow it or correct the path"))
