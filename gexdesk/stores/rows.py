@@ -1,0 +1,177 @@
+"""Turn records into columns, as the tables of ``schema.sql`` have them."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+import polars as pl
+
+from gexdesk.model.errors import StoreError
+from gexdesk.model.text import printable
+from gexdesk.stores.base import DeadLetter, DecisionRecord, JobRecord, KeptSnapshot, OverrideRecord, SourceRecord
+
+R = TypeVar("R")
+Columns = Mapping[str, tuple[pl.DataType, Callable[[R], Any]]]
+
+TEXT, REAL, WHOLE, BOOL, TIME = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean(), pl.Datetime("us")
+TEXTS = pl.List(pl.String)
+_MATCHES = pl.List(pl.Struct({"guideline": pl.String, "level": pl.String, "score": pl.Float64, "requires": pl.String}))
+_LAST_S = 253_402_300_799.0  # 9999-12-31T23:59:59Z, where datetime ends
+
+
+def microseconds(at: float | None) -> int | None:
+    """Return UTC microseconds since the epoch of UTC seconds; None stays None.
+
+    Raises:
+        StoreError: Not a finite time between the years 1970 and 9999.
+    """
+    if at is None:
+        return None
+    if not (math.isfinite(at) and 0.0 <= at <= _LAST_S):
+        raise StoreError(f"{at!r} is no time that can be stored: seconds since 1970 up to the year 9999 are allowed")
+    return round(at * 1e6)
+
+
+def columns_of(records: Sequence[R], columns: Columns[R]) -> pl.DataFrame:
+    """Return one row a record in the given order, NaN as null. Raises StoreError where a value does not fit its column."""
+    try:
+        return pl.DataFrame(
+            {
+                name: pl.Series(name, [value(record) for record in records], dtype=dtype)
+                for name, (dtype, value) in columns.items()
+            }
+        ).with_columns(pl.col(pl.Float64).fill_nan(None))
+    except (TypeError, OverflowError, UnicodeError, pl.exceptions.PolarsError) as error:
+        raise StoreError(f"a record cannot be stored: {_line(str(error).partition(chr(10))[0])}") from error
+
+
+def _line(text: str) -> str:
+    """Return text fit for a terminal; the usual case costs one scan."""
+    return text if text.isascii() and text.isprintable() and len(text) <= 200 else printable(text)
+
+
+SNAPSHOTS: Columns[KeptSnapshot] = {
+    "symbol": (TEXT, lambda k: k.exposure.symbol),
+    "as_of": (TIME, lambda k: microseconds(k.exposure.as_of)),
+    "received_at": (TIME, lambda k: microseconds(k.received_at)),
+    "source": (TEXT, lambda k: k.source),
+    "spot": (REAL, lambda k: k.exposure.spot),
+    "net_gex": (REAL, lambda k: k.exposure.net_gex),
+    "gross_gex": (REAL, lambda k: k.exposure.gross_gex),
+    "net_gex_volume": (REAL, lambda k: k.exposure.net_gex_volume),
+    "vendor_net_gex": (REAL, lambda k: k.exposure.vendor_net_gex),
+    "zero_gamma": (REAL, lambda k: k.exposure.zero_gamma.value),
+    "zero_gamma_status": (TEXT, lambda k: k.exposure.zero_gamma.status),
+    "call_wall": (REAL, lambda k: k.exposure.call_wall),
+    "put_wall": (REAL, lambda k: k.exposure.put_wall),
+    "absolute_gamma_strike": (REAL, lambda k: k.exposure.absolute_gamma_strike),
+    "zero_dte_share": (REAL, lambda k: k.exposure.zero_dte_share),
+    "max_pain": (REAL, lambda k: k.exposure.max_pain),
+    "put_call_oi": (REAL, lambda k: k.exposure.put_call_oi),
+    "put_call_volume": (REAL, lambda k: k.exposure.put_call_volume),
+    "total_open_interest": (REAL, lambda k: k.exposure.total_open_interest),
+    "total_volume": (REAL, lambda k: k.exposure.total_volume),
+    "contracts": (WHOLE, lambda k: k.exposure.contracts),
+    "expiries": (WHOLE, lambda k: k.exposure.expiries),
+    "strike_count": (WHOLE, lambda k: k.exposure.strikes),
+    "coverage": (REAL, lambda k: k.exposure.coverage),
+    "quality": (REAL, lambda k: k.exposure.quality),
+    "flags": (TEXTS, lambda _: []),
+    "quarantined": (BOOL, lambda _: False),
+    "warnings": (TEXTS, lambda k: [_line(warning) for warning in k.exposure.warnings]),
+    "format": (TEXT, lambda k: k.exposure.format),
+    "conventions": (TEXT, lambda k: msgspec.json.encode(k.exposure.conventions).decode()),
+    "delay_s": (REAL, lambda k: k.delay_s),
+    "job_id": (TEXT, lambda k: k.job_id),
+    "ordinal": (WHOLE, lambda k: k.ordinal),
+    "payload_sha256": (TEXT, lambda k: k.payload_sha256),
+}
+
+JOBS: Columns[JobRecord] = {
+    "job_id": (TEXT, lambda j: j.job_id),
+    "source": (TEXT, lambda j: j.source),
+    "symbol": (TEXT, lambda j: j.symbol),
+    "level": (TEXT, lambda j: str(j.level)),
+    "score": (REAL, lambda j: j.score),
+    "status": (TEXT, lambda j: str(j.status)),
+    "received_at": (TIME, lambda j: microseconds(j.received_at)),
+    "decided_at": (TIME, lambda j: microseconds(j.decided_at)),
+    "started_at": (TIME, lambda j: microseconds(j.started_at)),
+    "available_at": (TIME, lambda j: microseconds(j.available_at)),
+    "completed_at": (TIME, lambda j: microseconds(j.completed_at)),
+    "attempts": (WHOLE, lambda j: j.attempts),
+    "records": (WHOLE, lambda j: j.records),
+    "size_bytes": (WHOLE, lambda j: j.size_bytes),
+    "payload_sha256": (TEXT, lambda j: j.payload_sha256),
+    "payload_name": (TEXT, lambda j: _line(j.payload_name)),
+    "note": (TEXT, lambda j: _line(j.note)),
+    "error": (TEXT, lambda j: _line(j.error)),
+}
+
+DECISIONS: Columns[DecisionRecord] = {
+    "job_id": (TEXT, lambda d: d.job_id),
+    "decided_at": (TIME, lambda d: microseconds(d.at)),
+    "level": (TEXT, lambda d: str(d.decision.level)),
+    "score": (REAL, lambda d: d.decision.score),
+    "freshness": (TEXT, lambda d: d.decision.freshness.name),
+    "winner": (TEXT, lambda d: d.decision.winner),
+    "reason": (TEXT, lambda d: _line(d.decision.reason)),
+    "guidelines_version": (TEXT, lambda d: d.decision.guidelines_version),
+    "matches": (_MATCHES, lambda d: [(m.guideline, str(m.level), float(m.score), m.requires.name) for m in d.decision.matches]),
+    "override_level": (TEXT, lambda d: d.decision.override and str(d.decision.override.level)),
+    "override_author": (TEXT, lambda d: d.decision.override and _line(d.decision.override.author)),
+    "override_reason": (TEXT, lambda d: d.decision.override and _line(d.decision.override.reason)),
+    "override_until": (TIME, lambda d: d.decision.override and microseconds(d.decision.override.until)),
+    "symbol": (TEXT, lambda d: d.features.symbol),
+    "source": (TEXT, lambda d: d.features.source),
+    "data_type": (TEXT, lambda d: d.features.data_type),
+    "volume": (REAL, lambda d: d.features.volume),
+    "open_interest": (REAL, lambda d: d.features.open_interest),
+    "volume_from": (TEXT, lambda d: d.features.volume_from),
+    "gamma_change": (REAL, lambda d: d.features.gamma_change),
+    "data_age_s": (REAL, lambda d: d.features.data_age_s),
+    "clock_skew": (BOOL, lambda d: d.features.clock_skew),
+    "source_reliability": (REAL, lambda d: d.features.source_reliability),
+    "coverage": (REAL, lambda d: d.features.coverage),
+}
+
+DEAD_LETTERS: Columns[DeadLetter] = {
+    "job_id": (TEXT, lambda d: d.job_id),
+    "source": (TEXT, lambda d: d.source),
+    "payload_name": (TEXT, lambda d: _line(d.payload_name)),
+    "payload_sha256": (TEXT, lambda d: d.payload_sha256),
+    "size_bytes": (WHOLE, lambda d: d.size_bytes),
+    "received_at": (TIME, lambda d: microseconds(d.received_at)),
+    "buried_at": (TIME, lambda d: microseconds(d.buried_at)),
+    "stage": (TEXT, lambda d: d.stage),
+    "kind": (TEXT, lambda d: d.kind),
+    "reason": (TEXT, lambda d: _line(d.reason)),
+    "attempts": (WHOLE, lambda d: d.attempts),
+}
+
+OVERRIDES: Columns[OverrideRecord] = {
+    "target_kind": (TEXT, lambda o: o.target_kind),
+    "target": (TEXT, lambda o: o.target),
+    "level": (TEXT, lambda o: str(o.override.level)),
+    "author": (TEXT, lambda o: _line(o.override.author)),
+    "reason": (TEXT, lambda o: _line(o.override.reason)),
+    "since": (TIME, lambda o: microseconds(o.override.since)),
+    "until": (TIME, lambda o: microseconds(o.override.until)),
+    "ended_at": (TIME, lambda o: microseconds(o.ended_at)),
+}
+
+SOURCES: Columns[SourceRecord] = {
+    "name": (TEXT, lambda s: s.name),
+    "kind": (TEXT, lambda s: s.kind),
+    "symbols": (TEXTS, lambda s: list(s.symbols)),
+    "format": (TEXT, lambda s: s.format),
+    "standing": (TEXT, lambda s: s.standing),
+    "delay_s": (REAL, lambda s: s.delay_s),
+    "paused": (BOOL, lambda s: s.paused),
+    "requests": (WHOLE, lambda s: s.requests),
+    "successes": (WHOLE, lambda s: s.successes),
+    "last_success_at": (TIME, lambda s: microseconds(s.last_success_at)),
+    "last_error": (TEXT, lambda s: _line(s.last_error)),
+    "updated_at": (TIME, lambda s: microseconds(s.updated_at)),
+}
