@@ -1,9 +1,12 @@
 """Make the concrete parts of one desk and join them: the only place that names them all."""
 
 import secrets
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from gexdesk.engine import inspect
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.engine import Engine, Parts
 from gexdesk.engine.flight import Flights
@@ -25,11 +28,13 @@ from gexdesk.engine.work import Work
 from gexdesk.guidelines.rules import load, load_default
 from gexdesk.guidelines.tally import Tally
 from gexdesk.metrics.deviation import Deviation
-from gexdesk.metrics.slo import Promise
+from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
 from gexdesk.model.level import LEVELS
+from gexdesk.model.view import LogLine
 from gexdesk.queues.embedded import EmbeddedQueue
-from gexdesk.settings import AnySource, DirectorySource, HttpSource, ReplaySource, Settings
+from gexdesk.sample.story import SOURCES
+from gexdesk.settings import AnySource, DirectorySource, HttpSource, Rates, ReplaySource, Settings
 from gexdesk.sources.base import Source
 from gexdesk.sources.directory import Directory
 from gexdesk.sources.http import Http
@@ -39,18 +44,24 @@ from gexdesk.stores.audit import Audit
 from gexdesk.stores.cache import EmbeddedCache
 from gexdesk.stores.lake import Lake
 from gexdesk.stores.metadata import Metadata
+from gexdesk.stores.query import run_query
 from gexdesk.stores.spool import Spool
+
+METADATA_NAME = "metadata.duckdb"
 
 RESERVED = 1
 """Slots that serve CRITICAL alone, in the pool and among the workers: the promise rests on them."""
 
 
-def assemble(settings: Settings, clock: Clock, *, once: bool = False, replay_speed: float = 1.0) -> Engine:
+def assemble(
+    settings: Settings, clock: Clock, *, once: bool = False, replay_speed: float = 1.0, log: Callable[[LogLine], None] | None = None
+) -> Engine:
     """Join one engine; nothing runs before its ``start``.
 
     Args:
         once: Sources that can end do so when they have given everything: directories when quiet, replays at their end.
         replay_speed: Story seconds a replay plays in one second.
+        log: Given every line of the chronicle.
 
     Raises:
         SettingsError: A key file, a replay folder or the like cannot be used.
@@ -60,16 +71,17 @@ def assemble(settings: Settings, clock: Clock, *, once: bool = False, replay_spe
     limits = settings.engine
     rules = load(settings.guidelines) if settings.guidelines is not None else load_default()
     promises_s = {level: settings.promise_s(level) for level in LEVELS}
-    promises = {level: Promise(promises_s[level]) for level in LEVELS}
+    promises = Promises(promises_s)
+    deviation = Deviation()
     conventions = settings.rates.conventions()
 
-    chronicle = Chronicle(clock)
+    chronicle = Chronicle(clock, log)
     ledger = Ledger([_account(source) for source in settings.sources])
-    flights, flow, tally = Flights(), Flow(clock), Tally(rules)
+    flights, flow, tally = Flights(), Flow(clock), Tally()
     standing = Standing(state / "standing.json")
     queue = EmbeddedQueue(state / "queue.sqlite", clock=clock)
     spool = Spool(state / "spool", clock=clock, gate_bytes=limits.gate_bytes)
-    keeper = Keeper(Lake(state / "lake"), Metadata(state / "metadata.duckdb"), chronicle, clock)
+    keeper = Keeper(Lake(state / "lake"), Metadata(state / METADATA_NAME), chronicle, clock)
     cache = _cache(settings)
     pool = Pool(
         limits.pool_processes,
@@ -112,7 +124,7 @@ def assemble(settings: Settings, clock: Clock, *, once: bool = False, replay_spe
         keeper=keeper,
         spool=spool,
         ledger=ledger,
-        deviation=Deviation(),
+        deviation=deviation,
         flow=flow,
         chronicle=chronicle,
         clock=clock,
@@ -152,6 +164,7 @@ def assemble(settings: Settings, clock: Clock, *, once: bool = False, replay_spe
         incidents=incidents,
         chronicle=chronicle,
         promises=promises,
+        rules=lambda: rules,
         clock=clock,
         engine_id=secrets.token_hex(4),
         mode=settings.mode,
@@ -181,7 +194,8 @@ def assemble(settings: Settings, clock: Clock, *, once: bool = False, replay_spe
             flow=flow,
             chronicle=chronicle,
             promises=promises,
-            replay_position=lambda: replays[0].position() if replays else "",
+            deviation=deviation,
+            replay_position=lambda: _position(replays),
             retain=lambda pinned: spool.retain(pinned, max_age_s=keep_s, max_bytes=keep_bytes),
         )
     )
@@ -247,3 +261,46 @@ def _source(source: AnySource, *, clock: Clock, state: Path, once: bool, started
             return Directory(source.name, source.path, clock=clock, once=once, memory=state / f"taken-{source.name}.jsonl")
         case ReplaySource():
             return Replay(source.name, source.path, started_at=started_at, clock=clock, loop=not once, speed=speed)
+
+
+def _position(replays: list[Replay]) -> str:
+    return f"replay {replays[0].position_s:.0f} of {replays[0].length_s:.0f} s" if replays else ""
+
+
+def sample_settings(state: Path) -> Settings:
+    """Return the sample desk: every feed of the sample morning as a replay."""
+    folder = _sample_folder()
+    sources = []
+    for source in SOURCES:
+        table: dict[str, Any] = {
+            "kind": "replay",
+            "name": source.name,
+            "path": folder,
+            "symbols": source.symbols,
+            "format": source.format,
+            "level": source.level,
+            "delay_s": source.delay_s,
+            "every_s": source.every_s,
+            "data_type": "historical" if source.name == "backfill" else "real_time",
+        }
+        if source.assume_volume is not None and source.assume_open_interest is not None:
+            table["assume"] = {"volume": source.assume_volume, "open_interest": source.assume_open_interest}
+        sources.append(table)
+    return Settings.model_validate({"state": state, "sources": sources, "mode": "sample"})
+
+
+def inspect_file(path: Path, format_name: str | None) -> list[dict[str, Any]]:
+    """Decode a file and compute its exposure under the default conventions. Raises PayloadError."""
+    return inspect.inspect_file(path, format_name, Rates().conventions())
+
+
+def ask(sql: str, state: Path, metadata_copy: Path | None) -> list[dict[str, Any]]:
+    """Answer one read-only question over a state folder's stores; errors as in ``run_query``."""
+    return run_query(sql, state=state, metadata_copy=metadata_copy or state / METADATA_NAME)
+
+
+def _sample_folder() -> Path:
+    """Return where the sample morning lies: in the installed package, or beside it in a checkout."""
+    here = Path(__file__).resolve().parent
+    packaged = here / "sample" / "data"
+    return packaged if packaged.is_dir() else here.parent / "sample_data"

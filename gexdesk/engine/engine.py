@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.closing import Closing, LevelClosing, SourceClosing
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
 from gexdesk.engine.incidents import Incidents
@@ -21,11 +22,12 @@ from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.watch import Watch
 from gexdesk.engine.work import Work
-from gexdesk.metrics.slo import Promise
+from gexdesk.metrics.deviation import Deviation
+from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.job import JobStatus
-from gexdesk.model.level import Level
+from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.view import DeskView
 from gexdesk.queues.base import Queue
@@ -62,7 +64,8 @@ class Parts:
     watch: Watch
     flow: Flow
     chronicle: Chronicle
-    promises: dict[Level, Promise]
+    promises: Promises
+    deviation: Deviation
     replay_position: Callable[[], str]
     retain: Callable[[set[str]], None]
 
@@ -144,6 +147,22 @@ class Engine:
         while not (parts.supply.finished() and len(parts.flights) == 0):
             await parts.clock.sleep(0.05)
 
+    def closing(self) -> Closing:
+        """Sum up the run so far."""
+        parts = self._parts
+        return Closing(
+            received=sum(a.received for a in parts.ledger.all()),
+            completed=parts.work.completed,
+            failed=parts.work.failed,
+            dead=parts.work.dead,
+            open=len(parts.flights),
+            conflated=parts.queue.state().conflated,
+            deviation=parts.deviation.share or 0.0,
+            dispatches=parts.deviation.dispatches,
+            levels={level: LevelClosing.of(parts.promises[level]) for level in LEVELS},
+            sources={a.name: SourceClosing(a.received, a.completed, a.dead, a.requests, a.successes) for a in parts.ledger.all()},
+        )
+
     async def copy_metadata(self, to: Path) -> None:
         """Write a consistent copy of the metadata for a reader of its own."""
         use: Callable[[Metadata], None] = lambda metadata: metadata.copy_to(to)  # noqa: E731
@@ -181,8 +200,9 @@ class Engine:
             state = parts.queue.state()
             parts.flow.sample(state.levels)
             critical = parts.promises[Level.CRITICAL]
+            missed = critical.latency.count - critical.within
             now = parts.clock.now()
-            parts.incidents.look(parts.watch.conditions(state, critical.count - critical.within, now), now)
+            parts.incidents.look(parts.watch.conditions(state, missed, now), now)
             try:
                 await parts.levers.end_expired()
             except (GexdeskError, OSError) as error:

@@ -22,16 +22,16 @@ class Flow:
 
     def entered(self, level: Level) -> None:
         """Note a job that was queued."""
-        self._in[level].record(self._clock.now())
+        self._in[level].add(self._clock.now())
 
     def left(self, level: Level) -> None:
         """Note a job that was claimed."""
-        self._out[level].record(self._clock.now())
+        self._out[level].add(self._clock.now())
 
     def sample(self, depths: Mapping[Level, LevelDepth]) -> None:
         """Take the depth of this second."""
         for level in LEVELS:
-            self._trend[level].sample(depths[level].waiting)
+            self._trend[level].sample(self._clock.now(), depths[level].waiting)
 
     def trend(self, level: Level) -> tuple[int, ...]:
         """Return the depth trend, oldest first."""

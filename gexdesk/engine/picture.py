@@ -1,6 +1,6 @@
 """Take the frozen picture of the desk that screens draw."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.flight import Flights
@@ -13,12 +13,13 @@ from gexdesk.engine.standing import Standing
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.watch import state_of
 from gexdesk.engine.work import Work
+from gexdesk.guidelines.rules import RuleSet
 from gexdesk.guidelines.tally import Tally
-from gexdesk.metrics.slo import Promise
+from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.market import session
-from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, GuidelineView, LevelView, SourceView, SymbolView
+from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, LevelView, SourceView, SymbolView
 from gexdesk.queues.base import Queue, QueueState
 from gexdesk.stores.base import LiveCache, LiveValue
 
@@ -31,7 +32,7 @@ class Picture:
     def __init__(
         self, *, queue: Queue, ledger: Ledger, standing: Standing, triage: Triage, work: Work, receive: Receive, keeper: Keeper,
         cache: LiveCache, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, chronicle: Chronicle,
-        promises: Mapping[Level, Promise], clock: Clock, engine_id: str, mode: str,
+        promises: Promises, rules: Callable[[], RuleSet], clock: Clock, engine_id: str, mode: str,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._ledger = ledger
@@ -47,6 +48,7 @@ class Picture:
         self._incidents = incidents
         self._chronicle = chronicle
         self._promises = promises
+        self._rules = rules
         self._clock = clock
         self._engine_id = engine_id
         self._mode = mode
@@ -58,8 +60,7 @@ class Picture:
         now = self._clock.now()
         state = self._queue.state()
         self._sequence += 1
-        promised = [self._promises[level] for level in LEVELS if self._promises[level].promise_s is not None]
-        critical = self._promises[Level.CRITICAL]
+        rules = self._rules()
         return DeskView(
             sequence=self._sequence,
             engine_id=self._engine_id,
@@ -70,8 +71,8 @@ class Picture:
             levels=tuple(self._level(level, state) for level in LEVELS),
             sources=tuple(self._source(account, state, now) for account in self._ledger.all()),
             symbols=tuple(self._symbol(value) for value in self._cache.all()),
-            guidelines=self._guidelines(now),
-            guidelines_version=self._tally.version,
+            guidelines=self._tally.views(rules, now),
+            guidelines_version=rules.version,
             unmatched=self._tally.unmatched,
             conflicts=self._tally.conflicts,
             log=self._chronicle.last(LOG_LINES),
@@ -81,9 +82,9 @@ class Picture:
             dead=self._work.dead,
             in_flight=len(self._flights),
             bytes_received=self._receive.bytes_received,
-            promises_kept=sum(p.within for p in promised),
-            promises_total=sum(p.count for p in promised),
-            worst_critical_s=critical.worst_s,
+            promises_kept=self._promises.kept,
+            promises_total=self._promises.total,
+            worst_critical_s=self._promises[Level.CRITICAL].latency.max_s,
             stopped=state.stopped,
             store_lag_s=self._keeper.lag_s(),
             replay_position=replay_position,
@@ -93,7 +94,6 @@ class Picture:
         depth, promise = state.levels[level], self._promises[level]
         entering, leaving = self._flow.rates(level)
         latency = promise.latency
-        known = promise.count > 0
         return LevelView(
             level=level,
             promise_s=promise.promise_s,
@@ -106,13 +106,13 @@ class Picture:
             in_per_s=entering,
             out_per_s=leaving,
             drain_s=self._flow.drain_s(level, depth.waiting),
-            count=promise.count,
+            count=latency.count,
             histogram=latency.drawn(HISTOGRAM_EDGES_S),
-            p50_s=latency.percentile(50) if known else None,
-            p95_s=latency.percentile(95) if known else None,
-            p99_s=latency.percentile(99) if known else None,
-            max_s=latency.max_s if known else None,
-            mean_s=latency.mean_s if known else None,
+            p50_s=latency.percentile(50),
+            p95_s=latency.percentile(95),
+            p99_s=latency.percentile(99),
+            max_s=latency.max_s,
+            mean_s=latency.mean_s,
             within_promise=promise.within,
         )
 
@@ -168,13 +168,4 @@ class Picture:
             put_wall=exposure.put_wall,
             coverage=exposure.coverage,
             check="ok" if not exposure.warnings else exposure.warnings[0],
-        )
-
-    def _guidelines(self, now: float) -> tuple[GuidelineView, ...]:
-        return tuple(
-            GuidelineView(
-                name=row.name, level=row.level, last_minute=row.last_minute, session=row.session,
-                last_symbol=row.last_symbol, last_at=row.last_at,
-            )
-            for row in self._tally.rows(now)
         )

@@ -1,21 +1,18 @@
 """Publish: the moment a value is available to readers, measured against its promise."""
 
-from collections.abc import Mapping
-
 from gexdesk.engine.flight import Flight
 from gexdesk.engine.ledger import Ledger
 from gexdesk.engine.tasks import Computed
-from gexdesk.metrics.slo import Promise
+from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
 from gexdesk.model.job import Job
-from gexdesk.model.level import Level
 from gexdesk.stores.base import LiveCache, LiveValue
 
 
 class Publish:
     """Put results into the live cache and record receipt to available."""
 
-    def __init__(self, cache: LiveCache, ledger: Ledger, promises: Mapping[Level, Promise], clock: Clock) -> None:
+    def __init__(self, cache: LiveCache, ledger: Ledger, promises: Promises, clock: Clock) -> None:
         self._cache = cache
         self._ledger = ledger
         self._promises = promises
@@ -51,5 +48,5 @@ class Publish:
                     )
                 )
         available_at = self._clock.now()
-        self._promises[job.level].record(max(0.0, available_at - flight.payload.received_at))
+        self._promises.record(job.level, max(0.0, available_at - flight.payload.received_at))
         return available_at

@@ -145,7 +145,7 @@ class Triage:
         decision = decide(features, self._rules(), self._standing.override(account.name, now))
         flight.decision, flight.decided_at = decision, now
         account.decided = decision.level
-        self._tally.count(features, decision, now)
+        self._tally.record(features, decision, now, lead.as_of)
         self._keeper.decision(DecisionRecord(payload.payload_id, now, features, decision))
         self._chronicle.tell("decision", f"{lead.symbol} {decision.level} {decision.score:.2f} {decision.winner} ({account.name})")
         one_symbol = all(head.symbol == lead.symbol for head in found.heads)

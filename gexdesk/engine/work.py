@@ -77,6 +77,7 @@ class Work:
         self._tasks: list[asyncio.Task[None]] = []
         self._endings: set[asyncio.Task[None]] = set()
         self.completed = 0
+        self.failed = 0
         self.dead = 0
 
     def start(self) -> None:
@@ -130,6 +131,7 @@ class Work:
                     # The slot is free once the value is available; storing goes on behind it, under the same lease.
                     self._end_later(self._complete(claim, flight, results, available_at))
             case Retry(after_s=after_s, error=error):
+                self.failed += 1
                 words = f"{claim.job.symbol} {claim.job.source}: {error}; again in {after_s:g} s"
                 self._chronicle.tell("engine", words, grave=True)
                 await self._queue.retry(self._leases.release(claim), after_s, error)

@@ -1,0 +1,85 @@
+"""A ``Desk`` over the unix socket: what screens and verbs hold of an engine in another process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+from websockets.asyncio.client import connect as websocket
+from websockets.exceptions import WebSocketException
+
+from gexdesk.api.door import connect, short_path
+from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, StoreError, UnknownTarget
+from gexdesk.model.lever import Lever, LeverOutcome
+from gexdesk.model.view import DeskView
+
+_PREFIX = "/api/v1"
+_ERRORS: dict[str, type[GexdeskError]] = {kind("").kind: kind for kind in (LeverRefused, UnknownTarget, StoreError, EngineAway)}
+_VIEW = msgspec.json.Decoder(DeskView)
+_OUTCOME = msgspec.json.Decoder(LeverOutcome)
+
+
+class _Trouble(msgspec.Struct):
+    error: str
+    message: str
+    details: dict[str, object] = {}
+
+
+class Client:
+    """Observe and control the engine of a state folder.
+
+    Every call connects anew, so that an engine which was restarted meanwhile simply answers.
+    """
+
+    def __init__(self, state: Path, timeout_s: float = 10.0) -> None:
+        self._state = state
+        self._timeout_s = timeout_s
+
+    async def view(self) -> DeskView:
+        """Return the newest picture. Raises EngineAway."""
+        return _VIEW.decode(await self._call("GET", f"{_PREFIX}/view"))
+
+    async def views(self) -> AsyncIterator[DeskView]:
+        """Yield pictures as they come. Raises EngineAway when the engine is not there or goes away."""
+        try:
+            line = await asyncio.to_thread(connect, self._state)
+            line.setblocking(False)
+            async with websocket(
+                f"ws://gexdesk{_PREFIX}/ingest/status", sock=line, compression=None, max_size=16 * 1024 * 1024, proxy=None,
+                ping_interval=None,
+            ) as socket:  # fmt: skip
+                async for message in socket:
+                    yield _VIEW.decode(message)
+        except (OSError, WebSocketException, msgspec.DecodeError) as error:
+            raise EngineAway(f"no engine answers in {self._state} ({error})") from error
+        raise EngineAway("the engine ended")
+
+    async def pull(self, lever: Lever) -> LeverOutcome:
+        """Send a lever; errors as in ``Control.pull``."""
+        return _OUTCOME.decode(await self._call("POST", f"{_PREFIX}/levers", msgspec.json.encode(lever)))
+
+    async def stop(self) -> None:
+        """Ask the engine to end."""
+        await self._call("POST", f"{_PREFIX}/stop")
+
+    async def copy_metadata(self, to: Path) -> None:
+        """Let the engine write a consistent copy of its metadata."""
+        await self._call("POST", f"{_PREFIX}/metadata/copy", msgspec.json.encode({"to": str(to)}))
+
+    async def _call(self, method: str, path: str, body: bytes = b"") -> bytes:
+        import httpx2
+
+        try:
+            with short_path(self._state) as socket_path:
+                transport = httpx2.AsyncHTTPTransport(uds=socket_path)
+                async with httpx2.AsyncClient(transport=transport, timeout=self._timeout_s, trust_env=False) as client:
+                    answer = await client.request(method, f"http://gexdesk{path}", content=body)
+        except httpx2.HTTPError as error:
+            raise EngineAway(f"no engine answers in {self._state} ({type(error).__name__})") from error
+        if answer.is_success:
+            return answer.content
+        try:
+            trouble = msgspec.json.decode(answer.content, type=_Trouble)
+        except msgspec.DecodeError:
+            raise EngineAway(f"the engine answered {answer.status_code} without saying why") from None
+        raise _ERRORS.get(trouble.error, GexdeskError)(trouble.message, **trouble.details)

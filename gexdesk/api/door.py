@@ -1,0 +1,72 @@
+"""The door: an owner-only unix socket in the state folder, whatever the length of its path."""
+
+import os
+import pwd
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SOCKET_NAME = "engine.sock"
+_PATH_LIMIT = 100  # the kernel's is 108 bytes, the ending NUL included
+
+
+@contextmanager
+def short_path(state: Path) -> Iterator[str]:
+    """Give a path of the socket that fits the kernel's limit, through an open folder where the real one is too long."""
+    path = str(state / SOCKET_NAME)
+    if len(path.encode()) <= _PATH_LIMIT:
+        yield path
+        return
+    folder = os.open(state, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{SOCKET_NAME}"
+    finally:
+        os.close(folder)
+
+
+def listen(state: Path) -> socket.socket:
+    """Return a listening socket with mode 0600; whoever holds the state folder's lock may replace a stale one.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    (state / SOCKET_NAME).unlink(missing_ok=True)
+    before = os.umask(0o177)
+    try:
+        with short_path(state) as path:
+            door.bind(path)
+    finally:
+        os.umask(before)
+    door.listen(64)
+    door.setblocking(False)
+    return door
+
+
+def connect(state: Path, timeout_s: float = 2.0) -> socket.socket:
+    """Return a socket connected to the engine of a state folder.
+
+    Raises:
+        OSError: Nobody listens there.
+    """
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    line.settimeout(timeout_s)
+    try:
+        with short_path(state) as path:
+            line.connect(path)
+    except BaseException:
+        line.close()
+        raise
+    return line
+
+
+def peer(line: socket.socket) -> str:
+    """Name the user at the other end, as the kernel says: a login name, or ``uid 1234`` where there is none."""
+    found = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", found)
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"

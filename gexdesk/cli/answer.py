@@ -1,0 +1,43 @@
+"""Answer as people and programs expect: one JSON document on stdout, words and refusals on stderr."""
+
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from gexdesk.model.errors import GexdeskError
+
+
+def as_json(value: object) -> None:
+    """Print one JSON document on stdout."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=1).decode() + "\n")
+    sys.stdout.flush()
+
+
+def say(words: str) -> None:
+    """Print one line for a person on stderr."""
+    sys.stderr.write(words + "\n")
+    sys.stderr.flush()
+
+
+def refuse(error: GexdeskError, *, as_json: bool) -> int:
+    """Print why something was refused, one line on stderr, and with ``--json`` the document too; return the exit code."""
+    say(f"gexdesk: {error.message}")
+    if as_json:
+        answer = {"error": error.kind, "message": error.message, "details": error.details}
+        sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
+    return 1
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on stdout; the first column is left-aligned, the others right; markup in cells means nothing."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(title=Text(title), box=None, title_justify="left", pad_edge=False)
+    for number, column in enumerate(columns):
+        shown.add_column(Text(column), justify="left" if number == 0 else "right", overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    Console(soft_wrap=False).print(shown)

@@ -1,0 +1,67 @@
+"""``gexdesk``: open the desk, or without a terminal replay the sample to its end."""
+
+import asyncio
+import getpass
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gexdesk.cli import launch
+from gexdesk.cli.answer import say
+
+ConfigPath = Annotated[Path | None, Parameter(name="--config", help="Configuration; default: the user's, else the sample desk.")]
+StatePath = Annotated[Path | None, Parameter(name="--state", help="State folder of the engine.")]
+
+
+def desk(*, config: ConfigPath = None, state: StatePath = None) -> int:
+    """Open the desk. With no configuration: the sample desk, which replays a recorded morning as if live.
+
+    Without a terminal on stdout the sample runs headless to its end and prints a closing table.
+
+    Example: `gexdesk --config ~/.config/gexdesk/gexdesk.toml`
+    """
+    from gexdesk.settings import default_state, find_configuration, load_settings
+
+    config = config or find_configuration()
+    if not sys.stdout.isatty():
+        return _headless(config, state)
+    if config is None:
+        state, arguments = state or default_state() / "sample", ["--sample"]
+    else:
+        state, arguments = load_settings(config, state).state, ["--config", str(config.absolute())]
+    return _screen(state.absolute(), arguments, sample=config is None)
+
+
+def _screen(state: Path, arguments: list[str], *, sample: bool) -> int:
+    from gexdesk.api.client import Client
+    from gexdesk.desk import Desk
+    from gexdesk.tui.app import DeskApp
+
+    async def connect() -> Desk:
+        await launch.ensure(state, arguments)
+        await asyncio.to_thread(__import__, "httpx2")  # the first lever must not wait for an import
+        return Client(state)
+
+    app = DeskApp(connect=connect, sample=sample, operator=getpass.getuser())
+    app.run(mouse=False)
+    if launch.runs(state):
+        again = "gexdesk" if sample or "--config" not in arguments else f"gexdesk --config {arguments[1]}"
+        say(f"The engine goes on; `{again}` opens the desk again, `gexdesk stop --state {state}` ends it.")
+    return app.return_code or 0
+
+
+def _headless(config: Path | None, state: Path | None) -> int:
+    from gexdesk.cli.engine import run_engine
+    from gexdesk.settings import load_settings
+
+    if config is not None:
+        return run_engine(load_settings(config, state), status_lines=True)
+    from gexdesk.assemble import sample_settings
+
+    if state is not None:
+        return run_engine(sample_settings(state), until_idle=True, replay_speed=2.5, status_lines=True)
+    with tempfile.TemporaryDirectory(prefix="gexdesk-sample-") as folder:
+        return run_engine(sample_settings(Path(folder)), until_idle=True, replay_speed=2.5, status_lines=True)

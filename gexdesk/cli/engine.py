@@ -1,0 +1,183 @@
+"""``run`` and ``stop``: the engine alone."""
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import Awaitable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from gexdesk.cli.answer import as_json, say, table
+from gexdesk.model.errors import SettingsError
+
+if TYPE_CHECKING:
+    from gexdesk.engine.closing import Closing
+    from gexdesk.engine.engine import Engine
+    from gexdesk.settings import Settings
+
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on stdout.")]
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
+
+
+def run(
+    *,
+    config: Annotated[Path | None, Parameter(name="--config", help="Configuration file.")] = None,
+    state: Annotated[Path | None, Parameter(name="--state", help="State folder; default: the configuration's.")] = None,
+    duration: Annotated[str | None, Parameter(name="--for", help="End after a time, e.g. 30s, 5m.")] = None,
+    until_idle: Annotated[bool, Parameter(negative="", help="End when folders and replays have given everything.")] = False,
+    sample: Annotated[bool, Parameter(negative="", help="Run the sample desk.")] = False,
+    json: AsJson = False,
+) -> int:
+    """Run the engine alone, in the foreground, until it is stopped. Without a configuration: default rules, no sources.
+
+    Example: `gexdesk run --config gexdesk.toml --until-idle --json`
+    """
+    from gexdesk.assemble import sample_settings
+    from gexdesk.settings import Settings, default_state, load_settings
+
+    if sample:
+        settings = sample_settings(state or default_state() / "sample")
+    elif config is not None:
+        settings = load_settings(config, state)
+    else:
+        settings = Settings(state=state or default_state())
+    return run_engine(settings, until_idle=until_idle, for_s=span_s(duration), json=json)
+
+
+def stop(
+    *, state: Annotated[Path | None, Parameter(name="--state", help="State folder of the engine.")] = None
+) -> int:
+    """End a running engine; it finishes what it is storing, and the journal keeps the rest.
+
+    Example: `gexdesk stop`
+    """
+    import time
+
+    from gexdesk.api.client import Client
+    from gexdesk.cli import launch
+    from gexdesk.cli.levers import state_folder
+
+    folder = state_folder(state)
+    asyncio.run(Client(folder).stop())
+    give_up_at = time.monotonic() + 20
+    while launch.runs(folder) and time.monotonic() < give_up_at:
+        time.sleep(0.05)
+    say("stopped")
+    return 0
+
+
+def run_engine(
+    settings: "Settings",
+    *,
+    until_idle: bool = False,
+    for_s: float | None = None,
+    replay_speed: float = 1.0,
+    status_lines: bool = False,
+    json: bool = False,
+) -> int:
+    """Run one engine in this process to its end and print how it went; returns the exit code."""
+    from gexdesk.assemble import assemble
+    from gexdesk.model.clock import SystemClock
+
+    async def whole() -> "Closing":
+        engine = assemble(settings, SystemClock(), once=until_idle, replay_speed=replay_speed, log=_log_line)
+        return await _serve(engine, settings.state, until_idle=until_idle, for_s=for_s, status_lines=status_lines)
+
+    closing = asyncio.run(whole())
+    if json:
+        as_json(closing)
+    elif status_lines or sys.stdout.isatty():
+        _print_closing(closing)
+    return 0
+
+
+async def _serve(engine: "Engine", state: Path, *, until_idle: bool, for_s: float | None, status_lines: bool) -> "Closing":
+    from gexdesk.api import door
+    from gexdesk.api.app import make_app
+    from gexdesk.api.server import Server
+
+    loop = asyncio.get_running_loop()
+    await engine.start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, engine.stopping.set)
+    server = Server(make_app(engine), door.listen(state))
+    await server.start()
+    ends: list[Awaitable[object]] = [engine.stopping.wait()]
+    if until_idle:
+        ends.append(engine.idle())
+    if for_s is not None:
+        ends.append(asyncio.sleep(for_s))
+    tasks = [asyncio.ensure_future(end) for end in ends]
+    ticker = asyncio.create_task(_status_lines(engine)) if status_lines else None
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        closing = engine.closing()
+    finally:
+        for task in [*tasks, *([ticker] if ticker else [])]:
+            task.cancel()
+        engine.stopping.set()
+        with suppress(OSError):
+            (state / door.SOCKET_NAME).unlink()
+        await server.stop()
+        await engine.close()
+    return closing
+
+
+async def _status_lines(engine: "Engine") -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        view = await engine.view()
+        depths = "  ".join(f"{level.level} {level.depth}" for level in view.levels)
+        promises = f"promises {view.promises_kept} of {view.promises_total}"
+        print(
+            f"{view.replay_position or 'live':>10}  {depths}  received {view.received}  completed {view.completed}  "
+            f"dead {view.dead}  {promises}",
+            flush=True,
+        )
+
+
+def _print_closing(closing: "Closing") -> None:
+    def seconds(value: float | None) -> str:
+        return "-" if value is None else f"{value:.3f} s"
+
+    rows = [
+        (name, f"{lv.count:,}", seconds(lv.mean_s), seconds(lv.p50_s), seconds(lv.p95_s), seconds(lv.p99_s), seconds(lv.max_s),
+         "-" if lv.promise_s is None else f"{lv.within_promise:,} of {lv.count:,} in {lv.promise_s:g} s")
+        for name, lv in closing.levels.items()
+    ]  # fmt: skip
+    table("Receipt to available", ["level", "count", "mean", "p50", "p95", "p99", "max", "promise kept"], rows)
+    table(
+        "Sources",
+        ["source", "received", "completed", "dead", "requests", "failed"],
+        [
+            (name, *(f"{count:,}" for count in (s.received, s.completed, s.dead, s.requests, s.requests - s.successes)))
+            for name, s in closing.sources.items()
+        ],
+    )
+    print(
+        f"received {closing.received:,}, completed {closing.completed:,}, dead letters {closing.dead:,}, "
+        f"still open {closing.open:,}; priority deviation {closing.deviation:.4%}"
+    )
+
+
+def _log_line(line: object) -> None:
+    from datetime import UTC, datetime
+
+    from gexdesk.model.view import LogLine
+
+    if isinstance(line, LogLine) and line.kind != "decision":
+        say(f"{datetime.fromtimestamp(line.at, UTC).isoformat(timespec='milliseconds')} {line.kind}: {line.text}")
+
+
+def span_s(span: str | None) -> float | None:
+    """Return seconds of ``30``, ``30s``, ``5m`` or ``1h``."""
+    if span is None:
+        return None
+    found = _SPAN.fullmatch(span)
+    if found is None:
+        raise SettingsError(f"{span!r} is not a time; write 30s, 5m or 1h")
+    return float(found[1]) * {"s": 1, None: 1, "m": 60, "h": 3600}[found[2]]

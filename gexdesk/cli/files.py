@@ -1,0 +1,129 @@
+"""Verbs on files: ``inspect``, ``query``, ``sample``, ``init``; none needs a running engine."""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from gexdesk.cli.answer import as_json, refuse, say, table
+from gexdesk.cli.engine import AsJson
+from gexdesk.model.errors import SettingsError
+
+
+def inspect(
+    files: Annotated[list[Path], Parameter(help="Payload files, compressed or not.", negative="")],
+    *,
+    format: Annotated[str | None, Parameter(help="Format name; default: by content.")] = None,
+    json: AsJson = False,
+) -> int:
+    """Decode files and compute their exposure; store nothing. GEX in USD per 1% move.
+
+    Example: `gexdesk inspect spx.json --json`
+    """
+    from gexdesk.assemble import inspect_file
+    from gexdesk.model.errors import PayloadError
+
+    answers: list[dict[str, Any] | list[dict[str, Any]]] = []
+    for path in files:
+        try:
+            found = inspect_file(path, format)
+        except PayloadError as error:
+            error.details["file"] = str(path)
+            error.message = f"{path}: {error.message}"
+            if len(files) == 1:
+                raise
+            refuse(error, as_json=False)
+            answers.append({"file": str(path), "error": error.kind, "message": error.message})
+            continue
+        answers.append(found[0] if len(found) == 1 else found)
+        if not json:
+            _print_exposures(path, found)
+    if json:
+        as_json(answers[0] if len(answers) == 1 else answers)
+    return 1 if any(isinstance(a, dict) and "error" in a for a in answers) else 0
+
+
+def query(
+    sql: Annotated[str, Parameter(help="One SELECT.")],
+    *,
+    state: Annotated[Path | None, Parameter(name="--state", help="State folder.")] = None,
+    json: AsJson = False,
+) -> int:
+    """Ask one read-only SQL question over metadata and lake: snapshots, strikes, jobs, decisions, sources, dead_letters, ...
+
+    Example: `gexdesk query "SELECT symbol, as_of, net_gex FROM snapshots ORDER BY received_at DESC LIMIT 5"`
+    """
+    from gexdesk.api.client import Client
+    from gexdesk.assemble import ask
+    from gexdesk.cli import launch
+    from gexdesk.cli.levers import state_folder
+
+    folder = state_folder(state)
+    with tempfile.TemporaryDirectory(prefix="gexdesk-query-") as scratch:
+        copy: Path | None = None
+        if launch.runs(folder):
+            copy = Path(scratch) / "metadata.duckdb"
+            asyncio.run(Client(folder).copy_metadata(copy))
+        rows = ask(sql, folder, copy)
+    if json:
+        as_json(rows)
+    elif rows:
+        table("", list(rows[0]), [["" if value is None else str(value) for value in row.values()] for row in rows])
+    else:
+        say("no rows")
+    return 0
+
+
+def sample(folder: Annotated[Path, Parameter(help="Folder to write to; made if missing.")], *, seed: int | None = None) -> int:
+    """Generate the sample morning: synthetic feeds in the real formats, with a story.
+
+    Example: `gexdesk sample /tmp/morning`
+    """
+    from gexdesk.sample.generate import generate
+
+    if folder.exists() and any(folder.iterdir()):
+        raise SettingsError(f"{folder} is not empty; name a new folder")
+    if seed is None:
+        generate(folder)
+    else:
+        generate(folder, seed)
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    say(f"{len(files)} files, {sum(p.stat().st_size for p in files):,} bytes in {folder}")
+    return 0
+
+
+def init(folder: Annotated[Path | None, Parameter(help="Where to; default: the user's configuration folder.")] = None) -> int:
+    """Write a commented configuration and the default guidelines to start from.
+
+    Example: `gexdesk init ~/.config/gexdesk`
+    """
+    import os
+    from importlib.resources import files
+
+    base = folder or Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "gexdesk"
+    starters = {"gexdesk.toml": files("gexdesk.cli") / "starter.toml", "guidelines.toml": files("gexdesk.guidelines") / "default.toml"}
+    there = [name for name in starters if (base / name).exists()]
+    if there:
+        raise SettingsError(f"{base / there[0]} is there already; nothing was written")
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, starter in starters.items():
+        (base / name).write_text(starter.read_text(encoding="utf-8"), encoding="utf-8")
+        say(f"wrote {base / name}")
+    return 0
+
+
+def _print_exposures(path: Path, found: list[dict[str, Any]]) -> None:
+    def bn(value: float | None) -> str:
+        return "-" if value is None else f"{value / 1e9:+.3f} bn"
+
+    rows = [
+        (f["symbol"], f["format"], f["as_of"], str(f["spot"]), str(f["contracts"]), str(f["strikes"]),
+         bn(f["net_gex"]), bn(f["gross_gex"]), f["zero_gamma"]["status"] if f["zero_gamma"]["value"] is None else f"{f['zero_gamma']['value']:,.2f}")
+        for f in found
+    ]  # fmt: skip
+    table(str(path), ["symbol", "format", "as of", "spot", "contracts", "strikes", "net GEX", "gross GEX", "zero gamma"], rows)
+    for warning in dict.fromkeys(w for f in found for w in f["warnings"]):
+        sys.stderr.write(f"  {warning}\n")

@@ -1,0 +1,63 @@
+"""Start an engine as a process of its own, or find the one that runs."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from gexdesk.api import door
+from gexdesk.model.errors import EngineAway
+
+START_LIMIT_S = 30.0
+LOG_NAME = "engine.log"
+
+
+def runs(state: Path) -> bool:
+    """Say whether an engine answers for a state folder."""
+    try:
+        door.connect(state).close()
+    except OSError:
+        return False
+    return True
+
+
+def start(state: Path, arguments: list[str]) -> "subprocess.Popen[bytes]":
+    """Start ``gexdesk run`` in a session of its own: no hang-up of our terminal reaches it."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = os.open(state / LOG_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "gexdesk", "run", "--state", str(state), *arguments],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
+        )  # fmt: skip
+    finally:
+        os.close(log)
+
+
+async def ensure(state: Path, arguments: list[str]) -> bool:
+    """Return when an engine answers; True where this call started it.
+
+    Raises:
+        EngineAway: It ended while starting, or did not answer in time; the log's last line says why.
+    """
+    if await asyncio.to_thread(runs, state):
+        return False
+    child = await asyncio.to_thread(start, state, arguments)
+    give_up_at = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < give_up_at:
+        if await asyncio.to_thread(runs, state):
+            return True
+        if child.poll() is not None and not await asyncio.to_thread(runs, state):
+            raise EngineAway(f"the engine ended while starting: {_last_line(state / LOG_NAME)}")
+        await asyncio.sleep(0.05)
+    raise EngineAway(f"the engine does not answer after {START_LIMIT_S:g} s; see {state / LOG_NAME}")
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1] if lines else f"nothing in {log}"

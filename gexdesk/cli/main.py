@@ -1,0 +1,43 @@
+"""The program ``gexdesk``: one verb a task, each in the file of its family; heavy imports wait until a verb runs."""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+from gexdesk import __version__
+from gexdesk.cli import desk, engine, files, levers
+from gexdesk.cli.answer import refuse
+from gexdesk.model.errors import GexdeskError
+
+app = App(
+    name="gexdesk",
+    version=__version__,
+    help="Open the desk: ingest gamma-exposure feeds by priority and show what matters first.",
+    help_format="markdown",
+    result_action="return_value",
+)
+app.default(desk.desk)
+for verb in (
+    engine.run, engine.stop, files.inspect, files.query, files.sample, files.init,
+    levers.sources, levers.queue, levers.promote, levers.demote, levers.override, levers.clear, levers.pause, levers.resume,
+):  # fmt: skip
+    app.command(verb)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one verb; exit 0 done, 1 refused or bad data, 2 wrong usage."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(tokens, exit_on_error=False)
+    except CycloptsError:
+        sys.exit(2)  # cyclopts has said what is wrong, with the usage
+    except GexdeskError as error:
+        sys.exit(refuse(error, as_json="--json" in tokens))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away
+        sys.exit(1)
+    sys.exit(code or 0)
