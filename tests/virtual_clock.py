@@ -1,63 +1,75 @@
-"""A clock that runs as fast as the code under test."""
+"""A clock that stands until a test moves it, so that no test sleeps."""
 
 import asyncio
 import heapq
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
-_QUIET_TURNS = 20
+_PASSES = 50
 
 
 class VirtualClock:
-    """Tell a time that jumps to the earliest sleeper whenever the event loop has nothing else at hand.
+    """Tell a time that only ``advance`` moves; sleepers wake in the order of their time.
 
-    Sleepers wake in order of their due time, ties in order of falling asleep: a run is the same every time. Real I/O is
-    not waited for; where nobody sleeps, time stands still.
-
-    Args:
-        start_at: What ``now`` says at the beginning, UTC seconds since the epoch; ``monotonic`` begins at 0.
+    Inside a running loop, threads (``asyncio.to_thread``) run inline from the first sleep or advance on, so that no work goes
+    on unseen while time stands.
     """
 
-    def __init__(self, start_at: float = 1_750_000_000.0) -> None:
-        self._start_at = start_at
-        self._elapsed_s = 0.0
-        self._asleep: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._number = 0
-        self._running = False
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self._now = now
+        self._began = now
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = 0
 
     def now(self) -> float:
         """Return UTC seconds since the epoch."""
-        return self._start_at + self._elapsed_s
+        return self._now
 
     def monotonic(self) -> float:
         """Return seconds since the clock was made."""
-        return self._elapsed_s
+        return self._now - self._began
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until the time has come."""
-        if seconds <= 0:
+        """Wait until the time has been moved that far."""
+        _run_threads_inline()
+        future = asyncio.get_running_loop().create_future()
+        self._count += 1
+        heapq.heappush(self._sleepers, (self._now + max(0.0, seconds), self._count, future))
+        await future
+
+    async def advance(self, seconds: float) -> None:
+        """Move the time, stopping at every sleeper on the way until it has done what it can."""
+        _run_threads_inline()
+        target = self._now + seconds
+        await self.settle()
+        while self._sleepers and self._sleepers[0][0] <= target:
+            due, _, future = heapq.heappop(self._sleepers)
+            self._now = max(self._now, due)
+            if not future.done():
+                future.set_result(None)
+            await self.settle()
+        self._now = target
+
+    async def settle(self) -> None:
+        """Let every task run until it waits for something; time stands."""
+        for _ in range(_PASSES):
             await asyncio.sleep(0)
-            return
-        loop = asyncio.get_running_loop()
-        awake: asyncio.Future[None] = loop.create_future()
-        self._number += 1
-        heapq.heappush(self._asleep, (self._elapsed_s + seconds, self._number, awake))
-        if not self._running:
-            self._running = True
-            loop.call_soon(self._turn, loop, _QUIET_TURNS)
-        await awake
 
-    def advance(self, seconds: float) -> None:
-        """Let time pass while nobody sleeps, as a slow piece of work would."""
-        self._elapsed_s += seconds
 
-    def _turn(self, loop: asyncio.AbstractEventLoop, turns_left: int) -> None:
-        if turns_left:
-            loop.call_soon(self._turn, loop, turns_left - 1)
-            return
-        while self._asleep:
-            due, _, awake = heapq.heappop(self._asleep)
-            if not awake.done():  # else its task was cancelled
-                self._elapsed_s = max(self._elapsed_s, due)
-                awake.set_result(None)
-                loop.call_soon(self._turn, loop, _QUIET_TURNS)
-                return
-        self._running = False
+class _Inline(ThreadPoolExecutor):
+    """Run what is submitted at once, in the caller's thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - a pool hands over whatever was raised
+            future.set_exception(error)
+        return future
+
+
+def _run_threads_inline() -> None:
+    loop = asyncio.get_running_loop()
+    if not isinstance(getattr(loop, "_default_executor", None), _Inline):
+        loop.set_default_executor(_Inline(max_workers=1))

@@ -122,7 +122,7 @@ replay shifts its times to the present.
 | `cboe-spx/` | Cboe delayed-quotes documents; the expiry of 20 March stands under both roots, SPX and SPXW |
 | `cboe-qqq/` | the same with fractional strikes; handed over compressed, as it lies |
 | `cboe-names.jsonl.gz` | the same for AAPL, NVDA, TSLA and AMD in turn, with another order of keys |
-| `cboe-burst/` | the same for forty single names, four waves of one second each |
+| `cboe-burst/` | the same for forty single names, five waves within five seconds |
 | `cboe-spy/` | the same, declared 15 minutes delayed |
 | `csv-xsp/` | Cboe quote tables, CRLF, declared 15 minutes delayed |
 | `inhouse-rut.jsonl.gz`, `inhouse-vix.jsonl.gz` | canonical snapshots |

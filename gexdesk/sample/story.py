@@ -36,8 +36,8 @@ SPX_LEVELS: tuple[tuple[int, float], ...] = (
 MOVES_S: tuple[int, ...] = tuple(second for second, _ in SPX_LEVELS)
 SILENCE_S = (65.0, 85.0)
 TRUNCATED_S = 75
-WAVES_S = (41.0, 43.0, 45.5, 49.0)
-"""When the forty symbols open and how often they come again; each wave takes one second."""
+WAVES_S = (41, 42, 43, 44, 45)
+"""When the forty symbols open and come again. A wave takes 0.3 s, so that a queue builds up behind it."""
 
 _BETA = {"SPX": 1.0, "SPY": 1.0, "XSP": 1.0, "QQQ": 1.1, "NDX": 1.1, "RUT": 0.6, "VIX": -6.0}
 _BETA |= {underlying.symbol: 0.5 for underlying in symbols.NAMES}
@@ -112,7 +112,7 @@ def spot(underlying: Underlying, at_s: float) -> float:
     move = _BETA.get(underlying.symbol, 0.0) * level
     if underlying in symbols.FORTY and symbols.FORTY.index(underlying) % 4 == 0:
         # Every fourth of the forty jumps between two waves, so that the burst is no row of equal levels.
-        move += 0.05 * math.sin(at_s * 1.7 + phase)
+        move += 0.05 * math.sin(at_s * 1.3 + phase)
     return round(underlying.spot * (1 + waves + move), 2)
 
 
@@ -161,8 +161,8 @@ def _chains(jitter: random.Random) -> Iterator[Moment]:
 def _burst() -> Iterator[Moment]:
     for wave, first_s in enumerate(WAVES_S, start=1):
         for number, underlying in enumerate(symbols.FORTY):
-            at_s = round(first_s + number / len(symbols.FORTY), 3)
-            yield Moment(at_s, "cboe-burst", underlying, math.floor(at_s - 0.2), wave=wave)
+            at_s = round(first_s + 0.1 + 0.3 * number / len(symbols.FORTY), 4)
+            yield Moment(at_s, "cboe-burst", underlying, first_s, wave=wave)
 
 
 def _inhouse(jitter: random.Random) -> Iterator[Moment]:
@@ -173,5 +173,5 @@ def _inhouse(jitter: random.Random) -> Iterator[Moment]:
 
 
 def _backfill() -> Iterator[Moment]:
-    for number, at_s in enumerate((40.4, 42.4, 44.6)):
+    for number, at_s in enumerate((40.4, 41.3, 43.2)):
         yield Moment(at_s, "backfill", symbols.NDX, BACKFILL_FROM_AT - START_AT + number * 900.0)
