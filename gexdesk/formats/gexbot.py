@@ -67,7 +67,7 @@ class GexbotClassic:
         head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
         if not re.match(rb"\{|\[\s*\{", head):
             return "not a JSON object, nor an array of objects"
-        if not re.search(rb'"strikes"\s*:\s*\[\s*\[', head):
+        if not re.search(rb'"strikes"\s*:\s*\[\s*[\[\]]', head):
             return "no `strikes` as [[strike, gex_vol, gex_oi, ...], ...]"
         missing = [name for name in ("timestamp", "ticker") if f'"{name}"'.encode() not in head]
         return f"no `{missing[0]}`" if missing and whole else ""

@@ -151,7 +151,7 @@ def refuse_first_bad_row(
 
 
 def refuse_other_format(error: MalformedPayload, name: str, why_not: str) -> None:
-    """Replace a decoder's word on a document of some other layout by one on the layout; else return.
+    """Put a word on the layout before a decoder's word on a document of some other layout; else return.
 
     Args:
         error: What the decoder said.
@@ -162,4 +162,4 @@ def refuse_other_format(error: MalformedPayload, name: str, why_not: str) -> Non
         MalformedPayload: ``why_not`` is not empty.
     """
     if why_not:
-        raise MalformedPayload(f"this is no {name} document: {why_not}") from error
+        raise MalformedPayload(f"this is no {name} document: {why_not} ({error.message})") from error

@@ -1,0 +1,54 @@
+"""Every format passes the one contract, each on its own documents."""
+
+from format_samples import OWN, cboe_csv, gexbot, gexbot_low_tier, strangers_to
+
+from gexdesk.formats.canonical import Canonical
+from gexdesk.formats.cboe_csv import CboeCsv
+from gexdesk.formats.cboe_json import CboeJson
+from gexdesk.formats.gexbot import GexbotClassic
+from tests.contracts.format_contract import FormatContract
+
+
+class TestCboeJson(FormatContract):
+    part = CboeJson()
+    sample = OWN["cboe_json"]
+    strangers = strangers_to("cboe_json")
+
+
+class TestCboeCsv(FormatContract):
+    part = CboeCsv()
+    sample = OWN["cboe_csv"]
+    strangers = strangers_to("cboe_csv")
+    cut_is_seen = False
+
+
+class TestCboeCsvAsSavedOnWindows(FormatContract):
+    part = CboeCsv()
+    sample = cboe_csv(end="\r\n")
+    strangers = strangers_to("cboe_csv")
+    cut_is_seen = False
+
+
+class TestGexbotDocument(FormatContract):
+    part = GexbotClassic()
+    sample = OWN["gexbot"]
+    strangers = strangers_to("gexbot")
+
+
+class TestGexbotLines(FormatContract):
+    part = GexbotClassic()
+    sample = gexbot() + b"\n" + gexbot_low_tier() + b"\n"
+    strangers = strangers_to("gexbot")
+    cut_is_seen = False
+
+
+class TestGexbotHistory(FormatContract):
+    part = GexbotClassic()
+    sample = b"[" + gexbot() + b",\n" + gexbot(timestamp=1772463601) + b"]"
+    strangers = strangers_to("gexbot")
+
+
+class TestCanonical(FormatContract):
+    part = Canonical()
+    sample = OWN["canonical"]
+    strangers = strangers_to("canonical")
