@@ -104,7 +104,10 @@ def init(folder: Annotated[Path | None, Parameter(help="Where to; default: the u
     from importlib.resources import files
 
     base = folder or Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "gexdesk"
-    starters = {"gexdesk.toml": files("gexdesk.cli") / "starter.toml", "guidelines.toml": files("gexdesk.guidelines") / "default.toml"}
+    starters = {
+        "gexdesk.toml": files("gexdesk.cli") / "starter.toml",
+        "guidelines.toml": files("gexdesk.guidelines") / "default.toml",
+    }
     there = [name for name in starters if (base / name).exists()]
     if there:
         raise SettingsError(f"{base / there[0]} is there already; nothing was written")
@@ -119,9 +122,12 @@ def _print_exposures(path: Path, found: list[dict[str, Any]]) -> None:
     def bn(value: float | None) -> str:
         return "-" if value is None else f"{value / 1e9:+.3f} bn"
 
+    def flip(zero_gamma: dict[str, Any]) -> str:
+        return zero_gamma["status"] if zero_gamma["value"] is None else f"{zero_gamma['value']:,.2f}"
+
     rows = [
-        (f["symbol"], f["format"], f["as_of"], str(f["spot"]), str(f["contracts"]), str(f["strikes"]),
-         bn(f["net_gex"]), bn(f["gross_gex"]), f["zero_gamma"]["status"] if f["zero_gamma"]["value"] is None else f"{f['zero_gamma']['value']:,.2f}")
+        (*(str(f[name]) for name in ("symbol", "format", "as_of", "spot", "contracts", "strikes")),
+         bn(f["net_gex"]), bn(f["gross_gex"]), flip(f["zero_gamma"]))
         for f in found
     ]  # fmt: skip
     table(str(path), ["symbol", "format", "as of", "spot", "contracts", "strikes", "net GEX", "gross GEX", "zero gamma"], rows)

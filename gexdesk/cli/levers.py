@@ -120,7 +120,8 @@ def pause(
 
     Example: `gexdesk pause backfill --reason "incident 41"`
     """
-    return _pull(state, _hold(Verb.PAUSE, Verb.PAUSE_ALL, target, everything=everything, reason=reason, dry_run=dry_run), json=json)
+    lever = _hold(Verb.PAUSE, Verb.PAUSE_ALL, target, everything=everything, reason=reason, dry_run=dry_run)
+    return _pull(state, lever, json=json)
 
 
 def resume(
@@ -133,7 +134,8 @@ def resume(
 
     Example: `gexdesk resume backfill --reason "incident over"`
     """
-    return _pull(state, _hold(Verb.RESUME, Verb.RESUME_ALL, target, everything=everything, reason=reason, dry_run=dry_run), json=json)
+    lever = _hold(Verb.RESUME, Verb.RESUME_ALL, target, everything=everything, reason=reason, dry_run=dry_run)
+    return _pull(state, lever, json=json)
 
 
 def _hold(one: Verb, every: Verb, target: str, *, everything: bool, reason: str, dry_run: bool) -> Lever:
