@@ -64,7 +64,7 @@ class _Inline(ThreadPoolExecutor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001 - a pool hands over whatever was raised
+        except BaseException as error:
             future.set_exception(error)
         return future
 

@@ -271,7 +271,7 @@ async def test_position_tells_the_story_second(tmp_path, clock, loop, expected):
 )
 def test_a_broken_story_is_refused_at_once(tmp_path, clock, events, start_line, says):
     write(tmp_path, *events, start=start_line)
-    with pytest.raises(SettingsError, match="story.jsonl") as caught:
+    with pytest.raises(SettingsError, match=r"story\.jsonl") as caught:
         replay(tmp_path, clock)
     assert says in caught.value.message
 
