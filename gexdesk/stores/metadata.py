@@ -35,10 +35,11 @@ _LOST = (duckdb.FatalException, duckdb.IOException, duckdb.InternalException)
 _SNAPSHOTS = """
     INSERT INTO snapshots BY NAME
     WITH same_stamp AS (
-        SELECT symbol, source, as_of, payload_sha256, ordinal, revision FROM snapshots
+        SELECT symbol, source, as_of, payload_sha256, ordinal, revision FROM snapshots SEMI JOIN incoming USING (as_of)
         WHERE as_of BETWEEN $first_as_of AND $last_as_of
     ), same_receipt AS (
-        SELECT job_id, ordinal FROM snapshots WHERE received_at BETWEEN $first_receipt AND $last_receipt
+        SELECT job_id, ordinal FROM snapshots SEMI JOIN incoming USING (received_at)
+        WHERE received_at BETWEEN $first_receipt AND $last_receipt
     ), once AS (
         FROM incoming
         QUALIFY row_number() OVER (PARTITION BY symbol, source, as_of, payload_sha256, ordinal ORDER BY place) = 1
