@@ -6,7 +6,6 @@ from gexdesk.guidelines.decide import OVERRIDE, UNMATCHED
 from gexdesk.guidelines.rules import RuleSet
 from gexdesk.model.decision import Decision
 from gexdesk.model.features import Features
-from gexdesk.model.level import Level
 from gexdesk.model.view import GuidelineView
 
 MINUTE_S = 60
@@ -41,9 +40,13 @@ class _Wins:
 class Tally:
     """Hold the counts of one session; the caller brings the time.
 
-    A conflict is data decided twice at different levels: the same symbol with the same ``as_of``, from whichever sources, within
-    a minute. Levels an operator forced are no conflict; several guidelines matching one payload are none either, since the
-    highest score settles that.
+    A conflict is the same data decided at different levels: the same symbol with the same ``as_of``, from whichever sources,
+    within a minute and equally fresh (data that aged meanwhile rightly counts less). Levels an operator forced are none, and
+    several guidelines matching one payload are none, since the highest score settles that.
+
+    Attributes:
+        unmatched: Decisions for which no guideline held.
+        conflicts: Decisions that differ from the one before on the same data.
     """
 
     def __init__(self) -> None:
@@ -52,26 +55,24 @@ class Tally:
     def start_session(self) -> None:
         """Begin every count anew."""
         self.unmatched = 0
-        self.overridden = 0
         self.conflicts = 0
         self._wins: dict[str, _Wins] = {}
-        self._decided: dict[tuple[str, float], tuple[Level, float]] = {}
+        self._decided: dict[tuple[str, float], tuple[Decision, float]] = {}
 
     def record(self, features: Features, decision: Decision, at: float, as_of: float) -> None:
-        """Count one decision.
+        """Count one decision; one made by an override counts nowhere.
 
         Args:
             at: When it was made.
             as_of: Stamp of the snapshot it is about, as every source of the symbol writes it.
         """
         if decision.winner == OVERRIDE:
-            self.overridden += 1
             return
         if decision.winner == UNMATCHED:
             self.unmatched += 1
         else:
             self._wins.setdefault(decision.winner, _Wins()).add(features.symbol, at)
-        self._compare((features.symbol, as_of), decision.level, at)
+        self._compare((features.symbol, as_of), decision, at)
 
     def views(self, rules: RuleSet, now: float) -> tuple[GuidelineView, ...]:
         """Show the active guidelines in the file's order, those that never won too."""
@@ -81,10 +82,10 @@ class Tally:
             for wins in [self._wins.get(guideline.name) or _Wins()]
         )
 
-    def _compare(self, data: tuple[str, float], level: Level, at: float) -> None:
-        before = self._decided.pop(data, None)
-        if before is not None and before[0] != level and at - before[1] < MINUTE_S:
+    def _compare(self, data: tuple[str, float], decision: Decision, at: float) -> None:
+        before, before_at = self._decided.pop(data, (decision, at))
+        if at - before_at < MINUTE_S and before.freshness is decision.freshness and before.level is not decision.level:
             self.conflicts += 1
-        self._decided[data] = (level, at)
+        self._decided[data] = (decision, at)
         while (oldest := next(iter(self._decided))) != data and at - self._decided[oldest][1] >= MINUTE_S:
             del self._decided[oldest]

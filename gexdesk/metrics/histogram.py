@@ -21,12 +21,11 @@ class LatencyHistogram:
         count: How many were recorded.
     """
 
-    __slots__ = ("_buckets", "_max_s", "_min_s", "_total_s", "count")
+    __slots__ = ("_buckets", "_max_s", "_total_s", "count")
 
     def __init__(self) -> None:
         self._buckets = array("q", bytes(8 * _BUCKETS))
         self._total_s = 0.0
-        self._min_s = inf
         self._max_s = 0.0
         self.count = 0
 
@@ -43,7 +42,6 @@ class LatencyHistogram:
         self.count += 1
         self._total_s += seconds
         self._max_s = max(self._max_s, seconds)
-        self._min_s = min(self._min_s, seconds)
 
     @property
     def max_s(self) -> float | None:
@@ -59,7 +57,7 @@ class LatencyHistogram:
         """Return the nearest-rank percentile in seconds, within 1%; None before the first.
 
         Args:
-            percent: 0 (the shortest) to 100 (the longest), both exact.
+            percent: 0 (the shortest) to 100 (the longest, exact).
 
         Raises:
             ValueError: Outside of 0 to 100.
@@ -72,7 +70,7 @@ class LatencyHistogram:
         if rank >= self.count:
             return self._max_s
         bucket = bisect_left(list(accumulate(self._buckets)), max(rank, 1))
-        return min(max(_middle_s(bucket), self._min_s), self._max_s) if rank > 0 else self._min_s
+        return min(_middle_s(bucket), self._max_s)
 
     def merge(self, other: "LatencyHistogram") -> None:
         """Add what another one counted."""
@@ -82,7 +80,6 @@ class LatencyHistogram:
         self.count += other.count
         self._total_s += other._total_s
         self._max_s = max(self._max_s, other._max_s)
-        self._min_s = min(self._min_s, other._min_s)
 
     def drawn(self, edges: Sequence[float]) -> tuple[int, ...]:
         """Count what lies at or below each edge and above the one before, and last what lies above them all.
