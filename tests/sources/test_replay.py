@@ -154,6 +154,14 @@ async def test_a_loop_begins_again_with_stamps_made_current(tmp_path, clock, des
     assert not task.done()
 
 
+async def test_a_fast_loop_begins_again_after_its_shorter_round(tmp_path, clock, desk, start):
+    start(replay(write(tmp_path, *STORY), clock, loop=True, speed=4.0))
+    await clock.advance(61)
+    assert desk.times[3:6] == [25.0, 30.375, 32.5625]
+    assert desk.times[-1] == 60.375
+    assert desk.ages == pytest.approx([0.0] * 9, abs=1e-6)
+
+
 async def test_run_again_goes_on_at_the_present_second(tmp_path, clock, desk, start):
     feed = replay(write(tmp_path, *STORY), clock, loop=True)
     task = start(feed)
@@ -189,6 +197,7 @@ async def test_a_slow_desk_gets_everything_late_and_with_its_age(tmp_path, clock
     start(replay(write(tmp_path, *STORY), clock))
     await clock.advance(200)
     assert desk.times == [1.5, 31.5, 61.5, 100.0]
+    assert [a.received_at for _, a in desk.arrivals] == [NOW + t for t in desk.times]
     assert desk.ages == pytest.approx([0.0, 21.25, 1.5, 0.0])
 
 
