@@ -42,7 +42,9 @@ _STRIKE_ROUNDING = 0.0051
 """The strike column has two decimals, the symbol three."""
 _NUMBER_BYTES = b"0123456789.+-eE,"
 _NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_LAST = re.compile(r"\bLast:\s*\"?\s*([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?)\s*(?=[\",]|$)")
+_LAST = re.compile(
+    r"\bLast:\s*([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?)\s*\"?\s*(?:,\s*\"?\s*Change\b|[\s,]*$)"
+)
 _LAST_2020 = re.compile(r"\),\s*([0-9]+(?:\.[0-9]+)?)\s*,\s*[+-]?[0-9.]+[\s,]*$")
 
 
@@ -96,7 +98,7 @@ class CboeCsv:
 
 
 def _cells(line: str) -> list[str]:
-    names = [" ".join(cell.strip(' "').casefold().split()) for cell in line.rstrip(",").split(",")]
+    names = [" ".join(cell.strip(' "').casefold().split()) for cell in line.split(",")]
     return [_OTHER_NAMES.get(name, name) for name in names]
 
 

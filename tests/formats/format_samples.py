@@ -103,7 +103,7 @@ def canonical(**fields: object) -> bytes:
 
 TRADIER = b'{"options":{"option":[{"symbol":"SPY260320P00300000","strike":300.0,"greeks":{"gamma":5.6E-5},"open_interest":341}]}}'
 YAHOO = b'{"underlyingSymbol":"^SPX","options":[{"expirationDate":1773964800,"calls":[{"strike":4000.0,"bid":3451.7}]}]}'
-DERIBIT = b'{"as_of":"2026-03-02T15:00:00+00:00","futures":[{"instrument_name":"BTC-PERPETUAL"}],"options":[{"instrument_name":"B"}]}'
+DERIBIT = b'{"as_of":"2026-03-02T15:00:00+00:00","futures":[{"instrument_name":"BTC-PERPETUAL"}],"options":[{"iv":1}]}'
 LOG = b"2026-03-02 12:50:08,049|spot_greek_exposure|INFO|Starting main loop...\n"
 HTML = b"<html><body>503</body></html>"
 LONG_TABLE = b"symbol,ts,strike,gex\nSPX,2026-03-02T15:00:00Z,6000,1.5\n"

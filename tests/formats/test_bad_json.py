@@ -197,5 +197,5 @@ def test_a_stamp_outside_1990_to_2100_is_refused(layout: Layout, stamps: list[ob
         body = layout.make("time", stamp)
         if layout.part.name == "canonical":
             body = canonical(snapshot_time=stamp, snapshot_date=None)
-        with pytest.raises(MalformedPayload, match="1990 to 2100|allowed"):
+        with pytest.raises(MalformedPayload, match=r"1990 to 2100|allowed"):
             layout.part.decode(body)
