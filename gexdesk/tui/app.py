@@ -1,0 +1,136 @@
+"""The desk as a program: paints first, then starts or finds its engine, and follows it for as long as the operator looks."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from gexdesk.desk import Desk
+from gexdesk.model.errors import GexdeskError
+from gexdesk.model.text import printable
+from gexdesk.tui.screens.desk import DeskScreen
+from gexdesk.tui.sight import Sight
+from gexdesk.tui.theme import DEFAULT_THEME, load_themes
+
+RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
+"""Waits between attempts to reach an engine; the last one repeats."""
+
+
+class DeskApp(App[int]):
+    """Show one engine's desk.
+
+    ``run()`` returns the exit code: 0 when the operator left, 1 when the desk ended otherwise. Afterwards ``hint`` says in
+    one line what became of the engine; the caller prints it.
+
+    Args:
+        connect: Starts or finds an engine; awaited after the first paint, and again whenever the engine went away.
+            May raise any ``GexdeskError``: its message is shown and it is tried again.
+        sample: Whether this is the sample desk; said on every screen.
+        operator: Who sits here, as the engine will know them.
+        clock: Seconds that never go back.
+        theme: Name of one of the desk's themes.
+    """
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = "Screen { overflow: hidden hidden; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "leave", "leave the desk", show=False, priority=True, id="desk.interrupt"),
+        Binding("ctrl+q", "leave", "leave the desk", show=False, priority=True, id="desk.quit"),
+    ]
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Desk]],
+        *,
+        sample: bool,
+        operator: str,
+        clock: Callable[[], float] = time.monotonic,
+        theme: str = DEFAULT_THEME,
+    ) -> None:
+        super().__init__()
+        self.connect = connect
+        self.sample = sample
+        self.operator = printable(operator, 24)
+        self.desk: Desk | None = None
+        self.sight = Sight(clock)
+        self.hint = ""
+        self._leaving = False
+        self._themes = load_themes()
+        for each in self._themes:
+            self.register_theme(each)
+        self.theme = theme
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the desk."""
+        return DeskScreen(self.sight, lambda: self.desk, self.sample, self.operator, self.left)
+
+    @property
+    def main(self) -> DeskScreen:
+        """Return the desk's screen, whatever stands in front of it."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, DeskScreen)
+        return screen
+
+    def on_mount(self) -> None:
+        """Look for the engine once the first paint is out."""
+        self.call_after_refresh(self.run_worker, self.follow, group="follow", exit_on_error=False)
+
+    async def follow(self) -> None:
+        """Take pictures until the desk is left; say why there are none, and try again."""
+        failed = 0
+        while True:
+            try:
+                desk = await self.connect()
+                self.desk = desk
+                async for view in desk.views():
+                    first = self.sight.newest is None
+                    failed = 0
+                    self.sight.take(view)
+                    if first:
+                        self.main.begin()
+                reason = "the engine sends no more pictures"
+            except GexdeskError as error:
+                reason = error.message
+            except Exception as error:
+                # Whatever it is, an operator is better served by a desk that says so than by none.
+                reason = f"{type(error).__name__}: {error}"
+            self.desk = None
+            if self._leaving:
+                return
+            self.sight.away = f"engine away: {printable(reason)}"
+            self.main.status.paint()
+            self.main.notice.paint()
+            await asyncio.sleep(RETRY_S[min(failed, len(RETRY_S) - 1)])
+            # While the operator is stopping the engine, to look for one would start another.
+            await self.main.may_connect.wait()
+            failed += 1
+
+    def action_leave(self) -> None:
+        """Ask about the engine, on the desk itself."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.main.action_leave()
+
+    def action_next_theme(self) -> None:
+        """Use the theme after this one."""
+        names = [theme.name for theme in self._themes]
+        self.theme = names[(names.index(self.theme) + 1) % len(names)]
+
+    def left(self, stopped: bool) -> None:
+        """End the program.
+
+        Args:
+            stopped: Whether the engine was stopped.
+        """
+        self._leaving = True
+        if stopped:
+            self.hint = "The engine has stopped; what it had acknowledged is kept."
+        elif self.desk is not None:
+            self.hint = "The engine goes on. `gexdesk` attaches again, `gexdesk stop` ends it."
+        else:
+            self.hint = "No engine answered."
+        self.exit(0)

@@ -1,0 +1,158 @@
+"""Where each pane stands, from the size of the screen alone; and Textual's layout that puts them there."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
+from textual.layout import ArrangeResult, Layout, WidgetPlacement
+from textual.widget import Widget
+
+LEAST = Size(80, 24)
+WIDE_FROM = Size(140, 34)
+LEFT_CELLS = 100
+
+
+class Wants(NamedTuple):
+    """Say what is to be arranged.
+
+    Attributes:
+        hidden: Panels 1 to 6 that the operator put away.
+        table: ``sources`` or ``symbols``: the one with the cursor, the only one on a small screen.
+        dialog_rows: Rows of the open dialog; 0 without one.
+        details: Whether the details pane is open.
+        guidelines: How many guidelines there are.
+    """
+
+    hidden: frozenset[int] = frozenset()
+    table: str = "sources"
+    dialog_rows: int = 0
+    details: bool = False
+    guidelines: int = 6
+
+
+def arrange(size: Size, wants: Wants) -> dict[str, Region]:
+    """Return a region for every pane that is shown, none overlapping another.
+
+    A dialog stands at the bottom and takes from what is above it, but never from NEEDS YOU.
+    """
+    width, height = size
+    if width < LEAST.width or height < LEAST.height:
+        rows = min(wants.dialog_rows, height - 1)
+        small = {"small": Region(0, 0, width, height - rows), "dialog": Region(0, height - rows, width, rows)}
+        return {name: region for name, region in small.items() if region.height > 0}
+    regions = {"status": Region(0, 0, width, 2)}
+    wide = width >= WIDE_FROM.width and height >= WIDE_FROM.height
+    gap = 1 if height >= 30 else 0
+    needs = 4 if height < 36 else 5 if height < 44 else 6
+    regions["needs"] = Region(0, 2 + gap, width, needs)
+    top = 2 + gap + needs + gap
+    bottom = height - (wants.dialog_rows or 2)
+    if wants.dialog_rows:
+        regions["dialog"] = Region(0, bottom, width, wants.dialog_rows)
+    else:
+        regions["notice"] = Region(0, height - 2, width, 1)
+        regions["keys"] = Region(0, height - 1, width, 1)
+    space = Region(0, top, width, bottom - top)
+    if wide:
+        _wide(regions, wants, space, gap)
+    else:
+        _stacked(regions, wants, space, gap)
+    return {name: region for name, region in regions.items() if region.width > 0 and region.height > 0}
+
+
+def _wide(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -> None:
+    width, top, bottom = space.width, space.y, space.bottom
+    left = min(max(LEFT_CELLS, width * 6 // 10), 124)
+    right_x, right = left + 2, width - left - 2
+    levels = [n for n in (1, 2) if n not in wants.hidden]
+    if levels:
+        if 1 in levels:
+            regions["waiting"] = Region(0, top, left, 5)
+        if 2 in levels:
+            regions["latency"] = Region(right_x, top, right, 6 if gap else 5)
+        top += 5 + gap
+    sides = [name for number, name in ((5, "guidelines"), (6, "decisions")) if number not in wants.hidden]
+    if wants.details:
+        sides = ["details"]
+    _tables(regions, wants, Region(0, top, left if sides else width, bottom - top), gap)
+    top += 1 if gap and "latency" in regions else 0
+    room = bottom - top
+    if sides == ["guidelines", "decisions"]:
+        first = min(wants.guidelines + 2, max(3, room // 2))
+        regions["guidelines"] = Region(right_x, top, right, first)
+        regions["decisions"] = Region(right_x, top + first + gap, right, room - first - gap)
+    elif sides:
+        regions[sides[0]] = Region(right_x, top, right, room)
+
+
+def _stacked(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -> None:
+    width, top, bottom = space.width, space.y, space.bottom
+    room = bottom - top
+    levels = {1, 2} - wants.hidden
+    if levels and not (wants.details and room < 20):
+        # Both panels in one block; one of them put away leaves the other its full width.
+        name = "both" if len(levels) == 2 else "waiting" if 1 in levels else "latency"
+        regions[name] = Region(0, top, width, 5)
+        top += 5 + gap
+    room = bottom - top
+    if wants.details:
+        rows = min(14, max(5, room - 5))
+        regions["details"] = Region(0, bottom - rows, width, rows)
+        bottom -= rows + gap
+    else:
+        bottom = _foot(regions, wants, Region(0, top, width, room), gap)
+    _tables(regions, wants, Region(0, top, width, bottom - top), gap)
+
+
+def _foot(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -> int:
+    width, bottom, room = space.width, space.bottom, space.height
+    guidelines, decisions = 5 not in wants.hidden, 6 not in wants.hidden
+    if room >= 20 and (guidelines or decisions):
+        rows = min(9, room // 3)
+        half = width // 2 if guidelines and decisions and width >= 100 else width
+        if guidelines and decisions and half == width:
+            regions["guidelines"] = Region(0, bottom - 1, width, 1)
+            regions["decisions"] = Region(0, bottom - rows, width, rows - 1)
+        elif guidelines:
+            regions["guidelines"] = Region(0, bottom - rows, half - (2 if decisions else 0), rows)
+        if decisions and "decisions" not in regions:
+            start = half if guidelines else 0
+            regions["decisions"] = Region(start, bottom - rows, width - start, rows)
+        return bottom - rows - gap
+    if guidelines and room >= 8:
+        regions["guidelines"] = Region(0, bottom - 1, width, 1)
+        return bottom - 1
+    return bottom
+
+
+def _tables(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -> None:
+    x, y, width, height = space
+    shown = [name for number, name in ((3, "symbols"), (4, "sources")) if number not in wants.hidden]
+    if len(shown) == 2 and height >= 14:
+        upper = (height - gap) * 2 // 5
+        regions["symbols"] = Region(x, y, width, upper)
+        regions["sources"] = Region(x, y + upper + gap, width, height - upper - gap)
+    elif shown:
+        regions[wants.table if wants.table in shown else shown[0]] = Region(x, y, width, height)
+
+
+class DeskLayout(Layout):
+    """Put every pane where ``arrange`` says.
+
+    Args:
+        wants: Gives what is to be arranged at this moment.
+    """
+
+    name = "desk"
+
+    def __init__(self, wants: Callable[[], Wants]) -> None:
+        self.wants = wants
+
+    def arrange(self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True) -> ArrangeResult:
+        """Place the children that have a region; the others are not shown."""
+        regions = arrange(size, self.wants())
+        return [
+            WidgetPlacement(regions[child.id], NULL_OFFSET, NULL_SPACING, child)
+            for child in children
+            if child.id is not None and child.id in regions
+        ]

@@ -1,0 +1,33 @@
+"""Ask for the text that rows must hold."""
+
+from collections.abc import Iterable
+
+from gexdesk.tui.forms.base import Entry, Step
+from gexdesk.tui.ink import Run
+
+
+class FindForm:
+    """Filter the table while the text is typed."""
+
+    rows = 1
+
+    def __init__(self, text: str) -> None:
+        self.entry = Entry(limit=40)
+        self.entry.text = text
+
+    def press(self, key: str, character: str | None) -> Step:
+        """Take one key: Enter keeps the filter, Esc clears it, arrows belong to the table."""
+        if key == "enter":
+            return Step.SEND
+        if key == "escape":
+            return Step.LEAVE
+        return Step.ASK if self.entry.press(key, character) else Step.STAY
+
+    def paste(self, text: str) -> Step:
+        """Take pasted text."""
+        self.entry.paste(text)
+        return Step.ASK
+
+    def draw(self, y: int, width: int) -> Iterable[Run]:
+        """Return the runs of its one line."""
+        return ((" / ", "bold"), *self.entry.draw(42, True), ("  Enter keeps, Esc clears", "faint"))

@@ -1,0 +1,104 @@
+"""Ask for the kill switch: typed in full, with a reason."""
+
+from collections.abc import Iterable
+
+from gexdesk.model.lever import Lever, LeverOutcome, Verb
+from gexdesk.tui.forms.base import Entry, Step, title_line
+from gexdesk.tui.forms.lever import PICKS
+from gexdesk.tui.ink import Run
+
+
+class KillForm:
+    """Pause every source, or resume them all where the switch is on.
+
+    Args:
+        stopped: Whether the switch is on.
+        sources: How many sources there are.
+        operator: Who asks.
+    """
+
+    rows = 5
+
+    def __init__(self, stopped: bool, sources: int, operator: str) -> None:
+        self.verb = Verb.RESUME_ALL if stopped else Verb.PAUSE_ALL
+        self.word = "resume all" if stopped else "pause all"
+        self.sources = sources
+        self.operator = operator
+        self.typed = Entry(limit=20)
+        self.reason = Entry()
+        self.at = "typed"
+        self.sending = False
+        self.refused = ""
+        self.outcome: LeverOutcome | None = None
+        self._pick = -1
+
+    def lever(self, dry_run: bool) -> Lever:
+        """Return the lever as it stands."""
+        reason = self.reason.text.strip() or ("dry run" if dry_run else "")
+        return Lever(verb=self.verb, target="", reason=reason, actor=self.operator, dry_run=dry_run)
+
+    @property
+    def confirmed(self) -> bool:
+        """Tell whether the words were typed."""
+        return self.typed.text.strip().casefold() == self.word
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether Enter would send it."""
+        return self.confirmed and bool(self.reason.text.strip()) and not self.sending
+
+    def answer(self, outcome: LeverOutcome) -> None:
+        """Take what a dry run says."""
+        self.outcome = outcome
+
+    def refuse(self, message: str, for_good: bool) -> None:
+        """Take a refusal."""
+        self.refused, self.sending = message, False
+
+    def press(self, key: str, character: str | None) -> Step:
+        """Take one key."""
+        if self.sending:
+            return Step.STAY
+        if key == "escape":
+            return Step.LEAVE
+        if key in ("tab", "shift+tab"):
+            self.at = "reason" if self.at == "typed" else "typed"
+        elif key == "enter":
+            if self.ready:
+                return Step.SEND
+            self.at = "reason" if self.confirmed else "typed"
+        elif self.at == "reason" and key in ("down", "up"):
+            self._pick = (self._pick + 1) % len(PICKS)
+            self.reason.text = PICKS[self._pick]
+        else:
+            (self.reason if self.at == "reason" else self.typed).press(key, character)
+        return Step.STAY
+
+    def paste(self, text: str) -> Step:
+        """Take pasted text for the reason only: the words are to be typed."""
+        if self.at == "reason" and not self.sending:
+            self.reason.paste(text)
+        return Step.STAY
+
+    def draw(self, y: int, width: int) -> Iterable[Run]:
+        """Return the runs of one line."""
+        pausing = self.verb is Verb.PAUSE_ALL
+        what = f"PAUSE ALL {self.sources} SOURCES" if pausing else f"RESUME ALL {self.sources} SOURCES"
+        if y == 0:
+            return title_line(f"KILL SWITCH  {what}", width, "sending ..." if self.sending else "nothing sent")
+        if y == 1:
+            said = self.outcome
+            usual = "fetching stops, queued jobs are held, readers keep the last values"
+            usual = usual if pausing else "fetching starts, held jobs go on"
+            return ((f" {(said and (said.costs or said.helps or said.message)) or usual}", ""),)
+        if y in (2, 3):
+            entry, name = (self.typed, "typed") if y == 2 else (self.reason, "reason")
+            label = f'Type "{self.word}"' if y == 2 else "Reason"
+            live = self.at == name
+            after = ("  ok" if self.confirmed else "") if y == 2 else f"  down picks: {' / '.join(PICKS)}"
+            ink = "bold" if live else "faint"
+            return (((">" if live else " ") + f"{label:<18}", ink), *entry.draw(14 if y == 2 else 30, live), (after, "faint"))
+        if self.refused:
+            return ((f" ! {self.refused}", "eye"), ("   nothing sent, Esc leaves", "faint"))
+        words = " Enter does it" if self.ready else " Enter is off until the words are typed and a reason is given"
+        return ((words, "bold" if self.ready else "faint"), ("     Esc leaves, nothing done", "faint"))

@@ -1,0 +1,59 @@
+"""Ask whether the engine goes on when the desk is left."""
+
+from collections.abc import Iterable
+
+from gexdesk.tui.forms.base import Step, title_line
+from gexdesk.tui.ink import Run
+
+
+class LeaveForm:
+    """Stop the engine, leave it running (the default), or stay.
+
+    Args:
+        attached: Whether an engine answers.
+        in_flight: Jobs it is at work on.
+    """
+
+    rows = 3
+
+    def __init__(self, attached: bool, in_flight: int) -> None:
+        self.attached = attached
+        self.in_flight = in_flight
+        self.stop = False
+        self.sending = False
+        self.refused = ""
+
+    def press(self, key: str, character: str | None) -> Step:
+        """Take one key; the key that opened it, again, is the default."""
+        if key == "escape" and not self.sending:
+            return Step.LEAVE
+        if self.sending and key not in ("l", "ctrl+c", "ctrl+q"):
+            return Step.STAY
+        if key in ("enter", "l", "q", "ctrl+c", "ctrl+q"):
+            self.stop = False
+            return Step.SEND
+        if key == "s" and self.attached:
+            self.stop = True
+            return Step.SEND
+        return Step.STAY
+
+    def paste(self, text: str) -> Step:
+        """Ignore pasted text."""
+        return Step.STAY
+
+    def draw(self, y: int, width: int) -> Iterable[Run]:
+        """Return the runs of one line."""
+        if y == 0:
+            return title_line("LEAVE THE DESK", width, "stopping ..." if self.sending else "still here")
+        if y == 1:
+            stop: list[Run] = [("s", "bold"), (" stop the engine     ", "")]
+            if not self.attached:
+                stop = [("no engine answers     ", "faint")]
+            leave: list[Run] = [("l", "bold"), (" or ", "faint"), ("Enter", "bold"), (" leave it running     ", "")]
+            return [(" ", ""), *stop, *leave, ("Esc", "bold"), (" stay", "")]
+        if self.refused:
+            return ((f" ! {self.refused}", "eye"),)
+        if self.sending:
+            return ((" the engine finishes what it holds; l leaves without waiting", "bold"),)
+        words = f" left running, it goes on ingesting and the next gexdesk attaches again; {self.in_flight} jobs in work"
+        return ((words, "faint"),)

@@ -1,0 +1,250 @@
+"""Ask for one lever on one source: until when, why - and show what it would do before it is sent."""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+
+from gexdesk.model.level import LEVELS, Level
+from gexdesk.model.lever import Lever, LeverOutcome, Verb
+from gexdesk.model.view import SourceView
+from gexdesk.tui import figures
+from gexdesk.tui.forms.base import Entry, Step, title_line
+from gexdesk.tui.ink import Run, fit
+
+PICKS = ("feed lag", "desk asked", "event", "vendor outage")
+LEVEL_VERBS = (Verb.PROMOTE, Verb.DEMOTE, Verb.OVERRIDE)
+_CLOSES = re.compile(r"closes in (?:(\d+) h\b)? ?(?:(\d+)(?: m\b|$))?")
+
+
+def session_end(session: str, now: float) -> float | None:
+    """Return when the session closes, from its words in the picture (``regular, closes in 6 h 18 m``), on the full minute.
+
+    The words cut to whole minutes, so the end is rounded up to one. None where they name no close.
+    """
+    found = _CLOSES.search(session)
+    if not found or not any(found.groups()):
+        return None
+    hours, minutes = (int(part or 0) for part in found.groups())
+    return math.ceil((now + hours * 3600 + minutes * 60) / 60) * 60.0
+
+
+class LeverForm:
+    """Hold one lever while it is asked for. Its target and the revision seen are fixed when it is made.
+
+    Args:
+        verb: Any lever on a source.
+        source: The source as the operator saw it at the keypress.
+        serves: The symbol whose row was under the cursor; empty for a source's own row.
+        now: Tells the engine's time.
+        session: The session in words, for "end of session".
+        operator: Who asks.
+    """
+
+    def __init__(
+        self, verb: Verb, source: SourceView, *, serves: str, now: Callable[[], float], session: str, operator: str
+    ) -> None:
+        self.verb = verb
+        self.source = source
+        self.serves = serves
+        self.now = now
+        self.operator = operator
+        self.reason = Entry()
+        self.level = source.level or Level.MEDIUM
+        self.untils: list[tuple[str, float | None]] = [("15 m", now() + 900), ("1 h", now() + 3600)]
+        if (end := session_end(session, now())) is not None:
+            self.untils.append(("end of session", end))
+        self.untils.append(("no end", None))
+        self.until = 0
+        self.fields = [*(["level"] if verb is Verb.OVERRIDE else []), *(["until"] if verb in LEVEL_VERBS else []), "reason"]
+        self.at = "level" if verb is Verb.OVERRIDE else "reason"
+        self.outcome: LeverOutcome | None = None
+        self.refused = ""
+        self.barred = False
+        self.sending = False
+        self.changed = ""
+        self._pick = -1
+
+    # ------------------------------------------------------------------ what is asked
+    @property
+    def rows(self) -> int:
+        """Return how many lines it takes."""
+        return 5 + len(self.fields) - 1
+
+    def lever(self, dry_run: bool) -> Lever:
+        """Return the lever as it stands."""
+        word, end = self.untils[self.until]
+        length = {"15 m": 900.0, "1 h": 3600.0}.get(word) or (None if end is None else max(60.0, end - self.now()))
+        return Lever(
+            verb=self.verb,
+            target=self.source.name,
+            reason=self.reason.text.strip() or ("dry run" if dry_run else ""),
+            level=self.level if self.verb is Verb.OVERRIDE else None,
+            for_s=length if self.verb in LEVEL_VERBS else None,
+            actor=self.operator,
+            seen_revision=self.source.revision,
+            dry_run=dry_run,
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether Enter would send it."""
+        return bool(self.reason.text.strip()) and not self.sending and not self.barred
+
+    def answer(self, outcome: LeverOutcome) -> None:
+        """Take what a dry run says."""
+        self.outcome, self.barred = outcome, False
+        self.refused = ""
+
+    def refuse(self, message: str, for_good: bool) -> None:
+        """Take a refusal; ``for_good`` where sending it again as it stands cannot help."""
+        self.refused, self.barred, self.sending = message, for_good, False
+
+    def compare(self, source: SourceView | None) -> bool:
+        """Notice that the target was changed meanwhile; return whether that is news."""
+        words = ""
+        if source is None:
+            words = "meanwhile the engine no longer knows it"
+        elif source.revision != self.source.revision:
+            by = source.override_by or source.paused_by
+            words = f"meanwhile changed{' by ' + by if by else ''}: now {source.level or '-'}, {source.state}"
+        news, self.changed = words != self.changed, words
+        return news
+
+    # ------------------------------------------------------------------ keys
+    def press(self, key: str, character: str | None) -> Step:
+        """Take one key."""
+        if self.sending:
+            return Step.STAY
+        if key == "escape":
+            return Step.LEAVE
+        if key == "enter":
+            if self.at == "reason":
+                return Step.SEND if self.ready else Step.STAY
+            return self._go(1)
+        if key in ("tab", "shift+tab"):
+            return self._go(1 if key == "tab" else -1)
+        if key in ("left", "right"):
+            return self._turn(self.at if self.at != "reason" else "until", 1 if key == "right" else -1)
+        if self.at != "reason":
+            if key in ("down", "up"):
+                return self._go(1 if key == "down" else -1)
+            return self._digit(int(character)) if character and character in "1234" else Step.STAY
+        if key in ("down", "up"):
+            self._pick = (self._pick + (1 if key == "down" else -1)) % len(PICKS) if self._pick >= 0 else 0
+            self.reason.text = PICKS[self._pick]
+        else:
+            self.reason.press(key, character)
+        return Step.STAY
+
+    def paste(self, text: str) -> Step:
+        """Put pasted text into the reason."""
+        if self.at == "reason" and not self.sending:
+            self.reason.paste(text)
+        return Step.STAY
+
+    def _go(self, by: int) -> Step:
+        self.at = self.fields[(self.fields.index(self.at) + by) % len(self.fields)]
+        return Step.STAY
+
+    def _turn(self, field: str, by: int) -> Step:
+        if field not in self.fields:
+            return Step.STAY
+        if field == "level":
+            self.level = LEVELS[max(0, min(3, self.level.rank + by))]
+        else:
+            self.until = max(0, min(len(self.untils) - 1, self.until + by))
+        return Step.ASK
+
+    def _digit(self, digit: int) -> Step:
+        if self.at == "level":
+            self.level = LEVELS[digit - 1]
+        elif digit <= len(self.untils):
+            self.until = digit - 1
+        else:
+            return Step.STAY
+        self.at = "reason"
+        return Step.ASK
+
+    # ------------------------------------------------------------------ lines
+    def draw(self, y: int, width: int) -> Iterable[Run]:
+        """Return the runs of one line."""
+        lines = [self._title]
+        lines += [self._levels] if "level" in self.fields else []
+        lines += [self._untils] if "until" in self.fields else []
+        lines += [self._helps, self._costs, self._reason, self._hint]
+        return lines[y](width) if y < len(lines) else ()
+
+    def _title(self, width: int) -> list[Run]:
+        subject = f"{self.source.name} (source serving {self.serves})" if self.serves else self.source.name
+        words = f"{self.verb.value.upper()} {subject}  {self._change()}"
+        return title_line(words, width, "sending ..." if self.sending else "nothing sent")
+
+    def _change(self) -> str:
+        if self.outcome is not None:
+            return f"{self.outcome.before} -> {self.outcome.after}"
+        before = self.source.level
+        now = str(before) if before else "unassigned"
+        after = {
+            Verb.PROMOTE: str(before.raised) if before else "?",
+            Verb.DEMOTE: str(before.lowered) if before else "?",
+            Verb.OVERRIDE: str(self.level),
+            Verb.CLEAR: "standing level or the guidelines' own",
+            Verb.PAUSE: "paused",
+            Verb.RESUME: "running",
+        }[self.verb]
+        if self.verb in (Verb.PAUSE, Verb.RESUME):
+            now = f"paused by {self.source.paused_by}" if self.source.paused_by else self.source.state
+        return f"{now} -> {after}"
+
+    def _field(self, name: str, word: str) -> list[Run]:
+        live = self.at == name
+        return [((">" if live else " ") + fit(word, 8), "bold" if live else "faint")]
+
+    def _choices(self, words: list[str], chosen: int) -> list[Run]:
+        runs: list[Run] = []
+        for i, word in enumerate(words):
+            runs.append((f"[{word}]" if i == chosen else f" {word} ", "bold" if i == chosen else ""))
+        return runs
+
+    def _levels(self, width: int) -> list[Run]:
+        words = [f"{i} {level}" for i, level in enumerate(LEVELS, 1)]
+        return [*self._field("level", "Level"), *self._choices(words, self.level.rank), ("   digit, or left right", "faint")]
+
+    def _untils(self, width: int) -> list[Run]:
+        end = self.untils[self.until][1]
+        ends = "stands until cleared" if end is None else f"ends {figures.until(end, self.now())}"
+        return [
+            *self._field("until", "Until"),
+            *self._choices([word for word, _ in self.untils], self.until),
+            (f"   {ends}", ""),
+            ("   left right", "faint"),
+        ]
+
+    def _helps(self, width: int) -> list[Run]:
+        words = "asking the engine ..." if self.outcome is None and not self.refused else ""
+        if self.outcome is not None:
+            words = self.outcome.helps or self.outcome.message
+        return [(" HELPS   ", "faint"), (words, "")]
+
+    def _costs(self, width: int) -> list[Run]:
+        costs = self.outcome.costs if self.outcome is not None else ""
+        moved = f"{figures.count(self.outcome.moved_jobs)} queued jobs move" if self.outcome and self.outcome.moved_jobs else ""
+        return [(" COSTS   ", "faint"), (", ".join(w for w in (costs, moved) if w) or ("nothing" if self.outcome else ""), "")]
+
+    def _reason(self, width: int) -> list[Run]:
+        picks = f"  down picks: {' / '.join(PICKS)}"
+        room = max(24, min(60, width - 9 - len(picks)))
+        live = self.at == "reason" and not self.sending
+        return [*self._field("reason", "Reason"), *self.reason.draw(room, live), (picks, "faint")]
+
+    def _hint(self, width: int) -> list[Run]:
+        if self.refused:
+            return [(f" ! {self.refused}", "eye"), ("   nothing sent, Esc leaves", "faint")]
+        if self.sending:
+            return [(" sent to the engine, waiting for its answer", "bold")]
+        if self.changed:
+            return [(f" ! {self.changed}", "eye"), ("   Esc leaves", "faint")]
+        if self.at != "reason":
+            return [(" Enter or Tab goes on", "faint"), ("     Esc leaves, nothing done", "faint")]
+        words = " Enter does it" if self.ready else " Enter is off until a reason is given"
+        return [(words, "bold" if self.ready else "faint"), ("     Esc leaves, nothing done", "faint")]

@@ -1,0 +1,90 @@
+"""Lines before they are painted: runs of text, each in one ink. Text stays text, markup never applies."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.cells import cell_len, set_cell_size
+
+Run = tuple[str, str]
+"""Text and the name of its ink (see ``theme.inks``)."""
+
+Line = tuple[Run, ...]
+
+
+def width_of(text: str) -> int:
+    """Return the terminal cells a text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def fit(text: str, width: int, right: bool = False) -> str:
+    """Pad or cut to exactly so many cells; a cut text ends in an ellipsis. Wide characters are never halved."""
+    if width <= 0:
+        return ""
+    taken = width_of(text)
+    if taken > width:
+        cut = set_cell_size(text, width - 1)
+        return cut.rstrip() + "…" + " " * (width - 1 - width_of(cut.rstrip()))
+    return " " * (width - taken) + text if right else text + " " * (width - taken)
+
+
+def line_of(runs: Iterable[Run], width: int) -> Line:
+    """Join runs of one ink and pad or cut the whole to so many cells."""
+    joined: list[Run] = []
+    left = width
+    for given, ink in runs:
+        if left <= 0:
+            break
+        taken = min(width_of(given), left)
+        text = given if taken < left else fit(given, left)
+        if not text:
+            continue
+        left -= taken
+        if joined and joined[-1][1] == ink:
+            joined[-1] = (joined[-1][0] + text, ink)
+        else:
+            joined.append((text, ink))
+    if left > 0:
+        if joined and joined[-1][1] == "":
+            joined[-1] = (joined[-1][0] + " " * left, "")
+        else:
+            joined.append((" " * left, ""))
+    return tuple(joined)
+
+
+def _cells(line: Line) -> list[Run]:
+    cells: list[Run] = []
+    for text, ink in line:
+        if text.isascii():
+            cells.extend((c, ink) for c in text)
+            continue
+        for c in text:
+            taken = cell_len(c)
+            if taken == 0 and cells:
+                cells[-1] = (cells[-1][0] + c, ink)
+            else:
+                cells.extend([(c, ink)] + [("", ink)] * (taken - 1))
+    return cells
+
+
+MOVE_COSTS = 8
+"""Bytes a cursor movement takes: changed spans nearer to each other than this are sent as one."""
+
+
+def changed_spans(old: Line, new: Line) -> Iterator[tuple[int, int]]:
+    """Yield ``(start, end)`` cells in which two lines of one width differ."""
+    before, after = _cells(old), _cells(new)
+    if len(before) != len(after):
+        yield 0, max(len(before), len(after))
+        return
+    start = end = -1
+    for x, (was, is_now) in enumerate(zip(before, after, strict=True)):
+        if was == is_now:
+            continue
+        if end >= 0 and x - end > MOVE_COSTS:
+            yield start, end
+            start = -1
+        if start < 0:
+            # A wide character's second half carries no text of its own: begin at its first.
+            start = x - 1 if x and (after[x][0] == "" or was[0] == "") else x
+        end = x + 2 if x + 1 < len(after) and (after[x + 1][0] == "" or before[x + 1][0] == "") else x + 1
+    if start >= 0:
+        yield start, end

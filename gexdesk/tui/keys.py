@@ -1,0 +1,66 @@
+"""Every key of the desk, once: the bindings, the line at the bottom and the help come from here."""
+
+from typing import NamedTuple
+
+from textual.binding import Binding
+
+
+class Key(NamedTuple):
+    """Describe one key.
+
+    Attributes:
+        keys: Textual's names, comma-separated.
+        action: The screen's action.
+        shown: How a person writes it.
+        word: One word for the bottom line; empty keeps it out.
+        says: What it does.
+        acts: Whether it changes something in the engine.
+        narrow: Whether the bottom line has it even at 80 columns.
+    """
+
+    keys: str
+    action: str
+    shown: str
+    word: str
+    says: str
+    acts: bool = False
+    narrow: bool = True
+
+
+KEYS = (
+    Key("down,j", "move(1)", "down j", "", "move the cursor down"),
+    Key("up,k", "move(-1)", "up k", "", "move the cursor up"),
+    Key("pagedown", "move(10)", "PgDn", "", "ten rows down"),
+    Key("pageup", "move(-10)", "PgUp", "", "ten rows up"),
+    Key("home", "move(-1000000)", "Home", "", "first row"),
+    Key("end", "move(1000000)", "End", "", "last row"),
+    Key("tab,shift+tab", "other_table", "Tab", "table", "cursor to the other table: sources or symbols"),
+    Key("enter", "details", "Enter", "open", "open or close everything known about the row"),
+    Key("slash", "find", "/", "find", "show only rows that hold a text; Esc clears"),
+    Key("f", "faults", "f", "faults", "show only rows with a fault; again shows all"),
+    Key("z", "freeze", "z", "freeze", "freeze the picture to read it; the engine goes on"),
+    Key("1,2,3,4,5,6", "panel", "1-6", "panels", "put a panel away or bring it back", narrow=False),
+    Key("t", "theme", "t", "theme", "next theme", narrow=False),
+    Key("question_mark,f1", "help", "?", "help", "this help"),
+    Key("escape", "back", "Esc", "", "close the details, clear the filter"),
+    Key("plus", "lever('promote')", "+", "", "promote the source by one level", acts=True),
+    Key("minus", "lever('demote')", "-", "", "demote the source by one level", acts=True),
+    Key("O", "lever('override')", "O", "override", "set the source's level, over all guidelines", acts=True),
+    Key("C", "lever('clear')", "C", "clear", "clear the source's override", acts=True),
+    Key("P", "lever('pause')", "P", "pause", "pause the source; on a paused one: resume it", acts=True),
+    Key("R", "lever('resume')", "R", "resume", "resume the source", acts=True),
+    Key("K", "kill", "K", "kill", "kill switch: pause every source, or resume them all", acts=True),
+    Key("q", "leave", "q", "quit", "leave the desk: it asks whether the engine goes on"),
+)
+
+
+def bindings() -> list[Binding]:
+    """Return Textual's bindings, each with an id so that a keymap can move it."""
+    made = []
+    for key in KEYS:
+        if key.action == "panel":
+            made += [Binding(n, f"panel({n})", key.says, show=False, id=f"desk.panel_{n}") for n in key.keys.split(",")]
+        else:
+            name = key.action.translate(str.maketrans("('-", "___", "')")).strip("_")
+            made.append(Binding(key.keys, key.action, key.says, show=False, id=f"desk.{name}"))
+    return made

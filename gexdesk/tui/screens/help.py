@@ -1,0 +1,132 @@
+"""Every key, every word, every column, on one page."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.screen import Screen
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from gexdesk.tui.ink import Line, fit, line_of
+from gexdesk.tui.keys import KEYS
+from gexdesk.tui.sight import TOO_OLD_S
+from gexdesk.tui.theme import inks
+from gexdesk.tui.widgets.status import StatusPane
+
+WORDS = (
+    ("level", "CRITICAL, HIGH, MEDIUM, LOW: what goes first. Promises from receipt to available: 30 s, 5 min, 30 min, none"),
+    ("available", "readers can get the new value; storing it follows"),
+    ("source", "one feed endpoint; levers act on sources. On a symbol's row they act on the source that serves it"),
+    ("override", "an operator's level for a source: beats every guideline, has an author, a reason and an end"),
+    ("standing", "the level in the source's configuration; auto follows its last decision; without one nothing is processed"),
+    ("dead letter", "a payload given up for good; it is kept, nothing waits for it"),
+    ("incident", "something an operator must look at: !! readers are hit, ! worth a look"),
+    ("D15", "quotes delayed 15 minutes; the delay is part of every age that is called data"),
+)
+
+COLUMNS = (
+    ("1 depth, oldest", "jobs waiting, and how long the oldest has; it turns bold from half its promise, ! past it"),
+    ("1 empty", "when the queue is empty at the present rates; rising: it grows"),
+    ("2 histogram", "how long jobs took, 1 ms to an hour, heights by logarithm; | is the promise, right of it is late"),
+    ("3 data", "age of what readers have: since the vendor's stamp, with the known delay"),
+    ("3 changed", "since when the numbers are the same, whatever the stamps say"),
+    ("3 adds", "what the desk itself added: receipt to available"),
+    ("3 net GEX, flip", "dealers' gamma exposure in USD bn a 1% move; the price where it changes sign"),
+    ("3 check", "ok, or the first warning on the value"),
+    ("4 state", "live, waiting (nothing yet), LATE, FAILING, PAUSED by whom, UNASSIGNED (no level: not processed), ended"),
+    ("4 why", "override: who and until when; standing: configured; rules: the guidelines' last decision"),
+    ("4 last / due", "since the last payload, and how often one is expected"),
+    ("4 err5m, ok", "failures in five minutes; share of good requests since the engine started"),
+    ("5 unmatched", "decisions that no guideline matched: they are LOW"),
+)
+
+
+def help_lines(width: int) -> list[Line]:
+    """Return the page at a width."""
+
+    def section(title: str, rows: Iterator[tuple[str, str]], label: int) -> Iterator[Line]:
+        yield line_of([], width)
+        yield line_of([(f" {title}", "bold")], width)
+        for name, says in rows:
+            room = width - label - 4
+            words, first = says.split(" "), True
+            while words:
+                taken = words.pop(0)
+                while words and len(taken) + 1 + len(words[0]) <= room:
+                    taken += " " + words.pop(0)
+                yield line_of([(f"   {fit(name if first else '', label)}", "bold" if first else ""), (taken, "")], width)
+                first = False
+
+    lines: list[Line] = []
+    lines += section("LOOK", ((k.shown, k.says) for k in KEYS if not k.acts), 12)
+    lines += section("ACT - each asks for a reason and shows what it would do", ((k.shown, k.says) for k in KEYS if k.acts), 12)
+    dialog = (
+        ("left right", "how long a level stands: 15 m, 1 h, to the session's end, no end"),
+        ("1-4", "in an override: the level"),
+        ("Tab", "the next question of the dialog"),
+        ("down", "picks a reason; or type one. Enter is off until there is one"),
+        ("Esc", "leaves, nothing is done"),
+    )
+    lines += section("IN A DIALOG", iter(dialog), 12)
+    old = f"Past {TOO_OLD_S:g} s without an answer of the engine numbers dim and levers refuse."
+    safe = "A lever acts on the row that was under the cursor at the keypress; rows never move under it."
+    lines += section("SAFETY", iter((("", safe), ("", old))), 0)
+    lines += section("WORDS", iter(WORDS), 12)
+    lines += section("COLUMNS", iter(COLUMNS), 16)
+    return [*lines, line_of([], width)]
+
+
+class HelpPage(ScrollView, can_focus=True):
+    """Scroll the page."""
+
+    DEFAULT_CSS = "HelpPage { scrollbar-size-vertical: 1; height: 1fr; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "scroll_down", show=False),
+        Binding("up,k", "scroll_up", show=False),
+        Binding("pagedown,space", "page_down", show=False),
+        Binding("pageup", "page_up", show=False),
+        Binding("home", "scroll_home", show=False),
+        Binding("end", "scroll_end", show=False),
+    ]
+
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        self._lines = help_lines(self.scrollable_content_region.width or self.size.width)
+        self.virtual_size = Size(0, len(self._lines))
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Give one line."""
+        at = y + self.scroll_offset.y
+        mixed = inks(self.app.current_theme)
+        lines = getattr(self, "_lines", [])
+        width = self.size.width
+        if at >= len(lines):
+            return Strip([Segment(" " * width, mixed[""])], width)
+        return Strip([Segment(text, mixed[ink]) for text, ink in lines[at]])
+
+
+class HelpScreen(Screen[None]):
+    """Show the help; the top lines stay as on the desk."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter,f1", "app.pop_screen", show=False)]
+    AUTO_FOCUS = "HelpPage"
+    DEFAULT_CSS = "HelpScreen StatusPane { height: 1; } HelpScreen { overflow: hidden hidden; }"
+
+    def __init__(self, status: StatusPane) -> None:
+        super().__init__()
+        self._status = StatusPane("help-status", status.sight, status.sample, status.operator)
+
+    def compose(self) -> ComposeResult:
+        """Give the clock line and the page."""
+        yield self._status
+        yield HelpPage()
+
+    def on_mount(self) -> None:
+        """Keep the clock going."""
+        self._status.restyle(inks(self.app.current_theme), False)
+        self.set_interval(1.0, lambda: self._status.paint((0,)))

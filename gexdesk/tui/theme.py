@@ -1,0 +1,65 @@
+"""Load the desk's themes and mix its few inks from the one in use."""
+
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+
+from rich.style import Style
+from textual.color import Color
+from textual.theme import Theme
+
+DEFAULT_THEME = "desk-dark"
+
+Inks = dict[str, Style | None]
+"""Rich style by ink; None where the terminal's own default needs no escape sequence at all."""
+
+
+def theme_folder() -> Path:
+    """Return the folder of the packaged themes, or the checkout's where the package runs from one."""
+    here = Path(__file__).resolve().parent
+    packaged = here / "themes"
+    return packaged if packaged.is_dir() else here.parents[1] / "themes"
+
+
+def load_themes(folder: Path | None = None) -> list[Theme]:
+    """Read every theme of a folder, the default one first.
+
+    Raises:
+        ValueError: A file is no theme: the message names it, what was found and what is allowed.
+    """
+    themes = []
+    for path in sorted((folder or theme_folder()).glob("*.toml")):
+        try:
+            themes.append(Theme(**tomllib.loads(path.read_text(encoding="utf-8"))))
+        except (tomllib.TOMLDecodeError, TypeError) as error:
+            allowed = "allowed are TOML files with the keys of Textual's Theme (name, accent, ...)"
+            raise ValueError(f"{path}: {error}; {allowed}") from None
+    return sorted(themes, key=lambda theme: theme.name != DEFAULT_THEME)
+
+
+@lru_cache(maxsize=16)
+def _rich(colour: str | None) -> Color | None:
+    return Color.parse(colour) if colour else None
+
+
+def inks(theme: Theme) -> Inks:
+    """Mix the inks: plain, ``faint``, ``bold``, ``eye`` (the one accent), ``row`` and ``badge`` (reversed), ``old``.
+
+    ``old`` is what every ink becomes on a picture that is too old to act on.
+    """
+    fore, back, accent = _rich(theme.foreground), _rich(theme.background), _rich(theme.accent)
+    faint = _rich(theme.variables.get("faint"))
+    plain = None
+    if not theme.ansi:
+        plain = Style(color=fore.rich_color if fore else None, bgcolor=back.rich_color if back else None)
+    base = plain or Style()
+    dimmed = base + Style(color=faint.rich_color) if faint else base + Style(dim=True)
+    return {
+        "": plain,
+        "faint": dimmed,
+        "bold": base + Style(bold=True),
+        "eye": base + Style(color=accent.rich_color if accent else None, bold=True),
+        "row": base + Style(bold=True, reverse=True),
+        "badge": base + Style(bold=True, reverse=True),
+        "old": dimmed,
+    }

@@ -1,0 +1,73 @@
+"""The two lines at the bottom: what was just done, and the keys."""
+
+from collections.abc import Callable, Iterable
+
+from gexdesk.tui import figures
+from gexdesk.tui.arrange import LEAST
+from gexdesk.tui.ink import Run
+from gexdesk.tui.keys import KEYS
+from gexdesk.tui.sight import Sight
+from gexdesk.tui.widgets.decisions import newest_first
+from gexdesk.tui.widgets.pane import BLANK, Pane
+
+NOTICE_S = 8.0
+
+
+class NoticePane(Pane):
+    """Draw the last notice for some seconds; else why the engine is away, the filter in force, or the newest event."""
+
+    def __init__(self, id: str, sight: Sight, filter_words: Callable[[], str], log_shown: Callable[[], bool]) -> None:
+        super().__init__(id, sight)
+        self.filter_words = filter_words
+        self.log_shown = log_shown
+        self._notice = ""
+        self._grave = False
+        self._until = 0.0
+
+    def say(self, text: str, grave: bool = False) -> None:
+        """Show a line for some seconds."""
+        self._notice, self._grave, self._until = text, grave, self.sight.clock() + NOTICE_S
+        self.paint()
+
+    def draw(self, y: int) -> Iterable[Run]:
+        """Draw what matters most."""
+        if self._notice and self.sight.clock() < self._until:
+            return ((" ! " if self._grave else " ", "eye"), (self._notice, "eye" if self._grave else "bold"))
+        if self.sight.away:
+            return ((f" ! {self.sight.away}", "eye"),)
+        if words := self.filter_words():
+            return ((f" {words}", "bold"), ("   Esc clears", "faint"))
+        view = self.sight.shown
+        if view is None or not view.log or self.log_shown():
+            return BLANK
+        event = newest_first(view.log)[0]
+        return ((f" {figures.time_of_day(int(event.at))} ", "faint"), (event.text, "eye" if event.grave else ""))
+
+
+class KeysPane(Pane):
+    """Draw the keys: those that look, then those that act."""
+
+    def draw(self, y: int) -> Iterable[Run]:
+        """Draw the line."""
+        wide = self.size.width >= 140
+        runs: list[Run] = [(" ", "")]
+        for acts in (False, True):
+            if acts:
+                runs += [("ACT ", "faint"), ("+ - ", "bold")]
+            for key in KEYS:
+                if key.acts is not acts or not key.word or not (wide or key.narrow):
+                    continue
+                bare = acts and not wide
+                runs += [(key.shown, "bold"), (" " if bare else f" {key.word}{'  ' if wide else ' '}", "faint")]
+        return runs
+
+
+class SmallPane(Pane):
+    """Say kindly that the window is too small."""
+
+    def draw(self, y: int) -> Iterable[Run]:
+        """Draw one of three lines."""
+        width, height = self.size
+        needs = f"This window is {width}x{height}; the desk needs {LEAST.width}x{LEAST.height}."
+        lines = (needs, "Make it larger and the desk is back at once.", "q leaves.")
+        return ((f" {lines[y]}", "bold" if y == 0 else ""),) if y < len(lines) else BLANK

@@ -1,0 +1,56 @@
+"""Panel 5: which guidelines win, how often, and what matched none."""
+
+from collections.abc import Iterable
+
+from gexdesk.model.view import DeskView, GuidelineView
+from gexdesk.tui import figures
+from gexdesk.tui.ink import Run, fit
+from gexdesk.tui.widgets.pane import BLANK, Pane
+
+
+class GuidelinesPane(Pane):
+    """Draw one line a guideline and a line of totals; a single line where there is no more room."""
+
+    def draw(self, y: int) -> Iterable[Run]:
+        """Draw the heading, a guideline or the totals."""
+        view = self.sight.shown
+        height, width = self.size.height, self.size.width
+        if view is None:
+            return BLANK
+        if height == 1:
+            return self._one_line(view)
+        name_cells = max(12, width - 33)
+        if y == 0:
+            return ((fit("5 GUIDELINES", name_cells + 1), "bold"), (f"{'minute':>7}{'session':>9}  last", "faint"))
+        if y == min(height - 1, len(view.guidelines) + 1):
+            return self._totals(view, max(0, len(view.guidelines) - (height - 2)))
+        if y > len(view.guidelines):
+            return BLANK
+        g = view.guidelines[y - 1]
+        return (
+            (f" {fit(g.name, name_cells)}", ""),
+            (f"{figures.count(g.last_minute):>7}{figures.count(g.session):>9}  ", ""),
+            (self._last(g), "faint"),
+        )
+
+    def _last(self, g: GuidelineView) -> str:
+        return "-" if g.last_at is None else f"{g.last_symbol} {figures.age(self.sight.now - g.last_at)}"
+
+    def _totals(self, view: DeskView, hidden: int) -> list[Run]:
+        more: list[Run] = [(f"{hidden} more   ", "faint")] if hidden else []
+        return [
+            (" ", ""),
+            *more,
+            ("unmatched ", "faint"),
+            (figures.count(view.unmatched), "bold" if view.unmatched else ""),
+            ("   conflicts ", "faint"),
+            (figures.count(view.conflicts), ""),
+            (f"   {view.guidelines_version}", "faint"),
+        ]
+
+    def _one_line(self, view: DeskView) -> list[Run]:
+        first = max(view.guidelines, key=lambda g: (g.last_minute, g.session), default=None)
+        runs: list[Run] = [(" 5 GUIDELINES ", "bold")]
+        if first is not None:
+            runs += [(f" {fit(first.name, min(22, len(first.name)))} ", ""), (f"{figures.count(first.last_minute)} a minute  ", "")]
+        return [*runs, *self._totals(view, 0)]

@@ -1,0 +1,136 @@
+"""Panels 1 and 2: what waits at each level, and how long it takes from receipt to available."""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from gexdesk.model.level import Level
+from gexdesk.model.view import HISTOGRAM_EDGES_S, LevelView
+from gexdesk.tui import figures
+from gexdesk.tui.ink import Run, fit
+from gexdesk.tui.widgets.bars import histogram, trend
+from gexdesk.tui.widgets.pane import BLANK, Pane
+
+BUCKETS = len(HISTOGRAM_EDGES_S) + 1
+TREND_CELLS = 24
+AXIS = ((0.001, "1ms"), (0.1, ".1s"), (1.0, "1s"), (10.0, "10s"), (100.0, "2m"), (1000.0, "17m"))
+"""What stands above a histogram: seconds and their short words, where there is room for each."""
+
+
+def _bucket(seconds: float) -> int:
+    """Return the bucket whose upper edge is the first not below so many seconds."""
+    return bisect_left(HISTOGRAM_EDGES_S, seconds * (1 - 1e-9))
+
+
+def histogram_runs(level: LevelView, cells: int) -> list[Run]:
+    """Draw one level's latencies in ``cells`` + 1 cells: ``|`` stands where the promise ends, what is past it in the eye's ink."""
+    bars = histogram(level.histogram, cells)
+    if level.promise_s is None:
+        return [(bars + " ", "")]
+    # A bucket that holds the promise itself still counts as kept: only whole cells beyond it draw the eye.
+    mark = min(cells, (_bucket(level.promise_s) * cells) // BUCKETS + 1)
+    late = bars[mark:]
+    return [(bars[:mark], ""), ("|", "faint"), (late, "eye" if late.strip() else "")]
+
+
+def axis(cells: int) -> str:
+    """Write the histogram's axis in ``cells`` + 1 cells."""
+    line = [" "] * (cells + 1)
+    free_from = 0
+    for seconds, word in AXIS:
+        x = _bucket(seconds) * cells // BUCKETS
+        if x >= free_from and x + len(word) <= cells + 1:
+            line[x : x + len(word)] = word
+            free_from = x + len(word) + 1
+    return "".join(line)
+
+
+class LevelsPane(Pane):
+    """Hold what both panels share: one row a level, its name first."""
+
+    def level(self, y: int) -> LevelView | None:
+        """Return the level of a row; None past the last or before the first picture."""
+        view = self.sight.shown
+        return view.levels[y - 1] if view is not None and 0 < y <= len(view.levels) else None
+
+    def oldest(self, level: LevelView) -> Run:
+        """Say how long the oldest job has waited, in the eye's ink from half of its promise on, with a mark past it."""
+        if level.oldest_received_at is None:
+            return (fit("-", 8, right=True), "")
+        waited = self.sight.now - level.oldest_received_at
+        over = level.promise_s is not None and waited > level.promise_s
+        near = level.promise_s is not None and waited > level.promise_s / 2
+        return (fit(("!" if over else "") + figures.age(waited), 8, right=True), "eye" if near else "")
+
+    def empties(self, level: LevelView) -> Run:
+        """Say when the queue is empty at the present rates, or that it grows."""
+        if level.drain_s is None:
+            return (fit("rising", 8, right=True), "eye" if level.level is Level.CRITICAL else "bold")
+        return (fit("now" if level.drain_s == 0 else figures.age(level.drain_s), 8, right=True), "")
+
+
+class WaitingPane(LevelsPane):
+    """Panel 1: depth, its trend over two minutes, the oldest against the promise, rates and when it empties."""
+
+    def draw(self, y: int) -> Iterable[Run]:
+        """Draw the heading or one level."""
+        width = self.size.width
+        cells = TREND_CELLS if width >= 90 else TREND_CELLS // 2 if width >= 78 else 0
+        if y == 0:
+            shape = "  " + fit("last 2 min", cells) if cells else ""
+            return (
+                (fit(" 1 WAITING", 11), "bold"),
+                (f"{'depth':>8}{shape}{'oldest':>8}{'promise':>9}{'in/s':>8}{'out/s':>8}{'empty':>8}", "faint"),
+            )
+        level, view = self.level(y), self.sight.shown
+        if level is None or view is None:
+            return BLANK
+        runs: list[Run] = [(fit(f"   {level.level}", 11), "bold"), (fit(figures.count(level.depth), 8, right=True), "")]
+        if cells:
+            runs += [("  ", ""), (trend(level.trend, cells, view.taken_at, 120 // cells), "")]
+        runs += [self.oldest(level), (fit(figures.promise(level.promise_s), 9, right=True), "faint")]
+        runs += [(fit(figures.rate(level.in_per_s), 8, right=True), ""), (fit(figures.rate(level.out_per_s), 8, right=True), "")]
+        return [*runs, self.empties(level)]
+
+
+class LatencyPane(LevelsPane):
+    """Panel 2: receipt to available as a histogram, with the promise marked, and p50, p99 and the largest."""
+
+    def draw(self, y: int) -> Iterable[Run]:
+        """Draw the heading or one level."""
+        view = self.sight.shown
+        cells = BUCKETS if self.size.width >= BUCKETS + 25 else BUCKETS // 2
+        if y == 0:
+            title = "2 RECEIPT TO AVAILABLE" if cells > 21 else "2 LATENCY"
+            return ((fit(title, cells + 1), "bold"), (f"{'p50':>8}{'p99':>8}{'max':>8}", "faint"))
+        if view is not None and y == len(view.levels) + 1:
+            return ((axis(cells), "faint"), (fit(f"since {figures.time_of_day(int(view.since))[:5]}", 24, right=True), "faint"))
+        level = self.level(y)
+        if level is None:
+            return BLANK
+        late = level.promise_s is not None and level.max_s is not None and level.max_s > level.promise_s
+        runs = histogram_runs(level, cells)
+        runs += [(fit(figures.latency(level.p50_s), 8, right=True), ""), (fit(figures.latency(level.p99_s), 8, right=True), "")]
+        return [*runs, (fit(("!" if late else "") + figures.latency(level.max_s), 8, right=True), "eye" if late else "")]
+
+
+class BothPane(LevelsPane):
+    """Panels 1 and 2 in one, for a narrow screen."""
+
+    def draw(self, y: int) -> Iterable[Run]:
+        """Draw the heading or one level."""
+        width = self.size.width
+        cells = BUCKETS if width >= 96 else BUCKETS // 2
+        trend_cells = TREND_CELLS if width >= 118 else 0
+        if y == 0:
+            shape = "  " + fit("last 2 min", trend_cells) if trend_cells else ""
+            head = f"{'depth':>8}{shape}{'oldest':>8}{'promise':>9}{'empty':>8}{'p50':>8}{'p99':>8}   "
+            return ((fit(" 1 WAITING", 11), "bold"), (head, "faint"), (axis(cells), "faint"))
+        level, view = self.level(y), self.sight.shown
+        if level is None or view is None:
+            return BLANK
+        runs: list[Run] = [(fit(f"   {level.level}", 11), "bold"), (fit(figures.count(level.depth), 8, right=True), "")]
+        if trend_cells:
+            runs += [("  ", ""), (trend(level.trend, trend_cells, view.taken_at, 120 // trend_cells), "")]
+        runs += [self.oldest(level), (fit(figures.promise(level.promise_s), 9, right=True), "faint"), self.empties(level)]
+        runs += [(fit(figures.latency(level.p50_s), 8, right=True), ""), (fit(figures.latency(level.p99_s), 8, right=True), "")]
+        return [*runs, ("   ", ""), *histogram_runs(level, cells)]

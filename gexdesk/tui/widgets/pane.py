@@ -1,0 +1,92 @@
+"""A rectangle of lines on the Line API that sends what changed and nothing else."""
+
+from collections.abc import Iterable
+
+from rich.segment import Segment
+from textual.app import RenderResult
+from textual.events import Resize, Show
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from gexdesk.tui.ink import Line, Run, changed_spans, line_of
+from gexdesk.tui.sight import Sight
+from gexdesk.tui.theme import Inks
+
+BLANK: tuple[Run, ...] = ()
+
+
+class Pane(Widget, can_focus=False, inherit_bindings=False):
+    """Paint lines that ``draw`` gives, comparing each with the one painted before.
+
+    Args:
+        id: The pane's name in the arrangement.
+        sight: What there is to draw.
+    """
+
+    def __init__(self, id: str, sight: Sight) -> None:
+        super().__init__(id=id)
+        self.sight = sight
+        self._inks: Inks = {"": None}
+        self._painted: list[Line] = []
+        self._dimmed = False
+
+    def draw(self, y: int) -> Iterable[Run]:
+        """Return the runs of one line; called only while a picture is there. Cut and padded by the pane."""
+        raise NotImplementedError
+
+    def paint(self, rows: Iterable[int] | None = None) -> None:
+        """Draw some rows, or all, and ask for the changed cells to be sent."""
+        width, height = self.size
+        if len(self._painted) != height:
+            self._painted = [()] * height
+        for y in range(height) if rows is None else rows:
+            if not 0 <= y < height:
+                continue
+            new = line_of(self.draw(y), width)
+            old = self._painted[y]
+            if new == old:
+                continue
+            self._painted[y] = new
+            if old:
+                self.refresh(*[Region(start, y, end - start, 1) for start, end in changed_spans(old, new)])
+            else:
+                self.refresh(Region(0, y, width, 1))
+
+    def quarter(self, tick: int) -> range:
+        """Return the rows whose turn it is in this tick: each has one turn in four, so that a second's bytes are spread."""
+        return range(tick % 4, self.size.height, 4)
+
+    def restyle(self, inks: Inks, dimmed: bool) -> None:
+        """Use these inks, or one faint one for all while the picture is too old."""
+        if inks is not self._inks or dimmed is not self._dimmed:
+            self._inks, self._dimmed = inks, dimmed
+            self.refresh()
+
+    def on_resize(self, event: Resize) -> None:
+        """Start anew at another size."""
+        self._painted = []
+        self.paint()
+        self.refresh()
+
+    def on_show(self, event: Show) -> None:
+        """Catch up with what came while it was put away."""
+        self.paint()
+
+    def render(self) -> RenderResult:
+        """Give nothing: lines come from ``render_line``."""
+        return ""
+
+    def render_line(self, y: int) -> Strip:
+        """Turn a painted line into one segment per run."""
+        width = self.size.width
+        line = self._painted[y] if y < len(self._painted) and self._painted[y] else ((" " * width, ""),)
+        inks = self._inks
+        if self._dimmed:
+            return Strip([Segment("".join(text for text, _ in line), inks["old"])], width)
+        return Strip([Segment(text, inks[ink]) for text, ink in line], width)
+
+    @property
+    def text(self) -> str:
+        """Return what is painted, without inks."""
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in self._painted)

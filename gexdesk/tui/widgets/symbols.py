@@ -1,0 +1,58 @@
+"""Panel 3: the symbols, and what readers really have of each."""
+
+from collections.abc import Callable
+
+from gexdesk.model.view import SymbolView
+from gexdesk.tui import figures
+from gexdesk.tui.ink import Run
+from gexdesk.tui.sight import Sight
+from gexdesk.tui.widgets.table import Column, Table
+
+COLUMNS = (
+    Column("", 14, grows=True),
+    Column("served by", 15, grows=True),
+    Column("level", 8),
+    Column("why", 8, rank=5, grows=True),
+    Column("data", 6, right=True),
+    Column("changed", 7, right=True),
+    Column("adds", 6, right=True, rank=4),
+    Column("net GEX", 9, right=True, rank=2),
+    Column("flip", 7, right=True, rank=3),
+    Column("check", 8, rank=1, grows=True),
+)
+
+
+class SymbolsTable(Table):
+    """Draw the symbols in the order in which they came."""
+
+    def __init__(self, id: str, sight: Sight, has_cursor: Callable[[], bool]) -> None:
+        super().__init__(id, sight, "3 SYMBOLS", COLUMNS, has_cursor)
+
+    def symbol(self, name: str) -> SymbolView | None:
+        """Find a symbol of the shown picture."""
+        return next((s for s in self.sight.shown.symbols if s.symbol == name), None) if self.sight.shown else None
+
+    def items(self) -> dict[str, tuple[str, bool]]:
+        """Look through symbol, its source and its level; faulty is what has a warning."""
+        view = self.sight.shown
+        return {s.symbol: (f"{s.symbol} {s.served_by} {s.level}", s.check != "ok") for s in view.symbols} if view else {}
+
+    def cells(self, name: str) -> list[Run] | None:
+        """Return one run a column."""
+        s = self.symbol(name)
+        if s is None:
+            return None
+        now = self.sight.now
+        fine = s.check == "ok"
+        return [
+            (name, ""),
+            (f"{s.served_by} D{s.delay_s / 60:.0f}" if s.delay_s else s.served_by, ""),
+            (str(s.level), ""),
+            (s.why, "faint"),
+            (figures.age(now - s.as_of + s.delay_s), ""),
+            (figures.age(now - s.changed_at), ""),
+            (figures.latency(s.added_s), ""),
+            (figures.billions(s.net_gex), ""),
+            (figures.price(s.zero_gamma), ""),
+            (s.check if fine else f"! {s.check}", "faint" if fine else "eye"),
+        ]

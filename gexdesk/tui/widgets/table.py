@@ -1,0 +1,167 @@
+"""A table whose rows never move under the cursor."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from gexdesk.tui.ink import Run, fit
+from gexdesk.tui.sight import Sight
+from gexdesk.tui.widgets.pane import BLANK, Pane
+
+
+class Column(NamedTuple):
+    """Describe one column.
+
+    Attributes:
+        width: Cells it takes, without the gap after it.
+        rank: Columns of the highest rank go first where the screen is narrow.
+        grows: Whether it shares in what is left over.
+    """
+
+    title: str
+    width: int
+    right: bool = False
+    rank: int = 0
+    grows: bool = False
+
+
+def columns_for(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:
+    """Choose the columns that fit, as ``(index, width)`` from left to right; the growing ones share the rest."""
+    kept = list(range(len(columns)))
+    while len(kept) > 1 and sum(columns[i].width + 1 for i in kept) > width:
+        kept.remove(max(kept, key=lambda i: (columns[i].rank, i)))
+    rest = max(0, width - sum(columns[i].width + 1 for i in kept))
+    growing = [i for i in kept if columns[i].grows]
+    shares = {i: min(10, rest // len(growing)) for i in growing}
+    return [(i, columns[i].width + shares.get(i, 0)) for i in kept]
+
+
+class Table(Pane):
+    """Draw one row a name, in the order the names first came; keep the cursor on a name, not on a place.
+
+    Args:
+        title: What stands above the names.
+        columns: The first holds the name.
+        has_cursor: Tells whether the cursor is in this table.
+    """
+
+    def __init__(self, id: str, sight: Sight, title: str, columns: Sequence[Column], has_cursor: Callable[[], bool]) -> None:
+        super().__init__(id, sight)
+        self.title_text = title
+        self.columns = columns
+        self.has_cursor = has_cursor
+        self.rows: list[str] = []
+        self.cursor: str | None = None
+        self.first = 0
+        self.engine_id = ""
+        self.wanted = ""
+        self.faults = False
+
+    def items(self) -> dict[str, tuple[str, bool]]:
+        """Return by name what the text filter looks through, and whether the row is a fault."""
+        raise NotImplementedError
+
+    def cells(self, name: str) -> list[Run] | None:
+        """Return one run a column; None where the engine no longer knows the name."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ rows
+    def adopt(self) -> bool:
+        """Learn new names from the shown picture, after all others; return whether there were any.
+
+        A row never leaves and never changes its place while the operator looks: with a filter on, what comes to pass it
+        joins at the end, and what no longer passes it stays until the filter is set anew.
+        """
+        view = self.sight.shown
+        if view is None:
+            return False
+        if view.engine_id != self.engine_id:
+            # Another engine may have another configuration: its order counts, the cursor stays on its name.
+            self.engine_id, self.rows = view.engine_id, []
+        known = set(self.rows)
+        new = [name for name, (text, fault) in self.items().items() if name not in known and self._passes(text, fault)]
+        self.rows += new
+        if self.cursor is None and self.rows:
+            self.cursor = self.rows[0]
+        return bool(new)
+
+    def filter(self, wanted: str, faults: bool) -> None:
+        """Show only rows that hold a text, and only faults where asked."""
+        self.wanted, self.faults = wanted, faults
+        items = self.items()
+        kept = [name for name in self.rows if name in items]
+        self.rows = [name for name in [*kept, *(n for n in items if n not in set(kept))] if self._passes(*items[name])]
+        if self.cursor not in self.rows and self.rows:
+            self.cursor = self.rows[0]
+        self.paint()
+
+    def _passes(self, text: str, fault: bool) -> bool:
+        return (fault or not self.faults) and self.wanted.casefold() in text.casefold()
+
+    @property
+    def target(self) -> str | None:
+        """Return the name under the cursor; None where it stands on no row."""
+        return self.cursor if self.cursor in self.rows else None
+
+    # ---------------------------------------------------------------- cursor
+    def move(self, by: int) -> None:
+        """Move the cursor by so many rows and paint what that changes, at once."""
+        rows = self.rows
+        if not rows:
+            return
+        at = rows.index(self.cursor) if self.cursor in rows else (-1 if by > 0 else 1)
+        to = max(0, min(len(rows) - 1, at + by))
+        self.cursor = rows[to]
+        was_first = self.first
+        self._follow()
+        self.paint(None if self.first != was_first else (0, 1 + at - self.first, 1 + to - self.first))
+
+    def _follow(self) -> None:
+        rows, room = self.rows, max(1, self.size.height - 1)
+        at = rows.index(self.cursor) if self.cursor in rows else 0
+        self.first = max(0, min(self.first, at, len(rows) - room), at - room + 1)
+
+    # --------------------------------------------------------------- drawing
+    def paint(self, rows: Iterable[int] | None = None) -> None:
+        """Paint rows; all of them keeps the cursor in sight."""
+        if rows is None:
+            self._follow()
+        super().paint(rows)
+
+    def draw(self, y: int) -> Iterable[Run]:
+        """Draw the heading or one row."""
+        chosen = columns_for(self.columns, self.size.width - 2)
+        rows = self.rows
+        if y == 0:
+            return self._heading(chosen, rows)
+        index = self.first + y - 1
+        if index >= len(rows):
+            if y == 1 and self.sight.shown is not None:
+                return (("  " + self.empty_words(), "faint"),)
+            return BLANK
+        name = rows[index]
+        on = self.has_cursor() and name == self.cursor
+        cells = self.cells(name) or [(name, "faint"), ("gone: the engine no longer knows it", "faint")]
+        if len(cells) < len(self.columns):
+            return ((">" if on else " ", "bold"), (" ", ""), (f"{cells[0][0]}  {cells[1][0]}", "faint"))
+        runs: list[Run] = [(">" if on else " ", "bold"), (" ", "")]
+        for position, (column, width) in enumerate(chosen):
+            text, ink = cells[column]
+            fitted = fit(text, width, self.columns[column].right)
+            runs.append((fitted, "row" if on and position == 0 else "bold" if on and not ink else ink))
+            runs.append((" ", ""))
+        return runs
+
+    def empty_words(self) -> str:
+        """Say why there is no row."""
+        return "no row passes the filter; Esc clears it" if self.wanted or self.faults else "nothing yet"
+
+    def _heading(self, chosen: list[tuple[int, int]], rows: list[str]) -> list[Run]:
+        room = self.size.height - 1
+        title = self.title_text
+        if len(rows) > room > 0:
+            at = rows.index(self.cursor) if self.cursor in rows else self.first
+            title += f" {at + 1}/{len(rows)}"
+        runs: list[Run] = [(" ", ""), (fit(title, chosen[0][1] + 1), "bold"), (" ", "")]
+        for column, width in chosen[1:]:
+            runs.append((fit(self.columns[column].title, width, self.columns[column].right) + " ", "faint"))
+        return runs
