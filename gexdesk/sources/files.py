@@ -56,15 +56,14 @@ def read(path: Path, version: Version) -> bytes:
     """
     # Whatever took its place meanwhile: no link is followed, no pipe blocks.
     opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(opened, "rb", buffering=0) as file:
-        before = os.fstat(opened)
-        if not stat.S_ISREG(before.st_mode) or Version.of(before) != version:
+    try:
+        seen = os.fstat(opened)
+        if not stat.S_ISREG(seen.st_mode) or Version.of(seen) != version:
             raise FileChanged
-        pieces: list[bytes] = []
-        missing = version.size + 1
-        while missing and (piece := file.read(missing)):
-            pieces.append(piece)
-            missing -= len(piece)
-        if missing != 1 or Version.of(os.fstat(opened)) != version:
+        with open(opened, "rb", closefd=False) as file:
+            body = file.read(version.size + 1)  # one more: it may have grown
+        if len(body) != version.size or Version.of(os.fstat(opened)) != version:
             raise FileChanged
-        return b"".join(pieces)
+        return body
+    finally:
+        os.close(opened)

@@ -67,8 +67,8 @@ class Secret:
         except OSError as error:
             why = "it is a symbolic link" if path.is_symlink() else error.strerror
             raise SettingsError(f"key file {shown} cannot be read ({why}): name a regular file of mode 0600") from None
-        with open(opened, "rb") as file:
-            found = os.fstat(file.fileno())
+        try:
+            found = os.fstat(opened)
             if not stat.S_ISREG(found.st_mode):
                 raise SettingsError(f"key file {shown} is no regular file: put the key into one of mode 0600")
             if found.st_uid != os.geteuid():
@@ -76,7 +76,9 @@ class Secret:
             mode = stat.S_IMODE(found.st_mode)
             if mode & ~0o600:
                 raise SettingsError(f"key file {shown} has mode {mode:04o}, so others could use it: chmod 600 {shown}")
-            raw = file.read(_LONGEST + 3)
+            raw = os.read(opened, _LONGEST + 3)
+        finally:
+            os.close(opened)
         return cls(raw.decode("utf-8", "replace").strip(), f"key file {shown}")
 
     def reveal(self) -> str:
