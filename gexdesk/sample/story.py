@@ -112,7 +112,7 @@ def spot(underlying: Underlying, at_s: float) -> float:
     move = _BETA.get(underlying.symbol, 0.0) * level
     if underlying in symbols.FORTY and symbols.FORTY.index(underlying) % 4 == 0:
         # Every fourth of the forty jumps between two waves, so that the burst is no row of equal levels.
-        move += 0.05 * math.sin(at_s * 1.3 + phase)
+        move += 0.03 * math.sin(at_s * 1.5 + phase)
     return round(underlying.spot * (1 + waves + move), 2)
 
 
