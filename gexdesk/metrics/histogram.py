@@ -66,7 +66,7 @@ class LatencyHistogram:
             raise ValueError(f"a percentile lies between 0 and 100, not at {percent}")
         if not self.count:
             return None
-        rank = ceil(percent * self.count / 100 - 1e-9)
+        rank = ceil(percent * self.count / 100)
         if rank >= self.count:
             return self._max_s
         bucket = bisect_left(list(accumulate(self._buckets)), max(rank, 1))

@@ -149,6 +149,13 @@ def test_the_score_worked_by_hand():
     assert decision.score == pytest.approx(0.40 + 0.29 * press)
 
 
+@pytest.mark.parametrize("age_s", [-30.0, -5.0, -2.5])
+def test_skewed_data_scores_as_the_freshest_that_is_not_real_time(age_s):
+    at_the_threshold = decide(features(age_s=5.0), RULES)
+    skewed = decide(features(age_s=age_s), RULES)
+    assert (skewed.level, skewed.score, skewed.winner) == (Level.HIGH, at_the_threshold.score, "high-large-fresh")
+
+
 NUMBERS = st.none() | st.floats(0, 1e7) | st.sampled_from([9_999.0, 10_000.0, 25_000.0, 50_000.0, 50_001.0, 100_000.0, 100_001.0])
 CHANGES = st.none() | st.floats(0, 5) | st.sampled_from([0.05, 0.1, 0.10000001, 0.0499999])
 AGES = st.floats(-2, 2_000) | st.sampled_from([4.999, 5.0, 299.999, 300.0])

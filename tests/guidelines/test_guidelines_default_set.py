@@ -1,5 +1,6 @@
 """The set that ships says what the two tables of the domain say, at every boundary."""
 
+import math
 import random
 from itertools import product
 
@@ -18,7 +19,7 @@ IMPACT = {
     "high": [(50_001, 0), (0, 100_001), (None, 100_001), (50_001, None), (50_000.5, 0), (10_000, 100_001), (90_000, 900_000)],
     "medium": [(50_000, 0), (10_000, 0), (0, 100_000), (0, 25_000), (None, 25_000), (10_000, None), (50_000, 100_000)],
     "low": [(9_999, 24_999), (0, 0), (None, 24_999), (9_999, None)],
-    "unknown": [(None, None), (NAN, None)],
+    "unknown": [(None, None), (NAN, None), (float("inf"), NAN)],
 }
 CHANGE = {"large": [0.100001, 0.5, 3.0], "medium": [0.10, 0.07, 0.05, None, NAN], "small": [0.0499999, 0.0]}
 AGE = {
@@ -73,6 +74,15 @@ def test_every_row_of_the_table_at_every_boundary(impact, change, age, level, wi
         features = Features("SPX", "s", "snapshot", volume, open_interest, moved, age_s, clock_skew=skew)
         decision = decide(features, RULES)
         assert (decision.level, decision.winner, decision.freshness) == (level, winner, FRESHNESS[age]), features
+
+
+@pytest.mark.parametrize(("impact", "change", "age"), [row[:3] for row in EXPECTED])
+def test_every_boundary_falls_into_its_class(impact, change, age):
+    ranks = {"low": 0, "medium": 1, "high": 2, "small": 0, "large": 2, "stale": 0, "fresh": 1, "real_time": 2}
+    for (volume, open_interest), moved, (age_s, skew) in product(IMPACT[impact], CHANGE[change], AGE[age]):
+        reading = RULES.classes.read(Features("SPX", "s", "snapshot", volume, open_interest, moved, age_s, clock_skew=skew))
+        assert (reading.change, reading.age) == (ranks[change], ranks[age])
+        assert math.isnan(reading.impact) if impact == "unknown" else reading.impact == ranks[impact]
 
 
 def test_the_table_holds_every_combination_once():

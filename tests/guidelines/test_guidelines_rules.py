@@ -127,8 +127,8 @@ def test_a_condition_with_escapes_is_placed_at_its_key():
 
 
 def test_headers_inside_of_texts_do_not_mislead():
-    text = HEAD + RULE + '\n[[guideline]]\nname = "two"\nlevel = "LOW"\nwhen = """\nvolum > 1\n[[guideline]]\n"""\n'
-    assert refused(text).details["line"] == line_of(text, "volum >")
+    text = HEAD + '\n[[guideline]]\nwhen = """\n[[guideline]]\n"""\nlevel = "LOW"\nname = "Bad Name"\n'
+    assert refused(text).details["line"] == line_of(text, 'name = "Bad')
 
 
 def test_guidelines_written_inline_still_name_the_file():
