@@ -1,0 +1,444 @@
+"""Hold the queue in this process: order in memory, every change journalled to SQLite.
+
+A job is visible to claims as soon as ``put`` is called, so a CRITICAL one need not wait for its own sync to be picked; ``put``
+and ``claim`` both return after the group commit they share (the cost of one sync: 0.2 to 5 ms). ``ack``, ``retry`` and
+``bury`` take effect once they are synced; until then the job counts as processing. Where a change cannot be written, the
+caller gets StoreError and memory goes back to what it was.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from math import isfinite
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import LeaseLost, QueueError, StoreError
+from gexdesk.model.job import Claim, Job, JobStatus, LevelDepth
+from gexdesk.model.level import LEVELS, Level
+from gexdesk.model.text import printable
+from gexdesk.queues.backlog import Backlog, Before, Delay
+from gexdesk.queues.base import QueueState
+from gexdesk.queues.conflation import Move
+from gexdesk.queues.journal import Change, Finish, Journal, body_of
+from gexdesk.queues.order import Entry, Stage, key_of
+
+_KILL_SWITCH = ""
+
+
+class _Lease(Struct, eq=False):
+    """Hold a claim; ``until`` is monotonic seconds."""
+
+    entry: Entry
+    fence: int
+    until: float
+
+
+class EmbeddedQueue:
+    """Satisfy ``Queue`` within one process.
+
+    A delayed job of a paused source counts as delayed; ``by_source`` and the answers of ``pause`` and ``resume`` count every
+    job that is queued: waiting, held and delayed.
+    """
+
+    def __init__(self, path: Path, *, clock: Clock) -> None:
+        """Prepare a queue whose journal is the SQLite file ``path``."""
+        self._clock = clock
+        self._journal = Journal(path, clock, self._journal_again)
+        self._backlog = Backlog()
+        self._entries: dict[str, Entry] = {}
+        self._leases: dict[str, _Lease] = {}
+        self._processing_at = [0, 0, 0, 0]
+        self._stopped = False
+        self._next_seq = 1
+        self._newest_id = ""
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    @property
+    def warning(self) -> str:
+        """Say what was wrong with the journal and where the damaged file lies; empty when nothing was."""
+        return self._journal.warning
+
+    async def open(self) -> None:
+        """Recover order, attempts, retry times and pauses; what was being processed waits again, its attempt counted.
+
+        A damaged journal is put aside and an empty one started; ``warning`` says so.
+
+        Raises:
+            StoreError: The journal cannot be opened.
+        """
+        kept = await self._journal.open()
+        self._stopped = _KILL_SWITCH in kept.held
+        self._newest_id = kept.newest_finished
+        waiting: list[Entry] = []
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        for entry in kept.entries:
+            job_id = entry.job.job_id
+            self._entries[job_id] = entry
+            self._newest_id = max(self._newest_id, job_id)
+            if entry.placed:  # beside a job that may be gone: its arrival number must not be given again
+                self._next_seq = max(self._next_seq, int(entry.key[4]) + 1)
+            self._next_seq = max(self._next_seq, entry.seq + 1)
+            eligible_at, after_s = kept.eligible.get(entry.seq, (0.0, 0.0))
+            left_s = min(eligible_at - now, after_s)  # a clock that was set back meanwhile must not hold a job for longer
+            if left_s > 0:
+                self._backlog.put_off(entry, Delay(monotonic + left_s, eligible_at, after_s))
+            else:
+                waiting.append(entry)
+        self._backlog.load(waiting, kept.held - {_KILL_SWITCH})
+
+    async def close(self) -> None:
+        """Write what waits and let go of the file; waiting workers return."""
+        self._notify()
+        await self._journal.close()
+
+    async def put(self, jobs: Sequence[Job]) -> None:
+        """Add jobs, all or none; a known id is ignored. Older queued snapshots of the same source and symbol are superseded.
+
+        Raises:
+            QueueError: A score, receipt or deadline is not a finite number, so that the job has no place.
+            StoreError: They cannot be made durable; none was added.
+        """
+        for job in jobs:
+            _check(job)
+        finished = self._finished_among([job.job_id for job in jobs])
+        added: list[Entry] = []
+        before: list[Before] = []
+        again: list[Entry] = []
+        for job in jobs:
+            known = self._entries.get(job.job_id)
+            if known is None and job.job_id not in finished:
+                entry = Entry(self._next_seq, job, key_of(job, self._next_seq))
+                self._next_seq += 1
+                self._entries[job.job_id] = entry
+                self._newest_id = max(self._newest_id, job.job_id)
+                self._backlog.add(entry)
+                self._backlog.settle((entry,), before)
+                added.append(entry)
+            elif known is not None and not self._in_limbo(known):
+                # Its first put may still be on its way to the disk, or fail: this one answers for itself.
+                again.append(known)
+        if not added and not again:
+            return
+
+        def undo() -> None:
+            self._backlog.undo(before)
+            for entry in reversed(added):
+                if entry.stage is not Stage.CLAIMED:  # a claim that got through journalled the whole job
+                    self._backlog.take(entry)
+                    del self._entries[entry.job.job_id]
+
+        self._notify()
+        await self._write(keep=(*added, *again, *(was.entry for was in before)), failed=undo)
+
+    async def claim(self, worker: str, levels: Sequence[Level], lease_s: float) -> Claim | None:
+        """Take the next job of the strictest of these levels; its attempt is synced before this returns.
+
+        Raises:
+            StoreError: The attempt cannot be journalled; the job is back at its place.
+        """
+        ranks = sorted(level.rank for level in levels)
+        while not self._stopped:
+            self._backlog.wake(self._clock.monotonic())
+            entry = self._backlog.first(ranks)
+            if entry is None:
+                return None
+            lease = self._take(entry, lease_s)
+            job = entry.job
+            try:
+                await self._write(keep=(entry,), failed=partial(self._unclaim, lease))
+            except asyncio.CancelledError:
+                if self._unclaim(lease):
+                    with suppress(StoreError):
+                        self._journal.write(Change(_nobody_waits, keep=self._rows((entry,))))
+                raise
+            if self._leases.get(job.job_id) is lease:  # else its lease ran out and it was rescued before the sync was over
+                return Claim(job, worker, lease.fence, lease.until)
+        return None
+
+    async def wait(self, levels: Sequence[Level], timeout_s: float) -> None:
+        """Return when a job of these levels may be eligible, or after the timeout."""
+        now = self._clock.monotonic()
+        self._backlog.wake(now)
+        due = self._backlog.next_due()
+        if not self._stopped:
+            if self._backlog.first(sorted(level.rank for level in levels)) is not None:
+                return
+            timeout_s = timeout_s if due is None else min(timeout_s, due - now)
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asleep = asyncio.ensure_future(self._clock.sleep(timeout_s))
+        self._waiters.add(woken)
+        try:
+            await asyncio.wait((woken, asleep), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._waiters.discard(woken)
+            asleep.cancel()
+
+    async def heartbeat(self, claim: Claim, lease_s: float) -> Claim:
+        """Renew the lease; in memory only, as leases end with the process.
+
+        Raises:
+            LeaseLost: The job was rescued or finished.
+        """
+        lease = self._lease(claim)
+        lease.until = self._clock.monotonic() + lease_s
+        return replace(claim, lease_until=lease.until)
+
+    async def ack(self, claim: Claim) -> None:
+        """Mark the job COMPLETED, together with whatever else waits for the next sync.
+
+        Raises:
+            LeaseLost: The job was rescued or finished.
+            StoreError: It cannot be journalled; the lease still stands.
+        """
+        await self._finish(claim, JobStatus.COMPLETED, "")
+
+    async def bury(self, claim: Claim, error: str) -> None:
+        """Mark the job DEAD. Raises as ``ack``."""
+        await self._finish(claim, JobStatus.DEAD, printable(error))
+
+    async def retry(self, claim: Claim, after_s: float, error: str) -> None:
+        """Put the job back at its place, eligible after a time; its note says what went wrong. Raises as ``ack``."""
+        lease = self._lease(claim)
+        entry, job = lease.entry, lease.entry.job
+        delay = Delay(self._clock.monotonic() + after_s, self._clock.now() + after_s, after_s) if after_s > 0 else None
+        del self._leases[job.job_id]
+        entry.job = replace(job, note=printable(f"attempt {job.attempt} failed: {error}"))
+
+        def done() -> None:
+            self._end(lease)
+            if delay is None:
+                self._backlog.add(entry)
+            else:
+                self._backlog.put_off(entry, delay)
+            self._notify()
+
+        def undo() -> None:
+            entry.job = job
+            self._leases[job.job_id] = lease
+
+        await self._write(rows=((entry.seq, _body(entry, delay)),), done=done, failed=undo)
+
+    async def rescue(self) -> Sequence[Job]:
+        """Put back every job whose lease has run out, and return them. Their attempts are journalled already."""
+        now = self._clock.monotonic()
+        expired = [lease for lease in self._leases.values() if lease.until <= now]
+        for lease in expired:
+            self._put_back(lease)
+        return [lease.entry.job for lease in expired]
+
+    async def relevel(self, job_ids: Sequence[str], level: Level, score: float, deadline_after_s: float | None, note: str) -> int:
+        """Give queued jobs another level and score, keeping their age.
+
+        A superseded job still does not go ahead of its successor: moved above LOW, it takes the successor with it.
+
+        Raises:
+            QueueError: The score is not a finite number.
+            StoreError: It cannot be journalled; nothing was changed.
+        """
+        if not isfinite(score):
+            raise QueueError(f"score {score} is not a finite number; a job needs one to have a place")
+        before: list[Before] = []
+        queued = [e for e in map(self._entries.get, dict.fromkeys(job_ids)) if e is not None and e.stage is not Stage.CLAIMED]
+        for entry in queued:
+            old = entry.job
+            outdated = old.superseded and level is Level.LOW
+            deadline_at = None if outdated or deadline_after_s is None else old.received_at + deadline_after_s
+            job = replace(old, level=level, score=0.0 if outdated else score, deadline_at=deadline_at, note=note)
+            self._backlog.move(Move(entry, job, key_of(job, entry.seq), False, False), before)
+        if queued:
+            self._backlog.settle(queued, before)
+            self._notify()
+            await self._write(keep=[was.entry for was in before], failed=lambda: self._backlog.undo(before))
+        return len(queued)
+
+    async def pause(self, source: str) -> int:
+        """Hold a source's jobs; returns how many are queued."""
+        was_held = source in self._backlog.held
+        self._backlog.hold(source)
+        await self._write(hold={source: True}, failed=None if was_held else partial(self._backlog.release, source))
+        return self._backlog.queued_of.get(source, 0)
+
+    async def resume(self, source: str) -> int:
+        """Release a source's jobs at their places; returns how many are queued."""
+        was_held = source in self._backlog.held
+        self._backlog.release(source)
+        self._notify()
+        await self._write(hold={source: False}, failed=partial(self._backlog.hold, source) if was_held else None)
+        return self._backlog.queued_of.get(source, 0)
+
+    async def stop_all(self, stopped: bool) -> None:
+        """Turn the kill switch."""
+        was, self._stopped = self._stopped, stopped
+
+        def undo() -> None:
+            self._stopped = was
+
+        self._notify()
+        await self._write(hold={_KILL_SWITCH: stopped}, failed=undo)
+
+    async def prune(self, before: float) -> int:
+        """Forget jobs that finished before a time (UTC seconds), a slice a commit; returns how many. A replay of one runs again."""
+        total = 0
+        while True:
+            pruned = self._journal.pruned
+            await self._write(prune_before=before)
+            if self._journal.pruned == pruned:
+                return total
+            total += self._journal.pruned - pruned
+
+    def state(self) -> QueueState:
+        """Count: O(sources)."""
+        self._backlog.wake(self._clock.monotonic())
+        levels: dict[Level, LevelDepth] = {}
+        for rank, level in enumerate(LEVELS):
+            waiting, held, delayed, oldest = self._backlog.counts(rank)
+            levels[level] = LevelDepth(waiting, held, delayed, self._processing_at[rank], oldest)
+        return QueueState(levels, dict(self._backlog.queued_of), self._backlog.held, self._stopped, self._backlog.conflated)
+
+    def peek(self, limit: int) -> Sequence[Job]:
+        """Return the next jobs in true order over all levels, held and delayed ones left out: O(limit log limit)."""
+        self._backlog.wake(self._clock.monotonic())
+        return self._backlog.next_jobs(limit)
+
+    def jobs_of(self, source: str) -> Sequence[Job]:
+        """Return a source's queued jobs in true order, held and delayed ones included."""
+        self._backlog.wake(self._clock.monotonic())
+        return self._backlog.jobs_of(source)
+
+    def status(self, job_id: str) -> JobStatus | None:
+        """Return where a job stands; a finished one is looked up on disk."""
+        entry = self._entries.get(job_id)
+        if entry is not None:
+            return JobStatus.PROCESSING if entry.stage is Stage.CLAIMED else JobStatus.QUEUED
+        return self._finished_among([job_id]).get(job_id)
+
+    def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
+        """Say for each id whether the queue has it or has finished it."""
+        finished = self._finished_among(job_ids)
+        return [job_id in self._entries or job_id in finished for job_id in job_ids]
+
+    def _finished_among(self, job_ids: Sequence[str]) -> Mapping[str, JobStatus]:
+        # Ids grow with arrival, so a new one is beyond all that was ever taken and needs no look at the disk.
+        asked = [job_id for job_id in job_ids if job_id <= self._newest_id and job_id not in self._entries]
+        return self._journal.statuses(asked) if asked else {}
+
+    # ---- leases ----
+
+    def _take(self, entry: Entry, lease_s: float) -> _Lease:
+        self._backlog.take(entry)
+        entry.job = replace(entry.job, attempt=entry.job.attempt + 1)
+        lease = _Lease(entry, entry.job.attempt, self._clock.monotonic() + lease_s)
+        self._leases[entry.job.job_id] = lease
+        self._processing_at[entry.key[0]] += 1
+        return lease
+
+    def _lease(self, claim: Claim) -> _Lease:
+        lease = self._leases.get(claim.job.job_id)
+        if lease is None or lease.fence != claim.fence:
+            held = f"{claim.worker} no longer holds job {claim.job.job_id} (attempt {claim.fence})"
+            raise LeaseLost(f"{held}: it was rescued or finished meanwhile; drop the result")
+        return lease
+
+    def _in_limbo(self, entry: Entry) -> bool:
+        """Say whether a job is between its worker and the sync that finishes it or puts it back."""
+        return entry.stage is Stage.CLAIMED and entry.job.job_id not in self._leases
+
+    def _put_back(self, lease: _Lease) -> None:
+        del self._leases[lease.entry.job.job_id]
+        self._end(lease)
+        self._backlog.add(lease.entry)
+        self._notify()
+
+    def _unclaim(self, lease: _Lease) -> bool:
+        """Put back a job that its worker never got, as if it had not been claimed; False where it was rescued before."""
+        entry = lease.entry
+        if self._leases.get(entry.job.job_id) is not lease:
+            return False
+        entry.job = replace(entry.job, attempt=entry.job.attempt - 1)
+        self._put_back(lease)
+        return True
+
+    def _end(self, lease: _Lease) -> None:
+        self._processing_at[lease.entry.key[0]] -= 1
+
+    async def _finish(self, claim: Claim, status: JobStatus, error: str) -> None:
+        lease = self._lease(claim)
+        entry, job_id = lease.entry, claim.job.job_id
+        del self._leases[job_id]
+
+        def done() -> None:
+            self._end(lease)
+            del self._entries[job_id]
+
+        def undo() -> None:
+            self._leases[job_id] = lease
+
+        await self._write(finish=(Finish(entry.seq, job_id, status, self._clock.now(), error),), done=done, failed=undo)
+
+    # ---- the journal ----
+
+    async def _write(
+        self,
+        *,
+        keep: Iterable[Entry] = (),
+        rows: Sequence[tuple[int, bytes]] = (),
+        finish: Sequence[Finish] = (),
+        hold: Mapping[str, bool] | None = None,
+        prune_before: float | None = None,
+        done: Callable[[], object] | None = None,
+        failed: Callable[[], object] | None = None,
+    ) -> None:
+        """Return once a change is synced; ``done`` or ``failed`` runs before any caller goes on, even where this one has left."""
+        synced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def settled(error: StoreError | None) -> None:
+            then = done if error is None else failed
+            if then is not None:
+                then()
+            if synced.done():
+                return
+            if error is None:
+                synced.set_result(None)
+            else:
+                synced.set_exception(error)
+
+        try:
+            self._journal.write(Change(settled, rows or self._rows(keep), finish, hold or {}, prune_before))
+        except Exception:
+            if failed is not None:
+                failed()
+            raise
+        await synced
+
+    def _rows(self, entries: Iterable[Entry]) -> list[tuple[int, bytes]]:
+        return [(entry.seq, _body(entry, self._backlog.delay_of(entry))) for entry in entries]
+
+    def _journal_again(self) -> None:
+        """Fill an empty journal that took a damaged one's place; finished jobs are forgotten with the damaged one."""
+        held = dict.fromkeys(self._backlog.held, True) | {_KILL_SWITCH: self._stopped}
+        entries = [entry for entry in self._entries.values() if not self._in_limbo(entry)]
+        self._journal.write(Change(_nobody_waits, keep=self._rows(entries), hold=held))
+
+    def _notify(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+def _body(entry: Entry, delay: Delay | None) -> bytes:
+    return body_of(entry) if delay is None else body_of(entry, delay.eligible_at, delay.after_s)
+
+
+def _nobody_waits(_: StoreError | None) -> None:
+    return
+
+
+def _check(job: Job) -> None:
+    for name, value in (("score", job.score), ("received_at", job.received_at), ("deadline_at", job.deadline_at)):
+        if value is not None and not isfinite(value):
+            raise QueueError(f"job {job.job_id} has {name} {value}; a job needs a finite number there to have a place")

@@ -1,0 +1,324 @@
+"""Write the queue's changes to SQLite, many callers' changes in one synced transaction.
+
+One thread owns the writing connection. While it commits, further changes gather; it then takes all of them at once (group
+commit), so a commit costs the same for one caller as for a thousand and nobody waits for a timer. WAL with
+``synchronous=FULL``: a settled change survives a power cut. Changes carry full images of entries, so within a group only the
+last one of each entry is written, and none depends on an earlier one having succeeded.
+"""
+
+import asyncio
+import os
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import StoreError
+from gexdesk.model.job import Job, JobStatus
+from gexdesk.queues.order import Entry, Key, key_of
+
+_TEXT = files("gexdesk.queues").joinpath("journal.sql").read_text(encoding="utf-8")
+_SQL: Mapping[str, str] = dict(re.findall(r"^-- name: (\w+)\n(.*?)(?=\n+-- name:|\Z)", _TEXT, re.M | re.S))
+_ROWS_AT_ONCE = 256  # rows in one statement: one step outside the interpreter's lock instead of 256
+_CHECKPOINT_PAGES = 4000  # 16 MB of WAL; at SQLite's 4 MB a burst checkpoints, and syncs twice, every few groups
+_Row = TypeVar("_Row")
+
+
+class Finish(msgspec.Struct, frozen=True, gc=False):
+    """Record that a job ended."""
+
+    seq: int
+    job_id: str
+    status: JobStatus
+    finished_at: float
+    error: str
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Ask for a durable change; ``settled`` is called on the event loop, with None once it is synced.
+
+    Attributes:
+        keep: (arrival number, body) of entries as they are now; see ``body_of``.
+        hold: Sources to mark paused (True) or not; the empty name is the kill switch.
+        prune_before: Forget some of the jobs that finished before this time.
+    """
+
+    settled: Callable[[StoreError | None], None]
+    keep: Sequence[tuple[int, bytes]] = ()
+    finish: Sequence[Finish] = ()
+    hold: Mapping[str, bool] = {}
+    prune_before: float | None = None
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """Hand back what the journal holds."""
+
+    entries: list[Entry]
+    eligible: dict[int, tuple[float, float]]
+    """Arrival number -> (UTC time of the retry, seconds it was put off) of those that wait for a retry."""
+    held: set[str]
+    newest_finished: str
+
+
+class _Body(msgspec.Struct, frozen=True, array_like=True):
+    job: Job
+    key: Key | None = None
+    raised: bool = False
+    eligible_at: float | None = None
+    after_s: float = 0.0
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Body).decode
+
+
+def body_of(entry: Entry, eligible_at: float | None = None, after_s: float = 0.0) -> bytes:
+    """Return an entry as the journal keeps it."""
+    return _encode(_Body(entry.job, entry.key if entry.placed else None, entry.raised, eligible_at, after_s))
+
+
+class Journal:
+    """Keep the queue on disk.
+
+    Attributes:
+        warning: What was wrong with the file and where it was put aside; empty when nothing was.
+        pruned: Finished jobs forgotten so far.
+    """
+
+    def __init__(self, path: Path, clock: Clock, replaced: Callable[[], None]) -> None:
+        """Prepare; ``replaced`` is called on the event loop after a damaged file gave way to an empty one while running."""
+        self.warning = ""
+        self.pruned = 0
+        self._path = path
+        self._clock = clock
+        self._replaced = replaced
+        self._waiting: list[Change] = []
+        self._wake = threading.Condition()
+        self._closing = False
+        self._writer: sqlite3.Connection
+        self._reader: sqlite3.Connection | None = None
+
+    async def open(self) -> Kept:
+        """Open or create the file and return what it holds.
+
+        A file that SQLite cannot read is put aside as ``<name>.broken-<seconds>`` and an empty one started.
+
+        Raises:
+            StoreError: The file cannot be opened or created.
+        """
+        self._loop = asyncio.get_running_loop()
+        opened: asyncio.Future[Kept] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._run, args=(opened,), name="queue-journal", daemon=True)
+        self._thread.start()
+        kept = await opened
+        self._reader = _connect(self._path)
+        return kept
+
+    async def close(self) -> None:
+        """Write what waits, fold the WAL into the file and let go of it."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        await asyncio.to_thread(self._thread.join)
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def write(self, change: Change) -> None:
+        """Take a change into the next group.
+
+        Raises:
+            StoreError: The journal is closed.
+        """
+        with self._wake:
+            if self._closing:
+                raise StoreError(f"the queue journal {self._path} is closed; the change was not made")
+            self._waiting.append(change)
+            self._wake.notify()
+
+    def statuses(self, job_ids: Sequence[str]) -> dict[str, JobStatus]:
+        """Return the status of those of the jobs that are finished.
+
+        Raises:
+            StoreError: The journal is closed or does not answer.
+        """
+        if self._reader is None:
+            raise StoreError(f"the queue journal {self._path} is closed")
+        found: dict[str, JobStatus] = {}
+        try:
+            for part in _parts(job_ids):
+                rows = self._reader.execute(_repeat("statuses", len(part)), part)
+                found.update((job_id, JobStatus(status)) for job_id, status in rows)
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise StoreError(f"the queue journal {self._path} does not answer: {error}") from error
+            # The next write meets the damage and replaces the file; until then these count as never seen, and are run again.
+            self.warning = f"the queue journal {self._path} is damaged: {error}"
+        return found
+
+    # ---- the thread ----
+
+    def _run(self, opened: asyncio.Future[Kept]) -> None:
+        try:
+            kept = self._load()
+        except (sqlite3.Error, OSError, StoreError) as error:
+            self._closing = True
+            self._call(_fail, opened, StoreError(f"the queue journal {self._path} cannot be opened: {error}"))
+            return
+        self._call(opened.set_result, kept)
+        while True:
+            with self._wake:
+                while not self._waiting and not self._closing:
+                    self._wake.wait()
+                group, self._waiting = self._waiting, []
+            if not group:
+                break
+            self._call(_settle, group, self._commit(group))
+        self._writer.close()  # the last connection but the reader; WAL content is safe either way
+
+    def _load(self) -> Kept:
+        try:
+            self._start()
+            return self._read()
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            self._put_aside(error)
+            self._start()
+            return self._read()
+
+    def _start(self) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its WAL the mode of the file
+        self._writer = _connect(self._path)
+        self._writer.execute("PRAGMA journal_mode=WAL")
+        self._writer.execute("PRAGMA synchronous=FULL")
+        self._writer.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+        self._writer.executescript(_SQL["schema"])
+
+    def _read(self) -> Kept:
+        entries: list[Entry] = []
+        eligible: dict[int, tuple[float, float]] = {}
+        unreadable: list[int] = []
+        for seq, body in self._writer.execute(_SQL["jobs"]):
+            try:
+                row = _decode(body)
+            except (msgspec.MsgspecError, ValueError):
+                unreadable.append(seq)
+                continue
+            key = row.key
+            entries.append(Entry(seq, row.job, key_of(row.job, seq) if key is None else key, key is not None, row.raised))
+            if row.eligible_at is not None:
+                eligible[seq] = (row.eligible_at, row.after_s)
+        if unreadable:
+            self.warning = f"{len(unreadable)} jobs in the queue journal {self._path} are damaged and were dropped from it"
+            for part in _parts(unreadable):
+                self._writer.execute(_repeat("drop", len(part)), part)
+        held = {source for (source,) in self._writer.execute(_SQL["held"])}
+        (newest,) = self._writer.execute(_SQL["newest_finished"]).fetchone()
+        return Kept(entries, eligible, held, newest or "")
+
+    def _commit(self, group: Sequence[Change]) -> StoreError | None:
+        try:
+            try:
+                self._transact(group)
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+                self._put_aside(error)
+                self._start()
+                self._transact(group)
+                self._call(self._resume_after_damage)
+        except Exception as error:  # whatever it is, the callers must hear of it and the thread must live
+            return StoreError(f"the queue journal {self._path} could not be written, nothing was changed: {error}")
+        return None
+
+    def _transact(self, group: Sequence[Change]) -> None:
+        keep: dict[int, bytes] = {}
+        finish: list[Finish] = []
+        hold: dict[str, bool] = {}
+        for change in group:
+            keep.update(change.keep)
+            hold.update(change.hold)
+            for end in change.finish:
+                keep.pop(end.seq, None)
+                finish.append(end)
+        run = self._writer.execute
+        run("BEGIN IMMEDIATE")
+        try:
+            for rows in _parts(list(keep.items())):
+                run(_repeat("keep", len(rows)), [value for row in rows for value in row])
+            for ends in _parts(finish):
+                run(_repeat("finish", len(ends)), [v for end in ends for v in (end.job_id, end.status, end.finished_at, end.error)])
+                run(_repeat("drop", len(ends)), [end.seq for end in ends])
+            for source, on in hold.items():
+                run(_repeat("hold" if on else "release", 1), (source,))
+            pruned = sum(run(_SQL["prune"], (change.prune_before,)).rowcount for change in group if change.prune_before is not None)
+            run("COMMIT")
+        except BaseException:
+            if self._writer.in_transaction:
+                run("ROLLBACK")
+            raise
+        self.pruned += pruned
+
+    def _put_aside(self, error: sqlite3.DatabaseError) -> None:
+        self._writer.close()
+        aside = self._path.with_name(f"{self._path.name}.broken-{int(self._clock.now())}")
+        for suffix in ("", "-wal", "-shm"):
+            part = self._path.with_name(self._path.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+        self.warning = f"the queue journal {self._path} was damaged ({error}) and put aside as {aside.name}; a new one was started"
+
+    def _call(self, function: Callable[..., object], *values: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *values)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
+
+    def _resume_after_damage(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = _connect(self._path)
+            self._replaced()
+
+
+def _settle(group: Sequence[Change], error: StoreError | None) -> None:
+    for change in group:
+        change.settled(error)
+
+
+def _fail(opened: asyncio.Future[Kept], error: StoreError) -> None:
+    if not opened.done():
+        opened.set_exception(error)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Handed from the thread to nobody; the check would only forbid closing it after the thread has ended.
+    return sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False, cached_statements=_ROWS_AT_ONCE)
+
+
+def _parts(rows: Sequence[_Row]) -> list[Sequence[_Row]]:
+    return [rows[at : at + _ROWS_AT_ONCE] for at in range(0, len(rows), _ROWS_AT_ONCE)]
+
+
+@cache
+def _repeat(name: str, count: int) -> str:
+    """Return a statement for several rows: its bracket repeated, or filled up where it stands after IN."""
+
+    def several(match: re.Match[str]) -> str:
+        is_set, row = match.groups()
+        return f"IN ({', '.join('?' * count)})" if is_set else ", ".join([row] * count)
+
+    return re.sub(r"(IN )?(\(\?(?:, \?)*\))", several, _SQL[name])
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -1,0 +1,589 @@
+"""What every queue owes (``gexdesk/queues/base.py``), as tests that each implementation inherits.
+
+An implementation gives a ``setting`` fixture; see ``Setting``. ``queue_model.py`` has the same promises against a naive queue,
+in any order of calls.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import pytest
+from msgspec.structs import replace
+
+from gexdesk.model.errors import LeaseLost, QueueError
+from gexdesk.model.job import Claim, Job, JobStatus
+from gexdesk.model.level import DEFAULT_PROMISE_S, LEVELS, Level
+from gexdesk.queues.base import Queue
+
+C, H, M, L = LEVELS
+NOON = 1_790_000_000.0
+
+
+class VirtualClock:
+    """Tell a time that only moves when told to."""
+
+    def __init__(self) -> None:
+        self.utc = NOON
+        self.elapsed = 500.0
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+
+    def now(self) -> float:
+        return self.utc
+
+    def monotonic(self) -> float:
+        return self.elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self.elapsed + seconds, future))
+        await future
+
+    def advance(self, seconds: float) -> None:
+        self.utc += seconds
+        self.elapsed += seconds
+        for due, future in self._sleepers:
+            if due <= self.elapsed and not future.done():
+                future.set_result(None)
+
+
+class Setting(Protocol):
+    """Give queues over one and the same storage, one after the other."""
+
+    async def open(self) -> Queue:
+        """Return a new queue, opened, over what the last one left behind."""
+        ...
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass for leases and retries."""
+        ...
+
+
+_made = 0
+
+
+def job(name: str, level: Level = M, score: float | None = None, **fields: object) -> Job:
+    """Return a job with a symbol of its own, received a second after the last one made."""
+    global _made  # noqa: PLW0603
+    _made += 1
+    received_at = fields.pop("received_at", NOON + _made)
+    promise = DEFAULT_PROMISE_S[level]
+    values: dict[str, object] = {
+        "source": "cboe",
+        "symbol": "",
+        "freshness": 1,
+        "as_of": received_at,
+        "deadline_at": None if promise is None else received_at + promise,
+    }
+    return Job(job_id=name, level=level, score=level.band[1] if score is None else score, received_at=received_at, **{**values, **fields})
+
+
+def ids(jobs: object) -> list[str]:
+    return [j.job_id for j in jobs]  # type: ignore[attr-defined]
+
+
+async def drain(queue: Queue, levels: tuple[Level, ...] = LEVELS) -> list[str]:
+    """Claim and ack until nothing is eligible; the order in which it came."""
+    order: list[str] = []
+    while claim := await queue.claim("w1", levels, 5.0):
+        order.append(claim.job.job_id)
+        await queue.ack(claim)
+    return order
+
+
+async def take(queue: Queue, lease_s: float = 5.0, worker: str = "w1") -> Claim:
+    claim = await queue.claim(worker, LEVELS, lease_s)
+    assert claim is not None
+    return claim
+
+
+async def _all_asleep() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class QueueContract:
+    """Inherit this and give the ``setting`` fixture."""
+
+    @pytest.fixture
+    async def queue(self, setting: Setting) -> AsyncIterator[Queue]:
+        queue = await setting.open()
+        yield queue
+        await queue.close()
+
+    # ---- order ----
+
+    async def test_a_stricter_level_goes_first_whatever_came_before(self, queue: Queue) -> None:
+        await queue.put([job("l", L), job("m", M), job("h", H), job("c", C)])
+        assert ids(queue.peek(9)) == ["c", "h", "m", "l"]
+        assert await drain(queue) == ["c", "h", "m", "l"]
+
+    async def test_a_critical_job_that_arrives_late_goes_next(self, queue: Queue) -> None:
+        await queue.put([job(f"h{n}", H) for n in range(50)])
+        for _ in range(10):
+            await queue.ack(await take(queue))
+        await queue.put([job("late", C)])
+        assert (await take(queue)).job.job_id == "late"
+
+    async def test_inside_a_level_score_then_freshness_then_deadline_then_arrival(self, queue: Queue) -> None:
+        at = NOON
+        await queue.put(
+            [
+                job("arrived last of equals", M, 0.5, freshness=1, deadline_at=None, received_at=at),
+                job("no deadline goes last", M, 0.5, freshness=1, deadline_at=None, received_at=at),
+                job("later deadline", M, 0.5, freshness=1, deadline_at=at + 90, received_at=at),
+                job("earlier deadline", M, 0.5, freshness=1, deadline_at=at + 30, received_at=at),
+                job("fresher", M, 0.5, freshness=0, deadline_at=at + 99, received_at=at),
+                job("higher score", M, 0.6, freshness=2, deadline_at=None, received_at=at),
+            ]
+        )
+        assert await drain(queue) == [
+            "higher score",
+            "fresher",
+            "earlier deadline",
+            "later deadline",
+            "arrived last of equals",
+            "no deadline goes last",
+        ]
+
+    async def test_equals_keep_the_order_of_arrival_over_several_puts_and_sources(self, queue: Queue) -> None:
+        names = [f"j{n}" for n in range(30)]
+        for at, name in enumerate(names):
+            await queue.put([job(name, H, 0.8, source=f"s{at % 3}", deadline_at=NOON)])
+        assert ids(queue.peek(30)) == names
+        assert await drain(queue) == names
+
+    async def test_peek_cuts_to_the_limit(self, queue: Queue) -> None:
+        await queue.put([job(f"j{n}", H, 0.8) for n in range(7)])
+        assert ids(queue.peek(3)) == ["j0", "j1", "j2"]
+        assert ids(queue.peek(0)) == []
+
+    async def test_a_job_without_a_finite_score_is_refused_and_nothing_is_added(self, queue: Queue) -> None:
+        with pytest.raises(QueueError, match="score nan"):
+            await queue.put([job("fine"), job("nowhere", M, float("nan"))])
+        assert queue.peek(9) == []
+
+    # ---- claim ----
+
+    async def test_claim_takes_only_the_levels_asked_for(self, queue: Queue) -> None:
+        await queue.put([job("h", H), job("l", L)])
+        assert await queue.claim("reserved", [C], 5.0) is None
+        claim = await queue.claim("w", [L, M], 5.0)
+        assert claim is not None
+        assert claim.job.job_id == "l"
+        assert ids(queue.peek(9)) == ["h"]
+
+    async def test_claim_says_who_holds_what_and_counts_the_attempt(self, queue: Queue) -> None:
+        await queue.put([job("j", H)])
+        claim = await take(queue, worker="w7")
+        assert (claim.worker, claim.job.job_id, claim.job.attempt, claim.fence) == ("w7", "j", 1, 1)
+        assert queue.status("j") is JobStatus.PROCESSING
+        assert await queue.claim("w8", LEVELS, 5.0) is None
+
+    async def test_concurrent_claims_never_share_a_job(self, queue: Queue) -> None:
+        await queue.put([job(f"j{n}", H) for n in range(40)])
+        claims = await asyncio.gather(*(queue.claim(f"w{n}", LEVELS, 5.0) for n in range(50)))
+        got = [claim.job.job_id for claim in claims if claim is not None]
+        assert sorted(got) == sorted(f"j{n}" for n in range(40))
+
+    async def test_a_cancelled_claim_leaves_the_job_at_its_place_and_uncounted(self, queue: Queue) -> None:
+        await queue.put([job("first", H), job("second", H)])
+        claiming = asyncio.ensure_future(queue.claim("w", LEVELS, 5.0))
+        await asyncio.sleep(0)
+        claiming.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await claiming
+        assert ids(queue.peek(9)) == ["first", "second"]
+        assert (await take(queue)).job.attempt == 1
+
+    # ---- leases ----
+
+    async def test_an_expired_lease_is_rescued_at_its_original_place(self, queue: Queue, setting: Setting) -> None:
+        await queue.put([job(f"j{n}", H, 0.8) for n in range(3)])
+        lost = await take(queue, lease_s=2.0)
+        kept = await take(queue, lease_s=60.0)
+        assert await queue.rescue() == []
+        await setting.pass_time(3.0)
+        assert ids(await queue.rescue()) == [lost.job.job_id]
+        assert ids(queue.peek(9)) == ["j0", "j2"]
+        again = await take(queue)
+        assert (again.job.job_id, again.job.attempt, again.fence) == ("j0", 2, 2)
+        assert queue.status(kept.job.job_id) is JobStatus.PROCESSING
+
+    async def test_a_heartbeat_keeps_the_lease(self, queue: Queue, setting: Setting) -> None:
+        await queue.put([job("j")])
+        claim = await take(queue, lease_s=2.0)
+        await setting.pass_time(1.0)
+        renewed = await queue.heartbeat(claim, 10.0)
+        assert renewed.lease_until > claim.lease_until
+        await setting.pass_time(2.0)
+        assert await queue.rescue() == []
+        await queue.ack(renewed)
+
+    @pytest.mark.parametrize("act", ["ack", "heartbeat", "retry", "bury"])
+    @pytest.mark.parametrize("claimed_again", [False, True])
+    async def test_who_lost_the_job_can_do_nothing_to_it(
+        self, queue: Queue, setting: Setting, act: str, claimed_again: bool
+    ) -> None:
+        await queue.put([job("j")])
+        zombie = await take(queue, lease_s=1.0)
+        await setting.pass_time(2.0)
+        await queue.rescue()
+        holder = await take(queue, worker="w2") if claimed_again else None
+        acts = {
+            "ack": lambda: queue.ack(zombie),
+            "heartbeat": lambda: queue.heartbeat(zombie, 5.0),
+            "retry": lambda: queue.retry(zombie, 0.0, "late"),
+            "bury": lambda: queue.bury(zombie, "late"),
+        }
+        with pytest.raises(LeaseLost, match="j"):
+            await acts[act]()
+        assert queue.status("j") is (JobStatus.PROCESSING if holder else JobStatus.QUEUED)
+        if holder:
+            await queue.ack(holder)
+            assert queue.status("j") is JobStatus.COMPLETED
+
+    async def test_a_job_is_acked_once(self, queue: Queue) -> None:
+        await queue.put([job("j")])
+        claim = await take(queue)
+        outcomes = await asyncio.gather(queue.ack(claim), queue.ack(claim), return_exceptions=True)
+        assert outcomes[0] is None
+        assert isinstance(outcomes[1], LeaseLost)
+        assert queue.status("j") is JobStatus.COMPLETED
+
+    # ---- retry, bury ----
+
+    async def test_a_retry_waits_its_time_and_keeps_its_place(self, queue: Queue, setting: Setting) -> None:
+        await queue.put([job(f"j{n}", H, 0.8) for n in range(3)])
+        await queue.retry(await take(queue), 10.0, "server said 503")
+        assert ids(queue.peek(9)) == ["j1", "j2"]
+        assert ids(queue.jobs_of("cboe")) == ["j0", "j1", "j2"]
+        assert queue.status("j0") is JobStatus.QUEUED
+        await setting.pass_time(9.0)
+        assert ids(queue.peek(9)) == ["j1", "j2"]
+        await setting.pass_time(1.5)
+        assert ids(queue.peek(9)) == ["j0", "j1", "j2"]
+        claim = await take(queue)
+        assert (claim.job.job_id, claim.job.attempt) == ("j0", 2)
+        assert "503" in claim.job.note
+
+    async def test_a_retry_at_once_is_eligible_at_once(self, queue: Queue) -> None:
+        await queue.put([job("a", H, 0.8), job("b", H, 0.8)])
+        await queue.retry(await take(queue), 0.0, "again")
+        assert ids(queue.peek(9)) == ["a", "b"]
+
+    async def test_a_buried_job_is_dead(self, queue: Queue) -> None:
+        await queue.put([job("j")])
+        await queue.bury(await take(queue), "killed its worker twice")
+        assert queue.status("j") is JobStatus.DEAD
+        assert queue.peek(9) == []
+        assert await queue.claim("w", LEVELS, 5.0) is None
+
+    # ---- relevel ----
+
+    async def test_a_new_level_keeps_the_age(self, queue: Queue) -> None:
+        old = job("old", L, 0.3, received_at=NOON)
+        await queue.put([old, job("h", H, 0.8, deadline_at=NOON + 300, freshness=1, received_at=NOON)])
+        await queue.put([job("h2", H, 0.8, deadline_at=NOON + 300, freshness=1, received_at=NOON)])
+        assert await queue.relevel(["old"], H, 0.8, 300.0, "raised by jm") == 1
+        assert ids(queue.peek(9)) == ["old", "h", "h2"]
+        moved = queue.peek(1)[0]
+        assert (moved.level, moved.score, moved.deadline_at, moved.received_at) == (H, 0.8, NOON + 300, NOON)
+        assert moved.note == "raised by jm"
+
+    async def test_best_effort_has_no_deadline(self, queue: Queue) -> None:
+        await queue.put([job("j", C)])
+        assert await queue.relevel(["j"], L, 0.1, None, "demoted") == 1
+        assert queue.peek(1)[0].deadline_at is None
+
+    async def test_only_queued_jobs_are_relevelled(self, queue: Queue, setting: Setting) -> None:
+        await queue.put([job("done", C), job("held", M, source="yahoo"), job("delayed", H), job("busy", H, 0.7)])
+        await queue.ack(await take(queue))
+        await queue.retry(await take(queue), 60.0, "later")
+        await take(queue)
+        await queue.pause("yahoo")
+        names = ["done", "busy", "held", "delayed", "nobody", "held"]
+        assert await queue.relevel(names, C, 0.95, 30.0, "now") == 2
+        assert queue.peek(9) == []
+        assert queue.status("done") is JobStatus.COMPLETED
+        await queue.resume("yahoo")
+        await setting.pass_time(61.0)
+        assert sorted(ids(queue.peek(9))) == ["delayed", "held"]
+        assert {j.level for j in queue.peek(9)} == {C}
+
+    # ---- pause, stop ----
+
+    async def test_a_paused_source_is_held_and_comes_back_at_its_places(self, queue: Queue) -> None:
+        await queue.put([job(f"{s}{n}", H, 0.8, source=s, deadline_at=NOON) for n in range(3) for s in ("a", "b")])
+        assert await queue.pause("a") == 3
+        assert ids(queue.peek(9)) == ["b0", "b1", "b2"]
+        assert (await take(queue)).job.job_id == "b0"
+        await queue.put([job("a3", C, source="a")])
+        assert (await take(queue)).job.job_id == "b1"
+        assert ids(queue.jobs_of("a")) == ["a3", "a0", "a1", "a2"]
+        assert await queue.resume("a") == 4
+        assert await drain(queue) == ["a3", "a0", "a1", "a2", "b2"]
+
+    async def test_pausing_twice_or_a_source_without_jobs_is_harmless(self, queue: Queue) -> None:
+        assert await queue.pause("nobody") == 0
+        assert await queue.pause("nobody") == 0
+        assert queue.state().paused == {"nobody"}
+        await queue.put([job("j", source="nobody")])
+        assert await queue.claim("w", LEVELS, 5.0) is None
+        assert await queue.resume("nobody") == 1
+        assert await queue.resume("nobody") == 1
+        assert await drain(queue) == ["j"]
+
+    async def test_a_job_that_comes_back_to_a_paused_source_is_held(self, queue: Queue, setting: Setting) -> None:
+        await queue.put([job("retried"), job("rescued")])
+        first, _ = await take(queue), await take(queue, lease_s=1.0)
+        await queue.pause("cboe")
+        await queue.retry(first, 0.0, "x")
+        await setting.pass_time(2.0)
+        await queue.rescue()
+        assert await queue.claim("w", LEVELS, 5.0) is None
+        await queue.resume("cboe")
+        assert await drain(queue) == ["retried", "rescued"]
+
+    async def test_the_kill_switch_stops_claims_and_survives_a_restart(self, queue: Queue, setting: Setting) -> None:
+        await queue.put([job("j", C)])
+        claim_before = await take(queue)
+        await queue.put([job("k", C)])
+        await queue.stop_all(True)
+        assert await queue.claim("w", LEVELS, 5.0) is None
+        await queue.ack(claim_before)
+        await queue.close()
+        again = await setting.open()
+        assert again.state().stopped
+        assert await again.claim("w", LEVELS, 5.0) is None
+        await again.stop_all(False)
+        assert await drain(again) == ["k"]
+        await again.close()
+
+    # ---- known ids ----
+
+    async def test_a_known_id_is_ignored_wherever_the_job_is(self, queue: Queue) -> None:
+        jobs = [job("done", C), job("dead", C), job("busy", C), job("queued", C)]
+        await queue.put(jobs)
+        await queue.ack(await take(queue))
+        await queue.bury(await take(queue), "x")
+        await take(queue)
+        await queue.put([replace(j, level=H) for j in jobs] + [job("new", L)] * 2)
+        assert ids(queue.peek(9)) == ["queued", "new"]
+        assert queue.peek(1)[0].level is C
+        assert queue.known(["done", "dead", "busy", "queued", "new", "other"]) == [True] * 5 + [False]
+        assert queue.status("other") is None
+
+    async def test_finished_ids_are_known_after_a_restart(self, queue: Queue, setting: Setting) -> None:
+        jobs = [job("done", C), job("dead", C), job("queued", C)]
+        await queue.put(jobs)
+        await queue.ack(await take(queue))
+        await queue.bury(await take(queue), "x")
+        await queue.close()
+        again = await setting.open()
+        await again.put(jobs)
+        assert ids(again.peek(9)) == ["queued"]
+        assert [again.status(j.job_id) for j in jobs] == [JobStatus.COMPLETED, JobStatus.DEAD, JobStatus.QUEUED]
+        assert again.known(["done", "dead", "queued", "zzz", ""]) == [True, True, True, False, False]
+        await again.close()
+
+    # ---- conflation ----
+
+    async def test_an_older_snapshot_drops_to_low_behind_everything(self, queue: Queue) -> None:
+        await queue.put([job("old", H, symbol="SPX", as_of=100.0)])
+        await queue.put([job("low", L, 0.0, symbol="NDX"), job("new", L, 0.0, symbol="SPX", as_of=101.0)])
+        assert ids(queue.peek(9)) == ["low", "new", "old"]
+        old = queue.peek(9)[2]
+        assert (old.level, old.superseded, old.deadline_at) == (L, True, None)
+        assert "new" in old.note
+        assert queue.state().conflated == 1
+
+    async def test_among_the_superseded_the_newest_goes_first(self, queue: Queue) -> None:
+        await queue.put([job(f"at{n}", H, symbol="SPX", as_of=float(n)) for n in range(4)])
+        assert await drain(queue) == ["at3", "at2", "at1", "at0"]
+
+    async def test_a_late_older_snapshot_is_superseded_on_arrival(self, queue: Queue) -> None:
+        await queue.put([job("new", H, 0.75, symbol="SPX", as_of=9.0)])
+        await queue.put([job("late", H, 0.85, symbol="SPX", as_of=8.0)])
+        assert ids(queue.peek(9)) == ["new", "late"]
+        assert queue.peek(9)[1].level is L
+
+    async def test_a_critical_one_follows_directly_behind_its_successor_at_the_better_place(self, queue: Queue) -> None:
+        await queue.put([job("old", C, 0.95, symbol="SPX", as_of=1.0, received_at=NOON)])
+        await queue.put([job("other", C, 0.95, symbol="NDX", received_at=NOON + 1)])
+        await queue.put([job("new", C, 0.95, symbol="SPX", as_of=2.0, received_at=NOON + 2)])
+        assert ids(queue.peek(9)) == ["new", "old", "other"]
+        await queue.put([job("best", C, 0.99, symbol="NDX", as_of=NOON + 9), job("newest", C, 0.91, symbol="SPX", as_of=3.0)])
+        assert ids(queue.peek(9)) == ["best", "other", "newest", "new", "old"]
+        old = queue.peek(9)[4]
+        assert (old.level, old.superseded, old.deadline_at) == (C, True, NOON + 30)
+        assert await drain(queue) == ["best", "other", "newest", "new", "old"]
+
+    async def test_a_lower_successor_is_raised_to_the_place_of_a_critical_one(self, queue: Queue) -> None:
+        await queue.put([job("old", C, 0.95, symbol="SPX", as_of=1.0, received_at=NOON)])
+        await queue.put([job("other", C, 0.95, symbol="NDX", received_at=NOON + 1)])
+        await queue.put([job("new", M, symbol="SPX", as_of=2.0)])
+        assert ids(queue.peek(9)) == ["new", "old", "other"]
+        new = queue.peek(1)[0]
+        assert (new.level, new.score, new.deadline_at) == (C, 0.95, NOON + 30)
+        assert "old" in new.note
+        assert "CRITICAL" in new.note
+        await queue.put([job("newest", H, symbol="SPX", as_of=3.0)])
+        assert ids(queue.peek(9)) == ["newest", "old", "other", "new"]
+        assert queue.peek(9)[3].level is L
+        claim = await queue.claim("reserved", [C], 5.0)
+        assert claim is not None
+        assert claim.job.job_id == "newest"
+
+    async def test_claimed_equal_other_and_nameless_ones_are_left_alone(self, queue: Queue) -> None:
+        await queue.put([job("claimed", C, symbol="SPX", as_of=1.0)])
+        await take(queue)
+        same = {"symbol": "SPX", "as_of": 5.0}
+        await queue.put([job("a", H, **same), job("b", H, **same), job("elsewhere", H, symbol="SPX", as_of=1.0, source="yahoo")])
+        await queue.put([job("nameless1", H, symbol="", as_of=1.0), job("nameless2", H, symbol="", as_of=2.0)])
+        await queue.put([job("unknown", H, symbol="SPX", as_of=float("nan"))])
+        assert not any(j.superseded for j in queue.peek(99))
+        assert queue.state().conflated == 0
+        assert len(queue.peek(99)) == 6
+
+    async def test_held_jobs_are_superseded_too(self, queue: Queue) -> None:
+        await queue.put([job("old", H, symbol="SPX", as_of=1.0)])
+        await queue.pause("cboe")
+        await queue.put([job("new", H, symbol="SPX", as_of=2.0)])
+        await queue.resume("cboe")
+        assert [(j.job_id, j.level) for j in queue.peek(9)] == [("new", H), ("old", L)]
+
+    async def test_a_whole_source_relevelled_keeps_the_newest_first(self, queue: Queue) -> None:
+        await queue.put([job(f"at{n}", H, symbol="SPX", as_of=float(n)) for n in range(3)])
+        assert await queue.relevel(["at0", "at1", "at2"], C, 1.0, 30.0, "override") == 3
+        assert ids(queue.peek(9)) == ["at2", "at1", "at0"]
+        assert {j.level for j in queue.peek(9)} == {C}
+        assert await queue.relevel(["at2", "at0", "at1"], L, 0.3, None, "override ended") == 3
+        assert ids(queue.peek(9)) == ["at2", "at1", "at0"]
+
+    async def test_raising_a_superseded_job_raises_its_successor(self, queue: Queue) -> None:
+        await queue.put([job("old", H, symbol="SPX", as_of=1.0), job("new", M, symbol="SPX", as_of=2.0), job("h", H)])
+        await queue.relevel(["old"], C, 0.95, 30.0, "wanted")
+        assert ids(queue.peek(9)) == ["new", "old", "h"]
+
+    # ---- counts ----
+
+    async def test_state_counts_every_job_once(self, queue: Queue, setting: Setting) -> None:
+        await queue.put([job("w1", H, received_at=NOON + 5), job("w2", H, received_at=NOON + 4, score=0.7)])
+        await queue.put([job("p", H, source="yahoo", received_at=NOON), job("d", C), job("busy", C, score=0.9)])
+        await queue.retry(await take(queue), 30.0, "x")
+        await take(queue)
+        await queue.pause("yahoo")
+        state = queue.state()
+        depth = state.levels[H]
+        assert (depth.waiting, depth.paused, depth.delayed, depth.processing) == (2, 1, 0, 0)
+        assert depth.oldest_received_at == NOON + 4
+        depth = state.levels[C]
+        assert (depth.waiting, depth.paused, depth.delayed, depth.processing, depth.oldest_received_at) == (0, 0, 1, 1, None)
+        assert set(state.levels) == set(LEVELS)
+        assert state.levels[L].waiting == 0
+        assert state.by_source == {"cboe": 3, "yahoo": 1}
+        assert (state.paused, state.stopped, state.conflated) == ({"yahoo"}, False, 0)
+        await setting.pass_time(31.0)
+        assert queue.state().levels[C].waiting == 1
+
+    async def test_the_oldest_follows_claims_levels_and_pauses(self, queue: Queue) -> None:
+        await queue.put([job("oldest", H, 0.7, received_at=NOON), job("young", H, 0.8, received_at=NOON + 9)])
+        await queue.put([job("other", H, 0.7, received_at=NOON + 3, source="yahoo")])
+
+        def oldest(level: Level = H) -> float | None:
+            return queue.state().levels[level].oldest_received_at
+
+        assert oldest() == NOON
+        await queue.pause("cboe")
+        assert oldest() == NOON + 3
+        await queue.resume("cboe")
+        assert oldest() == NOON
+        await queue.relevel(["oldest"], M, 0.5, None, "")
+        assert (oldest(), oldest(M)) == (NOON + 3, NOON)
+        await drain(queue)
+        assert (oldest(), oldest(M)) == (None, None)
+        assert queue.state().by_source == {}
+
+    # ---- wait ----
+
+    async def test_wait_returns_when_something_becomes_eligible(self, queue: Queue, setting: Setting) -> None:
+        await asyncio.wait_for(self._woken_by(queue, [C], queue.put([job("c", C)])), 5)
+        await asyncio.wait_for(queue.wait([C], 1000.0), 5)
+        await drain(queue)
+        await queue.pause("cboe")
+        await queue.put([job("held", H)])
+        await asyncio.wait_for(self._woken_by(queue, [H], queue.resume("cboe")), 5)
+        claim = await take(queue)
+        await asyncio.wait_for(self._woken_by(queue, [H], queue.retry(claim, 0.0, "x")), 5)
+        await take(queue, lease_s=1.0)
+        await setting.pass_time(2.0)
+        await asyncio.wait_for(self._woken_by(queue, [H], queue.rescue()), 5)
+
+    async def _woken_by(self, queue: Queue, levels: list[Level], act: object) -> None:
+        waiting = asyncio.ensure_future(queue.wait(levels, 1000.0))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await act  # type: ignore[misc]
+        await waiting
+
+    async def test_wait_returns_after_the_timeout_and_when_a_retry_is_due(self, queue: Queue, setting: Setting) -> None:
+        waiting = asyncio.ensure_future(queue.wait(LEVELS, 3.0))
+        await _all_asleep()
+        await setting.pass_time(3.5)
+        await asyncio.wait_for(waiting, 5)
+        await queue.put([job("j")])
+        await queue.retry(await take(queue), 2.0, "x")
+        waiting = asyncio.ensure_future(queue.wait(LEVELS, 1000.0))
+        await _all_asleep()
+        await setting.pass_time(2.5)
+        await asyncio.wait_for(waiting, 5)
+        assert (await take(queue)).job.job_id == "j"
+
+    # ---- recovery ----
+
+    async def test_everything_is_there_again_after_a_restart(self, queue: Queue, setting: Setting) -> None:
+        await queue.put([job(f"{s}{level[0]}{n}", level, source=s) for n in range(3) for s in ("a", "b") for level in (M, C, L, H)])
+        await queue.put([job(f"x{n}", level, symbol="SPX", as_of=float(n)) for n, level in enumerate((C, H, C, M, C, L))])
+        await queue.relevel(["aL1", "bM0"], H, 0.75, 300.0, "raised")
+        await queue.ack(await take(queue))
+        await queue.bury(await take(queue), "poison")
+        await queue.retry(await take(queue), 40.0, "once more")
+        await queue.ack(await take(queue))
+        busy = await take(queue)
+        assert busy.job.source == "a"
+        await queue.pause("b")
+        order, mine, held = queue.peek(99), queue.jobs_of("a"), queue.jobs_of("b")
+        state = queue.state()
+        await queue.close()
+
+        again = await setting.open()
+        assert ids(again.peek(99)[:1]) == [busy.job.job_id]  # it was first when it was claimed, and waits again
+        assert again.peek(99)[0].attempt == 1
+        assert again.peek(99)[1:] == order
+        assert again.jobs_of("b") == held
+        assert [j for j in again.jobs_of("a") if j.job_id != busy.job.job_id] == mine
+        assert again.state().paused == {"b"}
+        assert again.state().levels[M] == state.levels[M]
+        with pytest.raises(LeaseLost):
+            await again.ack(busy)
+        await again.put([job("aH9", H, source="a", received_at=NOON)])
+        await again.resume("b")
+        first = [j.job_id for j in again.peek(99)]
+        await again.close()
+
+        third = await setting.open()
+        assert ids(third.peek(99)) == first
+        await setting.pass_time(41.0)
+        assert len(third.peek(99)) == len(first) + 1
+        await third.close()
+
+    async def test_an_attempt_is_counted_even_when_nobody_reports_back(self, queue: Queue, setting: Setting) -> None:
+        await queue.put([job("poison")])
+        for attempt in (1, 2, 3):
+            claim = await take(queue)
+            assert claim.job.attempt == attempt
+            await queue.close()
+            queue = await setting.open()
+        assert queue.peek(1)[0].attempt == 3
+        await queue.close()
