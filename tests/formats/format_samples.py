@@ -95,7 +95,7 @@ def canonical(**fields: object) -> bytes:
         "market_symbol": "SPX",
         "snapshot_date": "2026-03-02",
         "snapshot_time": "15:00:00Z",
-        "strikes": [strike(6010.0, gamma=None), strike(6002.5, gamma=-2e8)],
+        "strikes": [strike(6010.0, gamma=None, call_open_interest=7, put_open_interest=8, call_volume=9), strike(6002.5)],
         "metadata": {"spot": 6001.25, "desk": "north"},
     }
     return json.dumps(record | fields).encode()

@@ -27,11 +27,11 @@ def test_a_record_becomes_a_table_by_ascending_strike() -> None:
     assert (snapshot.vendor_net_gex, snapshot.vendor_zero_gamma, snapshot.warnings) == (None, None, ())
     table = table_of(snapshot)
     assert table.strike.tolist() == [6002.5, 6010.0]
-    assert table.net_gex[0] == -2e8
+    assert table.net_gex[0] == 1.5e8
     assert np.isnan(table.net_gex[1])
-    assert table.call_open_interest.tolist() == [100.0, 100.0]
-    assert table.put_open_interest.tolist() == [50.0, 50.0]
-    assert table.call_volume.tolist() == [10.0, 10.0]
+    assert table.call_open_interest.tolist() == [100.0, 7.0]
+    assert table.put_open_interest.tolist() == [50.0, 8.0]
+    assert table.call_volume.tolist() == [10.0, 9.0]
     for unknown in ("put_volume", "call_gex", "put_gex", "net_gex_volume"):
         assert np.isnan(getattr(table, unknown)).all()
 
@@ -112,8 +112,8 @@ def test_what_is_needed_is_named(needed: str) -> None:
 
 
 def test_totals_that_do_not_add_up_are_warned_of() -> None:
-    assert decode(canonical(total_open_interest=300)).warnings == ()
-    assert decode(canonical(total_open_interest=301)).warnings == ("total_open_interest is 301, but the strikes add up to 300",)
+    assert decode(canonical(total_open_interest=165)).warnings == ()
+    assert decode(canonical(total_open_interest=166)).warnings == ("total_open_interest is 166, but the strikes add up to 165",)
     assert decode(canonical(total_volume=999)).warnings == (), "put volumes are not known"
 
 

@@ -166,6 +166,7 @@ def swapped(number: int, text: str, row: int = 1) -> bytes:
         (swapped(1, "XSP260320C06000000"), "line 6: its two symbols do not belong together"),
         (swapped(1, "SPX260321C06000000"), "line 6: its two symbols do not belong together"),
         (swapped(1, "SPX260320P06000000"), "line 6: "),
+        (cboe_csv([PLAIN.replace("C0", "X0").replace("P0", "C0").replace("X0", "P0")]), "line 5: its two symbols"),
         (swapped(11, "6010.00"), "line 6: strike 6010 beside a symbol of strike 6000"),
         (cboe_csv([ROWS[0], ROWS[1], ROWS[0]]), "line 7: the contract stands twice, first at line 5"),
         (cboe_csv(header=HEADER.replace("IV", "Theo", 1)), "the calls have no column 'iv'"),

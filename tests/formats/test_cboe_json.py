@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -77,6 +78,17 @@ def test_the_outer_stamp_is_utc() -> None:
     snapshot = decode(cboe_json(timestamp="2026-07-01 15:00:10"))
     assert snapshot.as_of == snapshot.quoted_at == datetime(2026, 7, 1, 15, 0, 10, tzinfo=UTC).timestamp()
     assert snapshot.delay_s == 900
+
+
+def test_the_machine_s_own_zone_plays_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = decode(cboe_json()).as_of
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert decode(cboe_json()).as_of == here
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(
