@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,19 +29,19 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 """Keeps DuckDB from fetching code and from taking Python variables for tables."""
 
-_LOST = (duckdb.FatalException, duckdb.IOException, duckdb.InternalException)
-"""After these the connection may be invalid for good; a new one recovers everything committed."""
+_REFUSED = (duckdb.IntegrityError, duckdb.DataError, duckdb.ProgrammingError)
+"""The batch's own fault. After any other error the connection may be invalid for good; a new one recovers everything committed."""
 
 _SNAPSHOTS = """
     INSERT INTO snapshots BY NAME
     WITH same_stamp AS (
-        SELECT symbol, source, as_of, payload_sha256, ordinal, revision FROM snapshots SEMI JOIN incoming USING (as_of)
+        SELECT symbol, source, as_of, payload_sha256, ordinal, revision FROM snapshots SEMI JOIN new_snapshots USING (as_of)
         WHERE as_of BETWEEN $first_as_of AND $last_as_of
     ), same_receipt AS (
-        SELECT job_id, ordinal FROM snapshots SEMI JOIN incoming USING (received_at)
+        SELECT job_id, ordinal FROM snapshots SEMI JOIN new_snapshots USING (received_at)
         WHERE received_at BETWEEN $first_receipt AND $last_receipt
     ), once AS (
-        FROM incoming
+        FROM new_snapshots
         QUALIFY row_number() OVER (PARTITION BY symbol, source, as_of, payload_sha256, ordinal ORDER BY place) = 1
             AND row_number() OVER (PARTITION BY job_id, ordinal ORDER BY place) = 1
     ), fresh AS (
@@ -138,10 +138,10 @@ class Metadata:
         frames = _frames(batch)
         try:
             return self._commit(frames)
-        except _LOST:
-            self.close()
-        except duckdb.Error as error:
+        except _REFUSED as error:
             raise StoreError(f"the metadata refused a batch: {_first_line(error)}") from error
+        except duckdb.Error:
+            self.close()
         try:
             return self._commit(frames)
         except duckdb.Error as error:
@@ -184,8 +184,7 @@ class Metadata:
 
     def _migrate(self, connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL, applied_at TIMESTAMP NOT NULL)")
-        row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()
-        found = int(row[0]) if row else 0
+        [(found,)] = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()
         if found > len(STEPS):
             raise StoreError(
                 f"the metadata {self.path.name} has schema {found}, this gexdesk knows up to {len(STEPS)}; "
@@ -201,21 +200,26 @@ class Metadata:
     def _commit(self, frames: Sequence[_Incoming]) -> int:
         connection = self._connected()
         added = 0
-        connection.execute("BEGIN")
+        for table, _, frame in frames:
+            connection.register(f"new_{table}", _Columns(frame))
         try:
+            connection.execute("BEGIN")
             for table, key, frame in frames:
-                with _registered(connection, frame):
-                    if table == "snapshots":
-                        added = _count(connection, _SNAPSHOTS, _spans(frame))
-                    else:
-                        same = " AND ".join(f"{table}.{name} = incoming.{name}" for name in key)
-                        connection.execute(f"DELETE FROM {table} USING incoming WHERE {same}")  # noqa: S608 - names of this module
-                        connection.execute(f"INSERT INTO {table} BY NAME FROM incoming")
+                if table == "snapshots":
+                    [(added,)] = connection.execute(_SNAPSHOTS, _spans(frame)).fetchall()
+                else:
+                    same = " AND ".join(f"{table}.{name} = new_{table}.{name}" for name in key)
+                    connection.execute(f"DELETE FROM {table} USING new_{table} WHERE {same}")  # noqa: S608 - names of this module
+                    connection.execute(f"INSERT INTO {table} BY NAME FROM new_{table}")
             connection.execute("COMMIT")
         except duckdb.Error:
             with contextlib.suppress(duckdb.Error):
                 connection.execute("ROLLBACK")
             raise
+        finally:
+            with contextlib.suppress(duckdb.Error):
+                for table, _, _ in frames:
+                    connection.unregister(f"new_{table}")
         self._keep_private()
         return added
 
@@ -250,20 +254,6 @@ def _spans(frame: pl.DataFrame) -> dict[str, Any]:
     """Bound the stored rows that a batch can meet."""
     as_of, receipt = frame["as_of"], frame["received_at"]
     return {"first_as_of": as_of.min(), "last_as_of": as_of.max(), "first_receipt": receipt.min(), "last_receipt": receipt.max()}
-
-
-@contextlib.contextmanager
-def _registered(connection: duckdb.DuckDBPyConnection, frame: pl.DataFrame) -> Iterator[None]:
-    connection.register("incoming", _Columns(frame))
-    try:
-        yield
-    finally:
-        connection.unregister("incoming")
-
-
-def _count(connection: duckdb.DuckDBPyConnection, statement: str, values: dict[str, Any]) -> int:
-    row = connection.execute(statement, values).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _first_line(error: Exception) -> str:

@@ -54,7 +54,7 @@ def run_query(sql: str, *, state: Path, metadata_copy: Path, timeout_s: float = 
     try:
         sql.encode()
     except UnicodeEncodeError as error:
-        raise StoreError(f"the query holds half a character at position {error.start + 1}: only valid Unicode text is taken") from None
+        raise StoreError(f"the query holds half a character at position {error.start + 1}: give valid Unicode") from None
     question = {
         "sql": sql,
         "state": str(state.resolve()),
