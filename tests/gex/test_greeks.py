@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 import QuantLib
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gexdesk.gex.greeks import gamma, years_to_settlement
@@ -30,11 +30,13 @@ def test_dividends_discount_and_shift() -> None:
     assert gamma(100.0, 110.0, 0.2, 1.0, 0.04, 0.02) == pytest.approx(0.0188185723, rel=1e-8)
 
 
+# sigma sqrt(T) stays above 2e-4: below, the oracle's own forward loses the tenth digit of d1.
+@settings(max_examples=300, deadline=None)
 @given(
     spot=st.floats(0.5, 50_000),
     moneyness=st.floats(-3, 3),
-    iv=st.floats(0.01, 26),
-    minutes=st.floats(1, 3 * 525_600),
+    iv=st.floats(0.05, 26),
+    minutes=st.floats(10, 3 * 525_600),
     rate=st.floats(-0.02, 0.12),
     dividend_yield=st.floats(0, 0.08),
 )

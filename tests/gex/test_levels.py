@@ -54,6 +54,9 @@ def test_max_pain_needs_open_interest() -> None:
 def test_a_flat_minimum_names_the_lowest_strike() -> None:
     # Puts at 100 and calls at 105: nothing is paid from 100 to 105.
     assert max_pain(STRIKES, np.array([0, 0, 0, 7.0]), np.array([0, 7.0, 0, 0])) == 100.0
+    # From 95.93 to 107.33 five calls gain what five puts lose; only the last digit differs between its three strikes.
+    odd = np.array([95.63, 95.93, 98.83, 107.33])
+    assert max_pain(odd, np.array([5.0, 0, 0, 8]), np.array([0, 8.0, 0, 5])) == 95.93
 
 
 @given(

@@ -101,6 +101,15 @@ def test_curve_is_right_to_a_hundred_thousandth_of_its_peak(days: list[float]) -
     assert list(np.sign(net[np.abs(expected) > 1e-9])) == list(np.sign(expected[np.abs(expected) > 1e-9]))
 
 
+def test_a_contract_within_minutes_of_its_end_is_drawn_in_full_precision() -> None:
+    # One peak at spot - 10% that is a 25,000th of it wide, and a level of the grid on its steepest flank (d1 = 1).
+    deviation = 0.03 * math.sqrt(1 / 525_600)
+    contracts = [(5400.0 * math.exp(-deviation), 0.03, 1 / 525_600, 100.0)]
+    spots, net = scan(curve_of(contracts, 6000.0))
+    level = int(np.argmin(np.abs(spots - 5400.0)))
+    assert net[level] == pytest.approx(plain(contracts, float(spots[level])), rel=1e-8)
+
+
 def test_flip_between_a_put_and_a_call_worked_by_hand() -> None:
     # Same IV and time, so the weights n(d1) are equal where d1 differs in sign only: with sigma sqrt(T) = 0.1,
     # ln(S / 95) / 0.1 + 0.05 = -(ln(S / 105) / 0.1 + 0.05), S = sqrt(95 * 105) * exp(-0.005) = 99.376556.

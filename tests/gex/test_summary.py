@@ -102,6 +102,19 @@ def test_a_replay_counts_time_from_the_quote_and_not_from_its_shifted_stamp() ->
     assert summed(shifted) == msgspec.structs.replace(summed(snapshot_of(LADDER)), as_of=shifted.as_of)
 
 
+def test_what_expires_on_the_quote_s_date_expires_today_in_a_replay_too() -> None:
+    noon = datetime(2026, 6, 17, 16, 0, tzinfo=UTC).timestamp()
+    assert summed(snapshot_of(LADDER, quoted_at=noon, as_of=noon + 30 * 86400)).zero_dte_share == 1.0
+
+
+def test_max_pain_leaves_out_the_root_that_settled_this_morning() -> None:
+    morning = [Row(strike=90.0, open_interest=900, root="SPX"), Row("P", 90.0, open_interest=900, root="SPX")]
+    rows = [*morning, *(row._replace(root="SPXW") for row in LADDER)]
+    opening = settles_at("SPX", EXPIRY)
+    assert summed(snapshot_of(rows, quoted_at=opening - 1)).max_pain == 90.0
+    assert summed(snapshot_of(rows, quoted_at=opening)).max_pain == 100.0
+
+
 def test_max_pain_is_of_the_first_expiry_that_lives() -> None:
     settled = [Row(strike=80.0, expiry=EXPIRY - 92), Row("P", 80.0, expiry=EXPIRY - 92)]
     later = [Row(strike=120.0, open_interest=900, expiry=EXPIRY + 7), Row("P", 120.0, open_interest=900, expiry=EXPIRY + 7)]
