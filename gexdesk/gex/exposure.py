@@ -11,6 +11,9 @@ from gexdesk.model.snapshot import F8, Chain, StrikeTable
 
 Flags = NDArray[np.bool_]
 
+USABLE_IV = (1e-4, 1e3)
+"""What can be an option's IV, a fraction per year. Vendors write 0 or 1e-05 for a missing one; real ones were seen up to 26."""
+
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
@@ -22,7 +25,7 @@ class Weighed:
     Attributes:
         years: float64[n], to settlement; at most 0 where settled.
         live: bool[n], not settled yet.
-        usable_iv: bool[n], IV is there and positive.
+        usable_iv: bool[n], IV is there and within ``USABLE_IV``.
         by_vendor: bool[n], the gamma is the vendor's.
         open_interest, volume: float64[n], contracts; NaN where unknown.
         gex, gex_volume: float64[n], by open interest and by volume; NaN where unknown.
@@ -52,13 +55,14 @@ def weigh(chain: Chain, spot: float | None, quoted_at: float, conventions: Conve
     """
     years = years_to_settlement(chain.roots, chain.root, chain.expiry, quoted_at)
     live = years > 0
-    usable_iv = np.isfinite(chain.iv) & (chain.iv > 0)
+    usable_iv = (chain.iv >= USABLE_IV[0]) & (chain.iv <= USABLE_IV[1])
     open_interest, volume = _known(chain.open_interest), _known(chain.volume)
     if spot is None:
         unit = np.full(len(chain), np.nan)
         by_vendor = np.zeros(len(chain), dtype=np.bool_)
     else:
-        per_point, by_vendor = _gamma(chain, spot, years, live, conventions)
+        iv = np.where(usable_iv, chain.iv, np.nan)
+        per_point, by_vendor = _gamma(chain, spot, iv, years, conventions)
         unit = np.where(chain.is_call, 1.0, -1.0) * per_point * (conventions.multiplier * spot * spot * 0.01)
     return Weighed(
         years=years,
@@ -138,11 +142,11 @@ def net_and_gross(gex: F8) -> tuple[float | None, float | None]:
     return float(known.sum()), gross
 
 
-def _gamma(chain: Chain, spot: float, years: F8, live: Flags, conventions: Conventions) -> tuple[F8, Flags]:
-    vendor = np.where(live & np.isfinite(chain.gamma), chain.gamma, np.nan)
+def _gamma(chain: Chain, spot: float, iv: F8, years: F8, conventions: Conventions) -> tuple[F8, Flags]:
+    vendor = np.where(np.isfinite(chain.gamma) & (years > 0), chain.gamma, np.nan)
     if conventions.gamma_source == "vendor":
         return vendor, ~np.isnan(vendor)
-    computed = gamma(spot, chain.strike, chain.iv, years, conventions.rate, conventions.dividend_yield)
+    computed = gamma(spot, chain.strike, iv, years, conventions.rate, conventions.dividend_yield)
     by_vendor = np.isnan(computed) & (vendor > 0)
     return np.where(by_vendor, vendor, computed), by_vendor
 

@@ -49,6 +49,13 @@ def test_only_a_contract_without_iv_takes_a_positive_vendor_gamma() -> None:
     assert list(weighed.usable_iv) == [False, False, False, False]
 
 
+@pytest.mark.parametrize(("iv", "usable"), [(1e-5, False), (1e-4, True), (26.0, True), (1e300, False), (float("inf"), False)])
+def test_what_cannot_be_an_iv_is_missing(iv: float, usable: bool) -> None:
+    weighed = weigh(chain_of([Row(iv=iv)]), 100.0, QUARTER_BEFORE, FLAT)
+    assert list(weighed.usable_iv) == [usable]
+    assert list(np.isnan(weighed.gex)) == [not usable]
+
+
 def test_vendor_convention_takes_the_vendor_s_gamma_throughout() -> None:
     vendor = Conventions(rate=0.0, dividend_yield=0.0, gamma_source="vendor")
     weighed = weigh(chain_of([Row(gamma=0.05), Row(gamma=0.0), Row()]), 100.0, QUARTER_BEFORE, vendor)
