@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import LeaseLost, QueueError
+from gexdesk.model.errors import LeaseLost, QueueError, StoreError
 from gexdesk.model.job import Claim, Job
 from gexdesk.queues.base import Queue
 
@@ -56,7 +56,7 @@ class Leases:
                     renewed = await self._queue.heartbeat(claim, self.lease_s)
                 except LeaseLost:
                     self._held.pop(job_id, None)
-                except QueueError:
+                except (QueueError, StoreError):
                     continue  # the queue itself is away: the lease runs out, and the job is run again
                 else:
                     if job_id in self._held:
@@ -65,6 +65,9 @@ class Leases:
     async def _sweep(self) -> None:
         while True:
             await self._clock.sleep(self._sweep_s)
-            rescued = await self._queue.rescue()
+            try:
+                rescued = await self._queue.rescue()
+            except (QueueError, StoreError):
+                continue  # the next sweep finds the same ones
             if rescued:
                 self._on_rescue(rescued)

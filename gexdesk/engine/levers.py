@@ -20,7 +20,8 @@ from gexdesk.queues.base import Queue
 from gexdesk.stores.audit import Audit
 from gexdesk.stores.base import OverrideRecord
 
-_LEVEL_VERBS = (Verb.PROMOTE, Verb.DEMOTE, Verb.OVERRIDE)
+SHORTEST_S = 1.0
+LONGEST_S = 30 * 86_400.0
 
 
 class Levers:
@@ -120,6 +121,9 @@ class Levers:
                 to = lever.level
         if to is level and (lever.verb is not Verb.OVERRIDE or (override is not None and override.level is to)):
             raise LeverRefused(f"{account.name} is {level} already")
+        if lever.for_s is not None and not SHORTEST_S <= lever.for_s <= LONGEST_S:
+            allowed = f"{SHORTEST_S:g} s to {LONGEST_S / 86_400:g} days, or without end"
+            raise LeverRefused(f"an override stands {allowed}; not {lever.for_s:g} s")
         now = self._clock.now()
         until = None if lever.for_s is None else now + lever.for_s
         return Override(level=to, author=lever.actor, reason=printable(lever.reason), since=now, until=until)

@@ -24,6 +24,7 @@ from gexdesk.queues.base import Queue, QueueState
 from gexdesk.stores.base import LiveCache, LiveValue
 
 LOG_LINES = 60
+GOOD_QUALITY = 0.9
 
 
 class Picture:
@@ -167,5 +168,5 @@ class Picture:
             call_wall=exposure.call_wall,
             put_wall=exposure.put_wall,
             coverage=exposure.coverage,
-            check="ok" if not exposure.warnings else exposure.warnings[0],
+            check="ok" if exposure.quality is None or exposure.quality >= GOOD_QUALITY else f"quality {exposure.quality:.0%}",
         )

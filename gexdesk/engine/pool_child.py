@@ -31,6 +31,7 @@ from gexdesk.formats.detect import choose
 from gexdesk.gex.summary import analyse, measure
 from gexdesk.model.errors import GexdeskError, PayloadError
 from gexdesk.model.exposure import Conventions
+from gexdesk.model.market import settles_at
 from gexdesk.model.payload import PayloadRef
 from gexdesk.model.snapshot import Snapshot
 from gexdesk.model.text import printable
@@ -107,6 +108,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    settles_at("SPX", 20_000)  # reads the calendar now (a sixth of a second), not on the first payload
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing a library prints may enter the protocol
     with contextlib.suppress(BrokenPipeError):
         while (length := _read_exactly(stdin, LENGTH.size)) is not None:

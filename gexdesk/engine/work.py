@@ -18,7 +18,7 @@ from gexdesk.engine.publish import Publish
 from gexdesk.engine.tasks import Computed, Processed, ProcessTask, Refused
 from gexdesk.metrics.deviation import Deviation
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import DecoderDied, LeaseLost, QueueError
+from gexdesk.model.errors import DecoderDied, LeaseLost, QueueError, StoreError
 from gexdesk.model.exposure import Conventions
 from gexdesk.model.job import Claim, Job
 from gexdesk.model.level import LEVELS, Level
@@ -101,15 +101,16 @@ class Work:
     async def _serve(self, worker: str, levels: tuple[Level, ...]) -> None:
         while True:
             try:
+                waiting = self._waiting()  # at the moment of choosing: what comes while the claim is synced was not passed over
                 claim = await self._queue.claim(worker, levels, self._leases.lease_s)
                 if claim is None:
                     await self._queue.wait(levels, timeout_s=1.0)
                     continue
-                self._deviation.record(claim.job.level, self._waiting())
+                self._deviation.record(claim.job.level, waiting)
                 self._flow.left(claim.job.level)
                 self._leases.hold(claim)
                 await self._handle(claim)
-            except QueueError as error:
+            except (QueueError, StoreError) as error:
                 self._chronicle.tell("engine", f"queue: {error.message}; trying again", grave=True)
                 await self._clock.sleep(1.0)
 

@@ -45,9 +45,9 @@ class Exposure(Struct, frozen=True):
         net_gex, gross_gex: From open interest where there is any, else from volume (a warning says so).
         net_gex_volume: The same with volume in place of open interest.
         vendor_net_gex: The vendor's own total, kept beside as a cross-check.
-        zero_dte_share: Share of gross GEX that expires on as_of's New York date.
+        zero_dte_share: Share of gross GEX that expires on the quotes' New York date.
         max_pain: Of the front expiry.
-        coverage: Contracts with usable IV and open interest, over contracts with open interest.
+        coverage: Live contracts with usable IV and open interest, over live contracts with open interest.
         quality: 0 to 1.
         profile_spot, profile_net_gex: The curve of net GEX over hypothetical spots; empty where there is none.
     """

@@ -29,7 +29,9 @@ def symbol_of(text: str) -> str | None:
     Upper-cases and drops the index marks of Cboe (``_RUT``, ``^RUT`` -> ``RUT``). Allowed: ``[A-Z0-9._^-]{1,16}``
     without ``..``, so that a symbol is safe in a path, in SQL and on a screen.
     """
+    if not text.isascii():
+        return None  # before upper(): "ſ" would become an S
     symbol = text.strip().upper().lstrip("_^$")
-    if not symbol.isascii() or not _SYMBOL.fullmatch(symbol) or ".." in symbol or not any(c.isalnum() for c in symbol):
+    if not _SYMBOL.fullmatch(symbol) or ".." in symbol or not any(c.isalnum() for c in symbol):
         return None
     return symbol

@@ -107,7 +107,7 @@ class SymbolView(Struct, frozen=True):
         changed_at: When the numbers last changed; later stamps with the same numbers do not move it.
         added_s: Receipt to available of the live value: what the desk itself added.
         net_gex: USD per 1% move; None where unknown.
-        check: ``ok`` or the first warning's word.
+        check: ``ok``, or what is wrong with the value in a word or two.
     """
 
     symbol: str
