@@ -32,7 +32,7 @@ class Delivered:
         self._lock = threading.Lock()
 
     def load(self) -> None:
-        """Add what the file holds, skipping lines that a crash or a hand spoilt.
+        """Take over what the file holds, skipping lines that a crash or a hand spoilt.
 
         Raises:
             OSError: It is there and cannot be read.
@@ -51,7 +51,7 @@ class Delivered:
                 if isinstance(name, str) and all(isinstance(n, int) for n in (inode, size, mtime_ns)):
                     versions.pop(name, None)  # to the newest place
                     versions[name] = Version(inode, size, mtime_ns)
-            self._versions = versions | self._versions  # ours may hold what the disk had no room for
+            self._versions = versions
 
     def holds(self, name: str, version: Version) -> bool:
         """Say whether this very version of the file was handed over."""

@@ -52,11 +52,10 @@ class _Gzip:
 
     def _one_member(self, data: bytes) -> Iterator[bytes]:
         while True:
-            piece = self._member.decompress(data, _GZIP_STEP_BYTES)
-            yield piece
+            yield self._member.decompress(data, _GZIP_STEP_BYTES)
             data = self._member.unconsumed_tail
-            # A full piece may have left output inside even where no input is left.
-            if self._member.eof or (not data and len(piece) < _GZIP_STEP_BYTES):
+            # Output that stays inside comes out with the checksum, which follows every member.
+            if self._member.eof or not data:
                 return
 
 

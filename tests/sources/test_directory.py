@@ -204,10 +204,29 @@ def test_what_takes_a_files_place_before_it_is_read_is_not_read(folder: Path) ->
         read(path, version)
     path.unlink()
     path.mkdir()
-    opened = len(os.listdir("/proc/self/fd"))
+    opened = len(os.listdir("/proc/self/fd"))  # none is left open
     with pytest.raises(FileChanged):
         read(path, version)
     assert len(os.listdir("/proc/self/fd")) == opened
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = move_in(folder, "a.json", b"1234")
+    real = os.fstat
+
+    contents = [b"12345", b"123", b"4321"]
+
+    def look_then_write(opened: int) -> os.stat_result:
+        seen = real(opened)
+        path.write_bytes(contents[0])
+        return seen
+
+    while contents:
+        with monkeypatch.context() as meddled:
+            meddled.setattr(os, "fstat", look_then_write)
+            with pytest.raises(FileChanged):
+                read(path, Version.of(path.lstat()))
+        del contents[0]
 
 
 async def test_files_being_written_in_place_are_taken_whole_or_not_at_all(folder: Path, memory: Path, desk: Desk) -> None:
@@ -282,10 +301,16 @@ async def test_a_name_the_watch_cannot_spell_does_not_deafen_it(folder: Path, me
         await asyncio.sleep(0.3)
         move_in(folder, "plain.json", b"2")
 
-    moving = asyncio.create_task(move_some())
-    await run_until(source.run(desk.deliver, desk.report), lambda: len(desk.arrivals) == 2)
+    async def move_some_more() -> None:
+        await move_some()
+        await asyncio.sleep(0.5)
+        source._rescan_at = float("inf")  # from here on only the watch can tell
+        move_in(folder, "third.json", b"3")
+
+    moving = asyncio.create_task(move_some_more())
+    await run_until(source.run(desk.deliver, desk.report), lambda: len(desk.arrivals) == 3)
     await moving
-    assert names(desk) == ["odd [2J.json", "plain.json"]
+    assert names(desk) == ["odd [2J.json", "plain.json", "third.json"]
     again = Desk(_NoRig())
     await Directory("drop", folder, clock=RunningClock(), once=True, memory=memory).run(again.deliver, again.report)
     assert again.arrivals == [], "remembered by its true name"
@@ -365,6 +390,15 @@ async def test_a_missing_folder_is_reported_and_looked_for_again(folder: Path, m
     move_in(folder, "a.json", b"2")
     await until(lambda: len(desk.arrivals) == 2)
     task.cancel()
+
+
+async def test_a_missing_folder_is_looked_for_at_the_pace_of_scans(folder: Path, memory: Path) -> None:
+    folder.rmdir()
+    clock = RunningClock()
+    at: list[float] = []
+    source = Directory("drop", folder, clock=clock, once=False, memory=memory, rescan_s=5.0)
+    await run_until(source.run(Desk(_NoRig()).deliver, lambda outcome: at.append(clock.monotonic())), lambda: len(at) > 3)
+    assert at[:4] == [0.0, 5.0, 10.0, 15.0]
 
 
 async def test_another_folder_in_its_place_is_watched(folder: Path, memory: Path, desk: Desk) -> None:

@@ -128,6 +128,21 @@ async def test_asks_conditionally_with_the_last_answers_words():
     assert "if-none-match" not in fourth.headers, "the newer answer had no tag: the old one is not its"
 
 
+@pytest.mark.parametrize("tag", ['"\xe9"', '"' + "x" * 2000 + '"', '"\x80"'])
+async def test_words_that_cannot_be_sent_back_are_not(tag: str):
+    done = await poll(Answer(body=b"1", headers={"ETag": tag}), Answer(body=b"2"))
+    assert done.desk.bodies[:2] == [b"1", b"2"]
+    assert "if-none-match" not in done.requests[1].headers
+
+
+async def test_proxies_of_the_environment_are_left_alone(monkeypatch: pytest.MonkeyPatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert (await poll(Answer(body=b"1"))).desk.bodies == [b"1"]
+
+
 async def test_an_identical_body_is_unchanged_and_the_next_other_one_is_not():
     done = await poll(Answer(body=b"1"), Answer(body=b"1", headers={"ETag": '"n"'}), Answer(body=b"2"), Answer(body=b"1"))
     assert [type(o) for o in done.desk.outcomes[:4]] == [Fetched, Unchanged, Fetched, Fetched]
@@ -245,10 +260,11 @@ async def test_keeps_a_fixed_cadence_however_long_an_answer_takes():
 
 async def test_backs_off_with_jitter_and_returns_to_its_pace():
     down = Answer(status=500)
-    done = await poll(*[down] * 5, *(Answer(body=b"%d" % n) for n in range(3)), every_s=5.0)
-    waits = [round(b - a, 6) for a, b in zip(done.asked_at, done.asked_at[1:], strict=False)][:7]
-    # Half way between 5 s and 10, 20, 40, 60, 60.
-    assert waits == [7.5, 12.5, 22.5, 32.5, 32.5, 5.0, 5.0]
+    up = [Answer(body=b"%d" % n) for n in range(3)]
+    done = await poll(*[down] * 5, *up, down, down, every_s=5.0, outcomes=11)
+    waits = [round(b - a, 6) for a, b in zip(done.asked_at, done.asked_at[1:], strict=False)][:10]
+    # Half way between 5 s and 10, 20, 40, 60, 60; then at its pace; then from the beginning.
+    assert waits == [7.5, 12.5, 22.5, 32.5, 32.5, 5.0, 5.0, 5.0, 7.5, 12.5]
 
 
 async def test_a_slow_pace_is_never_quickened_by_failures():

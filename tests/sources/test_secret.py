@@ -91,11 +91,10 @@ def _whole(value: str) -> str:
 
 @pytest.mark.parametrize("spell", [str, quote, quote_plus, repr, json.dumps, _query, _whole])
 def test_every_spelling_is_redacted(spell: Callable[[str], str]) -> None:
+    dressed = spell("x").split("x")[0]  # the quotes of repr, the name of a query
     told = Secret(VALUE).redact(f"a {spell(VALUE)} b {spell(VALUE)} c")
-    assert "Kanarie" not in told
-    assert told.count("***") == 2
-    assert told.startswith("a ")
-    assert told.endswith(" c")
+    shown = dressed + "***" + ("" if dressed.endswith("=") else dressed)
+    assert told == f"a {shown} b {shown} c"
 
 
 def test_the_word_behind_bearer_is_redacted_alone_too() -> None:
