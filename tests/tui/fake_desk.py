@@ -115,26 +115,51 @@ TICKERS = ("SPX", "NDX", "QQQ", "SPY", "VIX", "RUT", "AAPL", "NVDA", "TSLA", "AM
 
 def some_sources() -> tuple[SourceView, ...]:
     """Return eighteen sources: most are well, one fails, one is paused, one is overridden, one is unassigned."""
+    event = {"override_by": "jm", "override_reason": "event", "override_until": AT + 900.0, "why": "override", "revision": 4}
+    folder = {"kind": "directory", "due_s": None, "delay_s": 0.0, "rate_per_min": 0}
+    empty = {"last_at": None, "requests": 0, "successes": 0, "received": 0, "completed": 0, "queued": 0}
     first = (
-        a_source("gexbot-spx", kind="websocket", due_s=1.0, delay_s=0.0, last_at=AT - 0.9, rate_per_min=58, level=Level.CRITICAL,
-                 why="override", override_by="jm", override_reason="event", override_until=AT + 900.0, revision=4),
-        a_source("cboe-qqq", state="failing", last_at=AT - 42.0, errors_5m=6, requests=210, successes=204, level=Level.LOW,
-                 last_error="503 Service Unavailable, breaker open, probe in 18 s"),
-        a_source("backfill", kind="directory", carries="NDX 2025", state="paused", paused_by="jm", paused_reason="peak", due_s=None,
-                 standing="LOW", level=Level.LOW, why="standing", queued=1310, last_at=AT - 700.0, delay_s=0.0, rate_per_min=0),
-        a_source("files", kind="directory", carries="-", state="unassigned", standing="", level=None, why="", last_at=None, due_s=None,
-                 requests=0, successes=0, received=0, completed=0, queued=0, rate_per_min=0, delay_s=0.0),
-    )  # fmt: skip
-    rest = (a_source(f"cboe-{t.lower()}", last_at=AT - 2.0 - i, level=LEVELS[1 + i % 3]) for i, t in enumerate(TICKERS) if t != "QQQ")
+        a_source(
+            "gexbot-spx", kind="websocket", due_s=1.0, delay_s=0.0, last_at=AT - 0.9, rate_per_min=58, level=Level.CRITICAL, **event
+        ),
+        a_source(
+            "cboe-qqq",
+            state="failing",
+            last_at=AT - 42.0,
+            errors_5m=6,
+            requests=210,
+            successes=204,
+            level=Level.LOW,
+            last_error="503 Service Unavailable, breaker open, probe in 18 s",
+        ),
+        a_source(
+            "backfill",
+            carries="NDX 2025",
+            state="paused",
+            paused_by="jm",
+            paused_reason="peak",
+            standing="LOW",
+            level=Level.LOW,
+            why="standing",
+            queued=1310,
+            last_at=AT - 700.0,
+            **folder,
+        ),
+        a_source("files", carries="-", state="unassigned", standing="", level=None, why="", **folder, **empty),
+    )
+    others = [t for t in TICKERS if t != "QQQ"]
+    rest = (a_source(f"cboe-{t.lower()}", last_at=AT - 2.0 - i, level=LEVELS[1 + i % 3]) for i, t in enumerate(others))
     return (*first, *rest)
 
 
 def a_view(**changes: Any) -> DeskView:
     """Return a busy desk, with anything changed."""
     symbols = tuple(
-        a_symbol(t, as_of=AT - 2.4 - i, net_gex=(-3.2 + 0.7 * i) * 1e9, level=LEVELS[1 + i % 3]) for i, t in enumerate(TICKERS)
+        a_symbol(t, as_of=AT - 2.4 - i, net_gex=(-3.2 + 0.7 * i) * 1e9, level=LEVELS[1 + i % 3])
+        for i, t in enumerate(TICKERS)
     )
-    served = a_symbol("SPX", served_by="gexbot-spx", delay_s=0.0, level=Level.CRITICAL, why="override", as_of=AT - 1.1, changed_at=AT - 3.0)
+    prompt = {"delay_s": 0.0, "as_of": AT - 1.1, "changed_at": AT - 3.0}
+    served = a_symbol("SPX", served_by="gexbot-spx", level=Level.CRITICAL, why="override", **prompt)
     values: dict[str, Any] = {
         "sequence": 1,
         "engine_id": "e1",
@@ -162,7 +187,7 @@ def a_view(**changes: Any) -> DeskView:
             LogLine(4, AT - 1.0, "decision", "SPX CRITICAL 0.97 high-large-realtime: impact high, change 0.14, age 1.2 s"),
         ),
         "incidents": (
-            IncidentView(38, 1, "NDX", "numbers have not changed for 6 m, stamps go on", AT - 360.0, None, "compare with another source"),
+            IncidentView(38, 1, "NDX", "numbers frozen for 6 m, stamps go on", AT - 360.0, None, "compare with another source"),
             IncidentView(41, 2, "cboe-qqq", "silent: due each 15 s, 503 x6", AT - 42.0, None, "wait for the probe in 18 s"),
             IncidentView(37, 1, "disk", "2 GB left", AT - 300.0, AT - 20.0, ""),
         ),

@@ -7,6 +7,9 @@ from typing import Protocol
 from gexdesk.model.text import printable
 from gexdesk.tui.ink import Run, fit, width_of
 
+NOTHING_SENT, SENDING, NOT_KNOWN = "nothing sent", "sending ...", "not known"
+"""What became of a lever, at the right of a dialog's title."""
+
 
 class Step(Enum):
     """Say what a key asks of the screen."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
-from gexdesk.tui.forms.base import Entry, Step, title_line
+from gexdesk.tui.forms.base import NOTHING_SENT, SENDING, Entry, Step, title_line
 from gexdesk.tui.forms.lever import PICKS
 from gexdesk.tui.ink import Run
 
@@ -28,7 +28,9 @@ class KillForm:
         self.reason = Entry()
         self.at = "typed"
         self.sending = False
+        self.state = NOTHING_SENT
         self.refused = ""
+        self.barred = False
         self.outcome: LeverOutcome | None = None
         self._pick = -1
 
@@ -45,15 +47,19 @@ class KillForm:
     @property
     def ready(self) -> bool:
         """Tell whether Enter would send it."""
-        return self.confirmed and bool(self.reason.text.strip()) and not self.sending
+        return self.confirmed and bool(self.reason.text.strip()) and not self.sending and not self.barred
 
     def answer(self, outcome: LeverOutcome) -> None:
         """Take what a dry run says."""
-        self.outcome = outcome
+        self.outcome, self.barred, self.refused = outcome, False, ""
 
-    def refuse(self, message: str, for_good: bool) -> None:
-        """Take a refusal."""
-        self.refused, self.sending = message, False
+    def send(self) -> None:
+        """Note that it is on its way."""
+        self.sending, self.refused, self.state = True, "", SENDING
+
+    def refuse(self, message: str, for_good: bool, state: str = NOTHING_SENT) -> None:
+        """Take a refusal; ``for_good`` where sending it again as it stands cannot help."""
+        self.refused, self.barred, self.sending, self.state = message, for_good, False, state
 
     def press(self, key: str, character: str | None) -> Step:
         """Take one key."""
@@ -85,7 +91,7 @@ class KillForm:
         pausing = self.verb is Verb.PAUSE_ALL
         what = f"PAUSE ALL {self.sources} SOURCES" if pausing else f"RESUME ALL {self.sources} SOURCES"
         if y == 0:
-            return title_line(f"KILL SWITCH  {what}", width, "sending ..." if self.sending else "nothing sent")
+            return title_line(f"KILL SWITCH  {what}", width, self.state)
         if y == 1:
             said = self.outcome
             usual = "fetching stops, queued jobs are held, readers keep the last values"
@@ -99,6 +105,6 @@ class KillForm:
             ink = "bold" if live else "faint"
             return (((">" if live else " ") + f"{label:<18}", ink), *entry.draw(14 if y == 2 else 30, live), (after, "faint"))
         if self.refused:
-            return ((f" ! {self.refused}", "eye"), ("   nothing sent, Esc leaves", "faint"))
+            return ((f" ! {self.refused}", "eye"), ("   Esc leaves", "faint"))
         words = " Enter does it" if self.ready else " Enter is off until the words are typed and a reason is given"
         return ((words, "bold" if self.ready else "faint"), ("     Esc leaves, nothing done", "faint"))

@@ -8,7 +8,7 @@ from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.view import SourceView
 from gexdesk.tui import figures
-from gexdesk.tui.forms.base import Entry, Step, title_line
+from gexdesk.tui.forms.base import NOTHING_SENT, SENDING, Entry, Step, title_line
 from gexdesk.tui.ink import Run, fit
 
 PICKS = ("feed lag", "desk asked", "event", "vendor outage")
@@ -61,6 +61,7 @@ class LeverForm:
         self.refused = ""
         self.barred = False
         self.sending = False
+        self.state = NOTHING_SENT
         self.changed = ""
         self._pick = -1
 
@@ -95,9 +96,13 @@ class LeverForm:
         self.outcome, self.barred = outcome, False
         self.refused = ""
 
-    def refuse(self, message: str, for_good: bool) -> None:
+    def send(self) -> None:
+        """Note that it is on its way."""
+        self.sending, self.refused, self.state = True, "", SENDING
+
+    def refuse(self, message: str, for_good: bool, state: str = NOTHING_SENT) -> None:
         """Take a refusal; ``for_good`` where sending it again as it stands cannot help."""
-        self.refused, self.barred, self.sending = message, for_good, False
+        self.refused, self.barred, self.sending, self.state = message, for_good, False, state
 
     def compare(self, source: SourceView | None) -> bool:
         """Notice that the target was changed meanwhile; return whether that is news."""
@@ -177,7 +182,7 @@ class LeverForm:
     def _title(self, width: int) -> list[Run]:
         subject = f"{self.source.name} (source serving {self.serves})" if self.serves else self.source.name
         words = f"{self.verb.value.upper()} {subject}  {self._change()}"
-        return title_line(words, width, "sending ..." if self.sending else "nothing sent")
+        return title_line(words, width, self.state)
 
     def _change(self) -> str:
         if self.outcome is not None:
@@ -239,7 +244,7 @@ class LeverForm:
 
     def _hint(self, width: int) -> list[Run]:
         if self.refused:
-            return [(f" ! {self.refused}", "eye"), ("   nothing sent, Esc leaves", "faint")]
+            return [(f" ! {self.refused}", "eye"), ("   Esc leaves", "faint")]
         if self.sending:
             return [(" sent to the engine, waiting for its answer", "bold")]
         if self.changed:

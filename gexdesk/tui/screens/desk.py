@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -17,7 +17,7 @@ from gexdesk.model.lever import LeverOutcome, Verb
 from gexdesk.model.view import SourceView
 from gexdesk.tui import figures
 from gexdesk.tui.arrange import LEAST, DeskLayout, Wants, arrange
-from gexdesk.tui.forms.base import Form, Step
+from gexdesk.tui.forms.base import NOT_KNOWN, Form, Step
 from gexdesk.tui.forms.find import FindForm
 from gexdesk.tui.forms.kill import KillForm
 from gexdesk.tui.forms.leave import LeaveForm
@@ -446,7 +446,7 @@ class DeskScreen(Screen[None]):
         if hindrance := self._hindrance():
             form.refuse(hindrance, for_good=False)
             return
-        form.sending, form.refused = True, ""
+        form.send()
         self.workers.cancel_group(self, "ask")
 
         async def send() -> None:
@@ -455,11 +455,12 @@ class DeskScreen(Screen[None]):
             except (LeverRefused, QueueError) as error:
                 form.refuse(error.message, for_good=True)
             except TimeoutError:
-                form.refuse(f"no answer in {ANSWER_S:.0f} s: it may still be done, see DECISIONS", for_good=True)
+                words = f"no answer in {ANSWER_S:.0f} s: it may still be done, see DECISIONS"
+                form.refuse(words, for_good=True, state=NOT_KNOWN)
             except GexdeskError as error:
                 form.refuse(error.message, for_good=False)
             except Exception as error:
-                form.refuse(f"{type(error).__name__}: {error}", for_good=True)
+                form.refuse(f"{type(error).__name__}: {error}", for_good=True, state=NOT_KNOWN)
             else:
                 if self.dialog.form is form:
                     self.close()
@@ -472,8 +473,6 @@ class DeskScreen(Screen[None]):
     def _redraw(self, form: Form) -> None:
         if self.dialog.form is form:
             self.dialog.paint()
-        elif (refused := getattr(form, "refused", "")) and cast("Any", form).sending:
-            self.notice.say(refused, grave=True)
 
     # ------------------------------------------------------------------ leaving
     def action_leave(self) -> None:

@@ -24,7 +24,7 @@ def histogram(counts: Sequence[int], cells: int) -> str:
 def trend(samples: Sequence[int], cells: int, newest_at: float, seconds_a_cell: int) -> str:
     """Draw a depth over time, newest on the right, each cell the largest of its seconds.
 
-    Cells are bound to whole multiples of their seconds, so that a past one never changes its height while it moves left.
+    Cells are bound to whole multiples of their seconds, so that a past one moves left unchanged while the largest one stays.
 
     Args:
         samples: One a second, oldest first.

@@ -1,0 +1,702 @@
+"""The desk as an operator uses it: every key, on a fake engine."""
+
+import random
+import subprocess
+import sys
+
+import pytest
+from desk_pilot import NARROW, WIDE, Hand, seated
+from fake_desk import AT, FakeDesk, a_level, a_source, a_symbol, a_view, some_sources
+from msgspec.structs import replace
+from rich.cells import cell_len
+
+from gexdesk.model.errors import EngineAway, LeverRefused
+from gexdesk.model.level import LEVELS, Level
+from gexdesk.model.lever import Lever, Verb
+from gexdesk.model.view import IncidentView, LogLine
+from gexdesk.tui.app import DeskApp
+from gexdesk.tui.forms.kill import KillForm
+from gexdesk.tui.forms.lever import LeverForm
+from gexdesk.tui.screens.help import HelpScreen
+
+
+def no_form(seat) -> bool:
+    return seat.app.main.dialog.form is None
+
+
+# ---------------------------------------------------------------------- what is drawn
+async def test_the_status_lines_say_who_when_how_old_and_what_is_in_force() -> None:
+    async with seated(FakeDesk(a_view(store_lag_s=4.2, promises_kept=1283))) as seat:
+        top, force = seat.text("status").splitlines()
+        assert "jm" in top
+        assert "Mon 23 Nov 09:41:17 New York, regular, closes in 6 h 18 m" in top
+        assert "0.0 s behind" in top
+        assert "SAMPLE" not in top
+        assert "gexbot-spx CRITICAL jm 09:56" in force
+        assert "backfill PAUSED jm" in force
+        assert "1,283 of 1,284 ! 1 late" in force
+        assert "worst 2.1 s" in force
+        assert "! store 4.2 s behind" in force
+        seat.clock.at += 1.4
+        await seat.beat()
+        assert "09:41:18" in seat.text("status")
+        assert "1.4 s behind" in seat.text("status")
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_the_sample_says_so_on_every_screen(size: tuple[int, int]) -> None:
+    async with seated(FakeDesk(a_view(mode="sample")), size) as seat:
+        assert "SAMPLE" in seat.text("status")
+        await seat.press("question_mark")
+        assert isinstance(seat.app.screen, HelpScreen)
+        assert "SAMPLE" in seat.app.screen._status.text
+
+
+async def test_needs_you_is_gravest_first_and_forgets_what_closed_a_minute_ago() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        lines = seat.text("needs").splitlines()
+        assert "2 open, 1 closed" in lines[0]
+        assert [line.split()[:2] for line in lines[1:4]] == [["!!", "41"], ["!", "38"], ["ok", "37"]]
+        assert "wait for the probe in 18 s" in lines[1]
+        seat.clock.at += 41
+        seat.desk.push(a_view(sequence=2, taken_at=AT + 41))
+        await seat.beat()
+        assert "37" not in seat.text("needs")
+
+
+async def test_more_incidents_than_lines_are_counted() -> None:
+    many = tuple(IncidentView(i, 1, f"s{i}", "late", AT, None, "look") for i in range(1, 9))
+    async with seated(FakeDesk(a_view(incidents=many)), NARROW) as seat:
+        assert seat.text("needs").splitlines()[-1].strip() == "6 more"
+
+
+async def test_a_level_past_its_promise_is_marked_without_colour_too() -> None:
+    late = a_level(Level.CRITICAL, oldest_received_at=AT - 31.0, max_s=40.0, drain_s=None)
+    view = a_view(levels=(late, *(a_level(level) for level in LEVELS[1:])))
+    async with seated(FakeDesk(view)) as seat:
+        row = seat.text("waiting").splitlines()[1]
+        assert "!31 s" in row
+        assert "rising" in row
+        assert "!40 s" in seat.text("latency").splitlines()[1]
+
+
+async def test_the_histogram_marks_the_promise_between_kept_and_late() -> None:
+    kept, late = [0] * 28, [0] * 28
+    kept[17], late[19] = 5, 5
+    for counts, before in ((kept, True), (late, False)):
+        view = a_view(levels=(a_level(Level.CRITICAL, histogram=tuple(counts)), *(a_level(level) for level in LEVELS[1:])))
+        async with seated(FakeDesk(view)) as seat:
+            row = seat.text("latency").splitlines()[1]
+            assert (row.index("█") < row.index("|")) is before
+
+
+async def test_a_symbols_age_includes_its_delay_and_its_source_carries_the_mark() -> None:
+    async with seated(FakeDesk(a_view(symbols=(a_symbol("NDX", as_of=AT - 20.0, delay_s=900.0, check="silent"),)))) as seat:
+        row = seat.text("symbols").splitlines()[1]
+        assert "cboe-ndx D15" in row
+        assert "15 m" in row
+        assert "-3.2 bn" in row
+        assert "! silent" in row
+
+
+async def test_the_log_is_newest_first_and_marks_what_is_grave() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        lines = seat.text("decisions").splitlines()
+        assert lines[1].startswith("09:41:16   SPX CRITICAL")
+        assert lines[4].startswith("09:40:05 ! gexbot-spx dead letter")
+
+
+@pytest.mark.parametrize("size", [NARROW, (100, 30), (120, 40), WIDE, (230, 70)])
+async def test_every_painted_line_takes_exactly_the_width_of_its_pane(size: tuple[int, int]) -> None:
+    async with seated(FakeDesk(a_view()), size) as seat:
+        for name in seat.app.main.shown:
+            pane = seat.app.main.panes[name]
+            for y in range(pane.size.height):
+                strip = pane.render_line(y)
+                assert strip.cell_length == sum(cell_len(s.text) for s in strip) == pane.size.width, name
+
+
+HOSTILE = ("SPX[/]", "[@click=app.quit]x", "[bold red]y[/bold red]", "株式会社" * 8, "A" * 300, "{0}%s\\", "e\u0301" * 9)
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_hostile_text_is_drawn_as_it_is(size: tuple[int, int]) -> None:
+    sources = tuple(a_source(t, carries=t, last_error=t, paused_by=t, paused_reason=t, state="paused") for t in HOSTILE)
+    symbols = tuple(a_symbol(t, served_by=t, why=t, check=t) for t in HOSTILE)
+    view = a_view(
+        sources=sources,
+        symbols=symbols,
+        incidents=tuple(IncidentView(i, 2, t, t, AT, None, t) for i, t in enumerate(HOSTILE)),
+        log=tuple(LogLine(i, AT, "dead", t, True) for i, t in enumerate(HOSTILE)),
+        session=HOSTILE[1],
+        guidelines_version=HOSTILE[0],
+        replay_position=HOSTILE[2],
+    )
+    async with seated(FakeDesk(view), size) as seat:
+        assert "SPX[/]" in seat.text("sources")
+        assert "[@click=app.qu" in seat.text("sources")
+        assert "株式" in seat.text("sources")
+        assert "[@click=app.quit]x" in seat.text("needs")
+        await seat.press("enter", "P")
+        await seat.press("escape", "tab", "down", "down", "P")
+        await seat.type("[/]")
+        assert "[/]" in seat.text("dialog")
+        for name in seat.app.main.shown:
+            pane = seat.app.main.panes[name]
+            assert all(pane.render_line(y).cell_length == pane.size.width for y in range(pane.size.height))
+        await seat.press("escape")
+        assert seat.app.is_running
+
+
+# ---------------------------------------------------------------------- looking
+async def test_the_cursor_is_there_at_once_and_arrows_and_letters_move_it() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        assert seat.row("sources").split()[1] == "gexbot-spx"
+        for key, name in (("down", "cboe-qqq"), ("j", "backfill"), ("k", "cboe-qqq"), ("up", "gexbot-spx"), ("up", "gexbot-spx")):
+            await seat.strike(key)
+            assert seat.row("sources").split()[1] == name
+
+
+async def test_the_cursor_stays_in_sight_in_a_long_table() -> None:
+    many = tuple(a_source(f"s{i:03d}") for i in range(240))
+    async with seated(FakeDesk(a_view(sources=many)), NARROW) as seat:
+        await seat.press("end")
+        assert seat.row("sources").split()[1] == "s239"
+        assert "4 SOURCES 240/240" in seat.text("sources")
+        await seat.press("pageup")
+        assert seat.row("sources").split()[1] == "s229"
+        await seat.press("home")
+        assert seat.text("sources").splitlines()[1].split()[1] == "s000"
+
+
+async def test_tab_goes_to_the_other_table_also_where_only_one_has_room() -> None:
+    async with seated(FakeDesk(a_view()), NARROW) as seat:
+        assert "symbols" not in seat.app.main.shown
+        await seat.press("tab")
+        assert seat.row("symbols").split()[1] == "SPX"
+        assert "sources" not in seat.app.main.shown
+        await seat.press("tab")
+        assert seat.row("sources").split()[1] == "gexbot-spx"
+
+
+async def test_rows_keep_their_places_whatever_order_the_engine_sends() -> None:
+    first = a_view()
+    async with seated(FakeDesk(first)) as seat:
+        names = [line[2:18].strip() for line in seat.text("sources").splitlines()[1:]]
+        rng = random.Random(3)
+        shuffled = list(first.sources)
+        rng.shuffle(shuffled)
+        seat.desk.push(a_view(sequence=2, sources=(a_source("new-one"), *shuffled)))
+        await seat.beat()
+        assert [line[2:18].strip() for line in seat.text("sources").splitlines()[1:]] == names
+        await seat.press("end")
+        assert seat.row("sources").split()[1] == "new-one"
+
+
+async def test_a_source_that_is_gone_keeps_its_row_and_takes_no_lever() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        seat.desk.push(a_view(sequence=2, sources=some_sources()[1:]))
+        await seat.beat()
+        assert "gone" in seat.row("sources")
+        await seat.press("P")
+        assert no_form(seat)
+        assert "no source under the cursor" in seat.text("notice")
+
+
+async def test_another_engine_brings_its_order_and_the_cursor_stays_on_its_name() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("down")
+        seat.desk.push(a_view(engine_id="e2", sequence=1, sources=(a_source("zzz"), a_source("cboe-qqq"))))
+        await seat.beat()
+        assert seat.row("sources").split()[1] == "cboe-qqq"
+        seat.desk.push(a_view(engine_id="e3", sequence=1, sources=(a_source("zzz"), a_source("yyy"))))
+        await seat.beat()
+        assert not any(line.startswith(">") for line in seat.text("sources").splitlines())
+        await seat.press("plus")
+        assert no_form(seat)
+        await seat.press("down")
+        assert seat.row("sources").split()[1] == "zzz"
+
+
+async def test_details_hold_every_field_of_a_source() -> None:
+    acts = {"override_by": "kd", "override_reason": "feed lag", "override_until": AT + 3600}
+    acts |= {"paused_by": "lw", "paused_reason": "quiet"}
+    counts = {"queued": 17, "received": 513, "completed": 511, "dead": 2, "requests": 520, "successes": 515, "errors_5m": 3}
+    s = a_source("cboe-qqq", state="failing", last_error="503 gone", rate_per_min=9, revision=12, **acts, **counts)
+    async with seated(FakeDesk(a_view(sources=(s,)))) as seat:
+        await seat.press("enter")
+        text = seat.text("details")
+        told = ("http", "QQQ", "failing", "HIGH, decided", "auto", "by kd, 10:41: feed lag", "by lw: quiet", "15 s", "15 min")
+        counted = ("9 in the last minute, 513 in all", "17", "511, 2 dead", "515 of 520 good, 99.0 %", "503 gone", "12", "09:41:10")
+        for words in (*told, *counted):
+            assert words in text, words
+        await seat.press("escape")
+        assert "details" not in seat.app.main.shown
+
+
+async def test_details_follow_the_cursor_on_the_smallest_screen_too() -> None:
+    async with seated(FakeDesk(a_view()), NARROW) as seat:
+        await seat.press("enter", "down")
+        assert seat.text("details").startswith(" cboe-qqq")
+        assert "503 Service Unavailable" in seat.text("details")
+        await seat.press("tab")
+        assert seat.text("details").startswith(" SPX")
+        assert "6,500" in seat.text("details")
+
+
+async def test_digits_put_panels_away_and_one_table_always_stays() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        for key, pane in (("1", "waiting"), ("2", "latency"), ("5", "guidelines"), ("6", "decisions"), ("3", "symbols")):
+            await seat.press(key)
+            assert pane not in seat.app.main.shown
+        await seat.press("4")
+        assert "sources" in seat.app.main.shown
+        await seat.press("3")
+        await seat.press("4")
+        assert "sources" not in seat.app.main.shown
+        assert seat.row("symbols").split()[1] == "SPX"
+
+
+async def test_a_text_filter_narrows_as_it_is_typed_and_escape_clears_it() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("slash")
+        await seat.type("NDX")
+        assert seat.app.main.sources.rows == ["backfill", "cboe-ndx"]
+        assert seat.row("sources").split()[1] == "backfill"
+        await seat.press("down")
+        assert seat.row("sources").split()[1] == "cboe-ndx"
+        await seat.press("enter")
+        assert no_form(seat)
+        assert 'rows with "NDX", 2 shown' in seat.text("notice")
+        await seat.press("escape")
+        assert len(seat.app.main.sources.rows) == 19
+        assert seat.row("sources").split()[1] == "cboe-ndx"
+
+
+async def test_the_faults_filter_lets_nothing_move_while_it_is_on() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("f")
+        assert seat.app.main.sources.rows == ["cboe-qqq", "backfill", "files"]
+        changed = [replace(s, state={"cboe-qqq": "live", "cboe-spx": "late"}.get(s.name, s.state)) for s in some_sources()]
+        seat.desk.push(a_view(sequence=2, sources=tuple(changed)))
+        await seat.beat()
+        assert seat.app.main.sources.rows == ["cboe-qqq", "backfill", "files", "cboe-spx"]
+        await seat.press("f", "f")
+        assert "cboe-qqq" not in seat.app.main.sources.rows
+
+
+async def test_a_frozen_picture_stands_still_says_so_and_refuses_levers() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("z")
+        before = seat.text("waiting"), seat.text("sources"), seat.text("decisions")
+        seat.clock.at += 130
+        seat.desk.push(a_view(sequence=2, taken_at=AT + 130, levels=tuple(a_level(level, depth=77) for level in LEVELS)))
+        await seat.beat()
+        assert (seat.text("waiting"), seat.text("sources"), seat.text("decisions")) == before
+        assert "FROZEN 09:41:17, 2 m old" in seat.text("status")
+        await seat.press("plus")
+        assert no_form(seat)
+        assert "frozen" in seat.text("notice")
+        await seat.press("z")
+        assert "77" in seat.text("waiting")
+        assert "FROZEN" not in seat.text("status")
+
+
+async def test_themes_take_turns_and_none_is_without_its_inks() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        seen = [seat.app.theme]
+        for _ in range(3):
+            await seat.press("t")
+            seen.append(seat.app.theme)
+        assert seen == ["desk-dark", "desk-contrast", "desk-light", "desk-dark"]
+
+
+async def test_help_explains_every_key_and_scrolls_to_its_end_on_the_smallest_screen() -> None:
+    async with seated(FakeDesk(a_view()), NARROW) as seat:
+        await seat.press("question_mark")
+        page = seat.app.screen.query_one("HelpPage")
+        seen = {page.render_line(y).text.strip() for y in range(page.size.height)}
+        for _ in range(12):
+            await seat.press("pagedown")
+            await seat.pilot.wait_for_animation()
+            seen |= {page.render_line(y).text.strip() for y in range(page.size.height)}
+        whole = "\n".join(seen)
+        for words in ("promote the source by one level", "kill switch", "5 unmatched", "dead letter", "D15", "Esc"):
+            assert words in whole
+        await seat.press("escape")
+        assert seat.app.screen is seat.app.main
+
+
+async def test_a_window_too_small_says_so_and_acts_on_nothing() -> None:
+    async with seated(FakeDesk(a_view()), (70, 20)) as seat:
+        assert "70x20; the desk needs 80x24" in seat.text("small")
+        await seat.press("P")
+        assert no_form(seat)
+        await seat.press("q")
+        assert "leave it running" in seat.text("dialog")
+        await seat.press("escape")
+        await seat.pilot.resize_terminal(80, 24)
+        await seat.rest()
+        assert seat.row("sources").split()[1] == "gexbot-spx"
+
+
+# ---------------------------------------------------------------------- levers
+@pytest.mark.parametrize(
+    ("key", "row", "verb", "rows"),
+    [
+        ("plus", 4, Verb.PROMOTE, 6),
+        ("minus", 4, Verb.DEMOTE, 6),
+        ("C", 0, Verb.CLEAR, 5),
+        ("P", 4, Verb.PAUSE, 5),
+        ("R", 2, Verb.RESUME, 5),
+        ("P", 2, Verb.RESUME, 5),
+    ],
+)
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_a_lever_is_sent_once_with_the_row_under_the_cursor(key, row, verb, rows, size) -> None:
+    async with seated(FakeDesk(a_view()), size) as seat:
+        await seat.press(*["down"] * row)
+        name = seat.row("sources").split()[1]
+        await seat.press(key)
+        assert seat.text("dialog").splitlines()[0].startswith(f"── {verb.value.upper()} {name} ")
+        assert "3.4 -> 0.2 s" in seat.text("dialog")
+        assert len(seat.text("dialog").splitlines()) == rows
+        await seat.press("enter")
+        assert seat.desk.pulled == []
+        await seat.press("down", "enter", "enter")
+        (lever,) = seat.desk.pulled
+        revision = next(s.revision for s in some_sources() if s.name == name)
+        assert lever == Lever(
+            verb=verb, target=name, reason="feed lag", actor="jm", seen_revision=revision, for_s=900.0 if rows == 6 else None
+        )
+        assert no_form(seat)
+        assert f"{verb.value} {name}" in seat.text("notice")
+
+
+async def test_an_override_names_its_level() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("down", "O")
+        assert seat.text("dialog").splitlines()[1].startswith(">Level")
+        await seat.press("1")
+        await seat.type("desk asked")
+        await seat.press("right", "enter")
+        (lever,) = seat.desk.pulled
+        assert (lever.verb, lever.target, lever.level, lever.for_s) == (Verb.OVERRIDE, "cboe-qqq", Level.CRITICAL, 3600.0)
+        assert seat.desk.asked[-1].level is Level.CRITICAL
+        assert seat.desk.asked[-1].dry_run
+
+
+async def test_a_lever_on_a_symbol_acts_on_the_source_that_serves_it_and_says_so() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("tab", "down", "plus")
+        assert "PROMOTE cboe-ndx (source serving NDX)" in seat.text("dialog")
+        await seat.press("down", "enter")
+        assert [lever.target for lever in seat.desk.pulled] == ["cboe-ndx"]
+
+
+@pytest.mark.parametrize("key", ["plus", "minus", "O", "P", "K"])
+async def test_escape_leaves_and_nothing_is_done(key: str) -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press(key, "down", "x", "escape")
+        assert no_form(seat)
+        assert seat.desk.pulled == []
+        assert "keys" in seat.app.main.shown
+
+
+@pytest.mark.parametrize(("key", "words"), [("R", "is not paused"), ("C", "has no override")])
+async def test_a_lever_with_nothing_to_do_says_so(key: str, words: str) -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("down", key)
+        assert no_form(seat)
+        assert words in seat.text("notice")
+
+
+async def test_a_lever_that_cannot_help_is_refused_before_it_is_sent() -> None:
+    desk = FakeDesk(a_view())
+    desk.refusal = lambda lever: LeverRefused("already CRITICAL")
+    async with seated(desk) as seat:
+        await seat.press("plus")
+        assert "already CRITICAL" in seat.text("dialog")
+        await seat.press("down", "enter")
+        assert desk.pulled == []
+
+
+async def test_two_hands_the_second_is_told_who_changed_it_and_nothing_is_sent_again() -> None:
+    desk = FakeDesk(a_view())
+    async with seated(desk) as seat:
+        await seat.press("down", "plus", "down")
+        by_kd = {"revision": 9, "override_by": "kd", "level": Level.CRITICAL}
+        others = tuple(replace(s, **by_kd) if s.name == "cboe-qqq" else s for s in some_sources())
+        desk.push(a_view(sequence=2, sources=others))
+        desk.refusal = lambda lever: LeverRefused("changed by kd 3 s ago")
+        await seat.beat()
+        assert "meanwhile changed by kd: now CRITICAL" in seat.text("dialog")
+        await seat.press("enter")
+        assert [lever.seen_revision for lever in desk.pulled] == [3]
+        assert "changed by kd 3 s ago" in seat.text("dialog")
+        assert "nothing sent" in seat.text("dialog")
+        await seat.press("enter", "enter")
+        assert len(desk.pulled) == 1
+
+
+async def test_a_silent_engine_leaves_the_dialog_open_and_says_what_is_not_known(monkeypatch) -> None:
+    monkeypatch.setattr("gexdesk.tui.screens.desk.ANSWER_S", 0.02)
+    desk = FakeDesk(a_view())
+    async with seated(desk) as seat:
+        await seat.press("plus", "down")
+        desk.answering.clear()
+        await seat.press("enter")
+        while "sending" in seat.text("dialog"):
+            await seat.pilot.pause(0.01)
+        assert "not known" in seat.text("dialog")
+        assert "it may still be done" in seat.text("dialog")
+        await seat.press("enter")
+        assert len(desk.pulled) == 1
+        await seat.press("escape")
+        assert no_form(seat)
+
+
+async def test_while_it_is_sent_no_key_leaves_the_dialog_or_sends_it_again() -> None:
+    desk = FakeDesk(a_view())
+    async with seated(desk) as seat:
+        await seat.press("plus", "down")
+        desk.answering.clear()
+        await seat.press("enter", "enter", "escape")
+        assert "sending" in seat.text("dialog")
+        assert len(desk.pulled) == 1
+        desk.answering.set()
+        await seat.rest()
+        assert no_form(seat)
+
+
+@pytest.mark.parametrize("error", [EngineAway("no engine answers"), RuntimeError("a fault of the client")])
+async def test_no_error_of_a_lever_ends_the_desk(error: Exception) -> None:
+    desk = FakeDesk(a_view())
+    async with seated(desk) as seat:
+        await seat.press("plus", "down")
+        desk.refusal = lambda lever: error
+        await seat.press("enter")
+        assert str(error) in seat.text("dialog")
+        assert seat.app.is_running
+
+
+@pytest.mark.parametrize(
+    ("stopped", "words", "verb"), [(False, "pause all", Verb.PAUSE_ALL), (True, "resume all", Verb.RESUME_ALL)]
+)
+async def test_the_kill_switch_is_typed_in_full(stopped: bool, words: str, verb: Verb) -> None:
+    async with seated(FakeDesk(a_view(stopped=stopped))) as seat:
+        assert ("ALL PAUSED" in seat.text("status")) is stopped
+        await seat.press("K")
+        assert isinstance(seat.app.main.dialog.form, KillForm)
+        await seat.type(words[:-1])
+        await seat.press("enter", "down", "enter")
+        assert seat.desk.pulled == []
+        await seat.type(words[-1])
+        await seat.press("enter", "down", "enter")
+        assert [(lever.verb, lever.target, lever.reason) for lever in seat.desk.pulled] == [(verb, "", "feed lag")]
+
+
+async def test_no_press_ever_hits_another_row_than_the_one_that_was_seen() -> None:
+    """Moment 4: sources, symbols and who serves them change all the time, and levers are pulled all the while."""
+    rng = random.Random(7)
+    first = a_view()
+    wrong = presses = 0
+    async with seated(FakeDesk(first), NARROW) as seat:
+        for n in range(2, 502):
+            await seat.strike(*rng.choices(("down", "up", "pagedown", "home"), k=2))
+            seen = seat.row("sources").split()[1]
+            sources = list(first.sources)
+            rng.shuffle(sources)
+            for key in rng.choices(("plus", "minus", "O", "P", "P"), k=1):
+                seat.desk.push(a_view(sequence=2 * n, sources=tuple(sources)))
+                await seat.strike(key)
+                rng.shuffle(sources)
+                seat.desk.push(a_view(sequence=2 * n + 1, sources=tuple(sources)))
+                form = seat.app.main.dialog.form
+                assert isinstance(form, LeverForm)
+                await seat.strike(*(("1",) if key == "O" else ()), "down", "enter")
+                presses += 1
+                wrong += seat.desk.pulled[-1].target != seen or len(seat.desk.pulled) != presses
+                seat.app.main.tick()
+    assert (presses, wrong) == (500, 0)
+
+
+# ---------------------------------------------------------------------- an engine that is slow, gone or wrong
+async def test_an_old_picture_dims_and_levers_refuse_until_the_next_one() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        main = seat.app.main
+        seat.clock.at += 4.2
+        await seat.beat()
+        assert {segment.style for segment in main.sources.render_line(2)} == {main.sources._inks["old"]}
+        assert "engine silent, picture 4.2 s old" in seat.text("status")
+        for key in ("plus", "O", "P", "K"):
+            await seat.press(key)
+            assert no_form(seat)
+            assert "engine's picture is 4.2 s old" in seat.text("notice")
+        seat.desk.push(a_view(sequence=2, taken_at=AT + 4))
+        await seat.beat()
+        assert len({segment.style for segment in main.sources.render_line(2)}) > 1
+        await seat.press("plus")
+        assert not no_form(seat)
+
+
+async def test_a_dialog_opened_in_time_sends_nothing_on_an_old_picture() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("plus", "down")
+        seat.clock.at += 3.0
+        await seat.press("enter")
+        assert seat.desk.pulled == []
+        assert "engine's picture is 3.0 s old" in seat.text("dialog")
+        seat.desk.push(a_view(sequence=2))
+        await seat.beat()
+        await seat.press("enter")
+        assert len(seat.desk.pulled) == 1
+
+
+async def test_an_older_picture_never_replaces_a_newer_one() -> None:
+    async with seated(FakeDesk(a_view(sequence=5))) as seat:
+        seat.desk.push(a_view(sequence=4, levels=tuple(a_level(level, depth=77) for level in LEVELS)))
+        await seat.beat()
+        assert "77" not in seat.text("waiting")
+
+
+async def test_connecting_waits_for_the_first_paint_which_says_what_is_awaited() -> None:
+    painted: list[str] = []
+    desk = FakeDesk(a_view())
+
+    async def connect() -> FakeDesk:
+        painted.append(app.main.status.text)
+        return desk
+
+    app = DeskApp(connect, sample=False, operator="jm", clock=Hand())
+    async with app.run_test(size=NARROW) as pilot:
+        while app.sight.newest is None:
+            await pilot.pause(0.005)
+    assert "starting the engine" in painted[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(None, "the socket is closed"), (RuntimeError("boom"), "RuntimeError: boom"), (OSError("no route"), "no route")],
+)
+async def test_a_lost_engine_is_named_and_found_again(monkeypatch, error: Exception | None, words: str) -> None:
+    monkeypatch.setattr("gexdesk.tui.app.RETRY_S", (0.05,))
+    desk = FakeDesk(a_view())
+    async with seated(desk) as seat:
+        desk.lose("the socket is closed", error)
+        await seat.rest()
+        assert words in seat.text("notice")
+        assert "engine away" in seat.text("status")
+        desk.push(a_view(sequence=9, engine_id="e2", taken_at=AT + 60))
+        while seat.app.sight.away:
+            await seat.pilot.pause(0.01)
+        await seat.beat()
+        assert "09:42:17" in seat.text("status")
+        assert "engine away" not in seat.text("status")
+
+
+async def test_an_engine_that_cannot_start_is_said_and_the_desk_can_be_left() -> None:
+    async def connect() -> FakeDesk:
+        raise EngineAway("the state folder is read-only")
+
+    app = DeskApp(connect, sample=False, operator="jm", clock=Hand())
+    async with app.run_test(size=NARROW) as pilot:
+        while not app.sight.away:
+            await pilot.pause(0.005)
+        assert "the state folder is read-only" in app.main.status.text
+        await pilot.press("q")
+        await pilot.pause()
+        assert "no engine answers" in app.main.dialog.text
+        await pilot.press("s", "enter")
+    assert app.return_value == 0
+    assert app.hint == "No engine answered."
+
+
+# ---------------------------------------------------------------------- leaving
+@pytest.mark.parametrize(
+    "keys", [("q", "enter"), ("q", "l"), ("ctrl+c", "ctrl+c"), ("ctrl+q", "enter"), ("question_mark", "ctrl+c", "enter")]
+)
+async def test_leaving_lets_the_engine_go_on(keys: tuple[str, ...]) -> None:
+    desk = FakeDesk(a_view())
+    async with seated(desk) as seat:
+        for key in keys:
+            await seat.press(key)
+    assert desk.stopped == 0
+    assert seat.app.return_value == 0
+    assert "goes on" in seat.app.hint
+
+
+async def test_leaving_can_stop_the_engine_and_starts_no_other() -> None:
+    desk, connects = FakeDesk(a_view()), 0
+
+    async def connect() -> FakeDesk:
+        nonlocal connects
+        connects += 1
+        return desk
+
+    stop = desk.stop
+
+    async def stop_and_close() -> None:
+        await stop()
+        desk.lose()
+
+    desk.stop = stop_and_close  # type: ignore[method-assign]
+    app = DeskApp(connect, sample=False, operator="jm", clock=Hand())
+    async with app.run_test(size=NARROW) as pilot:
+        while app.sight.newest is None:
+            await pilot.pause(0.005)
+        await pilot.press("q", "s")
+        await pilot.pause()
+    assert (desk.stopped, connects, app.return_value) == (1, 1, 0)
+    assert "stopped" in app.hint
+
+
+async def test_an_engine_that_does_not_stop_keeps_the_desk_open() -> None:
+    desk = FakeDesk(a_view())
+
+    async def stop() -> None:
+        raise EngineAway("connection reset")
+
+    desk.stop = stop  # type: ignore[method-assign]
+    async with seated(desk) as seat:
+        await seat.press("q", "s")
+        assert "did not stop: connection reset" in seat.text("dialog")
+        await seat.press("escape")
+        assert no_form(seat)
+        assert seat.app.is_running
+
+
+async def test_escape_stays() -> None:
+    desk = FakeDesk(a_view())
+    async with seated(desk) as seat:
+        await seat.press("q", "escape", "down")
+        assert seat.row("sources").split()[1] == "cboe-qqq"
+        assert seat.app.return_value is None
+
+
+# ---------------------------------------------------------------------- what it costs
+def test_the_screen_loads_nothing_heavy() -> None:
+    heavy = "{'numpy', 'polars', 'duckdb', 'pydantic', 'fastapi', 'httpx2', 'redis', 'gexdesk.settings'}"
+    code = f"import sys, gexdesk.tui.app, gexdesk.tui.screens.help; print(*sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == ([], "")
+
+
+async def test_a_beat_on_a_quiet_desk_refreshes_the_clock_and_nothing_else() -> None:
+    quiet = a_view(
+        sources=(a_source(last_at=AT - 7200),),
+        symbols=(a_symbol(as_of=AT - 7200, changed_at=AT - 7200),),
+        incidents=(),
+        levels=tuple(a_level(level, oldest_received_at=None, trend=(0,) * 120) for level in LEVELS),
+        guidelines=(),
+    )
+    async with seated(FakeDesk(quiet)) as seat:
+        await seat.beat()
+        refreshed: list[tuple[str | None, int]] = []
+        for pane in seat.app.main.panes.values():
+            pane.refresh = lambda *regions, pane=pane, **_: refreshed.extend((pane.id, r.width) for r in regions)  # type: ignore[method-assign]
+        seat.clock.at += 1
+        seat.desk.push(replace(quiet, sequence=2, taken_at=AT + 1))
+        await seat.beat()
+        assert {name for name, _ in refreshed} == {"status"}
+        assert sum(width for _, width in refreshed) <= 4

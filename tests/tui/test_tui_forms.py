@@ -1,0 +1,152 @@
+"""Forms as plain state: keys in, levers out."""
+
+import pytest
+from fake_desk import AT, a_source
+
+from gexdesk.model.level import Level
+from gexdesk.model.lever import LeverOutcome, Verb
+from gexdesk.tui.forms.base import Entry, Step
+from gexdesk.tui.forms.kill import KillForm
+from gexdesk.tui.forms.lever import PICKS, LeverForm, session_end
+
+
+def form(verb: Verb, session: str = "regular, closes in 6 h 18 m") -> LeverForm:
+    return LeverForm(verb, a_source(), serves="", now=lambda: AT, session=session, operator="jm")
+
+
+def typed(form: LeverForm | KillForm, text: str) -> None:
+    for c in text:
+        form.press("space" if c == " " else c, c)
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("regular, closes in 6 h 18 m", 6 * 3600 + 18 * 60 + 43),
+        ("regular, closes in 6 h 18", 6 * 3600 + 18 * 60 + 43),
+        ("early close, closes in 18 m", 18 * 60 + 43),
+        ("regular, closes in 1 h", 3643),
+        ("closed, opens in 9 h 3 m", None),
+        ("regular, closes in 45 s", None),
+        ("", None),
+    ],
+)
+def test_the_sessions_end_falls_on_the_full_minute(words: str, seconds: float | None) -> None:
+    assert session_end(words, AT) == (None if seconds is None else AT + seconds)
+
+
+def test_enter_is_off_until_there_is_a_reason() -> None:
+    f = form(Verb.PROMOTE)
+    assert f.press("enter", None) is Step.STAY
+    f.press("space", " ")
+    assert f.press("enter", None) is Step.STAY
+    typed(f, "lag")
+    assert f.press("enter", None) is Step.SEND
+    assert f.lever(False).reason == "lag"
+
+
+def test_a_dry_run_refusal_turns_enter_off() -> None:
+    f = form(Verb.PROMOTE)
+    typed(f, "lag")
+    f.refuse("already CRITICAL", for_good=True)
+    assert f.press("enter", None) is Step.STAY
+    f.answer(LeverOutcome(False, "", "HIGH", "CRITICAL", 0, 3))
+    assert f.press("enter", None) is Step.SEND
+
+
+def test_left_and_right_choose_how_long_without_leaving_the_reason() -> None:
+    f = form(Verb.DEMOTE)
+    assert f.lever(False).for_s == 900
+    assert f.press("right", None) is Step.ASK
+    assert f.lever(False).for_s == 3600
+    f.press("right", None)
+    assert f.lever(False).for_s == 6 * 3600 + 18 * 60 + 43
+    f.press("right", None)
+    f.press("right", None)
+    assert f.lever(False).for_s is None
+    typed(f, "x")
+    assert f.reason.text == "x"
+
+
+def test_without_a_close_the_session_is_no_choice() -> None:
+    assert [word for word, _ in form(Verb.PROMOTE, session="closed").untils] == ["15 m", "1 h", "no end"]
+
+
+def test_an_override_takes_its_level_first_and_digits_are_text_afterwards() -> None:
+    f = form(Verb.OVERRIDE)
+    typed(f, "x")
+    assert f.reason.text == ""
+    assert f.press("1", "1") is Step.ASK
+    typed(f, "503 x6")
+    assert f.reason.text == "503 x6"
+    lever = f.lever(False)
+    assert (lever.level, lever.target, lever.seen_revision, lever.for_s) == (Level.CRITICAL, "cboe-spx", 3, 900)
+
+
+def test_pausing_has_no_end_and_no_level() -> None:
+    lever = form(Verb.PAUSE).lever(False)
+    assert lever.for_s is None
+    assert lever.level is None
+
+
+def test_down_picks_reasons_in_a_circle() -> None:
+    f = form(Verb.PAUSE)
+    seen = []
+    for _ in range(len(PICKS) + 1):
+        f.press("down", None)
+        seen.append(f.reason.text)
+    assert seen == [*PICKS, PICKS[0]]
+
+
+def test_nothing_can_be_pressed_twice_while_it_is_sent() -> None:
+    f = form(Verb.PAUSE)
+    typed(f, "lag")
+    f.sending = True
+    assert {f.press(key, None) for key in ("enter", "escape", "tab")} == {Step.STAY}
+
+
+def test_a_change_by_another_hand_is_news_once() -> None:
+    f = form(Verb.PROMOTE)
+    assert not f.compare(a_source())
+    changed = a_source(revision=4, override_by="kd", level=Level.CRITICAL)
+    assert f.compare(changed)
+    assert not f.compare(changed)
+    assert "kd" in f.changed
+    assert f.lever(False).seen_revision == 3
+
+
+def test_the_kill_switch_wants_its_words_and_a_reason() -> None:
+    f = KillForm(stopped=False, sources=3, operator="jm")
+    typed(f, "pause al")
+    f.press("enter", None)
+    assert f.at == "typed"
+    typed(f, "l")
+    f.press("enter", None)
+    assert f.at == "reason"
+    assert f.press("enter", None) is Step.STAY
+    f.press("down", None)
+    assert f.press("enter", None) is Step.SEND
+    assert (f.lever(False).verb, f.lever(False).target, f.lever(False).reason) == (Verb.PAUSE_ALL, "", PICKS[0])
+
+
+def test_the_kill_switch_words_cannot_be_pasted() -> None:
+    f = KillForm(stopped=True, sources=3, operator="jm")
+    f.paste("resume all")
+    assert f.typed.text == ""
+
+
+def test_pasted_text_is_made_safe() -> None:
+    entry = Entry()
+    entry.paste("a\x1b]52;c;eA==\x07b\x9b31mc")
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in entry.text)
+
+
+def test_a_line_forgets_by_character_word_and_whole() -> None:
+    entry = Entry()
+    entry.paste("one two three")
+    entry.press("backspace", None)
+    assert entry.text == "one two thre"
+    entry.press("ctrl+w", None)
+    assert entry.text == "one two"
+    entry.press("ctrl+u", None)
+    assert entry.text == ""

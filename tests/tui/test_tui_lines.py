@@ -1,0 +1,105 @@
+"""Lines, figures and bars: what stands in a cell, and what is sent when it changes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from gexdesk.tui import figures
+from gexdesk.tui.ink import MOVE_COSTS, changed_spans, fit, line_of
+from gexdesk.tui.widgets.bars import histogram, trend
+
+TEXTS = st.text(st.sampled_from("ab 1株式é▁|[/]"), max_size=12)
+RUNS = st.lists(st.tuples(TEXTS, st.sampled_from(["", "eye", "faint"])), max_size=5)
+
+
+def cells(line: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    return [half for text, ink in line for c in text for half in [(c, ink)] + [("", ink)] * (cell_len(c) - 1)]
+
+
+@given(TEXTS, st.integers(0, 14), st.booleans())
+def test_a_fitted_text_takes_exactly_its_cells(text: str, width: int, right: bool) -> None:
+    assert cell_len(fit(text, width, right)) == width
+
+
+@given(RUNS, RUNS, st.integers(1, 40))
+def test_sending_the_changed_spans_over_the_old_line_gives_the_new_one(before, after, width) -> None:
+    old, new = line_of(before, width), line_of(after, width)
+    screen, wanted = cells(old), cells(new)
+    assert len(screen) == len(wanted) == width
+    for start, end in changed_spans(old, new):
+        # A span must not begin in the middle of a wide character that is to be drawn.
+        assert wanted[start][0] != ""
+        screen[start:end] = wanted[start:end]
+    assert screen == wanted
+
+
+def test_two_far_changes_are_two_spans_and_near_ones_are_one() -> None:
+    old, new = line_of([("a" * 40, "")], 40), line_of([("b" + "a" * 30 + "b" + "a" * 8, "")], 40)
+    assert list(changed_spans(old, new)) == [(0, 1), (31, 32)]
+    near = line_of([("b" + "a" * (MOVE_COSTS - 1) + "b" + "a" * 31, "")], 40)
+    assert list(changed_spans(old, near)) == [(0, MOVE_COSTS + 1)]
+
+
+def test_a_text_is_cut_with_an_ellipsis_and_a_wide_character_never_halved() -> None:
+    assert fit("abcdef", 4) == "abc…"
+    assert fit("株式会社", 6) == "株式… "
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "-"), (0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "9 s"), (59.9, "59 s"), (60, "1 m"), (3599, "59 m"), (3900, "1 h 05")],
+)
+def test_ages(seconds: float | None, words: str) -> None:
+    assert figures.age(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("usd", "words"),
+    [(None, "-"), (float("nan"), "-"), (-3.2e9, "-3.2 bn"), (4e7, "+0.04 bn"), (0.0, "+0.00 bn"), (1.5e12, "+1,500 bn")],
+)
+def test_gamma_in_billions(usd: float | None, words: str) -> None:
+    assert figures.billions(usd) == words
+
+
+def test_a_share_is_never_rounded_up_to_all() -> None:
+    assert figures.share(9999, 10000) == "99.9 %"
+    assert figures.share(10, 10) == "100 %"
+    assert figures.share(0, 0) == "-"
+
+
+@pytest.mark.parametrize(
+    ("at", "clock"),
+    [(1_793_511_000, "01:30:00"), (1_793_514_600, "01:30:00"), (1_772_953_199, "01:59:59"), (1_772_953_200, "03:00:00")],
+)
+def test_times_are_new_yorks_on_both_sides_of_the_clock_change(at: int, clock: str) -> None:
+    assert figures.time_of_day(at) == clock
+
+
+def test_an_end_on_another_day_names_the_day() -> None:
+    assert figures.until(1_795_444_877.0 + 900, 1_795_444_877.0) == "09:56"
+    assert figures.until(1_795_444_877.0 + 86400, 1_795_444_877.0) == "Tue 09:41"
+    assert figures.until(None, 0.0) == "no end"
+
+
+def test_one_straggler_beside_a_million_stays_visible() -> None:
+    drawn = histogram([1_000_000, 0, 0, 1], 4)
+    assert drawn[0] == "█"
+    assert drawn[1:3] == "  "
+    assert drawn[3] != " "
+
+
+def test_a_histogram_keeps_every_bucket_when_cells_are_fewer() -> None:
+    assert [c != " " for c in histogram([0, 5, 0, 0, 0, 0, 0, 5], 4)] == [True, False, False, True]
+
+
+def test_a_trend_moves_left_without_changing_the_past() -> None:
+    samples = [5, 6, 2, 2, 9, 1, 1, 1, 3, 3, 3, 3]
+    now = trend(samples, 3, newest_at=1007.0, seconds_a_cell=4)
+    later = trend([*samples, 4], 3, newest_at=1008.0, seconds_a_cell=4)
+    assert later[:2] == now[1:]
+    assert len(now) == len(later) == 3
+
+
+def test_an_empty_queue_is_a_flat_line() -> None:
+    assert trend((0,) * 120, 4, 0.0, 30) == "····"
