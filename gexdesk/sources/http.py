@@ -132,7 +132,8 @@ class Http:
         failures = 0
         while True:
             try:
-                return _client(self._headers)
+                # A quarter of a second of importing and reading certificates, the first time; not on the loop.
+                return _client(self._headers, await asyncio.to_thread(_tls))
             except OSError as error:  # SSL_CERT_FILE names something that is not there, or no certificates
                 report(Failed(self._clean(f"the trusted certificates cannot be read: {error}")))
                 failures += 1
@@ -272,14 +273,14 @@ def _tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-def _client(headers: dict[str, str]) -> "httpx2.AsyncClient":
+def _client(headers: dict[str, str], tls: ssl.SSLContext) -> "httpx2.AsyncClient":
     import httpx2
 
     for chatty in _CHATTY:
         logging.getLogger(chatty).addFilter(_drop)
     return httpx2.AsyncClient(
         headers=headers,
-        verify=_tls(),
+        verify=tls,
         http2=True,
         trust_env=False,
         follow_redirects=False,

@@ -447,6 +447,22 @@ def test_settings_that_contradict_themselves_are_refused(options):
         Http("spx", "https://feed.example/q", **({"every_s": 1.0, "clock": RunningClock()} | options))
 
 
+async def test_certificates_that_cannot_be_read_are_reported_and_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    from gexdesk.sources import http
+
+    http._tls.cache_clear()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    async with FeedServer(Answer(body=b"1")) as server:
+        clock = RunningClock()
+        done = Poll(clock)
+        source = Http("spx", server.url, every_s=15.0, clock=clock)
+        await done.run(source, 1)
+        assert done.desk.failures[0].startswith("the trusted certificates cannot be read: ")
+        monkeypatch.delenv("SSL_CERT_FILE")
+        await done.run(source, len(done.desk.outcomes) + 1)
+    assert done.desk.bodies == [b"1"]
+
+
 def test_importing_the_module_does_not_import_the_client():
     import subprocess
     import sys
