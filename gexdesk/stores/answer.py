@@ -1,7 +1,7 @@
 """Answer one question for ``query.py``, in a process of its own: ``python -m gexdesk.stores.answer``, JSON in, JSON out.
 
 DuckDB reads a copy of the metadata, the lake and the audit here. Files, settings, extensions and Python variables are locked away
-before the first word of the question is parsed, the transaction is read-only, and the process is bounded in time, memory and files.
+before the first word of the question is parsed, the copy is attached read-only, and time, memory and files are bounded.
 """
 
 import json
@@ -74,7 +74,6 @@ def _connect(state: Path, copy: Path, memory_mb: int) -> duckdb.DuckDBPyConnecti
     connection.execute(f"SET allowed_paths = [{_quoted(audit)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    connection.execute("BEGIN TRANSACTION READ ONLY")
     return connection
 
 

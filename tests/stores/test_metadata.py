@@ -249,6 +249,14 @@ def test_a_damaged_or_newer_file_is_refused_in_one_line(tmp_path: Path) -> None:
     duckdb.connect(str(newer.path)).close()
 
 
+def test_a_connection_that_broke_is_replaced_within_the_same_write(metadata: Metadata) -> None:
+    metadata.write(everything())
+    assert metadata._connection is not None
+    metadata._connection.close()  # as a failed checkpoint leaves it: nothing works on it any more
+    assert metadata.write(Batch(snapshots=(kept("j9", body="9"),))) == 1
+    assert ask(metadata, "SELECT count(*) FROM snapshots") == [(3,)]
+
+
 def test_a_full_disk_loses_nothing_acknowledged_and_space_heals_it(tmp_path: Path) -> None:
     program = """
 import resource, sys

@@ -211,6 +211,14 @@ def test_a_select_that_writes_is_refused(prepared: Ask, sql: str) -> None:
     assert prepared("SELECT count(*) AS n FROM snapshots") == [{"n": 3}]
 
 
+def test_every_lock_is_on(prepared: Ask) -> None:
+    locks = {"lock_configuration": "true", "enable_external_access": "false", "python_enable_replacements": "false"}
+    locks |= {"autoload_known_extensions": "false", "autoinstall_known_extensions": "false", "temp_directory": ""}
+    found = prepared("SELECT name, value FROM duckdb_settings()")
+    assert locks.items() <= {row["name"]: row["value"] for row in found}.items()
+    assert prepared("SELECT readonly FROM duckdb_databases() WHERE database_name = 'kept'") == [{"readonly": True}]
+
+
 def test_the_callers_environment_does_not_get_in(process: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # A file of that name where the caller stands must not be run either.
     (tmp_path / "duckdb.py").write_text("raise SystemExit('hijacked')")
