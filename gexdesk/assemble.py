@@ -170,7 +170,6 @@ def assemble(
         mode=settings.mode,
     )
     replays = [source for source in sources.values() if isinstance(source, Replay)]
-    keep_s, keep_bytes = limits.keep_days * 86_400, int(limits.keep_gb * 1e9)
     return Engine(
         Parts(
             clock=clock,
@@ -196,7 +195,8 @@ def assemble(
             promises=promises,
             deviation=deviation,
             replay_position=lambda: _position(replays),
-            retain=lambda pinned: spool.retain(pinned, max_age_s=keep_s, max_bytes=keep_bytes),
+            keep_s=limits.keep_days * 86_400,
+            keep_bytes=int(limits.keep_gb * 1e9),
         )
     )
 

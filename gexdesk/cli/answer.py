@@ -30,14 +30,15 @@ def refuse(error: GexdeskError, *, as_json: bool) -> int:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on stdout; the first column is left-aligned, the others right; markup in cells means nothing."""
+    """Print a table on stdout; columns of figures are right-aligned; markup in cells means nothing."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     shown = Table(title=Text(title), box=None, title_justify="left", pad_edge=False)
     for number, column in enumerate(columns):
-        shown.add_column(Text(column), justify="left" if number == 0 else "right", overflow="fold")
+        figures = all(row[number][:1] in "+-0123456789" for row in rows)
+        shown.add_column(Text(column), justify="right" if figures else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
     Console(soft_wrap=False).print(shown)

@@ -67,7 +67,8 @@ class Parts:
     promises: Promises
     deviation: Deviation
     replay_position: Callable[[], str]
-    retain: Callable[[set[str]], None]
+    keep_s: float
+    keep_bytes: int
 
 
 class Engine:
@@ -171,7 +172,7 @@ class Engine:
     async def _recover(self) -> None:
         parts = self._parts
         await asyncio.to_thread(_clear, parts.state / "columns")
-        kept = await asyncio.to_thread(lambda: list(parts.spool.scan()))
+        kept = await asyncio.to_thread(lambda: list(parts.spool.scan(done=False)))
         untriaged = waiting = 0
         for payload, ref in kept:
             status = parts.queue.status(payload.payload_id)
@@ -181,8 +182,8 @@ class Engine:
             elif status in (JobStatus.QUEUED, JobStatus.PROCESSING):
                 parts.flights.add(parts.receive.flight_of(payload, ref))
                 waiting += 1
-            else:
-                parts.spool.forget(payload.payload_id)
+            elif status is JobStatus.COMPLETED:
+                parts.spool.forget(payload.payload_id)  # a dead letter's bytes stay
         if untriaged or waiting:
             parts.chronicle.tell("engine", f"recovered {waiting} queued and {untriaged} unsorted payloads of the last run")
 
@@ -214,7 +215,18 @@ class Engine:
         while True:
             await parts.clock.sleep(RETENTION_EVERY_S)
             parts.keeper.sources(self._source_records())
-            await asyncio.to_thread(parts.retain, parts.flights.ids())
+            try:
+                await self._sweep()
+            except GexdeskError as error:
+                parts.chronicle.tell("engine", f"{error.message}; trying again later", grave=True)
+
+    async def _sweep(self) -> None:
+        """Drop payloads past their time, then what the journal knows of them; what is open or dead was never forgotten."""
+        parts = self._parts
+        await parts.spool.retain((), max_age_s=parts.keep_s, max_bytes=parts.keep_bytes)
+        oldest = await asyncio.to_thread(lambda: next(iter(parts.spool.scan()), None))
+        oldest_at = oldest[0].received_at if oldest is not None else parts.clock.now()
+        await parts.queue.prune(before=min(oldest_at, parts.clock.now() - parts.keep_s))
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

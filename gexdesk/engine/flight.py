@@ -48,7 +48,3 @@ class Flights:
     def end(self, job_id: str) -> None:
         """Forget a flight that is stored or dead."""
         self._flights.pop(job_id, None)
-
-    def ids(self) -> set[str]:
-        """Return the ids of everything on its way; its bytes must stay."""
-        return set(self._flights)

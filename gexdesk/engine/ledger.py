@@ -14,7 +14,8 @@ class Account:
     """Count one source since the engine started.
 
     Attributes:
-        configured_delay_s, delay_s: Known delay of its quotes; where none is configured, the format's own, once seen.
+        configured_delay_s: Known delay of its quotes; None takes each payload's format's own.
+        delay_s: The delay of its last payload.
         due_s: Expected interval between payloads; None where nobody knows.
         last_at: Receipt of its last payload.
         last_heard_at: Last request that succeeded, with or without a payload.
@@ -65,6 +66,10 @@ class Account:
         if len(symbols) <= 3:
             return " ".join(symbols)
         return f"{symbols[0]} {symbols[1]} +{len(symbols) - 2}"
+
+    def delay_of(self, format_delay_s: float) -> float:
+        """Return the delay of quotes that came in a format with a known delay of its own."""
+        return format_delay_s if self.configured_delay_s is None else self.configured_delay_s
 
     def succeeded(self, at: float) -> None:
         """Note a request that worked."""

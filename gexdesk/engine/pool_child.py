@@ -40,10 +40,10 @@ from gexdesk.stores.spool import read_payload
 _HEAD_BYTES = 64 * 1024
 
 
-def _decode(ref: PayloadRef, name: str | None, time_shift_s: float) -> tuple[str, float, Sequence[Snapshot]]:
+def _decode(ref: PayloadRef, name: str | None, time_shift_s: float) -> tuple[str, Sequence[Snapshot]]:
     body = expand(read_payload(ref))
     chosen = choose(body[:_HEAD_BYTES], name)
-    return chosen.name, chosen.default_delay_s, chosen.decode(body, time_shift_s)
+    return chosen.name, chosen.decode(body, time_shift_s)
 
 
 def _head(snapshot: Snapshot, conventions: Conventions) -> Head:
@@ -51,7 +51,7 @@ def _head(snapshot: Snapshot, conventions: Conventions) -> Head:
     return Head(
         symbol=snapshot.symbol,
         as_of=snapshot.as_of,
-        delay_s=snapshot.delay_s,
+        delay_s=snapshot.delay_s or 0.0,
         contracts=found.contracts,
         open_interest=found.total_open_interest,
         volume=found.total_volume,
@@ -63,21 +63,22 @@ def _head(snapshot: Snapshot, conventions: Conventions) -> Head:
 
 def triage(task: TriageTask) -> Triaged:
     """Decode once and measure; leave the columns of a large chain for processing."""
-    name, delay_s, snapshots = _decode(task.ref, task.format, task.time_shift_s)
+    name, snapshots = _decode(task.ref, task.format, task.time_shift_s)
     heads = tuple(_head(snapshot, task.conventions) for snapshot in snapshots)
     if task.columns_path is not None and len(snapshots) == 1:
         write_columns(Path(task.columns_path), snapshots[0])
-    return Triaged(format=name, format_delay_s=delay_s, heads=heads)
+    return Triaged(format=name, heads=heads)
 
 
 def process(task: ProcessTask) -> Processed:
     """Compute every exposure, from the columns triage left or else from the payload."""
     kept = read_columns(Path(task.columns_path)) if task.columns_path is not None else None
-    snapshots = [kept] if kept is not None else _decode(task.ref, task.format, task.time_shift_s)[2]
+    snapshots = [kept] if kept is not None else _decode(task.ref, task.format, task.time_shift_s)[1]
     results = []
     for snapshot in snapshots:
         exposure, strikes = analyse(snapshot, task.conventions)
-        results.append(Computed(exposure=exposure, strikes_arrow=strikes_to_arrow(strikes)))
+        arrow = strikes_to_arrow(strikes)
+        results.append(Computed(exposure=exposure, delay_s=snapshot.delay_s or 0.0, strikes_arrow=arrow))
     return Processed(results=tuple(results))
 
 

@@ -53,7 +53,7 @@ class Precedents:
             volume=volume,
             open_interest=open_interest,
             gamma_change=change,
-            data_age_s=now - head.as_of + account.delay_s,
+            data_age_s=now - head.as_of + account.delay_of(head.delay_s),
             volume_from=volume_from,
             clock_skew=skew,
             source_reliability=account.reliability,

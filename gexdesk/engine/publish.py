@@ -42,7 +42,7 @@ class Publish:
                         received_at=flight.payload.received_at,
                         available_at=now,
                         changed_at=computed.exposure.as_of,
-                        delay_s=account.delay_s,
+                        delay_s=account.delay_of(computed.delay_s),
                         revision=0,
                         exposure=computed.exposure,
                     )

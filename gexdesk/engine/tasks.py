@@ -36,11 +36,15 @@ Task = TriageTask | ProcessTask
 
 
 class Head(Struct, frozen=True):
-    """Sum up one snapshot for triage; units and nulls as in ``Features`` and ``Exposure``."""
+    """Sum up one snapshot for triage; units and nulls as in ``Features`` and ``Exposure``.
+
+    Attributes:
+        delay_s: Known delay of the format's quotes, 0 where the format fixes none.
+    """
 
     symbol: str
     as_of: float
-    delay_s: float | None
+    delay_s: float
     contracts: int | None
     open_interest: float | None
     volume: float | None
@@ -53,14 +57,14 @@ class Triaged(Struct, frozen=True, tag="triaged"):
     """Answer a TriageTask: the format that recognised it and one head a snapshot, in file order."""
 
     format: str
-    format_delay_s: float
     heads: tuple[Head, ...]
 
 
 class Computed(Struct, frozen=True):
-    """Hold one snapshot's exposure and its per-strike rows as an Arrow IPC stream."""
+    """Hold one snapshot's exposure and its per-strike rows as an Arrow IPC stream; ``delay_s`` as in ``Head``."""
 
     exposure: Exposure
+    delay_s: float
     strikes_arrow: bytes
 
 

@@ -137,9 +137,8 @@ class Triage:
 
     def _decided(self, flight: Flight, found: Triaged, account: Account) -> Job:
         payload, now = flight.payload, self._clock.now()
-        if account.configured_delay_s is None:
-            account.delay_s = found.format_delay_s
         lead = max(found.heads, key=lambda head: head.as_of)
+        account.delay_s = account.delay_of(lead.delay_s)
         account.seen_symbols.update(head.symbol for head in found.heads)
         features = self._precedents.features(account, lead, now)
         decision = decide(features, self._rules(), self._standing.override(account.name, now))

@@ -182,7 +182,7 @@ class Work:
                 source=claim.job.source,
                 payload_sha256=flight.payload.sha256,
                 received_at=flight.payload.received_at,
-                delay_s=account.delay_s,
+                delay_s=account.delay_of(computed.delay_s),
                 exposure=computed.exposure,
                 strikes_arrow=computed.strikes_arrow,
             )

@@ -97,6 +97,10 @@ class Queue(Protocol):
         """Turn the kill switch: nothing is claimed while it is on."""
         ...
 
+    async def prune(self, before: float) -> int:
+        """Forget jobs that finished before a time (UTC seconds); returns how many. Their payloads must be gone by then."""
+        ...
+
     def state(self) -> QueueState:
         """Count; cheap enough for four calls a second."""
         ...
