@@ -109,6 +109,8 @@ def test_the_same_bytes_under_another_job_make_no_second_row(metadata: Metadata)
 def test_the_same_job_and_ordinal_is_stored_once_whatever_it_says_now(metadata: Metadata) -> None:
     assert metadata.write(Batch(snapshots=(kept("j1"),))) == 1
     assert metadata.write(Batch(snapshots=(kept("j1", as_of=OPEN_AT + 60, body="decoded otherwise"),))) == 0
+    twice = (kept("j2", body="b"), kept("j2", body="c"))
+    assert metadata.write(Batch(snapshots=twice)) == 1
 
 
 @pytest.mark.parametrize("other", [{"symbol": "NDX"}, {"source": "gexbot"}, {"as_of": OPEN_AT + 1e-5}, {"ordinal": 1}])
