@@ -188,6 +188,7 @@ def assemble(
             supply=supply,
             levers=levers,
             picture=picture,
+            cache=cache,
             incidents=incidents,
             watch=Watch(ledger, standing, keeper),
             flow=flow,

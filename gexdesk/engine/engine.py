@@ -25,19 +25,22 @@ from gexdesk.engine.work import Work
 from gexdesk.metrics.deviation import Deviation
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import GexdeskError
+from gexdesk.model.errors import GexdeskError, StoreError
 from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.view import DeskView
 from gexdesk.queues.base import Queue
 from gexdesk.stores.base import SourceRecord
+from gexdesk.stores.cache import EmbeddedCache
 from gexdesk.stores.metadata import Metadata
 from gexdesk.stores.spool import Spool
 
 VIEWS_PER_S = 4
 DRAIN_S = 10.0
 RETENTION_EVERY_S = 600.0
+LIVE_EVERY_S = 10.0
+LIVE_NAME = "live.msgpack"
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Parts:
     supply: Supply
     levers: Levers
     picture: Picture
+    cache: EmbeddedCache
     incidents: Incidents
     watch: Watch
     flow: Flow
@@ -91,6 +95,7 @@ class Engine:
         parts.standing.open()
         await parts.queue.open()
         await parts.spool.open()
+        await asyncio.to_thread(parts.cache.load, parts.state / LIVE_NAME)
         await parts.keeper.start()
         await parts.pool.start()
         await self._recover()
@@ -100,7 +105,7 @@ class Engine:
             for account in parts.ledger.all():
                 if parts.standing.pause_of(account.name) is None:
                     parts.supply.start(account.name)
-        loops = {"views": self._take_views, "seconds": self._each_second, "retention": self._retain}
+        loops = {"views": self._take_views, "seconds": self._each_second, "retention": self._retain, "live": self._keep_live}
         self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
         for task in self._tasks:
             task.add_done_callback(self._loop_ended)
@@ -118,6 +123,7 @@ class Engine:
         await parts.pool.stop()
         parts.keeper.sources(self._source_records())
         await parts.keeper.stop()
+        await asyncio.to_thread(parts.cache.save, parts.state / LIVE_NAME)
         await parts.queue.close()
         await parts.spool.close()
 
@@ -220,6 +226,16 @@ class Engine:
             except GexdeskError as error:
                 parts.chronicle.tell("engine", f"{error.message}; trying again later", grave=True)
 
+    async def _keep_live(self) -> None:
+        """Save the live values now and then, so that readers of a restarted engine have the last ones, with their age."""
+        parts = self._parts
+        while True:
+            await parts.clock.sleep(LIVE_EVERY_S)
+            try:
+                await asyncio.to_thread(parts.cache.save, parts.state / LIVE_NAME)
+            except StoreError as error:
+                parts.chronicle.tell("engine", f"{error.message}; trying again", grave=True)
+
     async def _sweep(self) -> None:
         """Drop payloads past their time, then what the journal knows of them; what is open or dead was never forgotten."""
         parts = self._parts
@@ -227,6 +243,7 @@ class Engine:
         oldest = await asyncio.to_thread(lambda: next(iter(parts.spool.scan()), None))
         oldest_at = oldest[0].received_at if oldest is not None else parts.clock.now()
         await parts.queue.prune(before=min(oldest_at, parts.clock.now() - parts.keep_s))
+        await parts.keeper.compact()
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

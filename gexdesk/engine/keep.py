@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import GexdeskError
+from gexdesk.model.errors import GexdeskError, StoreError
 from gexdesk.stores.base import Batch, DeadLetter, DecisionRecord, JobRecord, KeptSnapshot, OverrideRecord, SourceRecord
 from gexdesk.stores.lake import Lake
 from gexdesk.stores.metadata import Metadata
@@ -18,6 +18,8 @@ GATHER_S = 0.15
 BATCH_ITEMS = 256
 ROOM_ITEMS = 2_000
 RETRY_S = 2.0
+ALONE_TRIES = 3
+COMPACT_AT_LEAST = 64
 
 
 @dataclass(slots=True)
@@ -26,6 +28,8 @@ class _Item:
     snapshots: tuple[KeptSnapshot, ...]
     dead: DeadLetter | None
     stored: asyncio.Future[None]
+    failed_alone: int = 0
+    written_before: int = 0
 
 
 @dataclass(slots=True)
@@ -33,6 +37,15 @@ class _Loose:
     decisions: list[DecisionRecord] = field(default_factory=list)
     overrides: list[OverrideRecord] = field(default_factory=list)
     sources: list[SourceRecord] = field(default_factory=list)
+
+    def any(self) -> bool:
+        return bool(self.decisions or self.overrides or self.sources)
+
+    def before(self, older: "_Loose") -> None:
+        """Take back what was not written, in its place before what came since."""
+        self.decisions = older.decisions + self.decisions
+        self.overrides = older.overrides + self.overrides
+        self.sources = self.sources or older.sources
 
 
 class Keeper:
@@ -49,6 +62,8 @@ class Keeper:
         self._room = asyncio.Semaphore(ROOM_ITEMS)
         self._task: asyncio.Task[None] | None = None
         self._oldest_at: float | None = None
+        self._size = BATCH_ITEMS
+        self._written = 0
         self._turn = asyncio.Lock()
 
     async def start(self) -> None:
@@ -71,7 +86,11 @@ class Keeper:
         return 0.0 if self._oldest_at is None else max(0.0, self._clock.now() - self._oldest_at)
 
     async def store(self, job: JobRecord, snapshots: tuple[KeptSnapshot, ...], dead: DeadLetter | None = None) -> None:
-        """Return once the job's rows are durable in lake and metadata; waits for room first, so that memory stays bounded."""
+        """Return once the job's rows are durable in lake and metadata; waits for room first, so that memory stays bounded.
+
+        Raises:
+            StoreError: The stores take everything but these rows; they will never be stored.
+        """
         async with self._room:
             item = _Item(job, snapshots, dead, asyncio.get_running_loop().create_future())
             self._items.append(item)
@@ -100,18 +119,27 @@ class Keeper:
         async with self._turn:
             return await asyncio.to_thread(use, self._metadata)
 
+    async def compact(self) -> int:
+        """Join the lake's small files between two batches; returns how many went."""
+        async with self._turn:
+            return await asyncio.to_thread(self._lake.compact, COMPACT_AT_LEAST)
+
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
             await self._clock.sleep(GATHER_S)
             self._wake.clear()
-            while self._items or self._loose.decisions or self._loose.overrides or self._loose.sources:
+            while self._items or self._loose.any():
                 if not await self._flush():
                     await self._clock.sleep(RETRY_S)
 
     async def _flush(self) -> bool:
-        items, self._items = self._items[:BATCH_ITEMS], self._items[BATCH_ITEMS:]
+        """Write one batch; after a failure the loose records first and the items in ever smaller batches."""
+        alone = self._size == 1
         loose, self._loose = self._loose, _Loose()
+        items: list[_Item] = []
+        if not (alone and loose.any()):
+            items, self._items = self._items[: self._size], self._items[self._size :]
         batch = Batch(
             snapshots=tuple(snapshot for item in items for snapshot in item.snapshots),
             jobs=tuple(item.job for item in items),
@@ -124,18 +152,33 @@ class Keeper:
             async with self._turn:
                 await asyncio.to_thread(self._write, batch)
         except (GexdeskError, OSError) as error:
-            # Nothing is completed and nothing dropped: the same batch again, and the stores know what they already have.
-            self._items = items + self._items
-            self._loose.decisions = loose.decisions + self._loose.decisions
-            self._loose.overrides = loose.overrides + self._loose.overrides
-            self._loose.sources = self._loose.sources or loose.sources
-            self._chronicle.tell("engine", f"stores: {error}; nothing is lost, trying again", grave=True)
+            self._loose.before(loose)
+            self._put_back(items, error)
             return False
+        self._written += 1
+        self._size = min(BATCH_ITEMS, self._size * 2)
         for item in items:
             if not item.stored.done():
                 item.stored.set_result(None)
         self._oldest_at = self._clock.now() if self._items else None
         return True
+
+    def _put_back(self, items: list[_Item], error: Exception) -> None:
+        """Keep what could not be written; give up on an item alone, and only when the stores take everything but it."""
+        self._size = max(1, len(items) // 2)
+        if len(items) != 1:
+            self._items = items + self._items
+            self._chronicle.tell("engine", f"stores: {error}; nothing is lost, trying again", grave=True)
+            return
+        item = items[0]
+        if item.failed_alone == 0:
+            item.written_before = self._written
+        item.failed_alone += 1
+        if item.failed_alone >= ALONE_TRIES and self._written > item.written_before:
+            item.stored.set_exception(StoreError(f"its results cannot be stored: {error}"))
+            return
+        self._items.append(item)  # to the back: it must not hold up the others
+        self._chronicle.tell("engine", f"stores: {error}; trying again", grave=True)
 
     def _write(self, batch: Batch) -> None:
         if batch.snapshots:

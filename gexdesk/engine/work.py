@@ -189,7 +189,11 @@ class Work:
             for ordinal, computed in enumerate(results)
         )
         record = self._record(claim, flight, "COMPLETED", available_at=available_at, records=len(results))
-        await self._keeper.store(record, snapshots)
+        try:
+            await self._keeper.store(record, snapshots)
+        except StoreError as error:
+            await self._bury(claim, flight, Bury("store", error.kind, error.message))
+            return
         try:
             await self._queue.ack(self._leases.release(claim))
         except LeaseLost:
