@@ -12,6 +12,7 @@ from gexdesk.sample import canonical, cboe, story
 from gexdesk.sample.gexbot import Classic
 from gexdesk.sample.market import Chain, Quotes
 from gexdesk.sample.story import LENGTH_S, SOURCES, START_AT, Moment
+from gexdesk.sample.symbols import FORTY
 from gexdesk.sample.underlying import NEW_YORK, Underlying
 
 DEFAULT_SEED = 20_260_302
@@ -22,6 +23,9 @@ _SINGLE = {"cboe-spx": ".json.gz", "cboe-qqq": ".json.gz", "cboe-spy": ".json.gz
 
 _SENT_COMPRESSED = "cboe-qqq"
 """The source that hands its gzip files over as they lie."""
+
+NAME_STRIKES = 15
+"""How many strikes a small name's GEXBot document has."""
 
 
 def generate(folder: Path, seed: int = DEFAULT_SEED) -> None:
@@ -58,7 +62,7 @@ def generate(folder: Path, seed: int = DEFAULT_SEED) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(gzip.compress(body, 9, mtime=0))
-    (folder / STORY).write_bytes(b"".join(json.dumps(event).encode() + b"\n" for event in events))
+    (folder / STORY).write_bytes(b"".join(json.dumps(event, separators=(",", ":")).encode() + b"\n" for event in events))
     (folder / "README.md").write_bytes(_README.encode())
 
 
@@ -100,7 +104,14 @@ class _Press:
 
     def _classic_of(self, underlying: Underlying) -> Classic:
         # The index is subscribed in full; the others are of the tier that writes 0 for open interest and the flip.
-        return Classic(self._chain(underlying), lambda at: self._quotes(underlying, at), full_tier=underlying.symbol == "SPX")
+        chain = self._chain(underlying)
+
+        def quote(at: float) -> Quotes:
+            return self._quotes(underlying, at)
+
+        if underlying in FORTY:
+            return Classic(chain, quote, full_tier=False, strikes=NAME_STRIKES, decimals=4)
+        return Classic(chain, quote, full_tier=underlying.symbol == "SPX")
 
 
 _README = """# The sample morning
@@ -119,6 +130,7 @@ replay shifts its times to the present.
 | `gexbot-spx.jsonl.gz` | GEXBot classic documents, one a line and second; one in ten repeats its predecessor |
 | `gexbot-ndx.jsonl.gz` | the same of the tier without open interest, where 0 means missing |
 | `gexbot-spy.jsonl.gz` | likewise; one document is cut off on purpose |
+| `gexbot-names.jsonl.gz` | likewise, small ones of forty single names, 360 a second for six seconds; stamps of whole seconds |
 | `cboe-spx/` | Cboe delayed-quotes documents; the expiry of 20 March stands under both roots, SPX and SPXW |
 | `cboe-qqq/` | the same with fractional strikes; handed over compressed, as it lies |
 | `cboe-names.jsonl.gz` | the same for AAPL, NVDA, TSLA and AMD in turn, with another order of keys |

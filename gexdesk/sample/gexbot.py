@@ -19,21 +19,28 @@ class Classic:
         chain: A chain whose first listing is the nearest expiry.
         quote: Quote the chain at UTC seconds since the epoch.
         full_tier: Whether open interest and the flip are subscribed; where not the vendor writes 0.
+        strikes: How many of the expiry's strikes are written, those nearest to the opening spot; None writes all.
+        decimals: Of a strike's GEX. The vendor writes two; a small name's exposure would vanish in them.
     """
 
-    def __init__(self, chain: Chain, quote: Callable[[float], Quotes], full_tier: bool) -> None:
+    def __init__(
+        self, chain: Chain, quote: Callable[[float], Quotes], full_tier: bool, *, strikes: int | None = None, decimals: int = 2
+    ) -> None:
         self._chain = chain
         self._quote = quote
         self._full = full_tier
-        self._near = chain.listing == 0
+        self._decimals = decimals
+        listed = np.unique(chain.strike[chain.listing == 0])
+        nearest = np.argsort(np.abs(listed - chain.underlying.spot), kind="stable")[:strikes]
+        self._near = (chain.listing == 0) & np.isin(chain.strike, listed[nearest])
         self._strike = chain.strike[self._near][::2]
         self._by_volume: dict[int, F8] = {}
 
     def document(self, at: float) -> bytes:
-        """Return the document of the whole second before ``at`` (UTC seconds since the epoch), without a line end."""
+        """Return the document of ``at`` (UTC seconds since the epoch), without a line end; its stamp is cut to whole seconds."""
         second = math.floor(at)
-        quotes = self._quote(second)
-        volume = self._volume_gex(second)
+        quotes = self._quote(at)
+        volume = self._per_strike(quotes, quotes.volume)
         interest = self._per_strike(quotes, self._chain.open_interest) if self._full else np.zeros(len(self._strike))
         priors = [self._volume_gex(second - back) for back in PRIORS_S]
         rows = [
@@ -69,9 +76,9 @@ class Classic:
         return self._by_volume[second]
 
     def _per_strike(self, quotes: Quotes, contracts: F8) -> F8:
-        """Return net GEX of each strike of the nearest expiry in millions of USD per 1%, two decimals."""
+        """Return net GEX of each strike that is written, in millions of USD per 1%, rounded."""
         each = gex_usd_per_1pct(self._chain, quotes, contracts)[self._near]
-        net: F8 = np.round((each[::2] + each[1::2]) / 1e6, 2)
+        net: F8 = np.round((each[::2] + each[1::2]) / 1e6, self._decimals)
         return net
 
     def _flip(self, quotes: Quotes) -> float:

@@ -2,7 +2,10 @@
 
     0 s     quiet open
     21 s    SPX falls through its flip and back: its gamma moves by more than a tenth of gross, so it turns CRITICAL
-    40 s    backfill hands over three large chains, forty symbols open at once, and SPX moves again meanwhile
+    40 s    backfill hands over three large chains and forty symbols open at once
+    41 s    gexbot-names floods: 360 small documents of the forty a second, for six seconds; more than two cores work
+            off, so that a queue builds up. SPX turns CRITICAL again in the middle of it, at 44 s, and goes ahead of them all
+    48 s    the flood is over and the queue drains
     65 s    gexbot-ndx answers 503 and falls silent
     75 s    gexbot-spy sends a document that ends in the middle
     85 s    gexbot-ndx is back
@@ -37,11 +40,21 @@ MOVES_S: tuple[int, ...] = tuple(second for second, _ in SPX_LEVELS)
 SILENCE_S = (65.0, 85.0)
 TRUNCATED_S = 75
 WAVES_S = (41, 42, 43, 44, 45)
-"""When the forty symbols open and come again. A wave takes 0.3 s, so that a queue builds up behind it."""
+"""When the forty symbols open and come again with whole chains. A wave takes 0.3 s."""
+
+FLOOD_S = (41.5, 47.5)
+"""From when to when the forty symbols' GEXBot documents come; the first chains are there, so that volumes are known."""
+
+FLOOD_EVERY_S = 0.1
+"""How often a symbol comes in the flood; one of high impact comes every second time only, or a fifth of the flood were HIGH."""
 
 _BETA = {"SPX": 1.0, "SPY": 1.0, "XSP": 1.0, "QQQ": 1.1, "NDX": 1.1, "RUT": 0.6, "VIX": -6.0}
 _BETA |= {underlying.symbol: 0.5 for underlying in symbols.NAMES}
 """How far a symbol goes when the index moves, as a multiple of the index's own move."""
+
+_NUMBER = {underlying.symbol: number for number, underlying in enumerate(symbols.FORTY)}
+JUMP = 0.012
+"""Half of what every fourth of the forty jumps every second and a half, a fraction of its price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,7 @@ SOURCES: tuple[SampleSource, ...] = (
     SampleSource("gexbot-spx", ("SPX",), "gexbot", 1.0, 0.0, "auto", 600_000, 1_400_000),
     SampleSource("gexbot-ndx", ("NDX",), "gexbot", 1.0, 0.0, "auto", 30_000, 80_000),
     SampleSource("gexbot-spy", ("SPY",), "gexbot", 1.0, 0.0, "auto", 45_000, 90_000),
+    SampleSource("gexbot-names", tuple(u.symbol for u in symbols.FORTY), "gexbot", None, 0.0, "auto", 5_000, 10_000),
     SampleSource("cboe-spx", ("SPX",), "cboe_json", 8.0, 0.0),
     SampleSource("cboe-qqq", ("QQQ",), "cboe_json", 10.0, 0.0),
     SampleSource("cboe-names", tuple(u.symbol for u in symbols.NAMES), "cboe_json", 2.5, 0.0),
@@ -89,7 +103,8 @@ class Moment:
 
     Attributes:
         at_s: Story seconds of its delivery, 0 to ``LENGTH_S``.
-        stamp_s: Story seconds of the stamp that goes into the payload; never after ``at_s``. A quote table cuts it to minutes.
+        stamp_s: Story seconds of the stamp that goes into the payload; never after ``at_s``. A GEXBot document cuts it to
+            seconds, a quote table to minutes.
         reason: Why the request failed; empty for a payload.
         truncated: The payload ends in the middle.
         wave: Which wave of the burst it belongs to, from 1; 0 outside of the burst.
@@ -110,9 +125,13 @@ def spot(underlying: Underlying, at_s: float) -> float:
     waves = 0.0005 * math.sin(2 * math.pi * at_s / 40 + phase) + 0.0003 * math.sin(2 * math.pi * at_s / 24 + 2 * phase)
     level = next((level for second, level in reversed(SPX_LEVELS) if at_s >= second), 0.0)
     move = _BETA.get(underlying.symbol, 0.0) * level
-    if underlying in symbols.FORTY and symbols.FORTY.index(underlying) % 4 == 0:
-        # Every fourth of the forty jumps between two waves, so that the burst is no row of equal levels.
-        move += 0.03 * math.sin(at_s * 1.5 + phase)
+    number = _NUMBER.get(underlying.symbol)
+    if number is not None:
+        move += 0.0015 * math.sin(at_s * 9 + phase)
+        if number % 4 == 0:
+            # Every fourth of the forty swings between two waves and jumps between two documents, so that the burst is no row
+            # of equal levels.
+            move += 0.03 * math.sin(at_s * 1.5 + phase) + math.copysign(JUMP, math.sin(at_s * 2.2 + phase))
     return round(underlying.spot * (1 + waves + move), 2)
 
 
@@ -124,7 +143,7 @@ def traded(at_s: float) -> float:
 def moments(seed: int) -> tuple[Moment, ...]:
     """Plan the story, in the order of delivery; the seed decides the jitter of the deliveries only."""
     jitter = random.Random(seed)  # noqa: S311
-    plan = [*_gexbot(jitter), *_chains(jitter), *_burst(), *_inhouse(jitter), *_backfill()]
+    plan = [*_gexbot(jitter), *_chains(jitter), *_burst(), *_flood(), *_inhouse(jitter), *_backfill()]
     return tuple(sorted(plan, key=lambda moment: (moment.at_s, moment.source)))
 
 
@@ -163,6 +182,21 @@ def _burst() -> Iterator[Moment]:
         for number, underlying in enumerate(symbols.FORTY):
             at_s = round(first_s + 0.1 + 0.3 * number / len(symbols.FORTY), 4)
             yield Moment(at_s, "cboe-burst", underlying, first_s, wave=wave)
+
+
+def _flood() -> Iterator[Moment]:
+    first_s, end_s = FLOOD_S
+    for number, underlying in enumerate(symbols.FORTY):
+        times = 2 if underlying.volume > 50_000 else 1
+        every_s = FLOOD_EVERY_S * times
+        # The second half of those that come every second time comes in the other rounds.
+        phase_s = FLOOD_EVERY_S * (number % times) + FLOOD_EVERY_S * number / len(symbols.FORTY)
+        for turn in range(round((end_s - first_s) / every_s)):
+            # One in ten repeats the previous one here, too, each symbol at another time.
+            repeats = (turn + number) % 10 == 0 and turn > 0
+            due_s = first_s + turn * every_s
+            stamp_s = round(due_s - every_s if repeats else due_s, 3)
+            yield Moment(round(due_s + phase_s, 4), "gexbot-names", underlying, stamp_s)
 
 
 def _inhouse(jitter: random.Random) -> Iterator[Moment]:

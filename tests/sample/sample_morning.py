@@ -23,8 +23,7 @@ class Event:
     @property
     def body(self) -> bytes:
         """The payload, expanded."""
-        text = _text(self.file)
-        return text if self.record is None else text.split(b"\n")[self.record]
+        return _text(self.file) if self.record is None else _lines(self.file)[self.record]
 
     @property
     def document(self) -> Any:
@@ -34,6 +33,11 @@ class Event:
 @cache
 def _text(file: str) -> bytes:
     return gzip.decompress((FOLDER / file).read_bytes())
+
+
+@cache
+def _lines(file: str) -> list[bytes]:
+    return _text(file).split(b"\n")
 
 
 @cache

@@ -148,7 +148,7 @@ def test_gexbot_documents_have_the_vendors_fields():
 
 def test_the_lower_tiers_write_zero_for_what_is_not_subscribed():
     paid = ("zero_gamma", "major_pos_oi", "major_neg_oi", "sum_gex_oi", "delta_risk_reversal")
-    for source in ("gexbot-ndx", "gexbot-spy"):
+    for source in ("gexbot-ndx", "gexbot-spy", "gexbot-names"):
         document = payloads(source)[0].document
         assert [document[key] for key in paid] == [0] * 5
         assert {row[2] for row in document["strikes"]} == {0}
@@ -161,6 +161,15 @@ def test_a_record_in_ten_repeats_its_predecessor():
     bodies = [event.body for event in payloads("gexbot-spx")]
     repeated = sum(this == before for before, this in pairwise(bodies))
     assert repeated == 12
+
+
+def test_documents_of_small_names_are_short_and_stand_around_the_spot():
+    for event in payloads("gexbot-names")[::9]:
+        document = event.document
+        strikes = [row[0] for row in document["strikes"]]
+        assert 15 <= len(strikes) <= 25
+        assert strikes[0] < document["spot"] < strikes[-1]
+        assert any(row[1] for row in document["strikes"])
 
 
 def test_priors_are_what_earlier_documents_said():

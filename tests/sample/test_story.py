@@ -10,8 +10,16 @@ from itertools import pairwise
 import pytest
 from sample_morning import Event, events, payloads, start
 
+from gexdesk.formats.gexbot import GexbotClassic
+from gexdesk.gex.change import gamma_change
+from gexdesk.gex.summary import Measures, measure
+from gexdesk.guidelines.decide import decide
+from gexdesk.guidelines.rules import load_default
+from gexdesk.model.features import Features
 from gexdesk.model.level import Level
-from gexdesk.sample.story import LENGTH_S, MOVES_S, SILENCE_S, SOURCES, START_AT
+from gexdesk.sample.story import FLOOD_S, LENGTH_S, MOVES_S, SILENCE_S, SOURCES, START_AT
+from gexdesk.sample.symbols import FORTY
+from gexdesk.settings import Rates
 
 REAL_TIME = [s.name for s in SOURCES if s.delay_s == 0 and s.name != "backfill"]
 
@@ -107,11 +115,12 @@ def test_no_stamp_lies_in_the_future_and_real_time_ones_are_young(source):
 
 @pytest.mark.parametrize("source", [s.name for s in SOURCES])
 def test_stamps_of_a_symbol_increase(source):
-    """A repeated GEXBot document is the only one whose stamp stands still."""
+    """A repeated GEXBot document is the only one whose stamp stands still; many of a second share that second's stamp."""
     last: dict[str, tuple[float, bytes]] = {}
     for event in readable(source):
         before, body = last.get(symbol(event), (0.0, b""))
-        assert stamp(event) > before or event.body == body
+        shared = source == "gexbot-names" and stamp(event) == before
+        assert stamp(event) > before or event.body == body or shared
         last[symbol(event)] = (stamp(event), event.body)
 
 
@@ -185,7 +194,7 @@ def test_forty_symbols_burst_within_five_seconds():
     assert 120 <= len(burst) <= 200
     assert burst[0].at_s >= 40
     assert burst[-1].at_s - burst[0].at_s < 5
-    assert Counter(symbol(event) for event in burst) == dict.fromkeys((s for s in SOURCES[6].symbols), 5)
+    assert Counter(symbol(event) for event in burst) == dict.fromkeys((s.symbol for s in FORTY), 5)
     assert Counter(impact_of(event) for event in burst[:40]) == {"high": 8, "medium": 14, "low": 18}
     moved = defaultdict(list)
     for event in burst:
@@ -194,6 +203,84 @@ def test_forty_symbols_burst_within_five_seconds():
     assert 3 < sum(large) < 40
     # The index turns CRITICAL in the middle of it.
     assert any(burst[0].at_s < second < burst[-1].at_s for second in MOVES_S)
+
+
+def test_a_flood_of_small_documents_outruns_two_cores():
+    flood = payloads("gexbot-names")
+    assert 1_600 <= len(flood) <= 2_400
+    assert FLOOD_S[0] <= flood[0].at_s
+    assert flood[-1].at_s < FLOOD_S[1] + 0.3
+    rate = Counter(math.floor(event.at_s - FLOOD_S[0]) for event in flood)
+    assert all(300 <= rate[second] <= 400 for second in range(6))
+    # Evenly: no gap in which a queue would drain.
+    assert max(b.at_s - a.at_s for a, b in pairwise(flood)) < 0.02
+    assert max(len(event.body) for event in flood) < 1_500
+    # The index turns CRITICAL with at least two seconds of it before and after.
+    assert any(flood[0].at_s + 2 < second < flood[-1].at_s - 2 for second in MOVES_S)
+
+
+def test_volumes_of_the_flood_are_known_before_it_comes():
+    chains = {symbol(event): event.at_s for event in reversed(payloads("cboe-burst"))}
+    assert all(chains[symbol(event)] < event.at_s for event in payloads("gexbot-names"))
+
+
+def test_one_in_ten_of_the_flood_repeats_its_predecessor_and_the_others_say_something_new():
+    repeated, others = 0, 0
+    last: dict[str, Event] = {}
+    for event in payloads("gexbot-names"):
+        before = last.get(symbol(event))
+        last[symbol(event)] = event
+        if before is None:
+            continue
+        if event.body == before.body:
+            repeated += 1
+            continue
+        others += 1
+        assert event.document["strikes"] != before.document["strikes"]
+    assert repeated / (repeated + others) == pytest.approx(0.1, abs=0.02)
+
+
+def test_the_flood_is_a_broad_mix_of_levels():
+    levels: Counter[Level] = Counter()
+    for features in _flood_features():
+        levels[decide(features, load_default(), None).level] += 1
+    share = {level: count / levels.total() for level, count in levels.items()}
+    assert 0.001 < share[Level.CRITICAL] < 0.01
+    assert 0.05 < share[Level.HIGH] < 0.15
+    assert 0.25 < share[Level.MEDIUM] < 0.45
+    assert share[Level.LOW] > 0.40
+
+
+def _flood_features() -> list[Features]:
+    """Measure what a desk that keeps up would: volume and open interest from the latest chain, the change from the last one."""
+    conventions, decoder, found = Rates().conventions(), GexbotClassic(), []
+    sizes: dict[str, tuple[float, float]] = {}
+    before: dict[str, Measures] = {}
+    for event in sorted((*payloads("cboe-burst"), *payloads("gexbot-names")), key=lambda event: event.at_s):
+        if event.source == "cboe-burst":
+            rows = event.document["data"]["options"]
+            sizes[symbol(event)] = (sum(row["volume"] for row in rows), sum(row["open_interest"] for row in rows))
+            continue
+        (snapshot,) = decoder.decode(event.body)
+        now, previous = measure(snapshot, conventions), before.get(snapshot.symbol)
+        before[snapshot.symbol] = now
+        volume, held = sizes[snapshot.symbol]
+        found.append(
+            Features(
+                symbol=snapshot.symbol,
+                source=event.source,
+                data_type="real_time",
+                volume=volume,
+                open_interest=held,
+                gamma_change=gamma_change(now.net_gex, previous.net_gex, previous.gross_gex) if previous else None,
+                data_age_s=START_AT + event.at_s - snapshot.as_of,
+                volume_from="chain",
+                clock_skew=False,
+                source_reliability=1.0,
+                coverage=None,
+            )
+        )
+    return found
 
 
 def test_large_chains_come_with_the_burst():
