@@ -35,6 +35,7 @@ class DeskApp(App[int]):
         theme: Name of one of the desk's themes.
     """
 
+    TITLE = "gexdesk"
     ENABLE_COMMAND_PALETTE = False
     CSS = "Screen { overflow: hidden hidden; }"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -83,8 +83,8 @@ def changed_spans(old: Line, new: Line) -> Iterator[tuple[int, int]]:
             yield start, end
             start = -1
         if start < 0:
-            # A wide character's second half carries no text of its own: begin at its first.
-            start = x - 1 if x and (after[x][0] == "" or was[0] == "") else x
-        end = x + 2 if x + 1 < len(after) and (after[x + 1][0] == "" or before[x + 1][0] == "") else x + 1
+            start = x
+        # A wide character's second half carries no text of its own, so that two of them look alike: take it along.
+        end = x + 2 if x + 1 < len(after) and after[x + 1][0] == "" else x + 1
     if start >= 0:
         yield start, end

@@ -1,5 +1,6 @@
 """The desk as an operator uses it: every key, on a fake engine."""
 
+import asyncio
 import random
 import subprocess
 import sys
@@ -626,7 +627,8 @@ async def test_leaving_lets_the_engine_go_on(keys: tuple[str, ...]) -> None:
     assert "goes on" in seat.app.hint
 
 
-async def test_leaving_can_stop_the_engine_and_starts_no_other() -> None:
+async def test_leaving_can_stop_the_engine_and_starts_no_other(monkeypatch) -> None:
+    monkeypatch.setattr("gexdesk.tui.app.RETRY_S", (0.0,))
     desk, connects = FakeDesk(a_view()), 0
 
     async def connect() -> FakeDesk:
@@ -639,6 +641,11 @@ async def test_leaving_can_stop_the_engine_and_starts_no_other() -> None:
     async def stop_and_close() -> None:
         await stop()
         desk.lose()
+        while app.desk is not None:
+            await asyncio.sleep(0)
+        # The engine is gone and the answer to "stop" is not yet here: the time to look for another one.
+        for _ in range(20):
+            await asyncio.sleep(0)
 
     desk.stop = stop_and_close  # type: ignore[method-assign]
     app = DeskApp(connect, sample=False, operator="jm", clock=Hand())

@@ -28,8 +28,9 @@ def test_sending_the_changed_spans_over_the_old_line_gives_the_new_one(before, a
     screen, wanted = cells(old), cells(new)
     assert len(screen) == len(wanted) == width
     for start, end in changed_spans(old, new):
-        # A span must not begin in the middle of a wide character that is to be drawn.
+        # No span begins or ends in the middle of a wide character.
         assert wanted[start][0] != ""
+        assert end == width or wanted[end][0] != ""
         screen[start:end] = wanted[start:end]
     assert screen == wanted
 
