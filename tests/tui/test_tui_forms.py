@@ -129,6 +129,15 @@ def test_the_kill_switch_wants_its_words_and_a_reason() -> None:
     assert (f.lever(False).verb, f.lever(False).target, f.lever(False).reason) == (Verb.PAUSE_ALL, "", PICKS[0])
 
 
+def test_a_reason_without_the_words_kills_nothing() -> None:
+    f = KillForm(stopped=False, sources=3, operator="jm")
+    f.press("tab", None)
+    f.press("down", None)
+    assert f.reason.text == PICKS[0]
+    assert f.press("enter", None) is Step.STAY
+    assert not f.ready
+
+
 def test_the_kill_switch_words_cannot_be_pasted() -> None:
     f = KillForm(stopped=True, sources=3, operator="jm")
     f.paste("resume all")

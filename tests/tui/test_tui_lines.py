@@ -42,6 +42,10 @@ def test_two_far_changes_are_two_spans_and_near_ones_are_one() -> None:
     assert list(changed_spans(old, near)) == [(0, MOVE_COSTS + 1)]
 
 
+def test_a_changed_wide_character_is_sent_whole() -> None:
+    assert list(changed_spans(line_of([("a株b", "")], 8), line_of([("a式b", "")], 8))) == [(1, 3)]
+
+
 def test_a_text_is_cut_with_an_ellipsis_and_a_wide_character_never_halved() -> None:
     assert fit("abcdef", 4) == "abc…"
     assert fit("株式会社", 6) == "株式… "
