@@ -20,33 +20,6 @@ C, H, M, L = LEVELS
 NOON = 1_790_000_000.0
 
 
-class VirtualClock:
-    """Tell a time that only moves when told to."""
-
-    def __init__(self) -> None:
-        self.utc = NOON
-        self.elapsed = 500.0
-        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
-
-    def now(self) -> float:
-        return self.utc
-
-    def monotonic(self) -> float:
-        return self.elapsed
-
-    async def sleep(self, seconds: float) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._sleepers.append((self.elapsed + seconds, future))
-        await future
-
-    def advance(self, seconds: float) -> None:
-        self.utc += seconds
-        self.elapsed += seconds
-        for due, future in self._sleepers:
-            if due <= self.elapsed and not future.done():
-                future.set_result(None)
-
-
 class Setting(Protocol):
     """Give queues over one and the same storage, one after the other."""
 
@@ -69,13 +42,14 @@ def job(name: str, level: Level = M, score: float | None = None, **fields: objec
     received_at = fields.pop("received_at", NOON + _made)
     promise = DEFAULT_PROMISE_S[level]
     values: dict[str, object] = {
+        "score": level.band[1] if score is None else score,
         "source": "cboe",
         "symbol": "",
         "freshness": 1,
         "as_of": received_at,
         "deadline_at": None if promise is None else received_at + promise,
     }
-    return Job(job_id=name, level=level, score=level.band[1] if score is None else score, received_at=received_at, **{**values, **fields})
+    return Job(job_id=name, level=level, received_at=received_at, **{**values, **fields})
 
 
 def ids(jobs: object) -> list[str]:

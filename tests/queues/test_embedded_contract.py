@@ -4,22 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gexdesk.queues.embedded import EmbeddedQueue
-from tests.contracts.queue_contract import QueueContract, VirtualClock
-
-
-class EmbeddedSetting:
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "queue.sqlite"
-        self.clock = VirtualClock()
-
-    async def open(self) -> EmbeddedQueue:
-        queue = EmbeddedQueue(self.path, clock=self.clock)
-        await queue.open()
-        return queue
-
-    async def pass_time(self, seconds: float) -> None:
-        self.clock.advance(seconds)
+from tests.contracts.queue_contract import QueueContract
+from tests.queues.embedded_setting import EmbeddedSetting
 
 
 class TestEmbeddedQueue(QueueContract):

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 
 from tests.contracts.queue_model import QueueMachine
-from tests.queues.test_embedded_contract import EmbeddedSetting
+from tests.queues.embedded_setting import EmbeddedSetting
 
 
 class EmbeddedMachine(QueueMachine):
