@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from cyclopts import Parameter
 
 from gexdesk.cli import launch
 from gexdesk.cli.answer import say
+from gexdesk.model.errors import SettingsError
 
 ConfigPath = Annotated[Path | None, Parameter(name="--config", help="Configuration; default: the user's, else the sample desk.")]
 StatePath = Annotated[Path | None, Parameter(name="--state", help="State folder of the engine.")]
@@ -33,6 +35,31 @@ def desk(*, config: ConfigPath = None, state: StatePath = None) -> int:
     else:
         state, arguments = load_settings(config, state).state, ["--config", str(config.absolute())]
     return _screen(state.absolute(), arguments, sample=config is None)
+
+
+def picture(
+    file: Annotated[Path, Parameter(help="SVG file to write.")], *,
+    size: Annotated[str, Parameter(help="Columns x rows.")] = "160x48", state: StatePath = None,
+) -> int:  # fmt: skip
+    """Write a picture of the desk as it stands now, to go into a report.
+
+    Example: `gexdesk picture desk.svg --size 160x48`
+    """
+    from gexdesk.api.client import Client
+    from gexdesk.cli.levers import state_folder
+    from gexdesk.tui.picture import picture as draw
+
+    found = re.fullmatch(r"(\d{2,3})x(\d{2,3})", size)
+    if found is None:
+        raise SettingsError(f"{size!r} is no size; write columns x rows, e.g. 160x48")
+
+    async def drawn() -> str:
+        view = await Client(state_folder(state)).view()
+        return await draw(view, int(found[1]), int(found[2]), operator=getpass.getuser())
+
+    file.write_text(asyncio.run(drawn()), encoding="utf-8")
+    say(f"wrote {file}")
+    return 0
 
 
 def _screen(state: Path, arguments: list[str], *, sample: bool) -> int:

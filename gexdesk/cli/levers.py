@@ -11,6 +11,7 @@ from gexdesk.cli.engine import AsJson, span_s
 from gexdesk.model.errors import LeverRefused
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, Verb
+from gexdesk.model.view import SourceView
 
 State = Annotated[Path | None, Parameter(name="--state", help="State folder of the engine.")]
 Target = Annotated[str, Parameter(help="Name of a source.")]
@@ -40,12 +41,14 @@ def sources(*, state: State = None, json: AsJson = False) -> int:
     if json:
         as_json({"sources": view.sources, "total_count": len(view.sources)})
         return 0
+    def level(source: SourceView) -> str:
+        return f"{source.level or '-'}{' by ' + source.override_by if source.override_by else ''}"
+
     rows = [
-        (s.name, s.carries, s.state, f"{s.level or '-'} {s.why}", str(s.queued), str(s.rate_per_min), str(s.errors_5m),
-         s.last_error)
+        (s.name, s.carries, s.state, level(s), str(s.queued), str(s.rate_per_min), str(s.errors_5m), s.last_error)
         for s in view.sources
-    ]  # fmt: skip
-    table("Sources", ["source", "carries", "state", "level", "queued", "per min", "errors 5 m", "last error"], rows)
+    ]
+    table("Sources", ["source", "carries", "state", "level", "queued", "/min", "err 5m", "last error"], rows)
     return 0
 
 

@@ -20,7 +20,7 @@ app = App(
 )
 app.default(desk.desk)
 for verb in (
-    engine.run, engine.stop, files.inspect, files.query, files.sample, files.init,
+    desk.picture, engine.run, engine.stop, files.inspect, files.query, files.sample, files.init,
     levers.sources, levers.queue, levers.promote, levers.demote, levers.override, levers.clear, levers.pause, levers.resume,
 ):  # fmt: skip
     app.command(verb)

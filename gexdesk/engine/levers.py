@@ -164,8 +164,10 @@ class Levers:
         others = sum(state.levels[x].waiting for x in between)
         delayed = f" (its quotes are {account.delay_s:.0f} s old when they come: no level changes that)" if account.delay_s else ""
         if wanted.level.rank < level.rank:
-            return f"{moving} queued jobs move up{delayed}", f"up to {others} other jobs now wait behind them"
-        return f"up to {others} other jobs go first", f"{moving} queued jobs move down"
+            costs = f"up to {others} other jobs wait behind them" if others else "no other job waits longer"
+            return f"{moving} queued jobs move up{delayed}", costs
+        helps = f"up to {others} other jobs go before them" if others else "no other job waits now"
+        return helps, f"{moving} queued jobs move down"
 
     async def _pause(self, lever: Lever, account: Account) -> LeverOutcome:
         pausing = lever.verb is Verb.PAUSE
