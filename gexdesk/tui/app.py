@@ -1,6 +1,7 @@
 """The desk as a program: paints first, then starts or finds its engine, and follows it for as long as the operator looks."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
@@ -52,7 +53,9 @@ class DeskApp(App[int]):
         clock: Callable[[], float] = time.monotonic,
         theme: str = DEFAULT_THEME,
     ) -> None:
-        super().__init__()
+        # Textual picks its filter for NO_COLOR before it knows the theme, and the one for true colours would paint the
+        # accent black on black. Asking for terminal colours gets the one that drops colours.
+        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.connect = connect
         self.sample = sample
         self.operator = printable(operator, 24)

@@ -10,8 +10,8 @@ from textual.theme import Theme
 
 DEFAULT_THEME = "desk-dark"
 
-Inks = dict[str, Style | None]
-"""Rich style by ink; None where the terminal's own default needs no escape sequence at all."""
+Inks = dict[str, Style]
+"""Rich style by ink; an empty one needs no escape sequence at all."""
 
 
 def theme_folder() -> Path:
@@ -49,13 +49,12 @@ def inks(theme: Theme) -> Inks:
     """
     fore, back, accent = _rich(theme.foreground), _rich(theme.background), _rich(theme.accent)
     faint = _rich(theme.variables.get("faint"))
-    plain = None
+    base = Style()
     if not theme.ansi:
-        plain = Style(color=fore.rich_color if fore else None, bgcolor=back.rich_color if back else None)
-    base = plain or Style()
+        base = Style(color=fore.rich_color if fore else None, bgcolor=back.rich_color if back else None)
     dimmed = base + Style(color=faint.rich_color) if faint else base + Style(dim=True)
     return {
-        "": plain,
+        "": base,
         "faint": dimmed,
         "bold": base + Style(bold=True),
         "eye": base + Style(color=accent.rich_color if accent else None, bold=True),

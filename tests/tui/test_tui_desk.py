@@ -312,6 +312,26 @@ async def test_themes_take_turns_and_none_is_without_its_inks() -> None:
         assert seen == ["desk-dark", "desk-contrast", "desk-light", "desk-dark"]
 
 
+@pytest.mark.parametrize("theme", ["desk-dark", "desk-light", "desk-contrast"])
+async def test_without_colour_every_sign_is_still_there(monkeypatch, theme: str) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    desk = FakeDesk(a_view())
+
+    async def connect() -> FakeDesk:
+        return desk
+
+    app = DeskApp(connect, sample=False, operator="jm", clock=Hand(), theme=theme)
+    async with app.run_test(size=WIDE) as pilot:
+        while app.sight.newest is None:
+            await pilot.pause(0.005)
+        await pilot.pause()
+        strips = app.main._compositor.render_strips()
+    text = "\n".join(strip.text for strip in strips)
+    assert all(sign in text for sign in ("!! 41", "FAILING", "!6", "! silent", "> gexbot-spx", "PAUSED jm"))
+    styles = [segment.style for strip in strips for segment in strip if segment.style]
+    assert {colour.name for style in styles for colour in (style.color, style.bgcolor) if colour} <= {"default"}
+
+
 async def test_help_explains_every_key_and_scrolls_to_its_end_on_the_smallest_screen() -> None:
     async with seated(FakeDesk(a_view()), NARROW) as seat:
         await seat.press("question_mark")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.app import RenderResult
 from textual.events import Resize, Show
 from textual.geometry import Region
@@ -27,7 +28,7 @@ class Pane(Widget, can_focus=False, inherit_bindings=False):
     def __init__(self, id: str, sight: Sight) -> None:
         super().__init__(id=id)
         self.sight = sight
-        self._inks: Inks = {"": None}
+        self._inks: Inks = {"": Style()}
         self._painted: list[Line] = []
         self._dimmed = False
 
