@@ -103,7 +103,9 @@ def _forty() -> tuple[Underlying, ...]:
         for number, (symbol, price) in enumerate(zip(words[::2], map(float, words[1::2]), strict=True)):
             scale = 1 + 0.05 * (number % 7)
             volatility = 0.30 + 0.03 * (number % 6)
-            rows.append(_name(symbol, price, volatility, _step(price), held=held * scale, traded=traded * scale, width=width))
+            step = _step(price)
+            wide = max(width, 14 * step / price)  # cheap names are listed further out
+            rows.append(_name(symbol, price, volatility, step, held=held * scale, traded=traded * scale, width=wide))
     # A burst is a market's doing: it does not come sorted by size.
     return tuple(rows[(index * 17) % len(rows)] for index in range(len(rows)))
 
