@@ -9,9 +9,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from gexdesk.engine.tasks import ENCODER, LENGTH, REPLY_DECODER, Reply, Task
 from gexdesk.model.errors import DecoderDied
 from gexdesk.model.level import Level
+
+RESPAWN_S = 1.0
 
 
 @dataclass(order=True, slots=True)
@@ -89,14 +93,12 @@ class Pool:
         child: asyncio.subprocess.Process | None = None
         try:
             while True:
-                if child is None or child.returncode is not None:
-                    child = await self._spawn()
+                child = await self._living(child)
                 waiting = await self._next(reserved)
-                if child.returncode is not None:
-                    child = await self._spawn()
                 try:
+                    child = await self._living(child)
                     reply = await asyncio.wait_for(_ask(child, waiting.task), self._task_limit_s)
-                except (TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+                except (TimeoutError, asyncio.IncompleteReadError, OSError, msgspec.DecodeError) as error:
                     words = await self._bury(child, error)
                     child = None
                     if not waiting.done.done():
@@ -111,6 +113,16 @@ class Pool:
             if child is not None:
                 await self._kill(child)
 
+    async def _living(self, child: asyncio.subprocess.Process | None) -> asyncio.subprocess.Process:
+        """Return the process while it lives, else a new one: tried for ever, since without it nothing is decoded."""
+        while child is None or child.returncode is not None:
+            try:
+                child = await self._spawn()
+            except OSError as error:
+                self._on_death(f"a pool process cannot be started ({error.strerror}); trying again")
+                await asyncio.sleep(RESPAWN_S)
+        return child
+
     async def _spawn(self) -> asyncio.subprocess.Process:
         # One thread a process: there are as many processes as cores are to be used.
         env = os.environ | {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -119,6 +131,7 @@ class Pool:
             "-m",
             "gexdesk.engine.pool_child",
             str(self._memory_limit_mb),
+            str(os.getpid()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=None,

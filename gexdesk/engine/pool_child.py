@@ -4,6 +4,7 @@ Runs under a memory limit; what kills it is known to the parent by the pipe's en
 """
 
 import contextlib
+import ctypes
 import os
 import resource
 import signal
@@ -38,6 +39,7 @@ from gexdesk.model.text import printable
 from gexdesk.stores.spool import read_payload
 
 _HEAD_BYTES = 64 * 1024
+_PR_SET_PDEATHSIG = 1
 
 
 def _decode(ref: PayloadRef, name: str | None, time_shift_s: float) -> tuple[str, Sequence[Snapshot]]:
@@ -102,8 +104,16 @@ def _read_exactly(stream: BinaryIO, size: int) -> bytes | None:
     return data if len(data) == size else None
 
 
+def _die_with_the_parent() -> None:
+    """End with the engine also in the middle of a task, where nobody reads the end of stdin."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(sys.argv[2]):
+        sys.exit(1)  # it died before we could ask to be told
+
+
 def main() -> None:
-    """Serve tasks until stdin ends. ``argv[1]`` is the memory limit in MB."""
+    """Serve tasks until stdin ends. ``argv``: the memory limit in MB, the engine's process id."""
+    _die_with_the_parent()
     limit_bytes = int(sys.argv[1]) * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
