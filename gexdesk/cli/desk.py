@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from gexdesk.cli import launch
 from gexdesk.cli.answer import say
-from gexdesk.model.errors import SettingsError
+from gexdesk.model.errors import EngineAway, SettingsError
 
 ConfigPath = Annotated[Path | None, Parameter(name="--config", help="Configuration; default: the user's, else the sample desk.")]
 StatePath = Annotated[Path | None, Parameter(name="--state", help="State folder of the engine.")]
@@ -67,17 +67,25 @@ def _screen(state: Path, arguments: list[str], *, sample: bool) -> int:
     from gexdesk.desk import Desk
     from gexdesk.tui.app import DeskApp
 
+    began = False
+
     async def connect() -> Desk:
-        await launch.ensure(state, arguments)
+        nonlocal began
+        # Later on, an engine that ended as it was asked to stays ended; one that crashed left its door behind.
+        if not began or launch.crashed(state):
+            await launch.ensure(state, arguments)
+        elif not await asyncio.to_thread(launch.runs, state):
+            raise EngineAway("the engine was stopped; leave with q, then `gexdesk` starts it again")
+        began = True
         await asyncio.to_thread(__import__, "httpx2")  # the first lever must not wait for an import
         return Client(state)
 
     app = DeskApp(connect=connect, sample=sample, operator=getpass.getuser())
-    app.run(mouse=False)
+    code = app.run(mouse=False)
     if launch.runs(state):
         again = "gexdesk" if sample or "--config" not in arguments else f"gexdesk --config {arguments[1]}"
         say(f"The engine goes on; `{again}` opens the desk again, `gexdesk stop --state {state}` ends it.")
-    return app.return_code or 0
+    return 1 if code is None else code
 
 
 def _headless(config: Path | None, state: Path | None) -> int:

@@ -23,6 +23,11 @@ def runs(state: Path) -> bool:
     return True
 
 
+def crashed(state: Path) -> bool:
+    """Say whether an engine ended without closing its door behind it."""
+    return (state / door.SOCKET_NAME).exists() and not runs(state)
+
+
 def start(state: Path, arguments: list[str]) -> "subprocess.Popen[bytes]":
     """Start ``gexdesk run`` in a session of its own: no hang-up of our terminal reaches it."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)

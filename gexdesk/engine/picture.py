@@ -54,6 +54,8 @@ class Picture:
         self._engine_id = engine_id
         self._mode = mode
         self._since = clock.now()
+        named = dict.fromkeys(symbol for account in ledger.all() for symbol in account.symbols)
+        self._places = {symbol: place for place, symbol in enumerate(named)}
         self._sequence = 0
 
     def take(self, replay_position: str = "") -> DeskView:
@@ -61,17 +63,18 @@ class Picture:
         now = self._clock.now()
         state = self._queue.state()
         self._sequence += 1
-        rules = self._rules()
+        rules, open_hours = self._rules(), session(now)
         return DeskView(
             sequence=self._sequence,
             engine_id=self._engine_id,
             taken_at=now,
             since=self._since,
             mode=self._mode,
-            session=session(now).words,
+            session=open_hours.words,
+            session_ends_at=open_hours.closes_at,
             levels=tuple(self._level(level, state) for level in LEVELS),
             sources=tuple(self._source(account, state, now) for account in self._ledger.all()),
-            symbols=tuple(self._symbol(value) for value in self._cache.all()),
+            symbols=tuple(self._symbol(value) for value in sorted(self._cache.all(), key=self._place)),
             guidelines=self._tally.views(rules, now),
             guidelines_version=rules.version,
             unmatched=self._tally.unmatched,
@@ -148,6 +151,10 @@ class Picture:
             last_error=account.last_error,
             revision=account.revision,
         )
+
+    def _place(self, value: LiveValue) -> tuple[int, str]:
+        """Order symbols as the configuration does; those it does not name follow by name."""
+        return self._places.get(value.symbol, len(self._places)), value.symbol
 
     def _symbol(self, value: LiveValue) -> SymbolView:
         exposure = value.exposure

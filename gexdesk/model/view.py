@@ -184,7 +184,7 @@ class DeskView(Struct, frozen=True):
         mode: ``sample`` or ``live``.
         since: Start of every total in it.
         session: The New York session in words, e.g. ``regular, closes in 6 h 18 m``.
-        draining: False once the replay of a headless run is over.
+        session_ends_at: When the regular session that is on, or the next one, closes.
         promises_kept, promises_total: Jobs with a promise that are available, and how many of them in time.
         worst_critical_s: Largest CRITICAL latency since ``since``; None before the first.
         stopped: The kill switch is on.
@@ -196,6 +196,7 @@ class DeskView(Struct, frozen=True):
     since: float
     mode: str
     session: str
+    session_ends_at: float
     levels: tuple[LevelView, ...]
     sources: tuple[SourceView, ...]
     symbols: tuple[SymbolView, ...]

@@ -167,6 +167,7 @@ def a_view(**changes: Any) -> DeskView:
         "since": AT - 690.0,
         "mode": "live",
         "session": "regular, closes in 6 h 18 m",
+        "session_ends_at": AT + 22_723.0,
         "levels": tuple(a_level(level) for level in LEVELS),
         "sources": some_sources(),
         "symbols": (served, *symbols[1:2], replace(symbols[2], check="silent", net_gex=None), *symbols[3:]),
