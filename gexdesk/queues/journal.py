@@ -48,6 +48,7 @@ class Change(msgspec.Struct, frozen=True):
         keep: (arrival number, body) of entries as they are now; see ``body_of``.
         hold: Sources to mark paused (True) or not; the empty name is the kill switch.
         prune_before: Forget some of the jobs that finished before this time.
+        damage: What a reader met in the file, so that it is replaced.
     """
 
     settled: Callable[[StoreError | None], None]
@@ -55,6 +56,7 @@ class Change(msgspec.Struct, frozen=True):
     finish: Sequence[Finish] = ()
     hold: Mapping[str, bool] = {}
     prune_before: float | None = None
+    damage: sqlite3.DatabaseError | None = None
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -102,6 +104,7 @@ class Journal:
         self._waiting: list[Change] = []
         self._wake = threading.Condition()
         self._closing = False
+        self._damage: sqlite3.DatabaseError | None = None
         self._writer: sqlite3.Connection
         self._reader: sqlite3.Connection | None = None
 
@@ -149,6 +152,8 @@ class Journal:
         Raises:
             StoreError: The journal is closed or does not answer.
         """
+        if self._damage is not None:
+            return {}  # until the writer has replaced the file these count as never seen: at worst they are run again
         if self._reader is None:
             raise StoreError(f"the queue journal {self._path} is closed")
         found: dict[str, JobStatus] = {}
@@ -159,8 +164,8 @@ class Journal:
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise StoreError(f"the queue journal {self._path} does not answer: {error}") from error
-            # The next write meets the damage and replaces the file; until then these count as never seen, and are run again.
-            self.warning = f"the queue journal {self._path} is damaged: {error}"
+            self._damage = error
+            self.write(Change(lambda _: None, damage=error))
         return found
 
     # ---- the thread ----
@@ -228,6 +233,8 @@ class Journal:
     def _commit(self, group: Sequence[Change]) -> StoreError | None:
         try:
             try:
+                for met in (change.damage for change in group if change.damage is not None):
+                    raise met  # by the reader; the writer may not see it yet for the pages that it has in memory
                 self._transact(group)
             except sqlite3.DatabaseError as error:
                 if not _is_damage(error):
@@ -247,9 +254,7 @@ class Journal:
         for change in group:
             keep.update(change.keep)
             hold.update(change.hold)
-            for end in change.finish:
-                keep.pop(end.seq, None)
-                finish.append(end)
+            finish.extend(change.finish)
         run = self._writer.execute
         run("BEGIN IMMEDIATE")
         try:
@@ -270,7 +275,9 @@ class Journal:
 
     def _put_aside(self, error: sqlite3.DatabaseError) -> None:
         self._writer.close()
-        aside = self._path.with_name(f"{self._path.name}.broken-{int(self._clock.now())}")
+        at = int(self._clock.now())
+        while (aside := self._path.with_name(f"{self._path.name}.broken-{at}")).exists():
+            at += 1
         for suffix in ("", "-wal", "-shm"):
             part = self._path.with_name(self._path.name + suffix)
             if part.exists():
@@ -287,6 +294,7 @@ class Journal:
         if self._reader is not None:
             self._reader.close()
             self._reader = _connect(self._path)
+            self._damage = None
             self._replaced()
 
 

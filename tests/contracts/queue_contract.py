@@ -435,10 +435,53 @@ class QueueContract:
         assert await queue.relevel(["at2", "at0", "at1"], L, 0.3, None, "override ended") == 3
         assert ids(queue.peek(9)) == ["at2", "at1", "at0"]
 
+    async def test_a_superseded_one_that_was_lent_a_level_gives_it_back(self, queue: Queue) -> None:
+        await queue.put([job("gone", H, symbol="SPX", as_of=5.0), job("lent", H, symbol="SPX", as_of=4.0)])
+        assert (await take(queue)).job.job_id == "gone"
+        await queue.put([job("late", C, symbol="SPX", as_of=3.0)])
+        assert [(j.job_id, j.level) for j in queue.peek(9)] == [("lent", C), ("late", C)]
+        await queue.put([job("newest", L, symbol="SPX", as_of=6.0)])
+        assert [(j.job_id, j.level) for j in queue.peek(9)] == [("newest", C), ("late", C), ("lent", L)]
+
     async def test_raising_a_superseded_job_raises_its_successor(self, queue: Queue) -> None:
         await queue.put([job("old", H, symbol="SPX", as_of=1.0), job("new", M, symbol="SPX", as_of=2.0), job("h", H)])
         await queue.relevel(["old"], C, 0.95, 30.0, "wanted")
         assert ids(queue.peek(9)) == ["new", "old", "h"]
+
+    async def test_shared_places_survive_a_restart(self, queue: Queue, setting: Setting) -> None:
+        at = {"received_at": NOON, "deadline_at": NOON + 30}
+        await queue.put([job("old", C, 0.95, symbol="SPX", as_of=1.0, **at), job("other", C, 0.95, **at)])
+        await queue.put([job("new", M, symbol="SPX", as_of=2.0)])
+        await queue.close()
+        again = await setting.open()
+        assert ids(again.peek(9)) == ["new", "old", "other"]
+        await again.put([job("newest", H, symbol="SPX", as_of=3.0)])
+        assert ids(again.peek(9)) == ["newest", "old", "other", "new"]
+        assert [j.level for j in again.peek(9)] == [C, C, C, L]  # new was only lent its level
+        await again.close()
+
+    async def test_the_place_of_a_finished_successor_is_not_given_away(self, queue: Queue, setting: Setting) -> None:
+        at = {"received_at": NOON, "deadline_at": NOON + 30}
+        await queue.put([job("old", C, 0.91, symbol="SPX", as_of=1.0, **at), job("new", C, 0.95, symbol="SPX", as_of=2.0, **at)])
+        claim = await take(queue)
+        assert claim.job.job_id == "new"
+        await queue.ack(claim)
+        await queue.close()
+        again = await setting.open()
+        await again.put([job("later", C, 0.95, symbol="NDX", as_of=9.0, **at)])
+        assert ids(again.peek(9)) == ["old", "later"]
+        await again.close()
+
+    async def test_a_job_offered_again_while_it_is_being_finished_stays_finished(self, queue: Queue, setting: Setting) -> None:
+        one = job("j")
+        await queue.put([one])
+        claim = await take(queue)
+        await asyncio.gather(queue.put([one]), queue.ack(claim), queue.put([one]))
+        await queue.close()
+        again = await setting.open()
+        assert again.peek(9) == []
+        assert again.status("j") is JobStatus.COMPLETED
+        await again.close()
 
     # ---- counts ----
 
@@ -458,8 +501,10 @@ class QueueContract:
         assert state.levels[L].waiting == 0
         assert state.by_source == {"cboe": 3, "yahoo": 1}
         assert (state.paused, state.stopped, state.conflated) == ({"yahoo"}, False, 0)
+        await queue.relevel(["d"], M, 0.5, None, "")
+        assert (queue.state().levels[C].delayed, queue.state().levels[M].delayed) == (0, 1)
         await setting.pass_time(31.0)
-        assert queue.state().levels[C].waiting == 1
+        assert (queue.state().levels[M].waiting, queue.state().levels[M].delayed) == (1, 0)
 
     async def test_the_oldest_follows_claims_levels_and_pauses(self, queue: Queue) -> None:
         await queue.put([job("oldest", H, 0.7, received_at=NOON), job("young", H, 0.8, received_at=NOON + 9)])
