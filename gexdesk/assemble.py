@@ -16,6 +16,7 @@ from gexdesk.engine.keep import Keeper
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.levers import Levers
+from gexdesk.engine.lock import StateLock
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.publish import Publish
@@ -34,7 +35,7 @@ from gexdesk.model.level import LEVELS
 from gexdesk.model.view import LogLine
 from gexdesk.queues.embedded import EmbeddedQueue
 from gexdesk.sample.story import SOURCES
-from gexdesk.settings import AnySource, DirectorySource, HttpSource, Rates, ReplaySource, Settings
+from gexdesk.settings import LOCK_NAME, AnySource, DirectorySource, HttpSource, Rates, ReplaySource, Settings
 from gexdesk.sources.base import Source
 from gexdesk.sources.directory import Directory
 from gexdesk.sources.http import Http
@@ -174,6 +175,7 @@ def assemble(
         Parts(
             clock=clock,
             state=state,
+            lock=StateLock(state / LOCK_NAME),
             queue=queue,
             spool=spool,
             pool=pool,

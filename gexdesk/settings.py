@@ -12,6 +12,9 @@ from gexdesk.model.exposure import Conventions
 from gexdesk.model.level import DEFAULT_PROMISE_S, Level
 from gexdesk.model.text import symbol_of
 
+LOCK_NAME = "engine.lock"
+"""File of a state folder that its engine holds locked."""
+
 StandingLevel = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "auto", ""]
 FormatName = Literal["cboe_json", "cboe_csv", "gexbot", "canonical"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from gexdesk.cli.answer import as_json, say, table
-from gexdesk.model.errors import SettingsError
+from gexdesk.model.errors import EngineAway, SettingsError
 
 if TYPE_CHECKING:
     from gexdesk.engine.closing import Closing
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gexdesk.settings import Settings
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on stdout.")]
+STOP_LIMIT_S = 20.0
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 
 
@@ -63,8 +64,10 @@ def stop(
 
     folder = state_folder(state)
     asyncio.run(Client(folder).stop())
-    give_up_at = time.monotonic() + 20
-    while launch.runs(folder) and time.monotonic() < give_up_at:
+    give_up_at = time.monotonic() + STOP_LIMIT_S
+    while launch.held(folder):
+        if time.monotonic() > give_up_at:
+            raise EngineAway(f"the engine was told to end and still holds {folder} after {STOP_LIMIT_S:g} s; see its log")
         time.sleep(0.05)
     say("stopped")
     return 0

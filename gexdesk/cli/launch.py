@@ -1,6 +1,7 @@
 """Start an engine as a process of its own, or find the one that runs."""
 
 import asyncio
+import fcntl
 import os
 import subprocess
 import sys
@@ -28,6 +29,20 @@ def crashed(state: Path) -> bool:
     return (state / door.SOCKET_NAME).exists() and not runs(state)
 
 
+def held(state: Path) -> bool:
+    """Say whether an engine holds a state folder: also one that is still starting, or already ending."""
+    from gexdesk.settings import LOCK_NAME
+
+    try:
+        with open(state / LOCK_NAME, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def start(state: Path, arguments: list[str]) -> "subprocess.Popen[bytes]":
     """Start ``gexdesk run`` in a session of its own: no hang-up of our terminal reaches it."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -47,15 +62,17 @@ async def ensure(state: Path, arguments: list[str]) -> bool:
     Raises:
         EngineAway: It ended while starting, or did not answer in time; the log's last line says why.
     """
-    if await asyncio.to_thread(runs, state):
-        return False
-    child = await asyncio.to_thread(start, state, arguments)
+    child: subprocess.Popen[bytes] | None = None
     give_up_at = time.monotonic() + START_LIMIT_S
     while time.monotonic() < give_up_at:
         if await asyncio.to_thread(runs, state):
-            return True
-        if child.poll() is not None and not await asyncio.to_thread(runs, state):
-            raise EngineAway(f"the engine ended while starting: {_last_line(state / LOG_NAME)}")
+            return child is not None and child.poll() is None
+        # Somebody who holds the folder without answering is starting or ending: wait for that, whoever started it.
+        if not held(state):
+            if child is None:
+                child = await asyncio.to_thread(start, state, arguments)
+            elif child.poll() is not None:
+                raise EngineAway(f"the engine ended while starting: {_last_line(state / LOG_NAME)}")
         await asyncio.sleep(0.05)
     raise EngineAway(f"the engine does not answer after {START_LIMIT_S:g} s; see {state / LOG_NAME}")
 

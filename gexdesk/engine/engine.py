@@ -14,6 +14,7 @@ from gexdesk.engine.keep import Keeper
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Ledger
 from gexdesk.engine.levers import Levers
+from gexdesk.engine.lock import StateLock
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.receive import Receive
@@ -49,6 +50,7 @@ class Parts:
 
     clock: Clock
     state: Path
+    lock: StateLock
     queue: Queue
     spool: Spool
     pool: Pool
@@ -86,11 +88,19 @@ class Engine:
         self.stopping = asyncio.Event()
 
     async def start(self) -> None:
-        """Open the stores, recover what an earlier engine left, then let work and sources begin.
+        """Take the state folder, open the stores, recover what an earlier engine left, then let work and sources begin.
 
         Raises:
-            StoreError: A store cannot be opened; nothing was started.
+            StoreError: Another engine holds the folder, or a store cannot be opened; no source was asked for anything.
         """
+        self._parts.lock.take()
+        try:
+            await self._start()
+        except BaseException:
+            self._parts.lock.release()
+            raise
+
+    async def _start(self) -> None:
         parts = self._parts
         parts.standing.open()
         await parts.queue.open()
@@ -123,9 +133,13 @@ class Engine:
         await parts.pool.stop()
         parts.keeper.sources(self._source_records())
         await parts.keeper.stop()
-        await asyncio.to_thread(parts.cache.save, parts.state / LIVE_NAME)
+        try:
+            await asyncio.to_thread(parts.cache.save, parts.state / LIVE_NAME)
+        except StoreError as error:
+            parts.chronicle.tell("engine", error.message, grave=True)
         await parts.queue.close()
         await parts.spool.close()
+        parts.lock.release()
 
     async def view(self) -> DeskView:
         """Return the newest picture."""
