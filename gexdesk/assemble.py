@@ -195,6 +195,7 @@ def assemble(
             watch=Watch(ledger, standing, keeper),
             flow=flow,
             chronicle=chronicle,
+            tally=tally,
             promises=promises,
             deviation=deviation,
             replay_position=lambda: _position(replays),

@@ -23,6 +23,7 @@ from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.watch import Watch
 from gexdesk.engine.work import Work
+from gexdesk.guidelines.tally import Tally
 from gexdesk.metrics.deviation import Deviation
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
@@ -30,6 +31,7 @@ from gexdesk.model.errors import GexdeskError, StoreError
 from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome
+from gexdesk.model.market import session_id
 from gexdesk.model.view import DeskView
 from gexdesk.queues.base import Queue
 from gexdesk.stores.base import SourceRecord
@@ -70,6 +72,7 @@ class Parts:
     watch: Watch
     flow: Flow
     chronicle: Chronicle
+    tally: Tally
     promises: Promises
     deviation: Deviation
     replay_position: Callable[[], str]
@@ -204,6 +207,11 @@ class Engine:
                 waiting += 1
             elif status is JobStatus.COMPLETED:
                 parts.spool.forget(payload.payload_id)  # a dead letter's bytes stay
+        if parts.queue.warning:
+            parts.chronicle.tell("engine", parts.queue.warning, grave=True)
+        for gap in parts.spool.gaps:
+            words = f"{gap.skipped_bytes:,} damaged bytes skipped at byte {gap.start:,} of {gap.path}"
+            parts.chronicle.tell("engine", f"spool: {words}", grave=True)
         if untriaged or waiting:
             parts.chronicle.tell("engine", f"recovered {waiting} queued and {untriaged} unsorted payloads of the last run")
 
@@ -217,12 +225,17 @@ class Engine:
 
     async def _each_second(self) -> None:
         parts = self._parts
+        trading_day = session_id(parts.clock.now())
         while True:
             state = parts.queue.state()
             parts.flow.sample(state.levels)
             critical = parts.promises[Level.CRITICAL]
             missed = critical.latency.count - critical.within
             now = parts.clock.now()
+            if session_id(now) != trading_day:
+                trading_day = session_id(now)
+                parts.tally.start_session()
+                parts.chronicle.tell("engine", "session roll: the guidelines' counts begin anew")
             parts.incidents.look(parts.watch.conditions(state, missed, now), now)
             try:
                 await parts.levers.end_expired()

@@ -21,6 +21,7 @@ from gexdesk.model.errors import DecoderDied, GexdeskError
 from gexdesk.model.exposure import Conventions
 from gexdesk.model.job import Job
 from gexdesk.model.level import Level
+from gexdesk.model.text import printable
 from gexdesk.queues.base import Queue
 from gexdesk.stores.base import DecisionRecord
 
@@ -93,16 +94,19 @@ class Triage:
     async def _triage(self, flight: Flight, before: asyncio.Task[None] | None) -> None:
         account = self._ledger.adopt(flight.payload.source)
         async with self._room(account.name):
-            found = await self._decode(flight, account)
-            if before is not None and not before.done():
-                await asyncio.wait([before])
-            match found:
-                case Triaged():
+            try:
+                found = await self._decode(flight, account)
+                if before is not None and not before.done():
+                    await asyncio.wait([before])
+                if isinstance(found, Triaged):
                     flight.triaged = found
                     job = self._decided(flight, found, account)
-                case Refused():
-                    flight.refused = found
-                    job = self._undecided(flight, account)
+                else:
+                    job = self._undecided(flight, found, account)
+            except Exception as error:
+                # A fault of ours on this payload: it ends as a dead letter that says so, and the source goes on.
+                fault = Refused("desk_fault", printable(f"a fault of the desk: {type(error).__name__}: {error}", 400), final=True)
+                job = self._undecided(flight, fault, account)
             while True:
                 try:
                     await self._queue.put([job])
@@ -163,8 +167,9 @@ class Triage:
             note="override" if decision.override is not None else "",
         )
 
-    def _undecided(self, flight: Flight, account: Account) -> Job:
+    def _undecided(self, flight: Flight, refused: Refused, account: Account) -> Job:
         """Return the job that carries a refused payload to the dead letters, at its source's level."""
+        flight.refused = refused
         level = self.level_of(account, self._clock.now())
         return Job(
             job_id=flight.payload.payload_id,

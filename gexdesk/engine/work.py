@@ -28,13 +28,15 @@ from gexdesk.stores.spool import Spool
 
 ATTEMPTS_ALLOWED = 4
 DEATHS_ALLOWED = 2
+CLAIMS_ALLOWED = 8  # more than the attempts: an engine that is stopped in mid-job is not the payload's fault
 BACKOFF_S = (1.0, 5.0, 25.0)
 
 
 class Done(Struct, frozen=True):
-    """The payload was processed."""
+    """The payload was processed and its results are available."""
 
     results: tuple[Computed, ...]
+    available_at: float
 
 
 class Retry(Struct, frozen=True):
@@ -121,16 +123,13 @@ class Work:
         flight = self._flights.get(claim.job.job_id)
         if flight is None:
             lost = "the queue knows this job but the spool has no payload for it"
-            outcome: Done | Retry | Bury = Bury("process", "store_error", lost)
-        else:
-            flight.started_at = self._clock.now()
-            outcome = await self._process(claim.job, flight)
-        match outcome:
-            case Done(results=results):
-                if flight is not None:
-                    available_at = await self._publish.publish(claim.job, flight, results)
-                    # The slot is free once the value is available; storing goes on behind it, under the same lease.
-                    self._end_later(self._complete(claim, flight, results, available_at))
+            self._end_later(self._bury(claim, None, Bury("process", "store_error", lost)))
+            return
+        flight.started_at = self._clock.now()
+        match await self._outcome(claim.job, flight):
+            case Done(results=results, available_at=available_at):
+                # The slot is free once the value is available; storing goes on behind it, under the same lease.
+                self._end_later(self._complete(claim, flight, results, available_at))
             case Retry(after_s=after_s, error=error):
                 self.failed += 1
                 words = f"{claim.job.symbol} {claim.job.source}: {error}; again in {after_s:g} s"
@@ -138,6 +137,16 @@ class Work:
                 await self._queue.retry(self._leases.release(claim), after_s, error)
             case Bury() as bury:
                 self._end_later(self._bury(claim, flight, bury))
+
+    async def _outcome(self, job: Job, flight: Flight) -> Done | Retry | Bury:
+        """Process and publish; whatever goes wrong is the payload's end, never the slot's."""
+        if job.attempt > CLAIMS_ALLOWED:
+            return Bury("process", "never_finished", f"it was begun {job.attempt - 1} times and never finished")
+        try:
+            return await self._process(job, flight)
+        except Exception as error:
+            words = f"a fault of the desk: {type(error).__name__}: {error}"
+            return Bury("process", "desk_fault", words) if job.attempt >= ATTEMPTS_ALLOWED else _again(job, words)
 
     async def _process(self, job: Job, flight: Flight) -> Done | Retry | Bury:
         if flight.refused is not None and flight.refused.final:
@@ -158,20 +167,26 @@ class Work:
             return Retry(0.0, error.message)
         match reply:
             case Processed(results=results):
-                return Done(results)
+                return Done(results, await self._publish.publish(job, flight, results))
             case Refused(final=True) as refused:
                 return Bury("process", refused.kind, refused.message)
             case Refused() as refused if job.attempt >= ATTEMPTS_ALLOWED:
                 return Bury("process", refused.kind, f"{refused.message}; tried {job.attempt} times")
             case Refused() as refused:
-                return Retry(BACKOFF_S[min(max(job.attempt, 1), len(BACKOFF_S)) - 1], refused.message)
+                return _again(job, refused.message)
             case _:
                 raise TypeError(f"a process task was answered by {type(reply).__name__}")
 
     def _end_later(self, ending: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(ending)
         self._endings.add(task)
-        task.add_done_callback(self._endings.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Say why an ending failed: its lease is no longer renewed, so the job is run again."""
+        self._endings.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._chronicle.tell("engine", f"a job could not be ended: {error}; it is run again", grave=True)
 
     async def _complete(self, claim: Claim, flight: Flight, results: tuple[Computed, ...], available_at: float) -> None:
         account = self._ledger.adopt(claim.job.source)
@@ -262,3 +277,8 @@ class Work:
             drop_columns(Path(flight.columns_path))
         if not keep_bytes:
             self._spool.forget(job_id)
+
+
+def _again(job: Job, error: str) -> Retry:
+    """Return the next attempt, further off each time."""
+    return Retry(BACKOFF_S[min(max(job.attempt, 1), len(BACKOFF_S)) - 1], error)

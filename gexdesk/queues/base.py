@@ -33,6 +33,11 @@ class QueueState(Struct, frozen=True):
 class Queue(Protocol):
     """Hold jobs in order. Every coroutine that changes anything returns after the change is durable, unless it says otherwise."""
 
+    @property
+    def warning(self) -> str:
+        """Say what recovery could not bring back, for an operator; empty when nothing."""
+        ...
+
     async def open(self) -> None:
         """Recover exactly what was there: order, attempts, pauses. A job that was being processed waits again."""
         ...
