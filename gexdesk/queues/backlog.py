@@ -6,6 +6,7 @@ from itertools import islice
 from math import isfinite
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gexdesk.model.job import Job
 from gexdesk.queues.conflation import Chain, Move
@@ -140,13 +141,17 @@ class Backlog:
             chain.add(move.entry)
 
     def undo(self, before: Sequence[Before]) -> None:
-        """Take moves back, latest first; an entry that was claimed meanwhile keeps what it has."""
+        """Take moves back, latest first."""
         for was in reversed(before):
             entry = was.entry
-            if entry.stage is not Stage.CLAIMED:
-                self.conflated -= entry.job.superseded and not was.job.superseded
-                # A new key object: the order tells a live item from a stale one by identity.
-                self.move(Move(entry, was.job, (*was.key,), was.placed, was.raised), None)
+            self.conflated -= entry.job.superseded and not was.job.superseded
+            # A new key object: the order tells a live item from a stale one by identity.
+            move = Move(entry, was.job, (*was.key,), was.placed, was.raised)
+            if entry.stage is Stage.CLAIMED:  # nowhere in the order; it comes back to the place it had
+                entry.job, entry.key = replace(was.job, attempt=entry.job.attempt), move.key
+                entry.placed, entry.raised = was.placed, was.raised
+            else:
+                self.move(move, None)
 
     def _apply(self, move: Move, before: list[Before] | None) -> None:
         entry, waits = move.entry, move.entry.stage is Stage.WAITING

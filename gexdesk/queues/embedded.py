@@ -31,11 +31,12 @@ _KILL_SWITCH = ""
 
 
 class _Lease(Struct, eq=False):
-    """Hold a claim; ``until`` is monotonic seconds."""
+    """Hold a claim; ``until`` is monotonic seconds, ``rank`` that of the level at which it counts as processing."""
 
     entry: Entry
     fence: int
     until: float
+    rank: int
 
 
 class EmbeddedQueue:
@@ -53,6 +54,7 @@ class EmbeddedQueue:
         self._entries: dict[str, Entry] = {}
         self._leases: dict[str, _Lease] = {}
         self._processing_at = [0, 0, 0, 0]
+        self._refused: set[int] = set()  # claimed jobs whose put failed
         self._stopped = False
         self._next_seq = 1
         self._newest_id = ""
@@ -128,7 +130,10 @@ class EmbeddedQueue:
         def undo() -> None:
             self._backlog.undo(before)
             for entry in reversed(added):
-                if entry.stage is not Stage.CLAIMED:  # a claim that got through journalled the whole job
+                if entry.stage is Stage.CLAIMED:
+                    # Its claim is on the way to the disk, with a full image: it decides whether the job is there.
+                    self._refused.add(entry.seq)
+                else:
                     self._backlog.take(entry)
                     del self._entries[entry.job.job_id]
 
@@ -156,6 +161,7 @@ class EmbeddedQueue:
                     with suppress(StoreError):
                         self._journal.write(Change(_nobody_waits, keep=self._rows((entry,))))
                 raise
+            self._refused.discard(entry.seq)
             if self._leases.get(job.job_id) is lease:  # else its lease ran out and it was rescued before the sync was over
                 return Claim(job, worker, lease.fence, lease.until)
         return None
@@ -332,9 +338,9 @@ class EmbeddedQueue:
     def _take(self, entry: Entry, lease_s: float) -> _Lease:
         self._backlog.take(entry)
         entry.job = replace(entry.job, attempt=entry.job.attempt + 1)
-        lease = _Lease(entry, entry.job.attempt, self._clock.monotonic() + lease_s)
+        lease = _Lease(entry, entry.job.attempt, self._clock.monotonic() + lease_s, entry.key[0])
         self._leases[entry.job.job_id] = lease
-        self._processing_at[entry.key[0]] += 1
+        self._processing_at[lease.rank] += 1
         return lease
 
     def _lease(self, claim: Claim) -> _Lease:
@@ -355,16 +361,21 @@ class EmbeddedQueue:
         self._notify()
 
     def _unclaim(self, lease: _Lease) -> bool:
-        """Put back a job that its worker never got, as if it had not been claimed; False where it was rescued before."""
+        """Put back a job that its worker never got, as if it had not been claimed; False where there is nothing to put back."""
         entry = lease.entry
         if self._leases.get(entry.job.job_id) is not lease:
             return False
         entry.job = replace(entry.job, attempt=entry.job.attempt - 1)
         self._put_back(lease)
+        if entry.seq in self._refused:
+            self._refused.discard(entry.seq)
+            self._backlog.take(entry)
+            del self._entries[entry.job.job_id]
+            return False
         return True
 
     def _end(self, lease: _Lease) -> None:
-        self._processing_at[lease.entry.key[0]] -= 1
+        self._processing_at[lease.rank] -= 1
 
     async def _finish(self, claim: Claim, status: JobStatus, error: str) -> None:
         lease = self._lease(claim)

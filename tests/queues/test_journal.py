@@ -5,6 +5,7 @@ import resource
 import sqlite3
 import stat
 import subprocess
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -167,12 +168,8 @@ async def test_what_a_full_disk_refuses_did_not_happen(
     fill()
     before, counts = queue.peek(99), queue.state()
     many = [job(f"x{n}", C) for n in range(2000)]
-    refused: list[Callable[[], object]] = [
-        lambda: queue.put([*many, job("newer", H, 0.75, symbol="SPX", as_of=2.0)]),
-    ]
-    for act in refused:
-        with pytest.raises(StoreError, match="nothing was changed"):
-            await act()  # type: ignore[misc]
+    with pytest.raises(StoreError, match="nothing was changed"):
+        await queue.put([*many, job("newer", H, 0.75, symbol="SPX", as_of=2.0)])
     # Small changes may still find room in what SQLite has reserved: go on until even those are refused.
     while True:
         try:
@@ -211,7 +208,64 @@ async def test_what_a_full_disk_refuses_did_not_happen(
     await queue.close()
 
 
+async def test_a_claim_in_flight_when_the_disk_fills_brings_nothing_back(
+    full: tuple[EmbeddedSetting, Callable[[], None], Callable[[], None]],
+) -> None:
+    setting, fill, make_space = full
+    queue = await setting.open()
+    await queue.put([job("there", M)])
+    before = queue.peek(9)
+    fill()
+    while True:  # until SQLite's own reserve is used up
+        try:
+            await queue.pause("yahoo")
+            await queue.resume("yahoo")
+        except StoreError:
+            break
+    many = [job(f"c{n}", C) for n in range(500)]
+    for _ in range(10):  # which group a claim falls into is up to the thread
+        putting = asyncio.ensure_future(queue.put(many))
+        moving = asyncio.ensure_future(queue.relevel(["there"], C, 1.0, 30.0, "x"))
+        await asyncio.sleep(0)
+        while queue._journal._waiting:
+            time.sleep(0)
+        claims = [asyncio.ensure_future(queue.claim("w", LEVELS, 5.0)) for _ in range(3)]
+        outcomes = await asyncio.gather(putting, moving, *claims, return_exceptions=True)
+        assert all(isinstance(outcome, StoreError) for outcome in outcomes[:2])
+        assert all(isinstance(outcome, StoreError) or outcome is None for outcome in outcomes[2:])
+        assert queue.peek(9) == before
+        assert queue.known(["there", "c0", "c499"]) == [True, False, False]
+        assert [depth.processing for depth in queue.state().levels.values()] == [0, 0, 0, 0]
+    make_space()
+    assert await drain(queue) == ["there"]
+    await queue.close()
+
+
 # ---- what else the file owes ----
+
+
+async def test_every_commit_is_synced(queue: EmbeddedQueue) -> None:
+    writer = queue._journal._writer
+    assert writer.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL; a power cut cannot be had in a test
+    assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+async def test_a_job_offered_again_between_its_last_sync_and_the_word_of_it_stays_finished(setting: EmbeddedSetting) -> None:
+    queue = await setting.open()
+    one = job("j")
+    await queue.put([one])
+    acking = asyncio.ensure_future(queue.ack(await take(queue)))
+    await asyncio.sleep(0)
+    while not queue._journal.statuses(["j"]):  # on the disk, and the event loop does not know it yet
+        time.sleep(0)
+    assert queue.status("j") is JobStatus.PROCESSING
+    await queue.put([one])
+    await acking
+    await queue.close()
+    queue = await setting.open()
+    assert queue.peek(9) == []
+    assert queue.status("j") is JobStatus.COMPLETED
+    await queue.close()
 
 
 async def test_finished_jobs_cost_no_memory_and_are_pruned_by_age(setting: EmbeddedSetting, queue: EmbeddedQueue) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import random
+import shutil
 import stat
 from pathlib import Path
 
@@ -95,6 +96,36 @@ async def test_a_closed_spool_refuses(tmp_path: Path) -> None:
         await spool.keep(arrival(b"x"))
     with pytest.raises(StoreError, match="closed"):
         await spool.keep(arrival(b"y"))
+
+
+async def test_every_acknowledged_byte_was_synced_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut each file back to what was synced when ``keep`` returned: what a power cut leaves at the least."""
+    synced: dict[int, int] = {}
+    folders: set[int] = set()
+    fsync = os.fsync
+
+    def watched(fd: int) -> None:
+        fsync(fd)
+        status = os.fstat(fd)
+        synced[status.st_ino] = status.st_size
+        if stat.S_ISDIR(status.st_mode):
+            folders.add(status.st_ino)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    async with opened(tmp_path, gate_bytes=1000) as spool:
+        sent = [text(n, 500 + 1000 * (n % 2)) for n in range(6)]
+        for n, body in enumerate(sent):
+            await spool.keep(arrival(body, NOON + n))
+            copy = tmp_path / f"after{n}"
+            shutil.copytree(tmp_path / "spool", copy / "spool")
+            for path in (tmp_path / "spool").rglob("*"):
+                inode = path.stat().st_ino
+                if path.is_file():
+                    os.truncate(copy / path.relative_to(tmp_path), synced.get(inode, 0))
+                elif any(path.iterdir()):
+                    assert inode in folders
+            async with opened(copy) as survivor:
+                assert bodies(survivor) == sent[: n + 1]
 
 
 # ---- damage ----
@@ -238,6 +269,26 @@ async def test_a_segment_is_not_done_while_anything_in_it_is_unfinished(tmp_path
             spool.forget(payload.payload_id)
     async with opened(tmp_path) as spool:
         assert len(bodies(spool, done=False)) == 50
+
+
+async def test_a_segment_that_is_still_written_is_not_done(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        first, _ = await spool.keep(arrival(text(0)))
+        spool.forget(first.payload_id)
+        await spool.keep(arrival(text(1), NOON + 1))
+    async with opened(tmp_path) as spool:
+        assert bodies(spool, done=False) == [text(0), text(1)]
+
+
+async def test_a_scan_that_was_left_half_way_counts_nothing_twice(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        kept = await keep_days(spool, 3)
+    async with opened(tmp_path, StillClock(NOON + 99 * DAY)) as spool:
+        next(spool.scan())
+        assert len(bodies(spool)) == 3
+        for payload, _ in kept:
+            spool.forget(payload.payload_id)
+        assert (await spool.retain(())).removed == 3
 
 
 async def keep_days(spool: Spool, days: int) -> list[tuple[Payload, PayloadRef]]:

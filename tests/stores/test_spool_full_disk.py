@@ -83,3 +83,18 @@ async def test_a_full_disk(disk: SmallDisk, size: int, gate_bytes: int) -> None:
     assert len(list((folder / "spool" / "large").iterdir())) == (len(kept) if size > gate_bytes else 0)
     await again.close()
 
+
+
+async def test_a_body_whose_record_did_not_fit_is_not_left_behind(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", clock=StillClock(), gate_bytes=10_000)
+    await spool.open()
+    await spool.keep(arrival(random.Random(0).randbytes(9_000)))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9_200, limits[1]))
+    try:
+        with pytest.raises(StoreError):
+            await spool.keep(arrival(bytes(50_000)))  # compressed it fits into a file; the segment is full
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list((tmp_path / "spool" / "large").iterdir()) == []
+    await spool.close()
