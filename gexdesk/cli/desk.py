@@ -63,16 +63,20 @@ def picture(
 
 
 def _screen(state: Path, arguments: list[str], *, sample: bool) -> int:
+    # The engine starts while the screen's own imports run: both are there sooner.
+    first = None if launch.runs(state) or launch.held(state) else launch.start(state, arguments)
+    began = False
+
     from gexdesk.api.client import Client
     from gexdesk.desk import Desk
     from gexdesk.tui.app import DeskApp
 
-    began = False
-
     async def connect() -> Desk:
         nonlocal began
         # Later on, an engine that ended as it was asked to stays ended; one that crashed left its door behind.
-        if not began or launch.crashed(state):
+        if not began:
+            await launch.ensure(state, arguments, first)
+        elif launch.crashed(state):
             await launch.ensure(state, arguments)
         elif not await asyncio.to_thread(launch.runs, state):
             raise EngineAway("the engine was stopped; leave with q, then `gexdesk` starts it again")

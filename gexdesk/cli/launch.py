@@ -56,13 +56,12 @@ def start(state: Path, arguments: list[str]) -> "subprocess.Popen[bytes]":
         os.close(log)
 
 
-async def ensure(state: Path, arguments: list[str]) -> bool:
-    """Return when an engine answers; True where this call started it.
+async def ensure(state: Path, arguments: list[str], child: "subprocess.Popen[bytes] | None" = None) -> bool:
+    """Return when an engine answers; True where it is ``child``, one just started, or one this call started.
 
     Raises:
         EngineAway: It ended while starting, or did not answer in time; the log's last line says why.
     """
-    child: subprocess.Popen[bytes] | None = None
     give_up_at = time.monotonic() + START_LIMIT_S
     while time.monotonic() < give_up_at:
         if await asyncio.to_thread(runs, state):
