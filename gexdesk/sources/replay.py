@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import math
 import zlib
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -175,9 +176,14 @@ def _read_story(folder: Path) -> tuple[_Line, list[_Line]]:
     """Return the first line and the events, in order of time."""
     path = folder / STORY
     try:
-        text = path.read_bytes()
+        return _parse_story(folder, path.read_bytes())
     except OSError as error:
         raise SettingsError(f"no story to replay: {path}: {error.strerror}; `gexdesk sample {folder}` writes one") from error
+
+
+@lru_cache(maxsize=1)  # every source of a desk plays its part of the same story
+def _parse_story(folder: Path, text: bytes) -> tuple[_Line, list[_Line]]:
+    path = folder / STORY
     lines = [_line(path, number, row) for number, row in enumerate(text.splitlines(), start=1)]
     if not lines or lines[0].kind != "start" or lines[0].starts_at <= 0 or lines[0].length_s <= 0:
         raise SettingsError(f"{path}: line 1 must be of kind start, with `starts_at` and `length_s` above 0")
