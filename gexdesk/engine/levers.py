@@ -1,7 +1,8 @@
 """Levers: do what an operator asks, once, with a reason, and write it to the audit."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.flight import Flights
@@ -66,12 +67,15 @@ class Levers:
         """End overrides whose time has come; queued jobs go back to what the guidelines decided."""
         async with self._turn:
             for source, override in self._standing.expired(self._clock.now()).items():
-                moved = await self._set_override(source, None)
-                words = f"{source} override {override.level} by {override.author} ended; {moved} queued jobs went back"
-                await self._write(
-                    words, actor="clock", act="override_ended", target=source, reason="its time had come",
+                # The jobs first: should that fail, the override is still there to be ended a second later.
+                moved = await self._move(source, None)
+                await self._audited(
+                    actor="clock", act="override_ended", target=source, reason="its time had come",
                     before=_words(override), after="as the guidelines decide",
                 )  # fmt: skip
+                await self._keep(source, None)
+                words = f"{source} override {override.level} by {override.author} ended; {moved} queued jobs went back"
+                self._chronicle.tell("lever", words)
 
     def _target(self, lever: Lever) -> Account:
         if lever.target_kind != "source":
@@ -104,9 +108,11 @@ class Levers:
         helps, costs = self._effect(account, level, wanted, len(moving))
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", before, after, len(moving), account.revision, helps, costs)
-        moved = await self._set_override(account.name, wanted)
+        async with self._on_record(lever, account.name, before, after):
+            await self._keep(account.name, wanted)
+            moved = await self._move(account.name, wanted)
         words = f"{lever.actor} {lever.verb} {account.name}: {before} -> {after}, {moved} queued jobs moved ({lever.reason})"
-        await self._record(lever, account.name, before, after, words)
+        self._chronicle.tell("lever", words)
         return LeverOutcome(True, words, before, after, moved, account.revision, helps, costs)
 
     def _wanted(self, lever: Lever, account: Account, level: Level, override: Override | None) -> Override:
@@ -128,15 +134,17 @@ class Levers:
         until = None if lever.for_s is None else now + lever.for_s
         return Override(level=to, author=lever.actor, reason=printable(lever.reason), since=now, until=until)
 
-    async def _set_override(self, source: str, override: Override | None) -> int:
-        account = self._ledger.adopt(source)
+    async def _keep(self, source: str, override: Override | None) -> None:
         ended = self._standing.override(source, 0.0)
         await asyncio.to_thread(self._standing.set_override, source, override)
-        now = self._clock.now()
+        self._ledger.adopt(source).revision += 1
         if ended is not None:
-            self._keeper.override(OverrideRecord("source", source, ended, now))
+            self._keeper.override(OverrideRecord("source", source, ended, self._clock.now()))
         if override is not None:
             self._keeper.override(OverrideRecord("source", source, override))
+
+    async def _move(self, source: str, override: Override | None) -> int:
+        """Give a source's queued jobs the override's level, or without one what the guidelines decided."""
         moved = 0
         targets: dict[tuple[Level, float, str], list[str]] = {}
         for job in self._queue.jobs_of(source):
@@ -153,7 +161,6 @@ class Levers:
                 targets.setdefault((Level.LOW, Level.LOW.band[0], ""), []).append(job.job_id)
         for (level, score, note), job_ids in targets.items():
             moved += await self._queue.relevel(job_ids, level, score, self._promises_s[level], note)
-        account.revision += 1
         return moved
 
     def _effect(self, account: Account, level: Level, wanted: Override | None, moving: int) -> tuple[str, str]:
@@ -182,19 +189,20 @@ class Levers:
             helps, costs = f"fetching starts, {count} held jobs go back to their places", ""
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", before, after, count, account.revision, helps, costs)
-        if pausing:
-            pause = Pause(lever.actor, printable(lever.reason), self._clock.now())
+        async with self._on_record(lever, account.name, before, after):
+            pause = Pause(lever.actor, printable(lever.reason), self._clock.now()) if pausing else None
             await asyncio.to_thread(self._standing.set_pause, account.name, pause)
-            await self._supply.stop(account.name)
-            moved = await self._queue.pause(account.name)
-        else:
-            await asyncio.to_thread(self._standing.set_pause, account.name, None)
-            moved = await self._queue.resume(account.name)
-            if self._standing.stopped is None:
-                self._supply.start(account.name)
-        account.revision += 1
+            account.revision += 1
+            moved = count  # counted before: released jobs are claimed at once
+            if pausing:
+                await self._supply.stop(account.name)
+                moved = await self._queue.pause(account.name)
+            else:
+                await self._queue.resume(account.name)
+                if self._standing.stopped is None:
+                    self._supply.start(account.name)
         words = f"{lever.actor} {lever.verb} {account.name}: {moved} jobs {'held' if pausing else 'released'} ({lever.reason})"
-        await self._record(lever, account.name, before, after, words)
+        self._chronicle.tell("lever", words)
         return LeverOutcome(True, words, before, after, moved, account.revision, helps, costs)
 
     async def _kill_switch(self, lever: Lever) -> LeverOutcome:
@@ -205,31 +213,38 @@ class Levers:
         waiting = sum(depth.waiting for depth in self._queue.state().levels.values())
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", before, after, waiting, 0, f"{waiting} waiting jobs", "every source")
-        pause = Pause(lever.actor, printable(lever.reason), self._clock.now()) if stopping else None
-        await asyncio.to_thread(self._standing.set_stopped, pause)
-        await self._queue.stop_all(stopping)
-        if stopping:
-            await self._supply.stop_all()
-        else:
-            for account in self._ledger.all():
-                if self._standing.pause_of(account.name) is None:
-                    self._supply.start(account.name)
+        async with self._on_record(lever, "everything", before, after):
+            pause = Pause(lever.actor, printable(lever.reason), self._clock.now()) if stopping else None
+            await asyncio.to_thread(self._standing.set_stopped, pause)
+            await self._queue.stop_all(stopping)
+            if stopping:
+                await self._supply.stop_all()
+            else:
+                for account in self._ledger.all():
+                    if self._standing.pause_of(account.name) is None:
+                        self._supply.start(account.name)
         words = f"{lever.actor} {'stopped' if stopping else 'started'} everything ({lever.reason})"
-        await self._record(lever, "everything", before, after, words)
+        self._chronicle.tell("lever", words)
         return LeverOutcome(True, words, before, after, waiting, 0)
 
-    async def _record(self, lever: Lever, target: str, before: str, after: str, words: str) -> None:
+    @asynccontextmanager
+    async def _on_record(self, lever: Lever, target: str, before: str, after: str) -> AsyncIterator[None]:
+        """Write an act to the audit before it is done, and again where it then fails: nothing is done unlogged."""
         act, reason = str(lever.verb), printable(lever.reason)
-        await self._write(words, actor=lever.actor, act=act, target=target, reason=reason, before=before, after=after)
+        await self._audited(actor=lever.actor, act=act, target=target, reason=reason, before=before, after=after)
+        try:
+            yield
+        except Exception as error:
+            why = printable(str(error))
+            await self._audited(actor=lever.actor, act=f"{act} failed", target=target, reason=why, before=after, after=before)
+            raise
 
-    async def _write(
-        self, words: str, *, actor: str, act: str, target: str, reason: str, before: str, after: str
-    ) -> None:
-        self._last_by[target] = (actor, self._clock.now())
+    async def _audited(self, *, actor: str, act: str, target: str, reason: str, before: str, after: str) -> None:
+        at = self._clock.now()
         await asyncio.to_thread(
-            self._audit.append, actor=actor, act=act, target=target, reason=reason, before=before, after=after, at=self._clock.now()
+            self._audit.append, actor=actor, act=act, target=target, reason=reason, before=before, after=after, at=at
         )
-        self._chronicle.tell("lever", words)
+        self._last_by[target] = (actor, at)
 
 
 def _words(override: Override) -> str:

@@ -1,13 +1,16 @@
 """Remember what operators set, across restarts: overrides and pauses, with who, why and until when."""
 
-import os
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from gexdesk.model.decision import Override
 from gexdesk.model.errors import StoreError
+from gexdesk.stores.durable import write_durably
+
+T = TypeVar("T")
 
 
 class Pause(Struct, frozen=True):
@@ -18,7 +21,7 @@ class Pause(Struct, frozen=True):
     since: float
 
 
-class _Kept(Struct):
+class _Kept(Struct, frozen=True):
     overrides: dict[str, Override] = {}
     pauses: dict[str, Pause] = {}
     stopped: Pause | None = None
@@ -66,36 +69,25 @@ class Standing:
         return self._kept.stopped
 
     def set_override(self, target: str, override: Override | None) -> None:
-        """Set or end an override; durable when it returns."""
-        if override is None:
-            self._kept.overrides.pop(target, None)
-        else:
-            self._kept.overrides[target] = override
-        self._sync()
+        """Set or end an override; durable when it returns. Raises as every setter here: StoreError, and nothing was changed."""
+        self._keep(msgspec.structs.replace(self._kept, overrides=_with(self._kept.overrides, target, override)))
 
     def set_pause(self, source: str, pause: Pause | None) -> None:
         """Set or end a source's pause; durable when it returns."""
-        if pause is None:
-            self._kept.pauses.pop(source, None)
-        else:
-            self._kept.pauses[source] = pause
-        self._sync()
+        self._keep(msgspec.structs.replace(self._kept, pauses=_with(self._kept.pauses, source, pause)))
 
     def set_stopped(self, pause: Pause | None) -> None:
         """Turn the kill switch on or off; durable when it returns."""
-        self._kept.stopped = pause
-        self._sync()
+        self._keep(msgspec.structs.replace(self._kept, stopped=pause))
 
-    def _sync(self) -> None:
-        part = self._path.with_suffix(".part")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(self._kept)))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
+    def _keep(self, kept: _Kept) -> None:
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            write_durably(self._path, msgspec.json.format(msgspec.json.encode(kept)))
+        except OSError as error:
+            raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
+        self._kept = kept
+
+
+def _with(held: dict[str, T], name: str, value: T | None) -> dict[str, T]:
+    rest = {other: known for other, known in held.items() if other != name}
+    return rest if value is None else rest | {name: value}
