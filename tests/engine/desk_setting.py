@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from gexdesk.assemble import ask, assemble
-from gexdesk.engine.engine import Engine
+from gexdesk.engine.engine import Engine, Parts
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
+from gexdesk.model.payload import Arrival
 from gexdesk.model.view import DeskView, SourceView
 from gexdesk.settings import Settings
 from tests.formats.format_samples import canonical, cboe_csv, cboe_json, gexbot, leg, strike
+from tests.until import until
 
 
 def folder_source(name: str, folder: Path, **fields: object) -> dict[str, object]:
@@ -100,3 +102,17 @@ def table_at() -> bytes:
 def as_lines(documents: Sequence[bytes]) -> bytes:
     """Join documents to JSON lines."""
     return b"".join(json.dumps(json.loads(document)).encode() + b"\n" for document in documents)
+
+
+def parts_of(engine: Engine) -> Parts:
+    """Return what the engine joins, to look at its queue and to hand it payloads while its sources are stopped."""
+    return engine._parts
+
+
+async def hand_in(engine: Engine, source: str, *bodies: bytes) -> None:
+    """Deliver payloads as a source would, and wait until they are queued."""
+    parts = parts_of(engine)
+    count = len(parts.queue.jobs_of(source)) + len(bodies)
+    for body in bodies:
+        await parts.receive.deliver(Arrival(source, body, parts.clock.now()))
+    await until(lambda: len(parts.queue.jobs_of(source)) == count)

@@ -104,7 +104,9 @@ async def live_through(folder: Path) -> Morning:
         for name, body in morning.bad.items():
             drop(folder / "bad", name, body)
             morning.dropped += 1
-        await phase("bad")
+        await phase()
+        await until(lambda: _told(engine, len(morning.bad)))
+        morning.views["bad"] = await engine.view()
         morning.closing = engine.closing()
     return morning
 
@@ -116,6 +118,10 @@ def _settled(engine: Engine, received: int) -> bool:
 
 async def _newer(engine: Engine, sequence: int) -> bool:
     return (await engine.view()).sequence > sequence
+
+
+async def _told(engine: Engine, refused: int) -> bool:
+    return any(f"{refused} payloads refused" in incident.text for incident in (await engine.view()).incidents)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,336 @@
+"""The operator's levers on a real engine whose queue is full of work."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gexdesk.engine.engine import Engine
+from gexdesk.model.errors import LeverRefused, StoreError, UnknownTarget
+from gexdesk.model.job import Job
+from gexdesk.model.level import Level
+from gexdesk.model.lever import Lever, Verb
+from gexdesk.model.view import SourceView
+from gexdesk.settings import Settings
+from gexdesk.stores.audit import Audit, AuditLine, verify
+from tests.engine.desk_setting import (
+    drop,
+    engine_on,
+    folder_source,
+    gexbot_at,
+    hand_in,
+    parts_of,
+    pull,
+    rows,
+    settings_of,
+    source_of,
+)
+from tests.until import until
+
+
+def settings_in(folder: Path) -> Settings:
+    """Return two sources: what ``big`` sends is HIGH, what ``small`` sends is LOW."""
+    return settings_of(
+        folder / "state",
+        folder_source("big", folder / "big", assume={"volume": 600_000, "open_interest": 1_400_000}),
+        folder_source("small", folder / "small", assume={"volume": 10, "open_interest": 10}),
+    )
+
+
+@asynccontextmanager
+async def stopped_engine(folder: Path) -> AsyncIterator[Engine]:
+    """Run an engine whose kill switch is on, with three jobs of each source in its queue, the LOW ones first in time."""
+    async with engine_on(settings_in(folder)) as engine:
+        await pull(engine, Verb.PAUSE_ALL)
+        for source, letter in (("small", "S"), ("big", "B")):
+            await hand_in(engine, source, *(gexbot_at(-1.0, f"{letter}{number}") for number in range(3)))
+        yield engine
+
+
+def in_order(engine: Engine, *sources: str) -> list[str]:
+    """Return the symbols of the queue in the order in which they would be served; of no other sources than these."""
+    jobs = [job for source in sources or ("big", "small") for job in parts_of(engine).queue.jobs_of(source)]
+    peeked = parts_of(engine).queue.peek(100)
+    assert sorted(job.job_id for job in peeked) == sorted(job.job_id for job in jobs)
+    return [job.symbol for job in peeked]
+
+
+def jobs_of(engine: Engine, source: str) -> list[Job]:
+    return list(parts_of(engine).queue.jobs_of(source))
+
+
+def audit_of(folder: Path) -> list[AuditLine]:
+    return Audit(folder / "state" / "audit.jsonl").read(100)
+
+
+async def shown(engine: Engine, source: str) -> SourceView:
+    """Return a source as a picture shows it that is taken from now on."""
+    before = (await engine.view()).sequence
+    await until(lambda: newer(engine, before))
+    return source_of(await engine.view(), source)
+
+
+async def newer(engine: Engine, sequence: int) -> bool:
+    return (await engine.view()).sequence > sequence
+
+
+async def test_an_override_moves_queued_jobs_at_once_and_what_comes_later(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        assert in_order(engine) == ["B0", "B1", "B2", "S0", "S1", "S2"]
+        before = jobs_of(engine, "small")
+        outcome = await pull(engine, Verb.OVERRIDE, "small", "CPI at 08:30", level=Level.CRITICAL, for_s=900)
+        assert in_order(engine) == ["S0", "S1", "S2", "B0", "B1", "B2"]
+        assert (outcome.done, outcome.moved_jobs, outcome.before, outcome.after) == (True, 3, "LOW", "CRITICAL by jm")
+        moved = jobs_of(engine, "small")
+        assert [(job.level, job.note) for job in moved] == [(Level.CRITICAL, "override by jm")] * 3
+        assert [job.deadline_at for job in moved] == [job.received_at + 30.0 for job in before]
+        assert [job.received_at for job in moved] == [job.received_at for job in before]
+        await hand_in(engine, "small", gexbot_at(-1.0, "S3"))
+        assert in_order(engine)[:4] == ["S0", "S1", "S2", "S3"]
+        source = await shown(engine, "small")
+        assert (source.level, source.why, source.override_by, source.override_reason) == (
+            Level.CRITICAL, "override", "jm", "CPI at 08:30",
+        )  # fmt: skip
+        assert source.override_until == pytest.approx(time.time() + 900, abs=30)
+        assert source.revision == outcome.revision == 2
+
+
+async def test_promote_and_demote_move_one_level_and_stop_at_the_ends(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        for level in (Level.MEDIUM, Level.HIGH, Level.CRITICAL):
+            await pull(engine, Verb.PROMOTE, "small")
+            assert {job.level for job in jobs_of(engine, "small")} == {level}
+        with pytest.raises(LeverRefused, match="small is CRITICAL already"):
+            await pull(engine, Verb.PROMOTE, "small")
+        await pull(engine, Verb.DEMOTE, "big")
+        assert in_order(engine) == ["S0", "S1", "S2", "B0", "B1", "B2"]
+        assert {job.level for job in jobs_of(engine, "big")} == {Level.MEDIUM}
+        await pull(engine, Verb.DEMOTE, "big")
+        with pytest.raises(LeverRefused, match="big is LOW already"):
+            await pull(engine, Verb.DEMOTE, "big")
+        with pytest.raises(LeverRefused, match="big is LOW already"):
+            await pull(engine, Verb.OVERRIDE, "big", level=Level.LOW)
+
+
+async def test_clear_gives_jobs_back_to_the_guidelines(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        before = jobs_of(engine, "small")
+        with pytest.raises(LeverRefused, match="small has no override to clear"):
+            await pull(engine, Verb.CLEAR, "small")
+        await pull(engine, Verb.OVERRIDE, "small", level=Level.CRITICAL)
+        outcome = await pull(engine, Verb.CLEAR, "small", "open is over")
+        assert (outcome.before, outcome.after, outcome.moved_jobs) == ("CRITICAL by jm", "as the guidelines decide", 3)
+        assert jobs_of(engine, "small") == before
+        source = await shown(engine, "small")
+        assert (source.why, source.override_by, source.override_until) == ("decided", "", None)
+
+
+async def test_an_override_ends_on_time_and_the_jobs_go_back(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        before = jobs_of(engine, "small")
+        await pull(engine, Verb.OVERRIDE, "small", "for a moment", level=Level.HIGH, for_s=1.0)
+        assert jobs_of(engine, "small") != before
+        await until(lambda: jobs_of(engine, "small") == before, limit_s=10)
+        await until(lambda: audit_of(tmp_path)[-1].act == "override_ended")
+        assert (await shown(engine, "small")).override_by == ""
+    line = audit_of(tmp_path)[-1]
+    assert (line.actor, line.target, line.before, line.after) == ("clock", "small", "HIGH by jm", "as the guidelines decide")
+    [kept] = rows("SELECT * FROM overrides", tmp_path / "state")
+    assert (kept["target"], kept["level"], kept["author"], kept["reason"]) == ("small", "HIGH", "jm", "for a moment")
+    assert kept["ended_at"] >= kept["until"] > kept["since"]
+
+
+async def test_a_lever_needs_a_reason_a_target_a_level_and_a_time_that_can_be(tmp_path: Path) -> None:
+    async with engine_on(settings_in(tmp_path)) as engine:
+        refusals: list[tuple[Lever, type[Exception], str]] = [
+            (Lever(Verb.PAUSE, "big", ""), LeverRefused, "pause needs a reason; it goes to the audit"),
+            (Lever(Verb.PAUSE_ALL, "", " \t"), LeverRefused, "pause_all needs a reason"),
+            (Lever(Verb.PROMOTE, "nobody[/]\x1b[2J", "x"), UnknownTarget, r"is named 'nobody\[/\] \[2J'; there are big, small"),
+            (Lever(Verb.PROMOTE, "0001", "x", target_kind="job"), LeverRefused, "levers act on sources"),
+            (Lever(Verb.OVERRIDE, "big", "x"), LeverRefused, "override needs a level: one of CRITICAL, HIGH, MEDIUM, LOW"),
+            (Lever(Verb.OVERRIDE, "big", "x", level=Level.HIGH, for_s=0.5), LeverRefused, "1 s to 30 days, .* not 0.5 s"),
+            (Lever(Verb.PROMOTE, "big", "x", for_s=float("nan")), LeverRefused, "not nan s"),
+            (Lever(Verb.PROMOTE, "big", "x", for_s=1e9), LeverRefused, "not 1e"),
+            (Lever(Verb.RESUME, "big", "x"), LeverRefused, "big is not paused"),
+            (Lever(Verb.RESUME_ALL, "", "x"), LeverRefused, "nothing is stopped"),
+        ]
+        for lever, kind, words in refusals:
+            with pytest.raises(kind, match=words):
+                await engine.pull(lever)
+        assert (await shown(engine, "big")).revision == 1
+    assert audit_of(tmp_path) == []
+
+
+async def test_who_looked_before_another_acted_is_refused_and_told_who_it_was(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        seen = (await shown(engine, "big")).revision
+        mine = Lever(Verb.DEMOTE, "big", "make room", actor="jm", seen_revision=seen)
+        theirs = Lever(Verb.PAUSE, "big", "incident 41", actor="rk", seen_revision=seen)
+        done = await asyncio.gather(engine.pull(theirs), engine.pull(mine), return_exceptions=True)
+        assert not isinstance(done[0], BaseException)
+        assert isinstance(done[1], LeverRefused)
+        assert "big was changed by rk 0 s ago; nothing was sent, look again" in done[1].message
+        assert done[1].details == {"revision": seen + 1}
+        assert {job.level for job in jobs_of(engine, "big")} == {Level.HIGH}
+        await engine.pull(Lever(Verb.DEMOTE, "big", "make room", actor="jm", seen_revision=seen + 1))
+    assert [(line.actor, line.act) for line in audit_of(tmp_path)] == [("jm", "pause_all"), ("rk", "pause"), ("jm", "demote")]
+
+
+async def test_a_dry_run_says_what_would_happen_and_changes_nothing(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        lines, before = len(audit_of(tmp_path)), [jobs_of(engine, name) for name in ("big", "small")]
+        standing = (tmp_path / "state" / "standing.json").read_bytes()
+        outcome = await pull(engine, Verb.OVERRIDE, "small", "", level=Level.CRITICAL, dry_run=True)
+        assert (outcome.done, outcome.before, outcome.after, outcome.moved_jobs) == (False, "LOW", "CRITICAL by jm", 3)
+        assert "3 queued jobs move up" in outcome.helps
+        assert "up to 3 other jobs wait behind them" in outcome.costs
+        for verb in (Verb.PROMOTE, Verb.PAUSE):
+            assert not (await pull(engine, verb, "small", "", dry_run=True)).done
+        assert not (await pull(engine, Verb.RESUME_ALL, dry_run=True)).done
+        assert [jobs_of(engine, name) for name in ("big", "small")] == before
+        assert (await shown(engine, "small")).revision == 1
+        assert (await engine.view()).stopped
+        assert (tmp_path / "state" / "standing.json").read_bytes() == standing
+        assert len(audit_of(tmp_path)) == lines
+
+
+async def test_a_pause_holds_one_source_and_no_other(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        outcome = await pull(engine, Verb.PAUSE, "big", "incident 41")
+        assert (outcome.moved_jobs, outcome.before, outcome.after) == (3, "running", "paused")
+        with pytest.raises(LeverRefused, match="big is paused already"):
+            await pull(engine, Verb.PAUSE, "big")
+        drop(tmp_path / "big", "b3.json", gexbot_at(-1.0, "B3"))
+        drop(tmp_path / "small", "s3.json", gexbot_at(-1.0, "S3"))
+        await pull(engine, Verb.RESUME_ALL)
+        await until(lambda: engine.closing().sources["small"].completed == 4)
+        assert engine.closing().sources["big"].received == 3  # it is not fetched from
+        assert engine.closing().completed == 4
+        source = await shown(engine, "big")
+        assert (source.state, source.paused_by, source.paused_reason, source.queued) == ("paused", "jm", "incident 41", 3)
+        assert sum(level.paused for level in (await engine.view()).levels) == 3
+        assert (await pull(engine, Verb.RESUME, "big")).moved_jobs == 3
+        await until(lambda: engine.closing().sources["big"].completed == 4)
+        assert engine.closing().open == 0
+
+
+async def test_the_kill_switch_holds_everything_and_paused_sources_stay_paused_after_it(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        with pytest.raises(LeverRefused, match="everything is stopped already"):
+            await pull(engine, Verb.PAUSE_ALL)
+        drop(tmp_path / "big", "b3.json", gexbot_at(-1.0, "B3"))
+        await pull(engine, Verb.PAUSE, "small")
+        await until(lambda: incident_of(engine, "everything"))
+        assert (await shown(engine, "big")).state == "paused"
+        assert engine.closing().dispatches == 0
+        assert engine.closing().received == 6
+        await pull(engine, Verb.RESUME_ALL)
+        await until(lambda: engine.closing().completed == 4)  # the three of big and the one that waited in its folder
+        assert {job.symbol for job in jobs_of(engine, "small")} == {"S0", "S1", "S2"}
+        assert (await shown(engine, "big")).state == "live"
+        assert not (await engine.view()).stopped
+
+
+async def incident_of(engine: Engine, subject: str) -> bool:
+    return any(incident.subject == subject for incident in (await engine.view()).incidents)
+
+
+async def test_what_operators_set_survives_a_restart(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        await pull(engine, Verb.OVERRIDE, "small", "CPI", level=Level.CRITICAL, for_s=3600)
+        await pull(engine, Verb.PAUSE, "big", "incident 41")
+        until_at = (await shown(engine, "small")).override_until
+    async with engine_on(settings_in(tmp_path)) as engine:
+        assert in_order(engine, "small") == ["S0", "S1", "S2"]
+        small, big = await shown(engine, "small"), await shown(engine, "big")
+        assert (small.level, small.override_by, small.override_reason, small.override_until) == (
+            Level.CRITICAL, "jm", "CPI", until_at,
+        )  # fmt: skip
+        assert (big.paused_by, big.paused_reason, big.queued) == ("jm", "incident 41", 3)
+        assert (await engine.view()).stopped
+        assert {job.level for job in jobs_of(engine, "small")} == {Level.CRITICAL}
+        await pull(engine, Verb.RESUME_ALL)
+        await until(lambda: engine.closing().completed == 3)
+        assert engine.closing().levels[Level.CRITICAL].count == 3
+        await pull(engine, Verb.RESUME, "big")
+        await until(lambda: engine.closing().completed == 6)
+        await hand_in_one(engine, tmp_path)
+        assert engine.closing().levels[Level.CRITICAL].count == 4
+    [decision] = rows("SELECT * FROM decisions WHERE symbol = 'S9'", tmp_path / "state")
+    assert (decision["winner"], decision["override_author"], decision["override_reason"]) == ("override", "jm", "CPI")
+
+
+async def hand_in_one(engine: Engine, folder: Path) -> None:
+    completed = engine.closing().completed
+    drop(folder / "small", "s9.json", gexbot_at(-1.0, "S9"))
+    await until(lambda: engine.closing().completed == completed + 1)
+
+
+async def test_every_act_is_in_the_audit_which_holds_together(tmp_path: Path) -> None:
+    async with engine_on(settings_in(tmp_path)) as engine:
+        await pull(engine, Verb.PROMOTE, "small", "desk asked\x1b[2J")
+        await pull(engine, Verb.CLEAR, "small", "over")
+        await pull(engine, Verb.PAUSE, "big", "incident 41")
+        await pull(engine, Verb.RESUME, "big", "incident over")
+        await pull(engine, Verb.PAUSE_ALL, "", "drill")
+        await pull(engine, Verb.RESUME_ALL, "", "drill over")
+        await shown(engine, "big")
+        log = [line.text for line in (await engine.view()).log if line.kind == "lever"]
+    assert [(line.actor, line.act, line.target, line.reason, line.before, line.after) for line in audit_of(tmp_path)] == [
+        ("jm", "promote", "small", "desk asked [2J", "MEDIUM", "HIGH by jm"),
+        ("jm", "clear", "small", "over", "HIGH by jm", "as the guidelines decide"),
+        ("jm", "pause", "big", "incident 41", "running", "paused"),
+        ("jm", "resume", "big", "incident over", "paused", "running"),
+        ("jm", "pause_all", "everything", "drill", "running", "stopped"),
+        ("jm", "resume_all", "everything", "drill over", "stopped", "running"),
+    ]
+    assert verify(tmp_path / "state" / "audit.jsonl") == 6
+    assert log[0].startswith("jm promote small: MEDIUM -> HIGH by jm, 0 queued jobs moved (desk asked [2J)")
+
+
+async def test_an_act_that_cannot_be_logged_is_not_done(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        audit = tmp_path / "state" / "audit.jsonl"
+        audit.rename(audit.with_name("aside"))
+        audit.mkdir()
+        before = jobs_of(engine, "small")
+        for verb, target in ((Verb.PROMOTE, "small"), (Verb.PAUSE, "small"), (Verb.RESUME_ALL, "")):
+            with pytest.raises(StoreError, match="audit"):
+                await pull(engine, verb, target)
+        source = await shown(engine, "small")
+        assert (source.override_by, source.revision) == ("", 1)
+        assert parts_of(engine).standing.pause_of("small") is None
+        assert jobs_of(engine, "small") == before
+        assert (await engine.view()).stopped
+
+
+async def test_an_act_that_fails_changes_nothing_and_the_audit_says_so(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        standing = tmp_path / "state" / "standing.json"
+        kept = json.loads(standing.read_bytes())
+        standing.unlink()
+        standing.mkdir()
+        (standing / "in the way").touch()
+        with pytest.raises(StoreError, match=r"standing\.json could not be written .*; nothing was changed"):
+            await pull(engine, Verb.PAUSE, "big", "incident 41")
+        assert parts_of(engine).standing.pause_of("big") is None
+        assert [job.symbol for job in parts_of(engine).queue.peek(3)] == ["B0", "B1", "B2"]
+    assert list(kept) == ["overrides", "pauses", "stopped"]
+    assert [(line.act, line.target) for line in audit_of(tmp_path)[-2:]] == [("pause", "big"), ("pause failed", "big")]
+
+
+async def test_a_damaged_standing_file_stops_the_start_and_is_named(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    async with engine_on(settings):
+        pass
+    (tmp_path / "state" / "standing.json").write_text('{"overrides": ')
+    with pytest.raises(StoreError, match=r"standing\.json holds overrides and pauses and cannot be read"):
+        async with engine_on(settings):
+            pass
+    (tmp_path / "state" / "standing.json").unlink()
+    async with engine_on(settings):  # the folder is free again
+        pass
