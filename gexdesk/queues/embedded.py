@@ -1,14 +1,14 @@
 """Hold the queue in this process: order in memory, every change journalled to SQLite.
 
-A job is visible to claims as soon as ``put`` is called, so a CRITICAL one need not wait for its own sync to be picked; ``put``
-and ``claim`` both return after the group commit they share (the cost of one sync: 0.2 to 5 ms). ``ack``, ``retry`` and
-``bury`` take effect once they are synced; until then the job counts as processing. Where a change cannot be written, the
-caller gets StoreError and memory goes back to what it was.
+A job is visible to claims as soon as ``put`` is called, and a claim waits for no sync (see ``attempts``): a CRITICAL job runs
+at once, while ``put`` returns only after the group commit that holds it (the cost of one sync: 0.2 to 5 ms). Should the process
+die in between, the job was never acknowledged and the spool supplies it again. ``ack``, ``retry`` and ``bury`` take effect once
+they are synced; until then the job counts as processing. Where a change cannot be written, the caller gets StoreError and
+memory goes back to what it was.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -21,6 +21,7 @@ from gexdesk.model.errors import LeaseLost, QueueError, StoreError
 from gexdesk.model.job import Claim, Job, JobStatus, LevelDepth
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.text import printable
+from gexdesk.queues.attempts import AttemptNotes
 from gexdesk.queues.backlog import Backlog, Before, Delay
 from gexdesk.queues.base import QueueState
 from gexdesk.queues.conflation import Move
@@ -31,12 +32,19 @@ _KILL_SWITCH = ""
 
 
 class _Lease(Struct, eq=False):
-    """Hold a claim; ``until`` is monotonic seconds, ``rank`` that of the level at which it counts as processing."""
+    """Hold a claim.
+
+    Attributes:
+        until: Monotonic seconds.
+        rank: Of the level at which the job counts as processing.
+        ending: The worker is through; the sync that finishes the job or puts it back is under way.
+    """
 
     entry: Entry
     fence: int
     until: float
     rank: int
+    ending: bool = False
 
 
 class EmbeddedQueue:
@@ -50,6 +58,7 @@ class EmbeddedQueue:
         """Prepare a queue whose journal is the SQLite file ``path``."""
         self._clock = clock
         self._journal = Journal(path, clock, self._journal_again)
+        self._notes = AttemptNotes(path.with_name(path.name + "-claims"), self._claimed)
         self._backlog = Backlog()
         self._entries: dict[str, Entry] = {}
         self._leases: dict[str, _Lease] = {}
@@ -92,10 +101,12 @@ class EmbeddedQueue:
             else:
                 waiting.append(entry)
         self._backlog.load(waiting, kept.held - {_KILL_SWITCH})
+        await self._count_attempts({entry.seq: entry for entry in kept.entries})
 
     async def close(self) -> None:
         """Write what waits and let go of the file; waiting workers return."""
         self._notify()
+        self._notes.close()
         await self._journal.close()
 
     async def put(self, jobs: Sequence[Job]) -> None:
@@ -121,7 +132,7 @@ class EmbeddedQueue:
                 self._backlog.add(entry)
                 self._backlog.settle((entry,), before)
                 added.append(entry)
-            elif known is not None and not self._in_limbo(known):
+            elif known is not None and not self._is_ending(known):
                 # Its first put may still be on its way to the disk, or fail: this one answers for itself.
                 again.append(known)
         if not added and not again:
@@ -131,8 +142,7 @@ class EmbeddedQueue:
             self._backlog.undo(before)
             for entry in reversed(added):
                 if entry.stage is Stage.CLAIMED:
-                    # Its claim is on the way to the disk, with a full image: it decides whether the job is there.
-                    self._refused.add(entry.seq)
+                    self._refused.add(entry.seq)  # it runs already: let it, but do not put it back should its worker die
                 else:
                     self._backlog.take(entry)
                     del self._entries[entry.job.job_id]
@@ -141,30 +151,28 @@ class EmbeddedQueue:
         await self._write(keep=(*added, *again, *(was.entry for was in before)), failed=undo)
 
     async def claim(self, worker: str, levels: Sequence[Level], lease_s: float) -> Claim | None:
-        """Take the next job of the strictest of these levels; its attempt is synced before this returns.
+        """Take the next job of the strictest of these levels; its attempt is noted before this returns.
 
         Raises:
-            StoreError: The attempt cannot be journalled; the job is back at its place.
+            StoreError: The attempt cannot be noted; the job stays at its place.
         """
-        ranks = sorted(level.rank for level in levels)
-        while not self._stopped:
-            self._backlog.wake(self._clock.monotonic())
-            entry = self._backlog.first(ranks)
-            if entry is None:
-                return None
-            lease = self._take(entry, lease_s)
-            job = entry.job
-            try:
-                await self._write(keep=(entry,), failed=partial(self._unclaim, lease))
-            except asyncio.CancelledError:
-                if self._unclaim(lease):
-                    with suppress(StoreError):
-                        self._journal.write(Change(_nobody_waits, keep=self._rows((entry,))))
-                raise
-            self._refused.discard(entry.seq)
-            if self._leases.get(job.job_id) is lease:  # else its lease ran out and it was rescued before the sync was over
-                return Claim(job, worker, lease.fence, lease.until)
-        return None
+        if self._stopped:
+            return None
+        now = self._clock.monotonic()
+        self._backlog.wake(now)
+        entry = self._backlog.first(_ranks(levels))
+        if entry is None:
+            return None
+        attempt = entry.job.attempt + 1
+        try:
+            self._notes.note(entry.seq, attempt)
+        except OSError as error:
+            raise StoreError(f"job {entry.job.job_id} cannot be claimed, as its attempt cannot be noted: {error}") from error
+        self._backlog.take(entry)
+        entry.job = job = replace(entry.job, attempt=attempt)
+        lease = self._leases[job.job_id] = _Lease(entry, attempt, now + lease_s, entry.key[0])
+        self._processing_at[lease.rank] += 1
+        return Claim(job, worker, attempt, lease.until)
 
     async def wait(self, levels: Sequence[Level], timeout_s: float) -> None:
         """Return when a job of these levels may be eligible, or after the timeout."""
@@ -172,7 +180,7 @@ class EmbeddedQueue:
         self._backlog.wake(now)
         due = self._backlog.next_due()
         if not self._stopped:
-            if self._backlog.first(sorted(level.rank for level in levels)) is not None:
+            if self._backlog.first(_ranks(levels)) is not None:
                 return
             timeout_s = timeout_s if due is None else min(timeout_s, due - now)
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -212,11 +220,12 @@ class EmbeddedQueue:
         lease = self._lease(claim)
         entry, job = lease.entry, lease.entry.job
         delay = Delay(self._clock.monotonic() + after_s, self._clock.now() + after_s, after_s) if after_s > 0 else None
-        del self._leases[job.job_id]
+        lease.ending = True
         entry.job = replace(job, note=printable(f"attempt {job.attempt} failed: {error}"))
 
         def done() -> None:
             self._end(lease)
+            self._refused.discard(entry.seq)  # it is journalled now
             if delay is None:
                 self._backlog.add(entry)
             else:
@@ -225,17 +234,28 @@ class EmbeddedQueue:
 
         def undo() -> None:
             entry.job = job
-            self._leases[job.job_id] = lease
+            lease.ending = False
 
         await self._write(rows=((entry.seq, _body(entry, delay)),), done=done, failed=undo)
 
     async def rescue(self) -> Sequence[Job]:
-        """Put back every job whose lease has run out, and return them. Their attempts are journalled already."""
+        """Put back every job whose lease has run out, and return them; waits for no sync, as their attempts are noted already."""
         now = self._clock.monotonic()
-        expired = [lease for lease in self._leases.values() if lease.until <= now]
-        for lease in expired:
-            self._put_back(lease)
-        return [lease.entry.job for lease in expired]
+        back: list[Entry] = []
+        for job_id, lease in tuple(self._leases.items()):
+            if lease.ending or lease.until > now:
+                continue
+            self._end(lease)
+            if lease.entry.seq in self._refused:
+                self._refused.discard(lease.entry.seq)
+                del self._entries[job_id]
+            else:
+                self._backlog.add(lease.entry)
+                back.append(lease.entry)
+        if back:
+            self._notify()
+            self._journal.write(Change(_nobody_waits, keep=self._rows(back)))
+        return [entry.job for entry in back]
 
     async def relevel(self, job_ids: Sequence[str], level: Level, score: float, deadline_after_s: float | None, note: str) -> int:
         """Give queued jobs another level and score, keeping their age.
@@ -333,61 +353,51 @@ class EmbeddedQueue:
         asked = [job_id for job_id in job_ids if job_id <= self._newest_id and job_id not in self._entries]
         return self._journal.statuses(asked) if asked else {}
 
+    async def _count_attempts(self, entries: Mapping[int, Entry]) -> None:
+        """Carry over what was noted when the last process ended, and start the notes afresh."""
+        try:
+            noted = self._notes.open()
+            behind = [(entries[seq], attempt) for seq, attempt in noted.items() if seq in entries]
+            behind = [(entry, attempt) for entry, attempt in behind if attempt > entry.job.attempt]
+            for entry, attempt in behind:
+                entry.job = replace(entry.job, attempt=attempt)
+            await self._write(keep=[entry for entry, _ in behind])
+            self._notes.clear()
+        except OSError as error:
+            raise StoreError(f"the notes on claims beside the queue journal cannot be used: {error}") from error
+
     # ---- leases ----
 
-    def _take(self, entry: Entry, lease_s: float) -> _Lease:
-        self._backlog.take(entry)
-        entry.job = replace(entry.job, attempt=entry.job.attempt + 1)
-        lease = _Lease(entry, entry.job.attempt, self._clock.monotonic() + lease_s, entry.key[0])
-        self._leases[entry.job.job_id] = lease
-        self._processing_at[lease.rank] += 1
-        return lease
+    def _claimed(self) -> list[tuple[int, int]]:
+        return [(lease.entry.seq, lease.fence) for lease in self._leases.values()]
 
     def _lease(self, claim: Claim) -> _Lease:
         lease = self._leases.get(claim.job.job_id)
-        if lease is None or lease.fence != claim.fence:
+        if lease is None or lease.ending or lease.fence != claim.fence:
             held = f"{claim.worker} no longer holds job {claim.job.job_id} (attempt {claim.fence})"
             raise LeaseLost(f"{held}: it was rescued or finished meanwhile; drop the result")
         return lease
 
-    def _in_limbo(self, entry: Entry) -> bool:
-        """Say whether a job is between its worker and the sync that finishes it or puts it back."""
-        return entry.stage is Stage.CLAIMED and entry.job.job_id not in self._leases
-
-    def _put_back(self, lease: _Lease) -> None:
-        del self._leases[lease.entry.job.job_id]
-        self._end(lease)
-        self._backlog.add(lease.entry)
-        self._notify()
-
-    def _unclaim(self, lease: _Lease) -> bool:
-        """Put back a job that its worker never got, as if it had not been claimed; False where there is nothing to put back."""
-        entry = lease.entry
-        if self._leases.get(entry.job.job_id) is not lease:
-            return False
-        entry.job = replace(entry.job, attempt=entry.job.attempt - 1)
-        self._put_back(lease)
-        if entry.seq in self._refused:
-            self._refused.discard(entry.seq)
-            self._backlog.take(entry)
-            del self._entries[entry.job.job_id]
-            return False
-        return True
+    def _is_ending(self, entry: Entry) -> bool:
+        lease = self._leases.get(entry.job.job_id)
+        return lease is not None and lease.ending
 
     def _end(self, lease: _Lease) -> None:
+        del self._leases[lease.entry.job.job_id]
         self._processing_at[lease.rank] -= 1
 
     async def _finish(self, claim: Claim, status: JobStatus, error: str) -> None:
         lease = self._lease(claim)
         entry, job_id = lease.entry, claim.job.job_id
-        del self._leases[job_id]
+        lease.ending = True
 
         def done() -> None:
             self._end(lease)
+            self._refused.discard(entry.seq)
             del self._entries[job_id]
 
         def undo() -> None:
-            self._leases[job_id] = lease
+            lease.ending = False
 
         await self._write(finish=(Finish(entry.seq, job_id, status, self._clock.now(), error),), done=done, failed=undo)
 
@@ -432,7 +442,7 @@ class EmbeddedQueue:
     def _journal_again(self) -> None:
         """Fill an empty journal that took a damaged one's place; finished jobs are forgotten with the damaged one."""
         held = dict.fromkeys(self._backlog.held, True) | {_KILL_SWITCH: self._stopped}
-        entries = [entry for entry in self._entries.values() if not self._in_limbo(entry)]
+        entries = [entry for entry in self._entries.values() if not self._is_ending(entry)]
         self._journal.write(Change(_nobody_waits, keep=self._rows(entries), hold=held))
 
     def _notify(self) -> None:
@@ -443,6 +453,10 @@ class EmbeddedQueue:
 
 def _body(entry: Entry, delay: Delay | None) -> bytes:
     return body_of(entry) if delay is None else body_of(entry, delay.eligible_at, delay.after_s)
+
+
+def _ranks(levels: Iterable[Level]) -> list[int]:
+    return sorted(level.rank for level in levels)
 
 
 def _nobody_waits(_: StoreError | None) -> None:

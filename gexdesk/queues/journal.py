@@ -28,6 +28,7 @@ _TEXT = files("gexdesk.queues").joinpath("journal.sql").read_text(encoding="utf-
 _SQL: Mapping[str, str] = dict(re.findall(r"^-- name: (\w+)\n(.*?)(?=\n+-- name:|\Z)", _TEXT, re.M | re.S))
 _ROWS_AT_ONCE = 256  # rows in one statement: one step outside the interpreter's lock instead of 256
 _CHECKPOINT_PAGES = 4000  # 16 MB of WAL; at SQLite's 4 MB a burst checkpoints, and syncs twice, every few groups
+_DROP_AT = 2048  # finished jobs whose rows go at once: removed one by one, each would write a page of its own
 _Row = TypeVar("_Row")
 
 
@@ -104,6 +105,7 @@ class Journal:
         self._waiting: list[Change] = []
         self._wake = threading.Condition()
         self._closing = False
+        self._gone: list[int] = []  # finished, rows still there; always the last ones that finished
         self._damage: sqlite3.DatabaseError | None = None
         self._writer: sqlite3.Connection
         self._reader: sqlite3.Connection | None = None
@@ -200,6 +202,7 @@ class Journal:
             return self._read()
 
     def _start(self) -> None:
+        self._gone = []
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its WAL the mode of the file
         self._writer = _connect(self._path)
@@ -211,21 +214,27 @@ class Journal:
     def _read(self) -> Kept:
         entries: list[Entry] = []
         eligible: dict[int, tuple[float, float]] = {}
-        unreadable: list[int] = []
+        gone: list[int] = []
+        unreadable = 0
+        last_finished = {job_id for (job_id,) in self._writer.execute(_SQL["last_finished"], (_DROP_AT,))}
         for seq, body in self._writer.execute(_SQL["jobs"]):
             try:
                 row = _decode(body)
             except (msgspec.MsgspecError, ValueError):
-                unreadable.append(seq)
+                unreadable += 1
+                gone.append(seq)
+                continue
+            if row.job.job_id in last_finished:
+                gone.append(seq)
                 continue
             key = row.key
             entries.append(Entry(seq, row.job, key_of(row.job, seq) if key is None else key, key is not None, row.raised))
             if row.eligible_at is not None:
                 eligible[seq] = (row.eligible_at, row.after_s)
         if unreadable:
-            self.warning = f"{len(unreadable)} jobs in the queue journal {self._path} are damaged and were dropped from it"
-            for part in _parts(unreadable):
-                self._writer.execute(_repeat("drop", len(part)), part)
+            self.warning = f"{unreadable} jobs in the queue journal {self._path} are damaged and were dropped from it"
+        for part in _parts(gone):  # now, as their numbers may be given again
+            self._writer.execute(_repeat("drop", len(part)), part)
         held = {source for (source,) in self._writer.execute(_SQL["held"])}
         (newest,) = self._writer.execute(_SQL["newest_finished"]).fetchone()
         return Kept(entries, eligible, held, newest or "")
@@ -255,18 +264,33 @@ class Journal:
             keep.update(change.keep)
             hold.update(change.hold)
             finish.extend(change.finish)
+        steps: list[tuple[str, Sequence[object]]] = []
+        for rows in _parts(list(keep.items())):
+            steps.append((_repeat("keep", len(rows)), [value for row in rows for value in row]))
+        for ends in _parts(finish):
+            values = [value for end in ends for value in (end.job_id, end.status, end.finished_at, end.error)]
+            steps.append((_repeat("finish", len(ends)), values))
+        gone = self._gone + [end.seq for end in finish]
+        prunes = [(_SQL["prune"], (change.prune_before,)) for change in group if change.prune_before is not None]
+        if len(gone) >= _DROP_AT or prunes:
+            steps.extend((_repeat("drop", len(part)), part) for part in _parts(sorted(gone)))
+            gone = []
+        steps.extend((_repeat("hold" if on else "release", 1), (source,)) for source, on in hold.items())
+        steps.extend(prunes)
+        self._run_all(steps)
+        self._gone = gone
+
+    def _run_all(self, steps: Sequence[tuple[str, Sequence[object]]]) -> None:
         run = self._writer.execute
-        run("BEGIN IMMEDIATE")
+        if len(steps) != 1:  # a single statement is a transaction by itself, and each one more waits for the interpreter's lock
+            run("BEGIN IMMEDIATE")
+        pruned = 0
         try:
-            for rows in _parts(list(keep.items())):
-                run(_repeat("keep", len(rows)), [value for row in rows for value in row])
-            for ends in _parts(finish):
-                run(_repeat("finish", len(ends)), [v for end in ends for v in (end.job_id, end.status, end.finished_at, end.error)])
-                run(_repeat("drop", len(ends)), [end.seq for end in ends])
-            for source, on in hold.items():
-                run(_repeat("hold" if on else "release", 1), (source,))
-            pruned = sum(run(_SQL["prune"], (change.prune_before,)).rowcount for change in group if change.prune_before is not None)
-            run("COMMIT")
+            for statement, values in steps:
+                changed = run(statement, values).rowcount
+                pruned += changed if statement is _SQL["prune"] else 0
+            if len(steps) != 1:
+                run("COMMIT")
         except BaseException:
             if self._writer.in_transaction:
                 run("ROLLBACK")

@@ -4,6 +4,7 @@
 CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY, -- arrival number
     body BLOB NOT NULL       -- the whole entry, msgpack: every write is a full image, so writes never depend on one another
+                             -- a row outlives its job's end by up to 2,048 further ends: what is among the last in finished is not live
 ) STRICT;
 CREATE TABLE IF NOT EXISTS finished (
     n INTEGER PRIMARY KEY,   -- order of finishing, so that pruning takes a prefix
@@ -24,6 +25,9 @@ SELECT source FROM held;
 
 -- name: newest_finished
 SELECT max(job_id) FROM finished;
+
+-- name: last_finished
+SELECT job_id FROM finished ORDER BY n DESC LIMIT ?;
 
 -- name: keep
 INSERT OR REPLACE INTO jobs (seq, body) VALUES (?, ?);

@@ -86,7 +86,7 @@ async def test_what_was_said_is_true_afterwards(tmp_path: Path, after: int) -> N
             elif verb in ("COMPLETED", "DEAD"):
                 assert words[0] not in ended
                 ended[words[0]] = verb
-    assert put
+    assert put or attempts
 
     queue = EmbeddedQueue(path, clock=SystemClock())
     await queue.open()

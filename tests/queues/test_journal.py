@@ -170,17 +170,10 @@ async def test_what_a_full_disk_refuses_did_not_happen(
     many = [job(f"x{n}", C) for n in range(2000)]
     with pytest.raises(StoreError, match="nothing was changed"):
         await queue.put([*many, job("newer", H, 0.75, symbol="SPX", as_of=2.0)])
-    # Small changes may still find room in what SQLite has reserved: go on until even those are refused.
-    while True:
-        try:
-            await queue.pause("cboe")
-            await queue.resume("cboe")
-        except StoreError:
-            break
+    await _use_up_the_reserve(queue)
     assert queue.peek(99) == before
     assert queue.state() == counts
     for act in (
-        lambda: queue.claim("w", LEVELS, 5.0),
         lambda: queue.ack(acked),
         lambda: queue.bury(buried, "x"),
         lambda: queue.retry(retried, 0.0, "x"),
@@ -208,40 +201,107 @@ async def test_what_a_full_disk_refuses_did_not_happen(
     await queue.close()
 
 
-async def test_a_claim_in_flight_when_the_disk_fills_brings_nothing_back(
+async def test_a_job_that_ran_before_its_put_was_refused(
     full: tuple[EmbeddedSetting, Callable[[], None], Callable[[], None]],
 ) -> None:
     setting, fill, make_space = full
     queue = await setting.open()
-    await queue.put([job("there", M)])
-    before = queue.peek(9)
+    await queue.put([job("there", M, 0.5)])
     fill()
-    while True:  # until SQLite's own reserve is used up
+    await _use_up_the_reserve(queue)
+    putting = asyncio.ensure_future(queue.put([job(f"c{n}", C) for n in range(3)]))
+    moving = asyncio.ensure_future(queue.relevel(["there"], H, 0.8, 30.0, "x"))
+    await asyncio.sleep(0)
+    claims = [await take(queue, lease_s=1.0) for _ in range(4)]  # a claim waits for no sync, and works on a full disk
+    assert [claim.job.level for claim in claims] == [C, C, C, H]
+    for refused in (putting, moving):
+        with pytest.raises(StoreError):
+            await refused
+    await queue.heartbeat(claims[0], 60.0)
+    await setting.pass_time(2.0)
+    back = await queue.rescue()
+    assert [(j.job_id, j.level, j.score, j.attempt) for j in back] == [("there", M, 0.5, 1)]
+    assert queue.known(["c0", "c1", "c2"]) == [True, False, False]
+    make_space()
+    await queue.ack(claims[0])
+    assert [depth.processing for depth in queue.state().levels.values()] == [0, 0, 0, 0]
+    assert ids(queue.peek(9)) == ["there"]
+    await queue.close()
+    queue = await setting.open()
+    assert queue.known(["there", "c0", "c1", "c2"]) == [True, True, False, False]
+    assert queue.status("c0") is JobStatus.COMPLETED
+    await queue.close()
+
+
+async def _use_up_the_reserve(queue: EmbeddedQueue) -> None:
+    """Go on until even the smallest change finds no room in what SQLite has reserved."""
+    while True:
         try:
             await queue.pause("yahoo")
             await queue.resume("yahoo")
         except StoreError:
-            break
-    many = [job(f"c{n}", C) for n in range(500)]
-    for _ in range(10):  # which group a claim falls into is up to the thread
-        putting = asyncio.ensure_future(queue.put(many))
-        moving = asyncio.ensure_future(queue.relevel(["there"], C, 1.0, 30.0, "x"))
-        await asyncio.sleep(0)
-        while queue._journal._waiting:
-            time.sleep(0)
-        claims = [asyncio.ensure_future(queue.claim("w", LEVELS, 5.0)) for _ in range(3)]
-        outcomes = await asyncio.gather(putting, moving, *claims, return_exceptions=True)
-        assert all(isinstance(outcome, StoreError) for outcome in outcomes[:2])
-        assert all(isinstance(outcome, StoreError) or outcome is None for outcome in outcomes[2:])
-        assert queue.peek(9) == before
-        assert queue.known(["there", "c0", "c499"]) == [True, False, False]
-        assert [depth.processing for depth in queue.state().levels.values()] == [0, 0, 0, 0]
-    make_space()
-    assert await drain(queue) == ["there"]
-    await queue.close()
+            return
 
 
 # ---- what else the file owes ----
+
+
+async def test_attempts_are_counted_beyond_what_the_notes_hold(setting: EmbeddedSetting) -> None:
+    queue = await setting.open()
+    await queue.put([job("long", C), job("rescued", H)])
+    long = await take(queue, lease_s=1e9)
+    await take(queue, lease_s=1.0)
+    await setting.pass_time(2.0)
+    await queue.rescue()
+    await queue.pause("cboe")
+    await queue.put([job("again", L, source="yahoo")])
+    for attempt in range(1, 17_000):  # more than one round of slots
+        claim = await take(queue, lease_s=0.0)
+        assert claim.job.attempt == attempt
+        await queue.rescue()
+    await queue.close()
+    queue = await setting.open()
+    attempts = {j.job_id: j.attempt for source in ("cboe", "yahoo") for j in queue.jobs_of(source)}
+    assert attempts == {"long": 1, "rescued": 1, "again": 16_999}
+    assert long.fence == 1
+    await queue.close()
+
+
+async def test_notes_of_an_earlier_life_do_not_count_for_new_jobs(setting: EmbeddedSetting) -> None:
+    queue = await setting.open()
+    await queue.put([job("first")])
+    await queue.ack(await take(queue))
+    await queue.close()
+    for name in ("second", "third"):  # the arrival number of the first is free again
+        queue = await setting.open()
+        await queue.put([job(name)])
+        await queue.close()
+    queue = await setting.open()
+    assert [j.attempt for j in queue.peek(9)] == [0, 0]
+    await queue.close()
+
+
+async def test_a_finished_job_whose_row_is_still_there_stays_finished(setting: EmbeddedSetting) -> None:
+    queue = await setting.open()
+    await queue.put([job(f"j{n}") for n in range(3)])
+    await queue.ack(await take(queue))
+    await queue.close()
+    with sqlite3.connect(setting.path) as db:
+        assert db.execute("SELECT count(*) FROM jobs").fetchone() == (3,)  # rows go many at a time
+    db.close()
+    for _ in range(2):
+        queue = await setting.open()
+        assert ids(queue.peek(9)) == ["j1", "j2"]
+        await queue.close()
+    queue = await setting.open()
+    await setting.pass_time(1.0)
+    await queue.ack(await take(queue))
+    assert await queue.prune(NOON + 99.0) == 2
+    await queue.close()
+    queue = await setting.open()
+    assert ids(queue.peek(9)) == ["j2"]
+    await queue.close()
+
 
 
 async def test_every_commit_is_synced(queue: EmbeddedQueue) -> None:
@@ -350,6 +410,6 @@ async def test_files_are_the_owners_alone(tmp_path: Path) -> None:
     queue = await setting.open()
     await queue.put([job("j")])
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in setting.path.parent.iterdir()}
-    assert modes == dict.fromkeys(("queue.sqlite", "queue.sqlite-wal", "queue.sqlite-shm"), 0o600)
+    assert modes == dict.fromkeys(("queue.sqlite", "queue.sqlite-wal", "queue.sqlite-shm", "queue.sqlite-claims"), 0o600)
     assert stat.S_IMODE(setting.path.parent.stat().st_mode) == 0o700
     await queue.close()
