@@ -24,8 +24,7 @@ RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 class DeskApp(App[int]):
     """Show one engine's desk.
 
-    ``run()`` returns the exit code: 0 when the operator left, 1 when the desk ended otherwise. Afterwards ``hint`` says in
-    one line what became of the engine; the caller prints it.
+    ``run()`` returns the exit code: 0 when the operator left, None when the desk ended otherwise.
 
     Args:
         connect: Starts or finds an engine; awaited after the first paint, and again whenever the engine went away.
@@ -61,7 +60,6 @@ class DeskApp(App[int]):
         self.operator = printable(operator, 24)
         self.desk: Desk | None = None
         self.sight = Sight(clock)
-        self.hint = ""
         self._leaving = False
         self._themes = load_themes()
         for each in self._themes:
@@ -110,7 +108,7 @@ class DeskApp(App[int]):
             self.main.notice.paint()
             await asyncio.sleep(RETRY_S[min(failed, len(RETRY_S) - 1)])
             # While the operator is stopping the engine, to look for one would start another.
-            await self.main.may_connect.wait()
+            await self.main.leaving.may_connect.wait()
             failed += 1
 
     def action_leave(self) -> None:
@@ -124,17 +122,7 @@ class DeskApp(App[int]):
         names = [theme.name for theme in self._themes]
         self.theme = names[(names.index(self.theme) + 1) % len(names)]
 
-    def left(self, stopped: bool) -> None:
-        """End the program.
-
-        Args:
-            stopped: Whether the engine was stopped.
-        """
+    def left(self) -> None:
+        """End the program; what becomes of the engine is its own affair from here on."""
         self._leaving = True
-        if stopped:
-            self.hint = "The engine has stopped; what it had acknowledged is kept."
-        elif self.desk is not None:
-            self.hint = "The engine goes on. `gexdesk` attaches again, `gexdesk stop` ends it."
-        else:
-            self.hint = "No engine answered."
         self.exit(0)

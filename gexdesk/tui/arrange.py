@@ -9,7 +9,12 @@ from textual.widget import Widget
 
 LEAST = Size(80, 24)
 WIDE_FROM = Size(140, 34)
-LEFT_CELLS = 100
+NEEDS_ROWS = 4
+"""Title and three incidents: the same at every size, so that nothing below it ever jumps."""
+
+LEFT_CELLS, LEFT_MOST, RIGHT_CELLS = 100, 124, 53
+"""What the left column needs and can use; what the right one needs to draw every bucket of a histogram."""
+
 
 
 class Wants(NamedTuple):
@@ -21,6 +26,7 @@ class Wants(NamedTuple):
         dialog_rows: Rows of the open dialog; 0 without one.
         details: Whether the details pane is open.
         guidelines: How many guidelines there are.
+        sources: How many sources there are.
     """
 
     hidden: frozenset[int] = frozenset()
@@ -28,6 +34,7 @@ class Wants(NamedTuple):
     dialog_rows: int = 0
     details: bool = False
     guidelines: int = 6
+    sources: int = 12
 
 
 def arrange(size: Size, wants: Wants) -> dict[str, Region]:
@@ -43,9 +50,8 @@ def arrange(size: Size, wants: Wants) -> dict[str, Region]:
     regions = {"status": Region(0, 0, width, 2)}
     wide = width >= WIDE_FROM.width and height >= WIDE_FROM.height
     gap = 1 if height >= 30 else 0
-    needs = 4 if height < 36 else 5 if height < 44 else 6
-    regions["needs"] = Region(0, 2 + gap, width, needs)
-    top = 2 + gap + needs + gap
+    regions["needs"] = Region(0, 2 + gap, width, NEEDS_ROWS)
+    top = 2 + gap + NEEDS_ROWS + gap
     bottom = height - (wants.dialog_rows or 2)
     if wants.dialog_rows:
         regions["dialog"] = Region(0, bottom, width, wants.dialog_rows)
@@ -62,7 +68,7 @@ def arrange(size: Size, wants: Wants) -> dict[str, Region]:
 
 def _wide(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -> None:
     width, top, bottom = space.width, space.y, space.bottom
-    left = min(max(LEFT_CELLS, width * 6 // 10), 124)
+    left = min(max(LEFT_CELLS, width - 2 - RIGHT_CELLS), LEFT_MOST)
     right_x, right = left + 2, width - left - 2
     levels = [n for n in (1, 2) if n not in wants.hidden]
     if levels:
@@ -78,7 +84,7 @@ def _wide(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -> 
     top += 1 if gap and "latency" in regions else 0
     room = bottom - top
     if sides == ["guidelines", "decisions"]:
-        first = min(wants.guidelines + 2, max(3, room // 2))
+        first = min(max(1, wants.guidelines) + 2, max(3, room // 2))
         regions["guidelines"] = Region(right_x, top, right, first)
         regions["decisions"] = Region(right_x, top + first + gap, right, room - first - gap)
     elif sides:
@@ -96,7 +102,7 @@ def _stacked(regions: dict[str, Region], wants: Wants, space: Region, gap: int) 
         top += 5 + gap
     room = bottom - top
     if wants.details:
-        rows = min(14, max(5, room - 5))
+        rows = min(14, max(5, room - 4))
         regions["details"] = Region(0, bottom - rows, width, rows)
         bottom -= rows + gap
     else:
@@ -129,9 +135,10 @@ def _tables(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -
     x, y, width, height = space
     shown = [name for number, name in ((3, "symbols"), (4, "sources")) if number not in wants.hidden]
     if len(shown) == 2 and height >= 14:
-        upper = (height - gap) * 2 // 5
-        regions["symbols"] = Region(x, y, width, upper)
-        regions["sources"] = Region(x, y + upper + gap, width, height - upper - gap)
+        # Sources are few and known; symbols come as they come, and take what is left.
+        lower = min(max(3, wants.sources + 1), (height - gap) * 3 // 5)
+        regions["sources"] = Region(x, y + height - lower, width, lower)
+        regions["symbols"] = Region(x, y, width, height - gap - lower)
     elif shown:
         regions[wants.table if wants.table in shown else shown[0]] = Region(x, y, width, height)
 

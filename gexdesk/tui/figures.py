@@ -54,12 +54,12 @@ def rate(per_s: float) -> str:
 
 
 def billions(usd: float | None) -> str:
-    """Write USD per 1% move in billions, signed: ``-3.2 bn``, ``+0.04 bn``."""
+    """Write USD per 1% move in billions, signed: ``-3.2 bn``, ``+0.04 bn``; in millions where that would be zero: ``+4.1 mn``."""
     if usd is None or isnan(usd):
         return UNKNOWN
-    bn = usd / 1e9
-    places = 2 if abs(bn) < 0.995 else 1 if abs(bn) < 99.95 else 0
-    return f"{bn:+,.{places}f} bn"
+    scaled, unit = (usd / 1e9, "bn") if abs(usd) >= 9.95e6 else (usd / 1e6, "mn")
+    places = 2 if abs(scaled) < 0.995 else 1 if abs(scaled) < 99.95 else 0
+    return f"{scaled:+,.{places}f} {unit}"
 
 
 def price(number: float | None) -> str:

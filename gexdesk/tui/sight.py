@@ -1,11 +1,17 @@
 """What the screen has of its engine: the newest picture, how old it is, and the one that is shown."""
 
+import re
+from collections import deque
 from collections.abc import Callable
 
-from gexdesk.model.view import DeskView, SourceView
+from gexdesk.model.view import DeskView, LogLine, SourceView
 
 TOO_OLD_S = 1.75
 """Age from which numbers dim and levers refuse. Looked at every quarter second, so nobody acts on a picture of 2 s."""
+
+
+REMEMBERED = 200
+"""Events that are kept beyond the picture's own log."""
 
 
 class Sight:
@@ -22,12 +28,14 @@ class Sight:
         self.arrived_at = 0.0
         self.frozen_at: float | None = None
         self.away = ""
+        self._remembered: deque[LogLine] = deque(maxlen=REMEMBERED)
 
     def take(self, view: DeskView) -> bool:
         """Take a picture unless a newer one of the same engine is held; return whether it was taken."""
         held = self.newest
         if held is not None and held.engine_id == view.engine_id and view.sequence < held.sequence:
             return False
+        self._remember(view, anew=held is None or held.engine_id != view.engine_id)
         self.newest, self.arrived_at, self.away = view, self.clock(), ""
         if self.frozen_at is None:
             self.shown = view
@@ -64,3 +72,20 @@ class Sight:
     def source(self, name: str) -> SourceView | None:
         """Find a source of the shown picture."""
         return next((s for s in self.shown.sources if s.name == name), None) if self.shown else None
+
+    def _remember(self, view: DeskView, anew: bool) -> None:
+        # A burst's decisions push everything else out of the picture's log within seconds.
+        if anew:
+            self._remembered.clear()
+        last = self._remembered[-1].sequence if self._remembered else 0
+        news = [line for line in view.log if (line.grave or line.kind != "decision") and line.sequence > last]
+        self._remembered.extend(sorted(news, key=lambda line: line.sequence))
+
+    def about(self, *names: str) -> list[LogLine]:
+        """Return the events that name one of these, newest first and up to a freeze; plain decisions are not kept."""
+        word = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, names))})(?![\w-])")
+        return [line for line in reversed(self._remembered) if line.at <= self.now and word.search(line.text)]
+
+    def graves(self, within_s: float) -> list[LogLine]:
+        """Return the grave events of the last seconds, newest first."""
+        return [line for line in reversed(self._remembered) if line.grave and 0 <= self.now - line.at <= within_s]

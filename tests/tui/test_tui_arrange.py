@@ -9,10 +9,11 @@ from gexdesk.tui.arrange import Wants, arrange
 
 SIZES = [(80, 24), (80, 25), (100, 30), (120, 40), (139, 60), (140, 34), (160, 48), (220, 60), (300, 100)]
 WANTS = [
-    Wants(hidden=frozenset(hidden), table=table, dialog_rows=rows, details=details)
+    Wants(hidden=frozenset(hidden), table=table, dialog_rows=rows, details=details, sources=sources)
     for hidden in [(), (1,), (2,), (1, 2), (3,), (4,), (5,), (6,), (5, 6), (1, 2, 3, 5, 6)]
     for table in ("sources", "symbols")
     for rows in (0, 1, 5, 7)
+    for sources in (1, 13, 240)
     for details in (False, True)
 ]
 
@@ -30,7 +31,7 @@ def test_panes_never_overlap_and_never_leave_the_screen(size: tuple[int, int]) -
 @pytest.mark.parametrize("size", SIZES)
 def test_needs_you_stays_where_it_is_whatever_opens(size: tuple[int, int]) -> None:
     plain = arrange(Size(*size), Wants())
-    assert plain["needs"].height >= 4
+    assert plain["needs"].height == 4
     for wants in WANTS:
         regions = arrange(Size(*size), wants)
         assert regions["needs"] == plain["needs"]
@@ -56,6 +57,14 @@ def test_the_smallest_screen_keeps_what_it_must() -> None:
 
 def test_a_wide_screen_shows_all_six_panels() -> None:
     assert {"waiting", "latency", "symbols", "sources", "guidelines", "decisions"} <= set(arrange(Size(160, 48), Wants()))
+
+
+def test_sources_take_the_rows_they_need_and_symbols_the_rest() -> None:
+    few, many = (arrange(Size(160, 48), Wants(sources=sources)) for sources in (13, 240))
+    assert few["sources"].height == 14
+    assert few["symbols"].height == 17
+    assert few["sources"].bottom == few["symbols"].bottom + 15 == 46
+    assert many["symbols"].height >= 12
 
 
 def test_a_window_too_small_shows_only_that_and_a_dialog() -> None:

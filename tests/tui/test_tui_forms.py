@@ -1,17 +1,16 @@
 """Forms as plain state: keys in, levers out."""
 
-import pytest
 from fake_desk import AT, a_source
 
 from gexdesk.model.level import Level
 from gexdesk.model.lever import LeverOutcome, Verb
 from gexdesk.tui.forms.base import Entry, Step
 from gexdesk.tui.forms.kill import KillForm
-from gexdesk.tui.forms.lever import PICKS, LeverForm, session_end
+from gexdesk.tui.forms.lever import PICKS, LeverForm
 
 
-def form(verb: Verb, session: str = "regular, closes in 6 h 18 m") -> LeverForm:
-    return LeverForm(verb, a_source(), serves="", now=lambda: AT, session=session, operator="jm")
+def form(verb: Verb, session_ends_at: float = AT + 22_723.0) -> LeverForm:
+    return LeverForm(verb, a_source(), serves="", now=lambda: AT, session_ends_at=session_ends_at, operator="jm")
 
 
 def typed(form: LeverForm | KillForm, text: str) -> None:
@@ -19,20 +18,21 @@ def typed(form: LeverForm | KillForm, text: str) -> None:
         form.press("space" if c == " " else c, c)
 
 
-@pytest.mark.parametrize(
-    ("words", "seconds"),
-    [
-        ("regular, closes in 6 h 18 m", 6 * 3600 + 18 * 60 + 43),
-        ("regular, closes in 6 h 18", 6 * 3600 + 18 * 60 + 43),
-        ("early close, closes in 18 m", 18 * 60 + 43),
-        ("regular, closes in 1 h", 3643),
-        ("closed, opens in 9 h 3 m", None),
-        ("regular, closes in 45 s", None),
-        ("", None),
-    ],
-)
-def test_the_sessions_end_falls_on_the_full_minute(words: str, seconds: float | None) -> None:
-    assert session_end(words, AT) == (None if seconds is None else AT + seconds)
+def test_a_level_can_stand_to_the_sessions_end_also_when_that_is_another_day() -> None:
+    for ends_at in (AT + 22_723.0, AT + 3 * 86_400.0):
+        f = form(Verb.PROMOTE, ends_at)
+        f.press("right", None)
+        f.press("right", None)
+        assert f.lever(False).for_s == ends_at - AT
+        (words,) = {text.strip() for text, _ in f.draw(1, 120) if "ends " in text}
+        assert words == {AT + 22_723.0: "ends 16:00", AT + 3 * 86_400.0: "ends Thu 09:41"}[ends_at]
+
+
+def test_helps_and_costs_are_the_engines_own_words() -> None:
+    f = form(Verb.PROMOTE)
+    f.answer(LeverOutcome(False, "nothing sent", "HIGH", "CRITICAL", 37, 3, "37 queued jobs move up", "no other job waits"))
+    lines = ["".join(text for text, _ in f.draw(y, 120)) for y in (2, 3)]
+    assert [line.split(maxsplit=1) for line in lines] == [["HELPS", "37 queued jobs move up"], ["COSTS", "no other job waits"]]
 
 
 def test_enter_is_off_until_there_is_a_reason() -> None:
@@ -60,16 +60,12 @@ def test_left_and_right_choose_how_long_without_leaving_the_reason() -> None:
     assert f.press("right", None) is Step.ASK
     assert f.lever(False).for_s == 3600
     f.press("right", None)
-    assert f.lever(False).for_s == 6 * 3600 + 18 * 60 + 43
+    assert f.lever(False).for_s == 22_723
     f.press("right", None)
     f.press("right", None)
     assert f.lever(False).for_s is None
     typed(f, "x")
     assert f.reason.text == "x"
-
-
-def test_without_a_close_the_session_is_no_choice() -> None:
-    assert [word for word, _ in form(Verb.PROMOTE, session="closed").untils] == ["15 m", "1 h", "no end"]
 
 
 def test_an_override_takes_its_level_first_and_digits_are_text_afterwards() -> None:

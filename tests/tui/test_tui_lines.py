@@ -61,7 +61,8 @@ def test_ages(seconds: float | None, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("usd", "words"),
-    [(None, "-"), (float("nan"), "-"), (-3.2e9, "-3.2 bn"), (4e7, "+0.04 bn"), (0.0, "+0.00 bn"), (1.5e12, "+1,500 bn")],
+    [(None, "-"), (float("nan"), "-"), (-3.2e9, "-3.2 bn"), (4e7, "+0.04 bn"),
+     (9.95e6, "+0.01 bn"), (-4.1e6, "-4.1 mn"), (31e3, "+0.03 mn"), (0.0, "+0.00 mn"), (1.5e12, "+1,500 bn")],
 )
 def test_gamma_in_billions(usd: float | None, words: str) -> None:
     assert figures.billions(usd) == words
@@ -104,6 +105,23 @@ def test_a_trend_moves_left_without_changing_the_past() -> None:
     later = trend([*samples, 4], 3, newest_at=1008.0, seconds_a_cell=4)
     assert later[:2] == now[1:]
     assert len(now) == len(later) == 3
+
+
+def test_a_depth_of_one_beside_ten_thousand_is_seen_and_is_not_empty() -> None:
+    assert trend([0, 0, 1, 1, 10_000, 10_000], 3, newest_at=1005.0, seconds_a_cell=2) == "·▁█"
+
+
+def test_a_burst_of_fifteen_seconds_is_several_cells_and_ends_now_on_the_right() -> None:
+    quiet, burst = [0] * 105, [3 * i for i in range(1, 16)]
+    for now in range(1000, 1005):
+        drawn = trend([*quiet, *burst], 24, newest_at=float(now), seconds_a_cell=5)
+        assert drawn[-1] == "█"
+        assert 3 <= len(drawn.strip("·")) <= 4
+        assert set(drawn[:20]) == {"·"}
+
+
+def test_a_cell_is_the_largest_of_its_seconds() -> None:
+    assert trend([0, 0, 9, 0, 0, 1, 0, 0, 0, 0], 2, newest_at=1009.0, seconds_a_cell=5) == "█▁"
 
 
 def test_an_empty_queue_is_a_flat_line() -> None:

@@ -1,7 +1,5 @@
 """Ask for one lever on one source: until when, why - and show what it would do before it is sent."""
 
-import math
-import re
 from collections.abc import Callable, Iterable
 
 from gexdesk.model.level import LEVELS, Level
@@ -13,20 +11,6 @@ from gexdesk.tui.ink import Run, fit
 
 PICKS = ("feed lag", "desk asked", "event", "vendor outage")
 LEVEL_VERBS = (Verb.PROMOTE, Verb.DEMOTE, Verb.OVERRIDE)
-_CLOSES = re.compile(r"closes in (?:(\d+) h\b)? ?(?:(\d+)(?: m\b|$))?")
-
-
-def session_end(session: str, now: float) -> float | None:
-    """Return when the session closes, from its words in the picture (``regular, closes in 6 h 18 m``), on the full minute.
-
-    The words cut to whole minutes, so the end is rounded up to one. None where they name no close.
-    """
-    found = _CLOSES.search(session)
-    if not found or not any(found.groups()):
-        return None
-    hours, minutes = (int(part or 0) for part in found.groups())
-    return math.ceil((now + hours * 3600 + minutes * 60) / 60) * 60.0
-
 
 class LeverForm:
     """Hold one lever while it is asked for. Its target and the revision seen are fixed when it is made.
@@ -36,12 +20,12 @@ class LeverForm:
         source: The source as the operator saw it at the keypress.
         serves: The symbol whose row was under the cursor; empty for a source's own row.
         now: Tells the engine's time.
-        session: The session in words, for "end of session".
+        session_ends_at: When the regular session that is on, or the next one, closes; UTC seconds.
         operator: Who asks.
     """
 
     def __init__(
-        self, verb: Verb, source: SourceView, *, serves: str, now: Callable[[], float], session: str, operator: str
+        self, verb: Verb, source: SourceView, *, serves: str, now: Callable[[], float], session_ends_at: float, operator: str
     ) -> None:
         self.verb = verb
         self.source = source
@@ -50,10 +34,9 @@ class LeverForm:
         self.operator = operator
         self.reason = Entry()
         self.level = source.level or Level.MEDIUM
-        self.untils: list[tuple[str, float | None]] = [("15 m", now() + 900), ("1 h", now() + 3600)]
-        if (end := session_end(session, now())) is not None:
-            self.untils.append(("end of session", end))
-        self.untils.append(("no end", None))
+        self.untils: list[tuple[str, float | None]] = [
+            ("15 m", now() + 900), ("1 h", now() + 3600), ("end of session", session_ends_at), ("no end", None)
+        ]  # fmt: skip
         self.until = 0
         self.fields = [*(["level"] if verb is Verb.OVERRIDE else []), *(["until"] if verb in LEVEL_VERBS else []), "reason"]
         self.at = "level" if verb is Verb.OVERRIDE else "reason"
@@ -228,13 +211,12 @@ class LeverForm:
     def _helps(self, width: int) -> list[Run]:
         words = "asking the engine ..." if self.outcome is None and not self.refused else ""
         if self.outcome is not None:
-            words = self.outcome.helps or self.outcome.message
+            words = self.outcome.helps or "nothing"
         return [(" HELPS   ", "faint"), (words, "")]
 
     def _costs(self, width: int) -> list[Run]:
-        costs = self.outcome.costs if self.outcome is not None else ""
-        moved = f"{figures.count(self.outcome.moved_jobs)} queued jobs move" if self.outcome and self.outcome.moved_jobs else ""
-        return [(" COSTS   ", "faint"), (", ".join(w for w in (costs, moved) if w) or ("nothing" if self.outcome else ""), "")]
+        words = (self.outcome.costs or "nothing") if self.outcome is not None else ""
+        return [(" COSTS   ", "faint"), (words, "")]
 
     def _reason(self, width: int) -> list[Run]:
         picks = f"  down picks: {' / '.join(PICKS)}"

@@ -35,11 +35,11 @@ COLUMNS = (
     ("3 data", "age of what readers have: since the vendor's stamp, with the known delay"),
     ("3 changed", "since when the numbers are the same, whatever the stamps say"),
     ("3 adds", "what the desk itself added: receipt to available"),
-    ("3 net GEX, flip", "dealers' gamma exposure in USD bn a 1% move; the price where it changes sign"),
+    ("3 net GEX, flip", "dealers' gamma exposure in USD bn or mn a 1% move; the price where it changes sign"),
     ("3 check", "ok, or the first warning on the value"),
     ("4 state", "live, waiting (nothing yet), LATE, FAILING, PAUSED by whom, UNASSIGNED (no level: not processed), ended"),
     ("4 why", "override: who and until when; standing: configured; rules: the guidelines' last decision"),
-    ("4 last / due", "since the last payload, and how often one is expected"),
+    ("4 last / due", "since the last payload, and how often one is expected; - where nobody knows"),
     ("4 err5m, ok", "failures in five minutes; share of good requests since the engine started"),
     ("5 unmatched", "decisions that no guideline matched: they are LOW"),
 )

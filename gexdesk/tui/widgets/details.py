@@ -1,14 +1,33 @@
 """Everything the picture holds about the row under the cursor."""
 
 from collections.abc import Callable, Iterable
+from textwrap import wrap
+from typing import NamedTuple
 
-from gexdesk.model.view import SourceView, SymbolView
+from gexdesk.model.view import LogLine, SourceView, SymbolView
 from gexdesk.tui import figures
 from gexdesk.tui.ink import Run, fit, width_of
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.pane import BLANK, Pane
 
 Fact = tuple[str, str]
+LABEL_CELLS = 17
+LEAST_EVENT_LINES = 2
+"""Lines of events that are shown even where facts must stand in two columns for it."""
+
+
+class Subject(NamedTuple):
+    """Hold what is known of one row.
+
+    Attributes:
+        facts: Label and text of every field.
+        events: What happened to it, newest first.
+    """
+
+    name: str
+    facts: list[Fact]
+    events: list[LogLine]
+
 
 
 def source_facts(s: SourceView, now: float) -> list[Fact]:
@@ -35,7 +54,7 @@ def source_facts(s: SourceView, now: float) -> list[Fact]:
         ("requests", f"{figures.count(s.successes)} of {figures.count(s.requests)} good, {figures.share(s.successes, s.requests)}"),
         ("errors in 5 min", figures.count(s.errors_5m)),
         ("last error", s.last_error or "none"),
-        ("revision", f"{s.revision}, goes up with each lever"),
+        ("revision", str(s.revision)),
     ]
 
 
@@ -61,43 +80,58 @@ def symbol_facts(s: SymbolView, now: float) -> list[Fact]:
 
 
 class DetailsPane(Pane):
-    """Draw the facts of the row under the cursor, in two columns where they fit.
+    """Draw the facts of the row under the cursor, in two columns where rows are few, and what happened to it.
 
     Args:
-        subject: Gives the row's name and its facts; None where the cursor is on no row.
+        subject: Gives what is known of the row; None where the cursor is on no row.
     """
 
-    LABEL_CELLS = 17
-
-    def __init__(self, id: str, sight: Sight, subject: Callable[[], tuple[str, list[Fact]] | None]) -> None:
+    def __init__(self, id: str, sight: Sight, subject: Callable[[], Subject | None]) -> None:
         super().__init__(id, sight)
         self.subject = subject
+        self._page: list[list[Run]] = []
+
+    def paint(self, rows: Iterable[int] | None = None) -> None:
+        """Write the page anew and paint rows of it, or all."""
+        self._page = self._write()
+        super().paint(rows)
 
     def draw(self, y: int) -> Iterable[Run]:
-        """Draw the name or a line of facts."""
+        """Draw the name, a line of facts or an event."""
+        return self._page[y] if y < len(self._page) else BLANK
+
+    def _write(self) -> list[list[Run]]:
         subject = self.subject()
         if subject is None:
-            return ((" nothing under the cursor", "faint"),) if y == 0 else BLANK
-        name, facts = subject
+            return [[(" nothing under the cursor", "faint")]]
         width, room = self.size.width, self.size.height - 1
-        if y == 0:
-            return ((f" {name} ", "badge"), ("  Enter or Esc closes, up and down go through the rows", "faint"))
-        rows = self._rows(facts, width, room)
-        return rows[y - 1] if y <= len(rows) else BLANK
+        events = [line for event in subject.events for line in self._event(event, width)]
+        title: list[Run] = [(f" {subject.name} ", "badge"), ("  Enter or Esc closes, up and down go through the rows", "faint")]
+        return [title, *self._facts(subject.facts, width, room - min(LEAST_EVENT_LINES, len(events))), *events]
 
-    def _rows(self, facts: list[Fact], width: int, room: int) -> list[list[Run]]:
-        if len(facts) <= room:
-            return [self._fact(fact, width) for fact in facts]
+    def _facts(self, facts: list[Fact], width: int, room: int) -> list[list[Run]]:
+        lines = [line for fact in facts for line in self._fact(fact, width)]
+        if len(lines) <= room:
+            return lines
         half = width // 2
-        short = [fact for fact in facts if width_of(fact[1]) <= half - self.LABEL_CELLS - 1]
-        long = [fact for fact in facts if fact not in short]
-        rows = [self._fact(fact, width) for fact in long]
+        short = [fact for fact in facts if width_of(fact[1]) < half - LABEL_CELLS]
+        lines = [line for fact in facts if fact not in short for line in self._fact(fact, width)]
         middle = -(-len(short) // 2)
-        for i in range(middle):
-            second = self._fact(short[middle + i], width - half) if middle + i < len(short) else []
-            rows.append([*self._fact(short[i], half), *second])
-        return rows
+        for i, fact in enumerate(short[:middle]):
+            second = self._fact(short[middle + i], width - half)[0] if middle + i < len(short) else []
+            lines.append([*self._fact(fact, half)[0], *second])
+        return lines
 
-    def _fact(self, fact: Fact, width: int) -> list[Run]:
+    def _fact(self, fact: Fact, width: int) -> list[list[Run]]:
         label, text = fact
-        return [(fit(f" {label}", self.LABEL_CELLS), "faint"), (fit(text, width - self.LABEL_CELLS), "")]
+        cells = max(8, width - LABEL_CELLS)
+        labels = [fit(f" {label}", LABEL_CELLS)]
+        return [
+            [(labels.pop() if labels else " " * LABEL_CELLS, "faint"), (fit(line, cells), "")] for line in wrap(text, cells) or [""]
+        ]
+
+    def _event(self, event: LogLine, width: int) -> list[list[Run]]:
+        ink, mark = ("eye", "!") if event.grave else ("", " ")
+        lines = wrap(event.text, max(8, width - 13)) or [""]
+        first: list[Run] = [(f" {figures.time_of_day(int(event.at))} ", "faint"), (f"{mark} {lines[0]}", ink)]
+        return [first, *([(" " * 12 + line, ink)] for line in lines[1:])]

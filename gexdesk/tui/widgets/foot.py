@@ -11,10 +11,12 @@ from gexdesk.tui.widgets.decisions import newest_first
 from gexdesk.tui.widgets.pane import BLANK, Pane
 
 NOTICE_S = 8.0
+GRAVE_NOTICE_S = 15.0
+"""How long a grave event stays before a newer harmless one."""
 
 
 class NoticePane(Pane):
-    """Draw the last notice for some seconds; else why the engine is away, the filter in force, or the newest event."""
+    """Draw the last notice for some seconds; else why the engine is away, the filter in force, a grave event, or the newest one."""
 
     def __init__(self, id: str, sight: Sight, filter_words: Callable[[], str], log_shown: Callable[[], bool]) -> None:
         super().__init__(id, sight)
@@ -40,8 +42,9 @@ class NoticePane(Pane):
         view = self.sight.shown
         if view is None or not view.log or self.log_shown():
             return BLANK
-        event = newest_first(view.log)[0]
-        return ((f" {figures.time_of_day(int(event.at))} ", "faint"), (event.text, "eye" if event.grave else ""))
+        event = next(iter(self.sight.graves(GRAVE_NOTICE_S)), newest_first(view.log)[0])
+        mark = "! " if event.grave else ""
+        return ((f" {figures.time_of_day(int(event.at))} ", "faint"), (mark + event.text, "eye" if event.grave else ""))
 
 
 class KeysPane(Pane):

@@ -16,13 +16,15 @@ class GuidelinesPane(Pane):
         view = self.sight.shown
         height, width = self.size.height, self.size.width
         if view is None:
-            return BLANK
+            return ((" 5 GUIDELINES" if height == 1 else "5 GUIDELINES", "bold"),) if y == 0 else BLANK
         if height == 1:
             return self._one_line(view)
-        name_cells = max(12, width - 33)
+        name_cells = max(12, width - 30)
         if y == 0:
             return ((fit("5 GUIDELINES", name_cells + 1), "bold"), (f"{'minute':>7}{'session':>9}  last", "faint"))
-        if y == min(height - 1, len(view.guidelines) + 1):
+        if not view.guidelines and y == 1 < height - 1:
+            return ((" none in force: everything is LOW", "faint"),)
+        if y == min(height - 1, max(1, len(view.guidelines)) + 1):
             return self._totals(view, max(0, len(view.guidelines) - (height - 2)))
         if y > len(view.guidelines):
             return BLANK

@@ -62,4 +62,6 @@ class NeedsPane(Pane):
         left = self.size.width - 8 - subjects - 2 - 2 - WHEN_CELLS - 1
         # A narrow screen keeps what happened and cuts the advice; a wide one has room for both.
         most = left - 12 if left < 60 else left * 3 // 5
-        return subjects, min(most, max((width_of(i.text) for i in shown), default=0))
+        # A closed one has no advice: it must not take the room of the others'.
+        still = [i for i in shown if i.closed_at is None] or shown
+        return subjects, min(most, max((width_of(i.text) for i in still), default=0))

@@ -9,11 +9,11 @@ from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.table import Column, Table
 
 COLUMNS = (
-    Column("", 16, grows=True),
-    Column("carries", 8, rank=4, grows=True),
-    Column("state", 11),
+    Column("", 16, grows=8),
+    Column("carries", 8, rank=4, grows=16),
+    Column("state", 11, grows=8),
     Column("level", 8),
-    Column("why", 10, rank=5, grows=True),
+    Column("why", 10, rank=5, grows=8),
     Column("last / due", 13, right=True),
     Column("/min", 5, right=True, rank=6),
     Column("queued", 6, right=True, rank=1),
@@ -22,7 +22,7 @@ COLUMNS = (
 )
 
 NO_FAULT = ("live", "ended")
-"""States that the faults filter leaves out."""
+"""States that are no fault by themselves."""
 
 
 def why_words(source: SourceView, now: float) -> str:
@@ -49,8 +49,11 @@ class SourcesTable(Table):
         return {s.name: s for s in self.sight.shown.sources} if self.sight.shown else {}
 
     def items(self) -> dict[str, tuple[str, bool]]:
-        """Look through name, kind, what it carries and its level; faulty is what is not live."""
-        return {n: (f"{n} {s.kind} {s.carries} {s.level or ''}", s.state not in NO_FAULT) for n, s in self._sources().items()}
+        """Look through name, kind, what it carries and its level; faulty is what is not live or failed in the last minutes."""
+        return {
+            name: (f"{name} {s.kind} {s.carries} {s.level or ''}", s.state not in NO_FAULT or s.errors_5m > 0)
+            for name, s in self._sources().items()
+        }
 
     def cells(self, name: str) -> list[Run] | None:
         """Return one run a column."""
@@ -59,14 +62,15 @@ class SourcesTable(Table):
             return None
         now = self.sight.now
         since = None if s.last_at is None else now - s.last_at
-        due = "" if s.due_s is None else f" / {figures.age(s.due_s) if s.due_s < 9.95 else figures.promise(s.due_s)}"
+        # Without an expectation a dash, or the age would stand where the others' expectation does.
+        due = figures.UNKNOWN if s.due_s is None else figures.age(s.due_s) if s.due_s < 9.95 else figures.promise(s.due_s)
         return [
             (name, ""),
             (f"{s.carries} D{s.delay_s / 60:.0f}" if s.delay_s else s.carries, ""),
             state_run(s),
             (str(s.level) if s.level else "-", "bold" if s.override_by else ""),
             (why_words(s, now), "bold" if s.override_by else "faint"),
-            (figures.age(since) + due, "eye" if s.state in ("late", "failing") else ""),
+            (f"{figures.age(since)} / {due}", "eye" if s.state in ("late", "failing") else ""),
             (figures.count(s.rate_per_min), ""),
             (figures.count(s.queued), ""),
             (f"!{s.errors_5m}" if s.errors_5m else "0", "eye" if s.errors_5m else "faint"),

@@ -51,8 +51,9 @@ class StatusPane(Pane):
         if view is None:
             return [*runs, ("gexdesk", "bold"), (f"  desk {self.operator}", "")]
         wide = self.size.width >= 120
-        if wide and view.replay_position:
-            runs.append((f" {view.replay_position}  ", ""))
+        if view.replay_position:
+            place = view.replay_position if wide else view.replay_position.removeprefix("replay ").replace(" of ", "/")
+            runs.append((f" {place}  " if wide else f"{place}  ", ""))
         clock = int(self.sight.now)
         if wide:
             runs += [("  desk ", "faint"), (self.operator, "bold"), ("     ", "")]

@@ -9,16 +9,16 @@ from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.table import Column, Table
 
 COLUMNS = (
-    Column("", 14, grows=True),
-    Column("served by", 15, grows=True),
+    Column("", 14, grows=4),
+    Column("served by", 15, grows=8),
     Column("level", 8),
-    Column("why", 8, rank=5, grows=True),
+    Column("why", 8, rank=5, grows=16),
     Column("data", 6, right=True),
     Column("changed", 7, right=True),
     Column("adds", 6, right=True, rank=4),
     Column("net GEX", 9, right=True, rank=2),
     Column("flip", 7, right=True, rank=3),
-    Column("check", 8, rank=1, grows=True),
+    Column("check", 8, rank=1, grows=10),
 )
 
 

@@ -14,25 +14,26 @@ class Column(NamedTuple):
     Attributes:
         width: Cells it takes, without the gap after it.
         rank: Columns of the highest rank go first where the screen is narrow.
-        grows: Whether it shares in what is left over.
+        grows: How many cells more it can use where there is room.
     """
 
     title: str
     width: int
     right: bool = False
     rank: int = 0
-    grows: bool = False
+    grows: int = 0
 
 
 def columns_for(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:
-    """Choose the columns that fit, as ``(index, width)`` from left to right; the growing ones share the rest."""
+    """Choose the columns that fit, as ``(index, width)`` from left to right; what is left over goes to whoever lacks most."""
     kept = list(range(len(columns)))
     while len(kept) > 1 and sum(columns[i].width + 1 for i in kept) > width:
         kept.remove(max(kept, key=lambda i: (columns[i].rank, i)))
     rest = max(0, width - sum(columns[i].width + 1 for i in kept))
-    growing = [i for i in kept if columns[i].grows]
-    shares = {i: min(10, rest // len(growing)) for i in growing}
-    return [(i, columns[i].width + shares.get(i, 0)) for i in kept]
+    lacks = {i: columns[i].grows for i in kept}
+    for _ in range(min(rest, sum(lacks.values()))):
+        lacks[max(lacks, key=lambda i: lacks[i])] -= 1
+    return [(i, columns[i].width + columns[i].grows - lacks[i]) for i in kept]
 
 
 class Table(Pane):

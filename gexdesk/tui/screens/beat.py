@@ -1,0 +1,67 @@
+"""The beat of the desk: which pane is drawn in which quarter of a second."""
+
+from collections.abc import Callable, Mapping
+
+from gexdesk.tui.sight import Sight
+from gexdesk.tui.theme import Inks
+from gexdesk.tui.widgets.pane import Pane
+
+TICK_S = 0.25
+STAGGERED = ("waiting", "latency", "both", "symbols", "sources")
+"""Panes whose rows take turns, a quarter of them a tick; the others are drawn once a second, each in a tick of its own."""
+
+TURN = {"status": 0, "needs": 0, "notice": 0, "guidelines": 1, "decisions": 2, "details": 3, "dialog": 0}
+NEVER_DIM = ("dialog", "notice", "status", "keys", "small")
+"""Panes that say why the others are dim."""
+
+
+class Beat:
+    """Draw panes in their turns, so that a second's bytes are spread, and dim them while the picture is too old.
+
+    Args:
+        sight: What there is to draw.
+        panes: Every pane by its name.
+        shown: Names the panes that have a region.
+        inks: Mixes the inks of the theme in use.
+    """
+
+    def __init__(
+        self, sight: Sight, panes: Mapping[str, Pane], shown: Callable[[], set[str]], inks: Callable[[], Inks]
+    ) -> None:
+        self.sight = sight
+        self.panes = panes
+        self.shown = shown
+        self.inks = inks
+        self._tick = 0
+        self._dimmed = False
+
+    def restyle(self) -> None:
+        """Use the inks of the theme, faint ones while the picture is too old."""
+        mixed = self.inks()
+        for name, pane in self.panes.items():
+            pane.restyle(mixed, self._dimmed and name not in NEVER_DIM)
+
+    def paint_all(self) -> None:
+        """Draw everything that is shown."""
+        for name in self.shown():
+            self.panes[name].paint()
+
+    def tick(self) -> None:
+        """Draw this quarter second's share of what is shown; while frozen, only the age of the picture."""
+        self._tick += 1
+        turn = self._tick % 4
+        if self.sight.frozen_at is not None:
+            if turn == 0:
+                self.panes["status"].paint((0,))
+                self.panes["notice"].paint()
+            return
+        if self.sight.old is not self._dimmed:
+            self._dimmed = self.sight.old
+            self.restyle()
+            self.panes["status"].paint()
+        for name in self.shown():
+            pane = self.panes[name]
+            if name in STAGGERED:
+                pane.paint(pane.quarter(self._tick))
+            elif TURN.get(name) == turn:
+                pane.paint()

@@ -1,0 +1,172 @@
+"""Pull levers: open the dialog, ask the engine what would happen, send it once."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from textual.worker import Worker
+
+from gexdesk.desk import Desk
+from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, QueueError
+from gexdesk.model.lever import LeverOutcome, Verb
+from gexdesk.tui import figures
+from gexdesk.tui.forms.base import NOT_KNOWN, Step
+from gexdesk.tui.forms.kill import KillForm
+from gexdesk.tui.forms.lever import LeverForm
+from gexdesk.tui.screens.cursor import Cursor
+from gexdesk.tui.screens.stage import Stage
+from gexdesk.tui.widgets.foot import NoticePane
+
+ANSWER_S = 5.0
+"""How long a dialog waits for the engine's answer to a lever."""
+
+
+class Levers:
+    """Hold what every lever needs.
+
+    Args:
+        stage: Shows the dialogs.
+        cursor: Tells which source is meant, in which picture.
+        notice: Says why there is no dialog, and what was done.
+        desk: Gives the engine; None while none answers.
+        too_small: Tells whether the window shows too little to act.
+        operator: Who asks.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        cursor: Cursor,
+        *,
+        notice: NoticePane,
+        desk: Callable[[], Desk | None],
+        too_small: Callable[[], bool],
+        operator: str,
+    ) -> None:
+        self.stage = stage
+        self.cursor = cursor
+        self.sight = cursor.sight
+        self.notice = notice
+        self.desk = desk
+        self.too_small = too_small
+        self.operator = operator
+        self._asking: Worker[None] | None = None
+
+    def _hindrance(self) -> str:
+        """Say why no lever can be pulled now; empty where one can."""
+        if self.too_small():
+            return "the window is too small to see what a lever acts on"
+        if self.sight.newest is None:
+            return "no engine answers yet"
+        if self.sight.frozen_at is not None:
+            return "the picture is frozen: z lets it run, then levers act"
+        if self.sight.old:
+            return f"engine's picture is {figures.age(self.sight.behind_s)} old: levers wait until it answers"
+        return ""
+
+    def open(self, verb: Verb) -> None:
+        """Open the dialog of a lever on the row under the cursor, as it is seen now; say why where there is none."""
+        if hindrance := self._hindrance():
+            self.notice.say(hindrance, grave=True)
+            return
+        found, view = self.cursor.source(), self.sight.shown
+        if found is None or view is None:
+            self.notice.say("no source under the cursor: move it to a row first", grave=True)
+            return
+        source, serves = found
+        if verb is Verb.PAUSE and source.paused_by:
+            verb = Verb.RESUME
+        elif verb is Verb.RESUME and not source.paused_by:
+            self.notice.say(f"{source.name} is not paused")
+            return
+        elif verb is Verb.CLEAR and not source.override_by:
+            self.notice.say(f"{source.name} has no override")
+            return
+        self._show(
+            LeverForm(
+                verb,
+                source,
+                serves=serves,
+                now=lambda: self.sight.now,
+                session_ends_at=view.session_ends_at,
+                operator=self.operator,
+            )
+        )
+
+    def open_kill(self) -> None:
+        """Open the kill switch."""
+        if hindrance := self._hindrance():
+            self.notice.say(hindrance, grave=True)
+            return
+        view = self.sight.newest
+        if view is not None:
+            self._show(KillForm(view.stopped, len(view.sources), self.operator))
+
+    def _show(self, form: LeverForm | KillForm) -> None:
+        self.stage.open(form, partial(self._step, form))
+        self._ask(form)
+
+    def _step(self, form: LeverForm | KillForm, step: Step) -> None:
+        if step is Step.ASK:
+            self._ask(form)
+        elif step is Step.SEND:
+            self._send(form)
+
+    async def _pull(self, form: LeverForm | KillForm, dry_run: bool) -> LeverOutcome:
+        desk = self.desk()
+        if desk is None:
+            raise EngineAway("no engine answers")
+        return await asyncio.wait_for(desk.pull(form.lever(dry_run)), ANSWER_S)
+
+    def _ask(self, form: LeverForm | KillForm) -> None:
+        """Ask what the lever would do; an older question is dropped."""
+
+        async def ask() -> None:
+            try:
+                form.answer(await self._pull(form, dry_run=True))
+            except (LeverRefused, QueueError) as error:
+                form.refuse(error.message, for_good=True)
+            except TimeoutError:
+                form.refuse(f"the engine did not say in {ANSWER_S:.0f} s what this would do", for_good=False)
+            except GexdeskError as error:
+                form.refuse(error.message, for_good=False)
+            except Exception as error:
+                form.refuse(f"{type(error).__name__}: {error}", for_good=False)
+            self.stage.redraw(form)
+
+        self._drop_question()
+        self._asking = self.stage.work(ask(), "ask")
+
+    def _send(self, form: LeverForm | KillForm) -> None:
+        """Pull the lever, once."""
+        if hindrance := self._hindrance():
+            form.refuse(hindrance, for_good=False)
+            return
+        form.send()
+        self._drop_question()
+
+        async def send() -> None:
+            try:
+                outcome = await self._pull(form, dry_run=False)
+            except (LeverRefused, QueueError) as error:
+                form.refuse(error.message, for_good=True)
+            except TimeoutError:
+                words = f"no answer in {ANSWER_S:.0f} s: it may still be done, see DECISIONS"
+                form.refuse(words, for_good=True, state=NOT_KNOWN)
+            except GexdeskError as error:
+                form.refuse(error.message, for_good=False)
+            except Exception as error:
+                form.refuse(f"{type(error).__name__}: {error}", for_good=True, state=NOT_KNOWN)
+            else:
+                if self.stage.shows(form):
+                    self.stage.close()
+                self.notice.say(outcome.message or f"{form.verb.value}: {outcome.before} -> {outcome.after}")
+                return
+            self.stage.redraw(form)
+
+        self.stage.work(send(), "send")
+
+    def _drop_question(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
