@@ -12,13 +12,13 @@ from cyclopts import Parameter
 
 from gexdesk.cli import launch
 from gexdesk.cli.answer import say
+from gexdesk.cli.arguments import StateFolder, state_folder
 from gexdesk.model.errors import EngineAway, SettingsError
 
 ConfigPath = Annotated[Path | None, Parameter(name="--config", help="Configuration; default: the user's, else the sample desk.")]
-StatePath = Annotated[Path | None, Parameter(name="--state", help="State folder of the engine.")]
 
 
-def desk(*, config: ConfigPath = None, state: StatePath = None) -> int:
+def desk(*, config: ConfigPath = None, state: StateFolder = None) -> int:
     """Open the desk. With no configuration: the sample desk, which replays a recorded morning as if live.
 
     Without a terminal on stdout the sample runs headless to its end and prints a closing table.
@@ -39,14 +39,13 @@ def desk(*, config: ConfigPath = None, state: StatePath = None) -> int:
 
 def picture(
     file: Annotated[Path, Parameter(help="SVG file to write.")], *,
-    size: Annotated[str, Parameter(help="Columns x rows.")] = "160x48", state: StatePath = None,
+    size: Annotated[str, Parameter(help="Columns x rows.")] = "160x48", state: StateFolder = None,
 ) -> int:  # fmt: skip
     """Write a picture of the desk as it stands now, to go into a report.
 
     Example: `gexdesk picture desk.svg --size 160x48`
     """
     from gexdesk.api.client import Client
-    from gexdesk.cli.levers import state_folder
     from gexdesk.tui.picture import picture as draw
 
     found = re.fullmatch(r"(\d{2,3})x(\d{2,3})", size)

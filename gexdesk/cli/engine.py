@@ -1,7 +1,6 @@
 """``run`` and ``stop``: the engine alone."""
 
 import asyncio
-import re
 import signal
 import sys
 from collections.abc import Awaitable
@@ -12,22 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from gexdesk.cli.answer import as_json, say, table
-from gexdesk.model.errors import EngineAway, SettingsError
+from gexdesk.cli.arguments import AsJson, StateFolder, span_s, state_folder
+from gexdesk.model.errors import EngineAway
 
 if TYPE_CHECKING:
     from gexdesk.engine.closing import Closing
     from gexdesk.engine.engine import Engine
     from gexdesk.settings import Settings
 
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on stdout.")]
 STOP_LIMIT_S = 20.0
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 
 
 def run(
     *,
     config: Annotated[Path | None, Parameter(name="--config", help="Configuration file.")] = None,
-    state: Annotated[Path | None, Parameter(name="--state", help="State folder; default: the configuration's.")] = None,
+    state: StateFolder = None,
     duration: Annotated[str | None, Parameter(name="--for", help="End after a time, e.g. 30s, 5m.")] = None,
     until_idle: Annotated[bool, Parameter(negative="", help="End when folders and replays have given everything.")] = False,
     sample: Annotated[bool, Parameter(negative="", help="Run the sample desk.")] = False,
@@ -46,12 +44,10 @@ def run(
         settings = load_settings(config, state)
     else:
         settings = Settings(state=state or default_state())
-    return run_engine(settings, until_idle=until_idle, for_s=span_s(duration), json=json)
+    return run_engine(settings, until_idle=until_idle, for_s=None if duration is None else span_s(duration), json=json)
 
 
-def stop(
-    *, state: Annotated[Path | None, Parameter(name="--state", help="State folder of the engine.")] = None
-) -> int:
+def stop(*, state: StateFolder = None) -> int:
     """End a running engine; it finishes what it is storing, and the journal keeps the rest.
 
     Example: `gexdesk stop`
@@ -60,7 +56,6 @@ def stop(
 
     from gexdesk.api.client import Client
     from gexdesk.cli import launch
-    from gexdesk.cli.levers import state_folder
 
     folder = state_folder(state)
     asyncio.run(Client(folder).stop())
@@ -174,13 +169,3 @@ def _log_line(line: object) -> None:
 
     if isinstance(line, LogLine) and line.kind != "decision":
         say(f"{datetime.fromtimestamp(line.at, UTC).isoformat(timespec='milliseconds')} {line.kind}: {line.text}")
-
-
-def span_s(span: str | None) -> float | None:
-    """Return seconds of ``30``, ``30s``, ``5m`` or ``1h``."""
-    if span is None:
-        return None
-    found = _SPAN.fullmatch(span)
-    if found is None:
-        raise SettingsError(f"{span!r} is not a time; write 30s, 5m or 1h")
-    return float(found[1]) * {"s": 1, None: 1, "m": 60, "h": 3600}[found[2]]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from gexdesk.cli.answer import as_json, refuse, say, table
-from gexdesk.cli.engine import AsJson
+from gexdesk.cli.arguments import AsJson, StateFolder, state_folder
 from gexdesk.model.errors import SettingsError
 
 
@@ -49,7 +49,7 @@ def inspect(
 def query(
     sql: Annotated[str, Parameter(help="One SELECT.")],
     *,
-    state: Annotated[Path | None, Parameter(name="--state", help="State folder.")] = None,
+    state: StateFolder = None,
     json: AsJson = False,
 ) -> int:
     """Ask one read-only SQL question over metadata and lake: snapshots, strikes, jobs, decisions, sources, dead_letters, ...
@@ -59,7 +59,6 @@ def query(
     from gexdesk.api.client import Client
     from gexdesk.assemble import ask
     from gexdesk.cli import launch
-    from gexdesk.cli.levers import state_folder
 
     folder = state_folder(state)
     with tempfile.TemporaryDirectory(prefix="gexdesk-query-") as scratch:

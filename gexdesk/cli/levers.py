@@ -7,30 +7,19 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gexdesk.cli.answer import as_json, say, table
-from gexdesk.cli.engine import AsJson, span_s
+from gexdesk.cli.arguments import AsJson, StateFolder, span_s, state_folder
 from gexdesk.model.errors import LeverRefused
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.view import SourceView
 
-State = Annotated[Path | None, Parameter(name="--state", help="State folder of the engine.")]
 Target = Annotated[str, Parameter(help="Name of a source.")]
 Reason = Annotated[str, Parameter(name="--reason", help="Why; goes to the audit.")]
 Span = Annotated[str, Parameter(name="--for", help="How long it stands, e.g. 15m; `none` has no end.")]
 DryRun = Annotated[bool, Parameter(negative="", help="Only say what would happen.")]
 
 
-def state_folder(state: Path | None) -> Path:
-    """Return the state folder a verb means: the one named, else the configuration's, else the sample desk's."""
-    from gexdesk.settings import default_state, find_configuration, load_settings
-
-    if state is not None:
-        return state
-    config = find_configuration()
-    return load_settings(config).state if config is not None else default_state() / "sample"
-
-
-def sources(*, state: State = None, json: AsJson = False) -> int:
+def sources(*, state: StateFolder = None, json: AsJson = False) -> int:
     """List the sources with state, level and figures.
 
     Example: `gexdesk sources --json`
@@ -52,7 +41,7 @@ def sources(*, state: State = None, json: AsJson = False) -> int:
     return 0
 
 
-def queue(*, state: State = None, json: AsJson = False) -> int:
+def queue(*, state: StateFolder = None, json: AsJson = False) -> int:
     """Count the queue by level.
 
     Example: `gexdesk queue`
@@ -73,8 +62,9 @@ def queue(*, state: State = None, json: AsJson = False) -> int:
 
 
 def promote(
-    target: Target, *, reason: Reason, duration: Span = "15m", state: State = None, dry_run: DryRun = False, json: AsJson = False
-) -> int:
+    target: Target, *, reason: Reason, duration: Span = "15m",
+    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+) -> int:  # fmt: skip
     """Move a source one level up, its queued jobs with it.
 
     Example: `gexdesk promote cboe-spx --reason "desk asked" --for 15m`
@@ -83,8 +73,9 @@ def promote(
 
 
 def demote(
-    target: Target, *, reason: Reason, duration: Span = "15m", state: State = None, dry_run: DryRun = False, json: AsJson = False
-) -> int:
+    target: Target, *, reason: Reason, duration: Span = "15m",
+    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+) -> int:  # fmt: skip
     """Move a source one level down, its queued jobs with it.
 
     Example: `gexdesk demote backfill --reason "make room"`
@@ -94,7 +85,7 @@ def demote(
 
 def override(
     target: Target, *, to: Annotated[str, Parameter(name="--to", help="CRITICAL, HIGH, MEDIUM or LOW.")], reason: Reason,
-    duration: Span = "15m", state: State = None, dry_run: DryRun = False, json: AsJson = False,
+    duration: Span = "15m", state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Give a source a level, whatever the guidelines say.
 
@@ -106,7 +97,7 @@ def override(
     return _pull(state, lever, json=json)
 
 
-def clear(target: Target, *, reason: Reason, state: State = None, dry_run: DryRun = False, json: AsJson = False) -> int:
+def clear(target: Target, *, reason: Reason, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False) -> int:
     """End a source's override; the guidelines decide again.
 
     Example: `gexdesk clear gexbot-spx --reason "open is over"`
@@ -117,7 +108,7 @@ def clear(target: Target, *, reason: Reason, state: State = None, dry_run: DryRu
 def pause(
     target: Annotated[str, Parameter(help="Name of a source; leave out with --all.")] = "", *, reason: Reason,
     everything: Annotated[bool, Parameter(name="--all", negative="", help="The kill switch.")] = False,
-    state: State = None, dry_run: DryRun = False, json: AsJson = False,
+    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Stop fetching from a source and hold its queued jobs.
 
@@ -131,7 +122,7 @@ def resume(
     target: Annotated[str, Parameter(help="Name of a source; leave out with --all.")] = "", *,
     reason: Annotated[str, Parameter(name="--reason", help="Why; goes to the audit.")] = "resumed",
     everything: Annotated[bool, Parameter(name="--all", negative="", help="The kill switch.")] = False,
-    state: State = None, dry_run: DryRun = False, json: AsJson = False,
+    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Fetch from a source again and release its jobs at their old places.
 
