@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gexdesk.engine.tasks import ENCODER, LENGTH, REPLY_DECODER, Reply, Task
+from gexdesk.engine.tasks import BEGUN, ENCODER, LENGTH, REPLY_DECODER, Reply, Task
 from gexdesk.model.errors import DecoderDied
 from gexdesk.model.level import Level
 
 RESPAWN_S = 1.0
+BEGIN_LIMIT_S = 10.0
+"""From handing a task over to its begin: the start of a process, where it is a new one."""
 
 
 @dataclass(order=True, slots=True)
@@ -59,6 +61,8 @@ class Pool:
         for runner in self._runners:
             runner.cancel()
         await asyncio.gather(*self._runners, return_exceptions=True)
+        for child in list(self._children):
+            await self._kill(child)
         for waiting in self._waiting:
             waiting.done.cancel()
         self._waiting.clear()
@@ -96,8 +100,8 @@ class Pool:
                 child = await self._living(child)
                 waiting = await self._next(reserved)
                 try:
-                    child = await self._living(child)
-                    reply = await asyncio.wait_for(_ask(child, waiting.task), self._task_limit_s)
+                    child = await self._begin(child, waiting.task)
+                    reply = await asyncio.wait_for(_answer(child), self._task_limit_s)
                 except (TimeoutError, asyncio.IncompleteReadError, OSError, msgspec.DecodeError) as error:
                     words = await self._bury(child, error)
                     child = None
@@ -112,6 +116,22 @@ class Pool:
         finally:
             if child is not None:
                 await self._kill(child)
+
+    async def _begin(self, child: asyncio.subprocess.Process | None, task: Task) -> asyncio.subprocess.Process:
+        """Return the process that has begun the task. One that died before it had it says nothing about the payload."""
+        tries = 0
+        while True:
+            child = await self._living(child)
+            try:
+                await asyncio.wait_for(_hand_over(child, task), BEGIN_LIMIT_S)
+            except (TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+                await self._end(child, error)
+            else:
+                return child
+            tries += 1
+            if tries > 1:  # the first may just have been found dead
+                self._on_death(f"a new pool process does not begin to work ({_how(child.returncode)}); trying again")
+                await asyncio.sleep(RESPAWN_S)
 
     async def _living(self, child: asyncio.subprocess.Process | None) -> asyncio.subprocess.Process:
         """Return the process while it lives, else a new one: tried for ever, since without it nothing is decoded."""
@@ -140,15 +160,20 @@ class Pool:
         self._children.add(child)
         return child
 
-    async def _bury(self, child: asyncio.subprocess.Process, error: BaseException) -> str:
+    async def _bury(self, child: asyncio.subprocess.Process, error: Exception) -> str:
+        await self._end(child, error)
         if isinstance(error, TimeoutError):
             words = f"the pool process was killed after {self._task_limit_s:g} s, the limit for one payload"
-            await self._kill(child)
         else:
-            await self._kill(child)
             words = f"the pool process that held it ended by itself ({_how(child.returncode)})"
         self._on_death(words)
         return words
+
+    async def _end(self, child: asyncio.subprocess.Process, error: Exception) -> None:
+        if not isinstance(error, TimeoutError):
+            with contextlib.suppress(TimeoutError):  # it ends by itself: hear how, before a kill of ours blurs it
+                await asyncio.wait_for(child.wait(), 1.0)
+        await self._kill(child)
 
     async def _kill(self, child: asyncio.subprocess.Process) -> None:
         if child.returncode is None:
@@ -164,12 +189,18 @@ def _how(returncode: int | None) -> str:
     return f"exit {returncode}"
 
 
-async def _ask(child: asyncio.subprocess.Process, task: Task) -> Reply:
+async def _hand_over(child: asyncio.subprocess.Process, task: Task) -> None:
     if child.stdin is None or child.stdout is None:
         raise RuntimeError("a pool process is always started with pipes")
     body = ENCODER.encode(task)
     child.stdin.write(LENGTH.pack(len(body)) + body)
     await child.stdin.drain()
+    await child.stdout.readexactly(len(BEGUN))
+
+
+async def _answer(child: asyncio.subprocess.Process) -> Reply:
+    if child.stdout is None:
+        raise RuntimeError("a pool process is always started with pipes")
     (size,) = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))
     reply: Reply = REPLY_DECODER.decode(await child.stdout.readexactly(size))
     return reply

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from gexdesk.engine.columns import read_columns, strikes_to_arrow, write_columns
 from gexdesk.engine.tasks import (
+    BEGUN,
     ENCODER,
     LENGTH,
     TASK_DECODER,
@@ -126,6 +127,8 @@ def main() -> None:
             body = _read_exactly(stdin, LENGTH.unpack(length)[0])
             if body is None:
                 return
+            stdout.write(BEGUN)
+            stdout.flush()
             reply = ENCODER.encode(answer(TASK_DECODER.decode(body)))
             stdout.write(LENGTH.pack(len(reply)) + reply)
             stdout.flush()

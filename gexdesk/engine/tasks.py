@@ -93,3 +93,6 @@ REPLY_DECODER = msgpack.Decoder(Reply)
 ENCODER = msgpack.Encoder()
 LENGTH = struct.Struct("<I")
 """Frame of the pipe: every message is its length in bytes, then that many bytes."""
+
+BEGUN = b"\x01"
+"""What a pool process sends once it has a task: from here on its death is the task's."""
