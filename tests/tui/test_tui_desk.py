@@ -311,7 +311,8 @@ async def test_details_hold_every_field_of_a_source() -> None:
         await seat.press("enter")
         text = seat.text("details")
         told = ("http", "QQQ", "failing", "HIGH, decided", "auto", "by kd, 10:41: feed lag", "by lw: quiet", "15 s", "15 min")
-        counted = ("9 in the last minute, 513 in all", "17", "511, 2 dead", "515 of 520 good, 99.0 %", "503 gone", "12", "09:41:10")
+        counted = ("per minute      9", "received        513", "queued now      17", "511, 2 dead", "515 of 520, 99.0 %")
+        counted += ("503 gone", "revision        12", "09:41:10")
         for words in (*told, *counted):
             assert words in text, words
         await seat.press("escape")
@@ -335,6 +336,16 @@ async def test_details_tell_what_happened_also_when_a_burst_has_pushed_it_out_of
         await seat.beat()
         await seat.press("home")
         assert "truncated" not in seat.text("details")
+
+
+async def test_the_reason_of_a_dead_letter_is_read_to_its_end_on_the_smallest_screen() -> None:
+    reason = "gexbot-spx dead letter: gexbot-spx.jsonl.gz#74: the JSON ends in the middle of a value, or has a broken escape"
+    log = (LogLine(1, AT - 9, "dead", reason, True), LogLine(2, AT - 8, "incident", "#18 SPX: gexbot-spx: 1 refused", True))
+    async with seated(FakeDesk(a_view(log=log)), NARROW) as seat:
+        await seat.press("enter")
+        told = " ".join(seat.text("details").split())
+        assert reason in told
+        assert "by jm, 09:56: event" in told
 
 
 async def test_details_follow_the_cursor_on_the_smallest_screen_too() -> None:

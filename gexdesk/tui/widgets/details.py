@@ -12,8 +12,8 @@ from gexdesk.tui.widgets.pane import BLANK, Pane
 
 Fact = tuple[str, str]
 LABEL_CELLS = 17
-LEAST_EVENT_LINES = 2
-"""Lines of events that are shown even where facts must stand in two columns for it."""
+LEAST_EVENT_LINES = 4
+"""Lines of events that are shown even where facts must stand in two columns, and the last of them go, for it."""
 
 
 class Subject(NamedTuple):
@@ -31,29 +31,30 @@ class Subject(NamedTuple):
 
 
 def source_facts(s: SourceView, now: float) -> list[Fact]:
-    """Return label and text for every field of a source."""
+    """Return label and text for every field of a source, what a small screen must not cut first."""
 
     def ago(at: float | None) -> str:
         return "never" if at is None else f"{figures.age(now - at)} ago, at {figures.time_of_day(int(at))}"
 
     override = f"by {s.override_by}, {figures.until(s.override_until, now)}: {s.override_reason}" if s.override_by else "none"
     return [
-        ("kind", s.kind),
-        ("carries", s.carries),
         ("state", s.state),
         ("level", f"{s.level or '-'}, {s.why}"),
-        ("standing level", s.standing or "none: unassigned, not processed"),
         ("override", override),
         ("paused", f"by {s.paused_by}: {s.paused_reason}" if s.paused_by else "no"),
+        ("last error", s.last_error or "none"),
+        ("completed", f"{figures.count(s.completed)}, {figures.count(s.dead)} dead letters"),
+        ("standing level", s.standing or "none: not processed"),
+        ("queued now", figures.count(s.queued)),
+        ("received", figures.count(s.received)),
+        ("per minute", figures.count(s.rate_per_min)),
+        ("requests good", f"{figures.count(s.successes)} of {figures.count(s.requests)}, {figures.share(s.successes, s.requests)}"),
+        ("errors in 5 min", figures.count(s.errors_5m)),
         ("last payload", ago(s.last_at)),
         ("due each", figures.promise(s.due_s) if s.due_s is not None else "nobody knows"),
         ("quotes delayed", figures.promise(s.delay_s) if s.delay_s else "no"),
-        ("payloads", f"{figures.count(s.rate_per_min)} in the last minute, {figures.count(s.received)} in all"),
-        ("queued now", figures.count(s.queued)),
-        ("completed", f"{figures.count(s.completed)}, {figures.count(s.dead)} dead letters"),
-        ("requests", f"{figures.count(s.successes)} of {figures.count(s.requests)} good, {figures.share(s.successes, s.requests)}"),
-        ("errors in 5 min", figures.count(s.errors_5m)),
-        ("last error", s.last_error or "none"),
+        ("carries", s.carries),
+        ("kind", s.kind),
         ("revision", str(s.revision)),
     ]
 
@@ -116,11 +117,10 @@ class DetailsPane(Pane):
         half = width // 2
         short = [fact for fact in facts if width_of(fact[1]) < half - LABEL_CELLS]
         lines = [line for fact in facts if fact not in short for line in self._fact(fact, width)]
-        middle = -(-len(short) // 2)
-        for i, fact in enumerate(short[:middle]):
-            second = self._fact(short[middle + i], width - half)[0] if middle + i < len(short) else []
-            lines.append([*self._fact(fact, half)[0], *second])
-        return lines
+        for i in range(0, len(short), 2):
+            pair = zip(short[i : i + 2], (half, width - half), strict=False)
+            lines.append([run for fact, cells in pair for run in self._fact(fact, cells)[0]])
+        return lines[: max(0, room)]
 
     def _fact(self, fact: Fact, width: int) -> list[list[Run]]:
         label, text = fact
