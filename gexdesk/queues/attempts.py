@@ -66,6 +66,8 @@ class AttemptNotes:
         self._slots = max(_SLOTS, 2 * self._at)
 
     def _write(self, data: bytes, offset: int) -> None:
+        if self._fd < 0:
+            raise OSError(f"{self._path} is closed")
         written = os.pwrite(self._fd, data, offset)
         if written != len(data):
             raise OSError(f"only {written} of {len(data)} bytes could be written to {self._path}")

@@ -21,8 +21,9 @@ import msgspec
 
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import StoreError
-from gexdesk.model.job import Job, JobStatus
-from gexdesk.queues.order import Entry, Key, key_of
+from gexdesk.model.job import JobStatus
+from gexdesk.queues.order import Entry
+from gexdesk.queues.rows import Finish, Kept, decode
 
 _TEXT = files("gexdesk.queues").joinpath("journal.sql").read_text(encoding="utf-8")
 _SQL: Mapping[str, str] = dict(re.findall(r"^-- name: (\w+)\n(.*?)(?=\n+-- name:|\Z)", _TEXT, re.M | re.S))
@@ -32,21 +33,11 @@ _DROP_AT = 2048  # finished jobs whose rows go at once: removed one by one, each
 _Row = TypeVar("_Row")
 
 
-class Finish(msgspec.Struct, frozen=True, gc=False):
-    """Record that a job ended."""
-
-    seq: int
-    job_id: str
-    status: JobStatus
-    finished_at: float
-    error: str
-
-
 class Change(msgspec.Struct, frozen=True):
     """Ask for a durable change; ``settled`` is called on the event loop, with None once it is synced.
 
     Attributes:
-        keep: (arrival number, body) of entries as they are now; see ``body_of``.
+        keep: (arrival number, body) of entries as they are now; see ``rows.body_of``.
         hold: Sources to mark paused (True) or not; the empty name is the kill switch.
         prune_before: Forget some of the jobs that finished before this time.
         damage: What a reader met in the file, so that it is replaced.
@@ -58,33 +49,6 @@ class Change(msgspec.Struct, frozen=True):
     hold: Mapping[str, bool] = {}
     prune_before: float | None = None
     damage: sqlite3.DatabaseError | None = None
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """Hand back what the journal holds."""
-
-    entries: list[Entry]
-    eligible: dict[int, tuple[float, float]]
-    """Arrival number -> (UTC time of the retry, seconds it was put off) of those that wait for a retry."""
-    held: set[str]
-    newest_finished: str
-
-
-class _Body(msgspec.Struct, frozen=True, array_like=True):
-    job: Job
-    key: Key | None = None
-    raised: bool = False
-    eligible_at: float | None = None
-    after_s: float = 0.0
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Body).decode
-
-
-def body_of(entry: Entry, eligible_at: float | None = None, after_s: float = 0.0) -> bytes:
-    """Return an entry as the journal keeps it."""
-    return _encode(_Body(entry.job, entry.key if entry.placed else None, entry.raised, eligible_at, after_s))
 
 
 class Journal:
@@ -219,7 +183,7 @@ class Journal:
         last_finished = {job_id for (job_id,) in self._writer.execute(_SQL["last_finished"], (_DROP_AT,))}
         for seq, body in self._writer.execute(_SQL["jobs"]):
             try:
-                row = _decode(body)
+                row = decode(body)
             except (msgspec.MsgspecError, ValueError):
                 unreadable += 1
                 gone.append(seq)
@@ -227,8 +191,7 @@ class Journal:
             if row.job.job_id in last_finished:
                 gone.append(seq)
                 continue
-            key = row.key
-            entries.append(Entry(seq, row.job, key_of(row.job, seq) if key is None else key, key is not None, row.raised))
+            entries.append(row.entry(seq))
             if row.eligible_at is not None:
                 eligible[seq] = (row.eligible_at, row.after_s)
         if unreadable:

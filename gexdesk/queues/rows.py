@@ -1,0 +1,54 @@
+"""Turn entries into rows of the journal and back."""
+
+import msgspec
+
+from gexdesk.model.job import Job, JobStatus
+from gexdesk.queues.order import Entry, Key, key_of
+
+
+class Finish(msgspec.Struct, frozen=True, gc=False):
+    """Record that a job ended."""
+
+    seq: int
+    job_id: str
+    status: JobStatus
+    finished_at: float
+    error: str
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """Hand back what the journal holds, entries by arrival.
+
+    Attributes:
+        eligible: Arrival number -> (UTC time of the retry, seconds it was put off) of those that wait for a retry.
+        held: Paused sources; the empty name is the kill switch.
+        newest_finished: Greatest id of a finished job; empty without any.
+    """
+
+    entries: list[Entry]
+    eligible: dict[int, tuple[float, float]]
+    held: set[str]
+    newest_finished: str
+
+
+class Body(msgspec.Struct, frozen=True, array_like=True):
+    """Lay out an entry; the key is kept only where conflation gave it one that is not the job's own."""
+
+    job: Job
+    key: Key | None = None
+    raised: bool = False
+    eligible_at: float | None = None
+    after_s: float = 0.0
+
+    def entry(self, seq: int) -> Entry:
+        """Return the entry that this was."""
+        return Entry(seq, self.job, key_of(self.job, seq) if self.key is None else self.key, self.key is not None, self.raised)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Body).decode
+
+
+def body_of(entry: Entry, eligible_at: float | None = None, after_s: float = 0.0) -> bytes:
+    """Return an entry as the journal keeps it."""
+    return _encode(Body(entry.job, entry.key if entry.placed else None, entry.raised, eligible_at, after_s))
