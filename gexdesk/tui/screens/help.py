@@ -30,7 +30,7 @@ WORDS = (
 
 COLUMNS = (
     ("1 depth, oldest", "jobs waiting, and how long the oldest has; it turns bold from half its promise, ! past it"),
-    ("1 last 2 min", "depth over two minutes, now at the right, each cell the largest in it, each level on its own scale; · is none"),
+    ("1 last 2 min", "depth, now at the right; a cell is the largest of its seconds, each level has a scale of its own, · is none"),
     ("1 empty", "when the queue is empty at the present rates; rising: it grows"),
     ("2 histogram", "how long jobs took, 1 ms to an hour, heights by logarithm; | is the promise, right of it is late"),
     ("3 data", "age of what readers have: since the vendor's stamp, with the known delay"),
