@@ -1,4 +1,4 @@
-"""The named classes of impact, change and age, the thresholds between them, and features read through them."""
+"""The named classes of impact, change and freshness, the thresholds between them, and features read through them."""
 
 from math import isnan, nan
 
@@ -9,7 +9,7 @@ from gexdesk.model.features import Features
 CLASSES: dict[str, tuple[str, ...]] = {
     "impact": ("low", "medium", "high"),
     "change": ("small", "medium", "large"),
-    "age": ("stale", "fresh", "real_time"),
+    "freshness": ("stale", "fresh", "real_time"),
 }
 """Names of each class from the least to the most pressing; the position is the class's rank."""
 
@@ -18,12 +18,12 @@ SKEW_S = 2.0
 
 
 class Reading(Struct, frozen=True):
-    """Hold features as conditions see them: numbers are float, NaN where not known or not finite; classes are ranks.
+    """Hold what every decision rests on: numbers are float, NaN where not known or not finite; classes are ranks.
 
     Attributes:
         impact: NaN where neither volume nor open interest is known; with one of them, what that one proves.
         change: Of a first snapshot, whose change is not known: medium.
-        age: Of skewed data fresh at best, of an unknown age stale.
+        freshness: Of skewed data fresh at best, of an unknown age stale.
         skewed: The stamp lies more than ``SKEW_S`` in the future.
     """
 
@@ -32,10 +32,9 @@ class Reading(Struct, frozen=True):
     gamma_change: float
     data_age_s: float
     source_reliability: float
-    coverage: float
     impact: float
     change: int
-    age: int
+    freshness: int
     skewed: bool
 
 
@@ -60,19 +59,18 @@ class Classes(Struct, frozen=True):
 
     def read(self, features: Features) -> Reading:
         """Put features into classes."""
-        volume, open_interest = _known(features.volume), _known(features.open_interest)
-        gamma_change, data_age_s = _known(features.gamma_change), _known(features.data_age_s)
+        volume, open_interest = known(features.volume), known(features.open_interest)
+        gamma_change, data_age_s = known(features.gamma_change), known(features.data_age_s)
         skewed = features.clock_skew or data_age_s < -SKEW_S
         return Reading(
             volume,
             open_interest,
             gamma_change,
             data_age_s,
-            _known(features.source_reliability),
-            _known(features.coverage),
+            known(features.source_reliability),
             self._impact(volume, open_interest),
             self._change(gamma_change),
-            self._age(data_age_s, skewed),
+            self._freshness(data_age_s, skewed),
             skewed,
         )
 
@@ -88,11 +86,12 @@ class Classes(Struct, frozen=True):
             return 2
         return 0 if gamma_change < self.change_medium_from else 1
 
-    def _age(self, data_age_s: float, skewed: bool) -> int:
+    def _freshness(self, data_age_s: float, skewed: bool) -> int:
         if data_age_s < self.real_time_under_s:
             return 1 if skewed else 2
         return 1 if data_age_s < self.fresh_under_s else 0
 
 
-def _known(value: float | None) -> float:
+def known(value: float | None) -> float:
+    """Return a number as conditions see it: NaN where it is None or not finite."""
     return nan if value is None or value - value != 0 else value

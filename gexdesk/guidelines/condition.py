@@ -1,42 +1,21 @@
-"""The language of conditions: what an operator may write, checked when a file is loaded, compiled into one function.
+"""The language of conditions: what an operator may write, checked when a file is loaded, as a tree to compile.
 
-A condition is parsed by Python's own parser and then written anew from the few nodes that are allowed: field names, numbers
-and quoted texts that were checked one by one. Nothing an operator wrote is ever compiled as it stands. Values that are not
-known are NaN inside, which makes every comparison false.
+A condition is parsed by Python's own parser and then built anew from the few nodes that are allowed: fields, numbers and
+quoted texts that were checked one by one. Nothing an operator wrote is ever compiled as it stands: ``matcher.py`` writes
+Python for one record from the tree, ``batch.py`` a Polars expression for many, and both answer alike.
 """
 
 import ast
-import io
-import re
-import tokenize
-import unicodedata
-import warnings
-from collections.abc import Callable, Sequence
 from itertools import pairwise
-from math import nan
 
 from msgspec import Struct
 
-from gexdesk.guidelines.classes import CLASSES
-from gexdesk.guidelines.place import Place, PlaceOf, nearest, refuse
+from gexdesk.guidelines.fields import ALIASES, ALLOWED, FIELDS, FLAG, IS, ORDERED, TEXTS, WITH, values_of
+from gexdesk.guidelines.place import Place, PlaceOf, nearest
+from gexdesk.guidelines.tree import All, Among, AnyOf, Compare, Field, Flag, Minus, Not, Operand, Reckon, Test, Value
+from gexdesk.guidelines.written import MAX_DEPTH, Written
 from gexdesk.model.errors import GuidelineError
 from gexdesk.model.text import printable, symbol_of
-
-MAX_BYTES = 2048
-MAX_DEPTH = 20
-DATA_TYPES = ("real_time", "snapshot", "historical")
-FIELDS: dict[str, str] = {
-    **dict.fromkeys(("volume", "open_interest", "gamma_change", "data_age_s", "source_reliability", "coverage"), "number"),
-    **{text: text for text in ("data_type", "symbol", "source")},
-    **{name: name for name in CLASSES},
-}
-"""Every field and its kind; the order is that of a ``Matcher``'s arguments. Only values of one kind compare."""
-ALIASES = {"market_symbol": "symbol"}
-_TEXTS = ("data_type", "symbol", "source")
-
-Matcher = Callable[..., list[int]]
-"""Take the values of ``FIELDS`` in their order (numbers float, NaN for unknown; classes as ranks) and return the
-positions of the conditions that hold."""
 
 _COMPARES: dict[type[ast.cmpop], str] = {
     ast.Lt: "<",
@@ -49,30 +28,8 @@ _COMPARES: dict[type[ast.cmpop], str] = {
     ast.NotIn: "not in",
 }
 _RECKONS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-_NUMBER = re.compile(r"[0-9][0-9_]*(\.[0-9_]*)?([eE][+-]?[0-9]+)?|\.[0-9_]+([eE][+-]?[0-9]+)?")
-_ALLOWED = f"comparisons of {', '.join([*FIELDS, *ALIASES])} with numbers, classes or quoted texts; in [..], and, or, not, + - * /"
 _SIGNS = tuple(_COMPARES.values())
 _LISTS = "a list of values in brackets, such as symbol in ['SPX', 'NDX']"
-_IS = {"number": "is a number", **dict.fromkeys(_TEXTS, "is a text"), **dict.fromkeys(CLASSES, "is a class")}
-_WITH = {"number": "numbers", **{name: f"the {name}" for name in (*_TEXTS, *CLASSES)}}
-_VALUES = {
-    "number": "numbers and " + ", ".join(name for name, kind in FIELDS.items() if kind == "number"),
-    "symbol": "a symbol in capitals and quotes, such as 'SPX'",
-    "source": "the name of a source in quotes",
-    "data_type": ", ".join(f"'{name}'" for name in DATA_TYPES),
-}
-_SLIPS = (
-    (r"(?<![<>=!:])=(?!=)", "=", "=="),
-    (r"&&?", "&", "and"),
-    (r"\|\|?", "|", "or"),
-    (r"<>", "<>", "!="),
-    (r"!(?!=)", "!", "not"),
-    (r"\bAND\b", "AND", "and"),
-    (r"\bOR\b", "OR", "or"),
-    (r"\bNOT\b", "NOT", "not"),
-    (r"\bIN\b", "IN", "in"),
-    ("[\u2018\u2019\u201c\u201d\u00b4`]", "a typographic quote", "'"),
-)
 _CALLED: dict[type[ast.expr], str] = {
     ast.Call: "a call",
     ast.Attribute: "an attribute",
@@ -104,17 +61,15 @@ class Condition(Struct, frozen=True):
 
     Attributes:
         text: As the operator wrote it.
-        parsed: Its syntax tree; every node of it was checked.
-        test: The expression to compile, written anew.
+        test: What it says.
     """
 
     text: str
-    parsed: ast.expr
-    test: str
+    test: Test
 
 
 def parse(text: str, place: PlaceOf | None = None, guideline: str = "") -> Condition:
-    """Check a condition and write the expression to compile.
+    """Check a condition.
 
     Args:
         text: At most 2 KB, nested at most 20 deep; a line break counts as a space.
@@ -124,234 +79,163 @@ def parse(text: str, place: PlaceOf | None = None, guideline: str = "") -> Condi
     Raises:
         GuidelineError: File, line, column, what was found, what is allowed, and what was probably meant.
     """
-    reader = _Reader(text, place or (lambda offset: Place("condition", 1, offset + 1)), guideline)
-    parsed = reader.parse()
-    return Condition(text, parsed, reader.test(parsed, 1))
-
-
-def fuse(conditions: Sequence[Condition]) -> Matcher:
-    """Compile conditions into one function that says which of them hold."""
-    lines = [f"def matcher({', '.join(FIELDS)}):", " held = []"]
-    lines += [f" if {condition.test}: held.append({number})" for number, condition in enumerate(conditions)]
-    names: dict[str, Matcher] = {}
-    code = compile("\n".join([*lines, " return held"]), "<guidelines>", "exec")
-    exec(code, {"__builtins__": {}, "nan": nan}, names)  # noqa: S102  # all of it was written by _Reader
-    return names["matcher"]
+    written = Written(text, place or (lambda offset: Place("condition", 1, offset + 1)), guideline)
+    return Condition(text, _Reader(written).test(written.parse(), 1))
 
 
 class _Reader:
-    def __init__(self, text: str, place: PlaceOf, guideline: str) -> None:
-        self._text = text
-        self._flat = text.replace("\n", " ").replace("\t", " ")
-        self._place = place
-        self._guideline = guideline
+    """Build the tree of a condition from Python's, node by node."""
 
-    def parse(self) -> ast.expr:
-        """Return the syntax tree, or refuse what is no expression at all."""
-        size = len(self._text.encode("utf-8", "surrogatepass"))
-        if size > MAX_BYTES:
-            raise self._refuse(0, f"a condition of {size:,} bytes is too long", f"{size} bytes", f"{MAX_BYTES:,} bytes")
-        if not self._text.strip():
-            raise self._refuse(0, "the condition is empty", "nothing", _ALLOWED)
-        for offset, char in enumerate(self._flat):
-            if char == "\\" or (char != " " and unicodedata.category(char)[0] in "CZ"):
-                name = f"the character U+{ord(char):04X}"
-                raise self._refuse(offset, f"{name} cannot stand in a condition", name, "printable characters but the backslash")
-        self._indent = len(self._flat) - len(self._flat.lstrip())
-        source = self._flat.strip()
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                parsed = ast.parse(source, mode="eval").body
-                tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-        except SyntaxError as error:
-            raise self._unreadable(error.msg, self._indent + (error.offset - 1 if error.offset else len(source))) from None
-        except (ValueError, RecursionError, MemoryError, tokenize.TokenError):
-            raise self._too_deep(0) from None
-        for token in tokens:
-            offset = self._indent + token.start[1]
-            if token.type == tokenize.COMMENT:
-                fault = "a comment cannot stand inside a condition"
-                raise self._refuse(offset, fault, "a comment", "comments after the closing quote")
-            if token.type == tokenize.NUMBER and not _NUMBER.fullmatch(token.string):
-                fault = f"{token.string} is no plain decimal number"
-                raise self._refuse(offset, fault, token.string, "decimals such as 50_000, 0.1, 1e6")
-            if token.type == tokenize.NAME and not token.string.isascii():
-                raise self._unknown(token.string, offset)  # look-alike letters
-        return parsed
+    def __init__(self, written: Written) -> None:
+        self._written = written
 
-    def test(self, node: ast.expr, depth: int) -> str:
-        """Write what is true or false."""
+    def test(self, node: ast.expr, depth: int) -> Test:
+        """Read what is true or false."""
         self._check_depth(node, depth)
         if isinstance(node, ast.BoolOp):
-            word = " and " if isinstance(node.op, ast.And) else " or "
-            return "(" + word.join(self.test(value, depth + 1) for value in node.values) + ")"
+            parts = tuple(self.test(value, depth + 1) for value in node.values)
+            return All(parts) if isinstance(node.op, ast.And) else AnyOf(parts)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            return f"(not {self.test(node.operand, depth + 1)})"
+            return Not(self.test(node.operand, depth + 1))
         if isinstance(node, ast.Compare):
             return self._comparison(node, depth + 1)
         if isinstance(node, ast.Name):
+            if node.id == FLAG:
+                return Flag(node.id)
             raise self._field(node)
-        found = self._say(node)
-        known = isinstance(node, ast.Constant | ast.BinOp | ast.UnaryOp | ast.List | ast.Tuple)
-        fault = f"{found} alone is neither true nor false" if known else f"{found} cannot stand in a condition"
-        raise self._refuse(self._offset(node), fault, found, _ALLOWED)
+        found = _say(node)
+        bare = isinstance(node, ast.Constant | ast.BinOp | ast.UnaryOp | ast.List | ast.Tuple)
+        fault = f"{found} alone is neither true nor false" if bare else f"{found} cannot stand in a condition"
+        raise self._refuse(node, fault, found, ALLOWED)
 
-    def _comparison(self, node: ast.Compare, depth: int) -> str:
+    def _comparison(self, node: ast.Compare, depth: int) -> Test:
         operands = [node.left, *node.comparators]
         kind = next((kind for operand in operands if (kind := _kind(operand))), "")
         if not kind:
             for operand in operands:
                 if isinstance(operand, ast.Name):
                     raise self._field(operand)
-            raise self._refuse(self._offset(node), "this compares no field", "a comparison", _ALLOWED)
+            raise self._refuse(node, "this compares no field", "a comparison", ALLOWED)
+        if kind == "flag":
+            named = next(operand for operand in operands if _kind(operand) == kind)
+            fault = f"{FLAG} is yes or no and stands alone"
+            raise self._refuse(named, fault, FLAG, f"{FLAG}, or not {FLAG}")
         pairs = []
         for op, (left, right) in zip(node.ops, pairwise(operands), strict=True):
             sign = _COMPARES.get(type(op))
             if sign is None:
-                raise self._refuse(self._offset(left), "is compares objects, not values", "is", " ".join(_SIGNS), near="==")
-            if kind in _TEXTS and sign in ("<", "<=", ">", ">="):
+                raise self._refuse(left, "is compares objects, not values", "is", " ".join(_SIGNS), near="==")
+            if kind in TEXTS and sign in ("<", "<=", ">", ">="):
                 fault = f"a {kind} has no order, so {sign} means nothing"
-                raise self._refuse(self._offset(left), fault, sign, "== != in [..], not in [..]")
+                raise self._refuse(left, fault, sign, "== != in [..], not in [..]")
             pairs.append(self._pair(left, sign, right, kind, depth))
-        return "(" + " and ".join(pairs) + ")"
+        return pairs[0] if len(pairs) == 1 else All(tuple(pairs))
 
-    def _pair(self, left: ast.expr, sign: str, right: ast.expr, kind: str, depth: int) -> str:
-        one = self._value(left, kind, depth)
-        if sign in ("in", "not in"):
-            if not isinstance(right, ast.List | ast.Tuple) or not right.elts:
-                found = self._say(right)
-                raise self._refuse(self._offset(right), f"{sign} looks into a list, not {found}", found, _LISTS)
-            self._check_depth(right, depth)
-            choices = "{" + ", ".join(self._literal(choice, kind) for choice in right.elts) + "}"
-            known = "" if kind in _TEXTS or sign == "in" else f"{one} == {one} and "
-            return f"({known}{one} {sign} {choices})"
-        other = self._value(right, kind, depth)
-        if sign == "!=" and kind not in _TEXTS:
-            return f"({one} < {other} or {one} > {other})"
-        return f"{one} {sign} {other}"
+    def _pair(self, left: ast.expr, sign: str, right: ast.expr, kind: str, depth: int) -> Test:
+        one = self._operand(left, kind, depth)
+        if sign not in ("in", "not in"):
+            return Compare(one, sign, self._operand(right, kind, depth))
+        if not isinstance(right, ast.List | ast.Tuple) or not right.elts:
+            found = _say(right)
+            raise self._refuse(right, f"{sign} looks into a list, not {found}", found, _LISTS)
+        self._check_depth(right, depth)
+        return Among(one, tuple(self._literal(choice, kind) for choice in right.elts), sign == "not in")
 
-    def _value(self, node: ast.expr, kind: str, depth: int) -> str:
+    def _operand(self, node: ast.expr, kind: str, depth: int) -> Operand:
         self._check_depth(node, depth)
         if isinstance(node, ast.Name) and (name := ALIASES.get(node.id, node.id)) in FIELDS:
             if FIELDS[name] != kind:
-                fault = f"{node.id} {_IS[FIELDS[name]]} and cannot be used with {_WITH[kind]}"
-                near = "data_age_s" if (name, kind) == ("age", "number") else ""
-                raise self._refuse(self._offset(node), fault, node.id, _values_of(kind), near=near)
-            return name
+                fault = f"{node.id} {IS[FIELDS[name]]} and cannot be used with {WITH[kind]}"
+                near = "data_age_s" if (name, kind) == ("freshness", "number") else ""
+                raise self._refuse(node, fault, node.id, values_of(kind), near=near)
+            return Field(name)
         if kind == "number" and isinstance(node, ast.BinOp):
             sign = _RECKONS.get(type(node.op))
             if sign is None:
-                raise self._refuse(self._offset(node), "this calculation is not among + - * /", "a calculation", "+ - * /")
-            one, other = self._value(node.left, kind, depth + 1), self._value(node.right, kind, depth + 1)
-            if sign != "/":
-                return f"({one} {sign} {other})"
-            if other in ("0.0", "-0.0"):
-                raise self._refuse(self._offset(node.right), "nothing can be divided by zero", "0", "a number other than 0")
-            return f"({one} / ({other} or nan))"
+                raise self._refuse(node, "this calculation is not among + - * /", "a calculation", "+ - * /")
+            one, other = self._operand(node.left, kind, depth + 1), self._operand(node.right, kind, depth + 1)
+            if sign == "/" and isinstance(other, Value) and other.value == 0:
+                raise self._refuse(node.right, "nothing can be divided by zero", "0", "a number other than 0")
+            return Reckon(sign, one, other)
         if kind == "number" and isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-            return ("(-" if isinstance(node.op, ast.USub) else "(+") + self._value(node.operand, kind, depth + 1) + ")"
+            part = self._operand(node.operand, kind, depth + 1)
+            if isinstance(node.op, ast.UAdd):
+                return part
+            return Value(-part.value) if isinstance(part, Value) and not isinstance(part.value, str) else Minus(part)
         return self._literal(node, kind)
 
-    def _literal(self, node: ast.expr, kind: str) -> str:
+    def _literal(self, node: ast.expr, kind: str) -> Value:
         if isinstance(node, ast.Name):
-            return self._class(node, kind)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-            return f"-{self._literal(node.operand, kind)}"
+            return self._word(node, kind)
+        if kind == "number" and isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            inner = self._literal(node.operand, kind) if isinstance(node.operand, ast.Constant) else None
+            if inner is not None and not isinstance(inner.value, str):
+                return Value(-inner.value)
         value = node.value if isinstance(node, ast.Constant) else None
         if kind == "number" and isinstance(value, int | float) and not isinstance(value, bool):
             if abs(value) > 1e308:
-                raise self._refuse(self._offset(node), "the number is too large", "a number over 1e308", "numbers up to 1e308")
-            return repr(float(value))
-        if isinstance(value, str) and kind in _TEXTS:
+                raise self._refuse(node, "the number is too large", "a number over 1e308", "numbers up to 1e308")
+            return Value(float(value))
+        if isinstance(value, str) and kind in TEXTS:
             return self._quoted(node, value, kind)
-        found = self._say(node)
-        near = value if isinstance(value, str) and value in CLASSES.get(kind, ()) else ""
-        fault = f"{found} cannot be compared with {_WITH[kind]}"
-        raise self._refuse(self._offset(node), fault, found, _values_of(kind), near=near)
+        found = _say(node)
+        near = value if isinstance(value, str) and value in ORDERED.get(kind, ()) else ""
+        raise self._refuse(node, f"{found} cannot be compared with {WITH[kind]}", found, values_of(kind), near=near)
 
-    def _class(self, node: ast.Name, kind: str) -> str:
+    def _word(self, node: ast.Name, kind: str) -> Value:
         word = node.id
-        if word in CLASSES.get(kind, ()):
-            return str(CLASSES[kind].index(word))
-        if kind in CLASSES:
-            other = next((name for name, words in CLASSES.items() if word in words), "")
+        if word in ORDERED.get(kind, ()):
+            return Value(float(ORDERED[kind].index(word)))
+        if kind in ORDERED:
+            other = next((name for name, words in ORDERED.items() if word in words), "")
             fault = f"{word} is a class of {other}, not of {kind}" if other else f"{word} is no class of {kind}"
-            raise self._refuse(self._offset(node), fault, word, _values_of(kind), near=nearest(word, CLASSES[kind]))
-        if kind in _TEXTS and (kind != "data_type" or word in DATA_TYPES):
+            raise self._refuse(node, fault, word, values_of(kind), near=nearest(word, ORDERED[kind]))
+        if kind in TEXTS and (not TEXTS[kind] or word in TEXTS[kind]):
             fault = f"{word} is no field; a text stands in quotes"
-            raise self._refuse(self._offset(node), fault, word, _values_of(kind), near=f"'{word}'")
+            raise self._refuse(node, fault, word, values_of(kind), near=f"'{word}'")
         raise self._field(node)
 
-    def _quoted(self, node: ast.expr, text: str, kind: str) -> str:
+    def _quoted(self, node: ast.expr, text: str, kind: str) -> Value:
         near = ""
         if kind == "symbol":
             good = symbol_of(text) == text
             near = (symbol_of(text) or "") if not good else ""
-        elif kind == "data_type":
-            good = text in DATA_TYPES
-            near = nearest(text, DATA_TYPES)
+        elif TEXTS[kind]:
+            good = text in TEXTS[kind]
+            near = nearest(text, TEXTS[kind])
         else:
             good = bool(text) and printable(text) == text
         if not good:
             fault = f"{text!r} can never be a {kind}"
-            raise self._refuse(self._offset(node), fault, repr(text), _values_of(kind), near=near and f"'{near}'")
-        return repr(text)
+            raise self._refuse(node, fault, repr(text), values_of(kind), near=near and f"'{near}'")
+        return Value(text)
 
     def _field(self, node: ast.Name) -> GuidelineError:
         """Make the fault of a name that stands where a field should."""
-        word, offset = node.id, self._offset(node)
+        word = node.id
         name = ALIASES.get(word, word)
-        owners = [field for field, words in CLASSES.items() if word in words]
+        owners = [field for field, words in ORDERED.items() if word in words]
         if name in FIELDS:
-            return self._refuse(offset, f"{word} alone is neither true nor false", word, _ALLOWED)
+            return self._refuse(node, f"{word} alone is neither true nor false", word, ALLOWED)
         if owners:
             fault = f"{word} is a class and must be compared with {' or '.join(owners)}"
-            return self._refuse(offset, fault, word, _ALLOWED, near=f"{owners[0]} >= {word}")
-        return self._unknown(word, offset)
-
-    def _unknown(self, word: str, offset: int) -> GuidelineError:
-        names = [*FIELDS, *ALIASES]
-        near = nearest(word, names)
-        return self._refuse(offset, f"{word} is no field", word, ", ".join(names), near=near)
-
-    def _unreadable(self, reason: str, offset: int) -> GuidelineError:
-        if "nested" in reason:
-            return self._too_deep(offset)
-        bare = re.sub(r"'[^']*'|\"[^\"]*\"", lambda quoted: " " * len(quoted[0]), self._flat)
-        slips = [(match.start(), found, near) for pattern, found, near in _SLIPS if (match := re.search(pattern, bare))]
-        if slips:
-            at, found, near = min(slips)
-            return self._refuse(at, f"{found} has no meaning here", found, _ALLOWED, near=near)
-        rest = self._flat[offset:].strip()
-        if any(word in reason for word in ("never closed", "unterminated", "unmatched", "does not match")):
-            fault = reason
-        elif rest:
-            fault = f"it cannot be read from {rest[:24]!r} on"
-        else:
-            fault = "it ends too early"
-        return self._refuse(min(offset, len(self._text) - 1), fault, rest[:24] or "the end", _ALLOWED)
-
-    def _too_deep(self, offset: int) -> GuidelineError:
-        return self._refuse(offset, f"it is nested deeper than {MAX_DEPTH}", "deep nesting", f"a depth of {MAX_DEPTH}")
+            return self._refuse(node, fault, word, ALLOWED, near=f"{owners[0]} >= {word}")
+        return self._written.unknown(word, self._written.offset(node))
 
     def _check_depth(self, node: ast.expr, depth: int) -> None:
         if depth > MAX_DEPTH:
-            raise self._too_deep(self._offset(node))
+            raise self._written.too_deep(self._written.offset(node))
 
-    def _offset(self, node: ast.expr) -> int:
-        # the parser counts columns in bytes of UTF-8, people in characters
-        line = self._flat.lstrip().encode()
-        return self._indent + len(line[: node.col_offset].decode(errors="ignore"))
+    def _refuse(self, node: ast.expr, fault: str, found: str, allowed: str, *, near: str = "") -> GuidelineError:
+        return self._written.refuse(self._written.offset(node), fault, found, allowed, near=near)
 
-    def _say(self, node: ast.expr) -> str:
-        if isinstance(node, ast.Name):
-            return node.id
-        if isinstance(node, ast.Constant):
-            return f"the text {node.value!r}" if isinstance(node.value, str) else f"{node.value!r}"[:40]
-        return _CALLED.get(type(node), "this")
 
-    def _refuse(self, offset: int, fault: str, found: str, allowed: str, *, near: str = "") -> GuidelineError:
-        return refuse(self._place(offset), fault, found, allowed, near=near, guideline=self._guideline)
+def _say(node: ast.expr) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Constant):
+        return f"the text {node.value!r}" if isinstance(node.value, str) else f"{node.value!r}"[:40]
+    return _CALLED.get(type(node), "this")
 
 
 def _kind(node: ast.expr) -> str:
@@ -360,9 +244,3 @@ def _kind(node: ast.expr) -> str:
         return FIELDS.get(ALIASES.get(node.id, node.id), "")
     named = (isinstance(part, ast.Name) and ALIASES.get(part.id, part.id) in FIELDS for part in ast.walk(node))
     return "number" if isinstance(node, ast.BinOp | ast.UnaryOp) and any(named) else ""
-
-
-def _values_of(kind: str) -> str:
-    if kind in CLASSES:
-        return " < ".join(CLASSES[kind])
-    return _VALUES[kind]

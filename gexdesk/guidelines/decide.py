@@ -1,18 +1,18 @@
 """Decide: features and a set of guidelines in, a level with its reason out. Pure: no clock, no state."""
 
 from datetime import UTC, datetime
-from math import isnan
+from math import isnan, nan
 
 from gexdesk.guidelines.classes import CLASSES, Reading
 from gexdesk.guidelines.rules import RuleSet
-from gexdesk.model.decision import Decision, Freshness, Match, Override
+from gexdesk.model.decision import Decision, Freshness, Match, Override, ScoreParts
 from gexdesk.model.features import Features
 from gexdesk.model.level import Level
 from gexdesk.model.text import printable
 
 OVERRIDE = "override"
 UNMATCHED = "unmatched"
-URGENCY: dict[str, float] = {"low": 0.0, "normal": 1 / 3, "high": 2 / 3, "critical": 1.0}
+URGENCY: dict[str | None, float] = {"low": 0.0, "normal": 1 / 3, "high": 2 / 3, "critical": 1.0}
 """What a request's ``priority_hint`` is worth; it moves the score inside its band and never the level."""
 
 _AGES = ("stale", "fresh", "real-time")
@@ -22,13 +22,13 @@ _FROM = {
 }
 
 
-def decide(features: Features, rules: RuleSet, override: Override | None = None, *, urgency: float = URGENCY["normal"]) -> Decision:
+def decide(features: Features, rules: RuleSet, override: Override | None = None, *, at: float | None = None) -> Decision:
     """Give a payload its level and score, with everything that matched and the reason in words.
 
     Args:
         features: Numbers that are None, NaN or infinite are not known: comparisons with them are false.
         override: The one in force now; who passes it has checked its end.
-        urgency: 0 to 1, see ``URGENCY``; anything outside is cut to it.
+        at: The time of the decision, UTC seconds; without it no guideline has expired.
 
     Returns:
         The decision. Without an override the highest score wins; on equal scores the stricter freshness requirement, then the
@@ -36,33 +36,18 @@ def decide(features: Features, rules: RuleSet, override: Override | None = None,
         are still recorded.
     """
     reading = rules.classes.read(features)
-    held = rules.matcher(
-        reading.volume,
-        reading.open_interest,
-        reading.gamma_change,
-        reading.data_age_s,
-        reading.source_reliability,
-        reading.coverage,
-        features.data_type,
-        features.symbol,
-        features.source,
-        reading.impact,
-        reading.change,
-        reading.age,
-    )
-    press = _press(reading, rules, urgency)
+    parts = _parts(reading, rules, URGENCY.get(features.priority_hint, URGENCY["normal"]))
+    lift = parts.total
     matches = []
-    for position in held:
+    for position in rules.matcher(reading, features, nan if at is None else at):
         guideline = rules.active[position]
-        top = guideline.level.band[1]
-        score = min(guideline.score + (top - guideline.score) * press, top)
-        matches.append(Match(guideline.name, guideline.level, score, guideline.requires))
+        matches.append(Match(guideline.name, guideline.level, _score(guideline.score, guideline.level, lift), guideline.requires))
     if len(matches) > 1:
         matches.sort(key=_order)
     if matches:
         winner, level, score = matches[0].guideline, matches[0].level, matches[0].score
     else:
-        winner, level, score = UNMATCHED, Level.LOW, Level.LOW.band[1] * press
+        winner, level, score = UNMATCHED, Level.LOW, _score(Level.LOW.band[0], Level.LOW, lift)
     reason = f"{winner}: {_figures(reading)}{_FROM.get(features.volume_from, '')}"
     if override is not None:
         reason = f"{_in_force(override)}; the guidelines say {level} by {reason}"
@@ -70,12 +55,13 @@ def decide(features: Features, rules: RuleSet, override: Override | None = None,
     return Decision(
         level=level,
         score=score,
-        freshness=Freshness(Freshness.STALE - reading.age),
+        freshness=Freshness(Freshness.STALE - reading.freshness),
         winner=winner,
         matches=tuple(matches),
         guidelines_version=rules.version,
         reason=reason,
         override=override,
+        parts=parts,
     )
 
 
@@ -83,8 +69,13 @@ def _order(match: Match) -> tuple[float, int]:
     return -match.score, match.requires
 
 
-def _press(reading: Reading, rules: RuleSet, urgency: float) -> float:
-    """Say how far up its band a score goes, 0 to 1.
+def _score(floor: float, level: Level, lift: float) -> float:
+    top = level.band[1]
+    return min(floor + (top - floor) * lift, top)
+
+
+def _parts(reading: Reading, rules: RuleSet, urgency: float) -> ScoreParts:
+    """Say what lifts a score inside its band, 0 to 1 together.
 
     Impact and change count half at the threshold of their highest class, x / (1 + x); age counts half at the real-time
     threshold, 1 / (1 + x). Each step is written so that rounding keeps it monotone, and so that NaN, which is not above
@@ -96,12 +87,14 @@ def _press(reading: Reading, rules: RuleSet, urgency: float) -> float:
         reading.open_interest / classes.open_interest_high_over if reading.open_interest > 0 else 0.0,
     )
     move = classes.change_medium_from if isnan(reading.gamma_change) else max(reading.gamma_change, 0.0)
-    least_age_s = classes.real_time_under_s if reading.skewed else 0.0
-    press = weights.impact * (1 - 1 / (1 + size)) + weights.change * (1 - 1 / (1 + move / classes.change_large_over))
-    if not isnan(reading.data_age_s):
-        press += weights.age / (1 + max(reading.data_age_s, least_age_s) / classes.real_time_under_s)
-    press += weights.source_reliability * (min(reading.source_reliability, 1.0) if reading.source_reliability > 0 else 0.0)
-    return press + weights.urgency * (min(urgency, 1.0) if urgency > 0 else 0.0)
+    age_s = max(reading.data_age_s, classes.real_time_under_s if reading.skewed else 0.0)
+    return ScoreParts(
+        weights.impact * (1 - 1 / (1 + size)),
+        weights.change * (1 - 1 / (1 + move / classes.change_large_over)),
+        0.0 if isnan(age_s) else weights.freshness / (1 + age_s / classes.real_time_under_s),
+        weights.source_reliability * (min(reading.source_reliability, 1.0) if reading.source_reliability > 0 else 0.0),
+        weights.urgency * urgency,
+    )
 
 
 def _figures(reading: Reading) -> str:
@@ -118,7 +111,7 @@ def _figures(reading: Reading) -> str:
     if isnan(reading.data_age_s):
         return f"{size}, {move}, age not known: counts as stale"
     skew = ", stamp in the future: clock skew, fresh at best" if reading.skewed else ""
-    return f"{size}, {move}, age {reading.data_age_s:.4g} s ({_AGES[reading.age]}){skew}"
+    return f"{size}, {move}, age {reading.data_age_s:.4g} s ({_AGES[reading.freshness]}){skew}"
 
 
 def _count(contracts: float) -> str:

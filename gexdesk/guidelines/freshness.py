@@ -1,87 +1,73 @@
 """Which freshness a condition asks for, read from the condition itself.
 
-Each comparison of ``age`` with a class, and of ``data_age_s`` with a number, is tried for stale, fresh and real-time data in
+Each comparison of ``freshness`` with a class, and of ``data_age_s`` with a number, is tried for stale, fresh and real-time data in
 turn; every other comparison may go either way. The laxest freshness for which the whole may hold is what it asks for.
 """
 
-import ast
 import operator
 from collections.abc import Callable
 from math import inf
 
-from gexdesk.guidelines.classes import CLASSES, Classes
+from gexdesk.guidelines.classes import Classes
+from gexdesk.guidelines.tree import All, Among, AnyOf, Compare, Field, Not, Test, Value
 from gexdesk.model.decision import Freshness
 
 _Chance = tuple[bool, bool]
 """Whether something may be true, and whether it may be false."""
 _OPEN: _Chance = (True, True)
-_ORDERS: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
+_ORDERS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
 }
-_MIRRORED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
+_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
-def asked_of(condition: ast.expr, classes: Classes) -> Freshness | None:
+def asked_of(test: Test, classes: Classes) -> Freshness | None:
     """Return the laxest freshness with which a checked condition may hold; None where it can never hold."""
     for freshness in reversed(Freshness):
-        if _chance(condition, freshness, classes)[0]:
+        if _chance(test, freshness, classes)[0]:
             return freshness
     return None
 
 
-def _chance(node: ast.expr, freshness: Freshness, classes: Classes) -> _Chance:
-    if isinstance(node, ast.UnaryOp):
-        may, may_not = _chance(node.operand, freshness, classes)
-        return may_not, may
-    if isinstance(node, ast.BoolOp):
-        parts = [_chance(value, freshness, classes) for value in node.values]
-        return _either(parts) if isinstance(node.op, ast.Or) else _both(parts)
-    assert isinstance(node, ast.Compare)
-    lefts = [node.left, *node.comparators[:-1]]
-    pairs = zip(lefts, node.ops, node.comparators, strict=True)
-    return _both([_pair(left, type(op), right, freshness, classes) for left, op, right in pairs])
-
-
-def _both(parts: list[_Chance]) -> _Chance:
-    return all(may for may, _ in parts), any(may_not for _, may_not in parts)
-
-
-def _either(parts: list[_Chance]) -> _Chance:
-    return any(may for may, _ in parts), all(may_not for _, may_not in parts)
-
-
-def _pair(left: ast.expr, op: type[ast.cmpop], right: ast.expr, freshness: Freshness, classes: Classes) -> _Chance:
-    if isinstance(right, ast.Name) and right.id in ("age", "data_age_s"):
-        left, right, op = right, left, _MIRRORED.get(op, op)
-    if not isinstance(left, ast.Name):
-        return _OPEN
-    if left.id == "age":
-        rank = Freshness.STALE - freshness
-        if op in _ORDERS and isinstance(right, ast.Name) and right.id in CLASSES["age"]:
-            holds = _ORDERS[op](rank, CLASSES["age"].index(right.id))
+def _chance(test: Test, freshness: Freshness, classes: Classes) -> _Chance:
+    match test:
+        case Not(part):
+            may, may_not = _chance(part, freshness, classes)
+            return may_not, may
+        case All(parts):
+            chances = [_chance(part, freshness, classes) for part in parts]
+            return all(may for may, _ in chances), any(may_not for _, may_not in chances)
+        case AnyOf(parts):
+            chances = [_chance(part, freshness, classes) for part in parts]
+            return any(may for may, _ in chances), all(may_not for _, may_not in chances)
+        case Compare(Field(name), sign, Value(value)) if isinstance(value, float | int):
+            return _compared(name, sign, value, freshness, classes)
+        case Compare(Value(value), sign, Field(name)) if isinstance(value, float | int):
+            return _compared(name, _MIRRORED.get(sign, sign), value, freshness, classes)
+        case Among(Field("freshness"), values, negated):
+            holds = (Freshness.STALE - freshness in [value.value for value in values]) != negated
             return holds, not holds
-        if isinstance(right, ast.List | ast.Tuple):
-            among = CLASSES["age"][rank] in [name.id for name in right.elts if isinstance(name, ast.Name)]
-            holds = among == (op is ast.In)
-            return holds, not holds
-    if left.id == "data_age_s" and isinstance(right, ast.Constant) and isinstance(right.value, int | float):
-        return _age_chance(op, right.value, freshness, classes)
     return _OPEN
 
 
-def _age_chance(op: type[ast.cmpop], bound: float, freshness: Freshness, classes: Classes) -> _Chance:
+def _compared(name: str, sign: str, bound: float, freshness: Freshness, classes: Classes) -> _Chance:
+    if name == "freshness":
+        holds = _ORDERS[sign](Freshness.STALE - freshness, bound)
+        return holds, not holds
+    return _age_chance(sign, bound, freshness, classes) if name == "data_age_s" else _OPEN
+
+
+def _age_chance(sign: str, bound: float, freshness: Freshness, classes: Classes) -> _Chance:
     """Compare an age of the class, which lies in [low, high), with a bound."""
     edges = (-inf, classes.real_time_under_s, classes.fresh_under_s, inf)
     low, high = edges[freshness], edges[freshness + 1]
-    if op in (ast.Lt, ast.LtE):
-        return _ORDERS[op](low, bound), high > bound
-    if op in (ast.Gt, ast.GtE):
-        return high > bound, not _ORDERS[op](low, bound)
-    if op is ast.Eq:
-        return low <= bound < high, True
-    return _OPEN
+    if sign in ("<", "<="):
+        return _ORDERS[sign](low, bound), high > bound
+    if sign in (">", ">="):
+        return high > bound, not _ORDERS[sign](low, bound)
+    return (low <= bound < high, True) if sign == "==" else _OPEN

@@ -4,52 +4,30 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import Struct, to_builtins
 
 from gexdesk.guidelines.classes import Classes
-from gexdesk.guidelines.condition import Condition, Matcher, fuse, parse
-from gexdesk.guidelines.freshness import asked_of
-from gexdesk.guidelines.place import Place, Places, nearest, refuse
-from gexdesk.model.decision import Freshness
+from gexdesk.guidelines.guideline import Guideline, read_guideline
+from gexdesk.guidelines.matcher import Matcher, fuse
+from gexdesk.guidelines.place import Place, refuse
+from gexdesk.guidelines.tables import Tables
+from gexdesk.guidelines.tree import Test
 from gexdesk.model.errors import GuidelineError
-from gexdesk.model.level import LEVELS, Level
-from gexdesk.model.text import printable
 
 DEFAULT_FILE = Path(__file__).with_name("default.toml")
 """The set that ships."""
 
 MAX_FILE_BYTES = 256 * 1024
 MAX_GUIDELINES = 500
-_MAX_NUMBER = 1e15
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
-_RESERVED = ("override", "unmatched")
 _THRESHOLDS: dict[str, dict[str, tuple[str, ...]]] = {
     "classes.impact": {"high": ("volume_over", "open_interest_over"), "medium": ("volume_from", "open_interest_from")},
     "classes.change": {"large": ("over",), "medium": ("from",)},
-    "classes.age": {"real_time": ("under",), "fresh": ("under",)},
+    "classes.freshness": {"real_time": ("under",), "fresh": ("under",)},
 }
-_GUIDELINE_KEYS = ("name", "description", "level", "when", "score", "active")
-
-
-class Guideline(Struct, frozen=True):
-    """Hold one named rule.
-
-    Attributes:
-        score: What the rule gives at the least; inside its level's band, by default the band's floor.
-        requires: The freshness its condition asks for; STALE asks for nothing.
-    """
-
-    name: str
-    description: str
-    level: Level
-    when: str
-    active: bool
-    score: float
-    requires: Freshness
 
 
 class Weights(Struct, frozen=True):
@@ -57,7 +35,7 @@ class Weights(Struct, frozen=True):
 
     impact: float
     change: float
-    age: float
+    freshness: float
     source_reliability: float
     urgency: float
 
@@ -69,7 +47,9 @@ class RuleSet:
     Attributes:
         version: Short hash of what the set says; comments and layout do not count.
         guidelines: All of them in the file's order, inactive ones too.
-        active: Those that decide; ``matcher`` answers positions in it.
+        active: Those that decide.
+        tests: When each of them holds, with its symbols, sessions and end.
+        matcher: All of ``tests`` as one function; it answers positions in ``active``.
     """
 
     name: str
@@ -78,6 +58,7 @@ class RuleSet:
     weights: Weights
     guidelines: tuple[Guideline, ...]
     active: tuple[Guideline, ...]
+    tests: tuple[Test, ...]
     matcher: Matcher
 
 
@@ -144,161 +125,71 @@ def _not_toml(reason: str, file: str, text: str) -> GuidelineError:
 
 class _Checker:
     def __init__(self, file: str, text: str) -> None:
-        self._places = Places(file, text)
+        self._tables = Tables(file, text)
 
     def rules(self, document: Mapping[str, object]) -> RuleSet:
-        top = Place(self._places.file)
-        self._keys(document, ("name", "classes", "weights", "guideline"), "", required=("classes", "weights", "guideline"))
-        name = self._text(document.get("name", "unnamed"), "", "name")
+        top = Place(self._tables.places.file)
+        self._tables.keys(document, ("name", "classes", "weights", "guideline"), "", required=("classes", "weights", "guideline"))
+        name = self._tables.text(document.get("name", "unnamed"), "", "name")
         classes = self._classes(document["classes"])
         weights = self._weights(document["weights"])
         tables = document["guideline"]
         if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-            raise refuse(self._places.of("", "guideline"), "there is no guideline", "none", "one [[guideline]] table or more")
+            at = self._tables.places.of("", "guideline")
+            raise refuse(at, "there is no guideline", "none", "one [[guideline]] table or more")
         if len(tables) > MAX_GUIDELINES:
             raise refuse(top, f"{len(tables)} guidelines are too many", str(len(tables)), f"at most {MAX_GUIDELINES}")
-        checked = [self._guideline(table, nth, classes) for nth, table in enumerate(tables)]
+        checked = [read_guideline(self._tables, table, nth, classes) for nth, table in enumerate(tables)]
         self._distinct([guideline.name for guideline, _ in checked])
         guidelines = tuple(guideline for guideline, _ in checked)
+        tests = tuple(test for guideline, test in checked if guideline.active)
         says = json.dumps([name, to_builtins(classes), to_builtins(weights), to_builtins(guidelines)], sort_keys=True)
         return RuleSet(
             name=name,
-            version="v-" + hashlib.sha256(says.encode()).hexdigest()[:6],
+            version="v-" + hashlib.sha256(says.encode()).hexdigest()[:10],
             classes=classes,
             weights=weights,
             guidelines=guidelines,
             active=tuple(guideline for guideline in guidelines if guideline.active),
-            matcher=fuse([condition for guideline, condition in checked if guideline.active]),
+            tests=tests,
+            matcher=fuse(tests),
         )
 
     def _classes(self, table: object) -> Classes:
-        found = self._table(table, "classes", ("impact", "change", "age"))
+        found = self._tables.table(table, "classes", ("impact", "change", "freshness"))
         read: dict[tuple[str, str, str], float] = {}
         for header, kinds in _THRESHOLDS.items():
-            section = self._table(found[header.removeprefix("classes.")], header, tuple(kinds))
+            section = self._tables.table(found[header.removeprefix("classes.")], header, tuple(kinds))
             for name, bounds in kinds.items():
-                values = self._table(section[name], header, bounds, key=name)
+                values = self._tables.table(section[name], header, bounds, key=name)
                 for bound in bounds:
-                    read[header, name, bound] = self._number(values[bound], header, name, f"{name}.{bound}", above_zero=True)
+                    read[header, name, bound] = self._tables.number(values[bound], header, name, f"{name}.{bound}", above_zero=True)
         for header, more, less in (
             ("classes.impact", ("high", "volume_over"), ("medium", "volume_from")),
             ("classes.impact", ("high", "open_interest_over"), ("medium", "open_interest_from")),
             ("classes.change", ("large", "over"), ("medium", "from")),
-            ("classes.age", ("fresh", "under"), ("real_time", "under")),
+            ("classes.freshness", ("fresh", "under"), ("real_time", "under")),
         ):
             if read[header, *more] <= read[header, *less]:
                 over, under = ".".join(more), ".".join(less)
                 fault = f"{over} {read[header, *more]:g} is not above {under} {read[header, *less]:g}"
-                raise refuse(self._places.of(header, more[0]), fault, f"{read[header, *more]:g}", f"{over} above {under}")
+                raise refuse(self._tables.places.of(header, more[0]), fault, f"{read[header, *more]:g}", f"{over} above {under}")
         # Classes has its fields in the order of _THRESHOLDS, which is the order they were read in
         return Classes(*read.values())
 
     def _weights(self, table: object) -> Weights:
         names = Weights.__struct_fields__
-        found = self._table(table, "weights", names)
-        given = {name: self._number(found[name], "weights", name, name) for name in names}
+        found = self._tables.table(table, "weights", names)
+        given = {name: self._tables.number(found[name], "weights", name, name) for name in names}
         total = sum(given.values())
         if total == 0:
-            raise refuse(self._places.of("weights"), "the weights add up to 0", "0", "at least one above 0")
+            raise refuse(self._tables.places.of("weights"), "the weights add up to 0", "0", "at least one above 0")
         return Weights(**{name: weight / total for name, weight in given.items()})
-
-    def _guideline(self, table: Mapping[str, object], nth: int, classes: Classes) -> tuple[Guideline, Condition]:
-        self._keys(table, _GUIDELINE_KEYS, "guideline", nth, required=("name", "level", "when"))
-        name = self._text(table["name"], "guideline", "name", nth)
-        at = self._places.of("guideline", "name", nth)
-        if not _NAME.fullmatch(name) or name in _RESERVED:
-            allowed = "1 to 48 of a-z 0-9 - _, beginning with a letter or digit; not " + ", ".join(_RESERVED)
-            raise refuse(at, f"{name!r} cannot be a name", name, allowed)
-        level = self._level(table["level"], name, nth)
-        when = table["when"]
-        if not isinstance(when, str):
-            raise self._wrong(when, "a condition in quotes", "guideline", "when", nth)
-        place = self._places.inside(when, "guideline", "when", nth)
-        condition = parse(when, place, name)
-        requires = asked_of(condition.parsed, classes)
-        if requires is None:
-            fault = "it can never hold, whatever the age of the data"
-            raise refuse(place(0), fault, when, "a condition on age that some data can meet", guideline=name)
-        active = table.get("active", True)
-        if not isinstance(active, bool):
-            raise self._wrong(active, "true or false", "guideline", "active", nth)
-        low, high = level.band
-        score = self._number(table.get("score", low), "guideline", "score", "score", nth=nth)
-        if not low <= score <= high:
-            fault = f"the score {score:g} lies outside of {level}"
-            at = self._places.of("guideline", "score", nth)
-            raise refuse(at, fault, f"{score:g}", f"{low:.2f} to {high:.2f}", guideline=name)
-        description = self._text(table.get("description", ""), "guideline", "description", nth)
-        return Guideline(name, description, level, when, active, score, requires), condition
-
-    def _level(self, value: object, guideline: str, nth: int) -> Level:
-        if isinstance(value, str) and value in LEVELS:
-            return Level(value)
-        found = printable(value) if isinstance(value, str) else _say(value)
-        near = nearest(value, LEVELS) if isinstance(value, str) else ""
-        at = self._places.of("guideline", "level", nth)
-        raise refuse(at, f"{found} is no level", found, ", ".join(LEVELS), near=near, guideline=guideline)
 
     def _distinct(self, names: list[str]) -> None:
         for nth, name in enumerate(names):
             first = names.index(name)
             if first != nth:
-                other = self._places.of("guideline", "name", first).line
+                other = self._tables.places.of("guideline", "name", first).line
                 fault = f"the name {name} is taken" + (f" by the guideline on line {other}" if other else "")
-                raise refuse(self._places.of("guideline", "name", nth), fault, name, "a name of its own for each guideline")
-
-    def _table(self, value: object, header: str, names: tuple[str, ...], key: str = "") -> Mapping[str, object]:
-        """Take a table that has exactly these keys; ``key`` names it where it is written inline under a header."""
-        if not isinstance(value, dict):
-            raise self._wrong(value, "a table with " + ", ".join(names), header, key)
-        self._keys(value, names, header, required=names, inline=key)
-        return value
-
-    def _keys(
-        self,
-        table: Mapping[str, object],
-        known: Iterable[str],
-        header: str,
-        nth: int = 0,
-        *,
-        required: Iterable[str],
-        inline: str = "",
-    ) -> None:
-        known = tuple(known)
-        where = ".".join(part for part in (header, inline) if part) or "the file"
-        for key in table:
-            if key not in known:
-                at = self._places.of(header, inline or key, nth)
-                if at.line is None:
-                    at = self._places.of(f"{header}.{key}".lstrip("."))
-                raise refuse(at, f"{key} is no key of {where}", key, ", ".join(known), near=nearest(key, known))
-        for key in required:
-            if key not in table:
-                fault = f"{where} has no {key}"
-                raise refuse(self._places.of(header, inline, nth), fault, "nothing", ", ".join(known))
-
-    def _text(self, value: object, header: str, key: str, nth: int = 0) -> str:
-        if not isinstance(value, str) or printable(value) != value:
-            raise self._wrong(value, "one line of at most 200 printable characters", header, key, nth)
-        return value
-
-    def _number(self, value: object, header: str, key: str, what: str, *, nth: int = 0, above_zero: bool = False) -> float:
-        allowed = "a number above 0, up to 1e15" if above_zero else "a number from 0 to 1e15"
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self._wrong(value, allowed, header, key, nth)
-        if not 0 <= value <= _MAX_NUMBER or (above_zero and value == 0):
-            found = f"{value:.6g}" if -_MAX_NUMBER <= value <= _MAX_NUMBER else "too large" if value > 0 else "not a finite number"
-            raise refuse(self._places.of(header, key, nth), f"{what} is {found}", found, allowed)
-        return float(value)
-
-    def _wrong(self, value: object, allowed: str, header: str, key: str, nth: int = 0) -> GuidelineError:
-        found = _say(value)
-        return refuse(self._places.of(header, key, nth), f"{key or header} is {found}", found, allowed)
-
-
-def _say(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f"the text {printable(value, 40)!r}"
-    return {int: "a number", float: "a number", list: "a list", dict: "a table"}.get(type(value), "a date or time")
+                raise refuse(self._tables.places.of("guideline", "name", nth), fault, name, "a name of its own for each guideline")

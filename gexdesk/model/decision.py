@@ -42,6 +42,21 @@ class Override(Struct, frozen=True):
     until: float | None = None
 
 
+class ScoreParts(Struct, frozen=True):
+    """Say what lifted a score: shares of the way from its guideline's floor to its level's top; together 0 to 1."""
+
+    impact: float = 0.0
+    change: float = 0.0
+    freshness: float = 0.0
+    reliability: float = 0.0
+    urgency: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Return how far up its band the score went."""
+        return self.impact + self.change + self.freshness + self.reliability + self.urgency
+
+
 class Decision(Struct, frozen=True):
     """Record the level of one payload, everything that matched and the reason in words.
 
@@ -49,6 +64,7 @@ class Decision(Struct, frozen=True):
         winner: Name of the guideline that decided, ``override`` or ``unmatched``.
         matches: Every guideline that applied, winner first.
         guidelines_version: Which set decided.
+        parts: What made the score; without meaning for an override, whose score is its level's top.
         reason: One line for a person, e.g. ``high-real-time: impact high, change 0.02, age 1.2 s``.
     """
 
@@ -60,3 +76,4 @@ class Decision(Struct, frozen=True):
     guidelines_version: str
     reason: str
     override: Override | None = None
+    parts: ScoreParts = ScoreParts()

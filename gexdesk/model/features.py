@@ -19,6 +19,13 @@ class Features(Struct, frozen=True):
         clock_skew: The stamp is more than 2 s in the future: fresh at best.
         source_reliability: Successful / total requests of the source, 0 to 1.
         coverage: Share of contracts with usable IV and open interest; None where the format has no contracts.
+        session: New York's at the moment of the decision: ``pre``, ``regular``, ``post`` or ``closed``.
+        minutes_to_close: Until the close of the regular hours that run; None outside of them.
+        zero_dte_share: Share of gross GEX that expires today, 0 to 1; None where not known.
+        spot_move: spot / previous spot - 1, a fraction with its sign; None without a previous snapshot, as for gamma_change.
+        expected_records: Metadata of the request that asked for the payload; None where none did or it did not say.
+        data_quality: Likewise: ``low``, ``medium`` or ``high``.
+        priority_hint: Likewise: ``low``, ``normal``, ``high`` or ``critical``. It moves the score inside its level's band.
     """
 
     symbol: str
@@ -32,3 +39,10 @@ class Features(Struct, frozen=True):
     clock_skew: bool = False
     source_reliability: float = 1.0
     coverage: float | None = None
+    session: str = "regular"
+    minutes_to_close: float | None = None
+    zero_dte_share: float | None = None
+    spot_move: float | None = None
+    expected_records: int | None = None
+    data_quality: str | None = None
+    priority_hint: str | None = None

@@ -3,39 +3,26 @@
 import operator
 
 import pytest
+from field_values import NAN, arguments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gexdesk.guidelines.condition import FIELDS, fuse, parse
+from gexdesk.guidelines.condition import parse
+from gexdesk.guidelines.fields import NUMBERS, ORDERED
+from gexdesk.guidelines.matcher import fuse
 from gexdesk.model.errors import GuidelineError
 from gexdesk.model.text import printable
 
-NAN = float("nan")
-VALUES = {
-    "volume": 60_000.0,
-    "open_interest": 20_000.0,
-    "gamma_change": 0.08,
-    "data_age_s": 1.5,
-    "source_reliability": 0.99,
-    "coverage": 0.8,
-    "data_type": "real_time",
-    "symbol": "SPX",
-    "source": "gexbot-spx",
-    "impact": 2,
-    "change": 1,
-    "age": 2,
-}
-
 
 def holds(condition, **changed):
-    return fuse([parse(condition)])(*({**VALUES, **changed}[name] for name in FIELDS)) == [0]
+    return fuse([parse(condition).test])(*arguments(**changed)) == [0]
 
 
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
-        ("impact >= high and change >= large and age >= real_time", False),
-        ("impact >= high and change >= medium and age >= real_time", True),
+        ("impact >= high and change >= large and freshness >= real_time", False),
+        ("impact >= high and change >= medium and freshness >= real_time", True),
         ("impact > medium", True),
         ("impact == high", True),
         ("impact != high", False),
@@ -61,6 +48,14 @@ def holds(condition, **changed):
         ("(volume > 1 and\n  open_interest > 1)", True),
         ("volume > 1 and\n\topen_interest > 1", True),
         ("  volume > 1  ", True),
+        ("clock_skew", False),
+        ("not clock_skew and volume > 1", True),
+        ("session in ['regular', 'pre'] and minutes_to_close <= 90", True),
+        ("session == 'closed'", False),
+        ("priority_hint >= high and data_quality == medium", True),
+        ("spot_move < -0.005 and zero_dte_share > 0.3 and expected_records >= 500", True),
+        ("volume_from != 'assumed'", True),
+        ("volume > +1", True),
         ("volume > 1 or volume / 2 > 1 and not volume < 1", True),
     ],
 )
@@ -69,9 +64,9 @@ def test_good_conditions_mean_what_they_say(condition, expected):
 
 
 @pytest.mark.parametrize("sign", ["<", "<=", ">", ">=", "==", "!=", "in", "not in"])
-@pytest.mark.parametrize("field", [name for name, kind in FIELDS.items() if kind in ("number", "impact")])
+@pytest.mark.parametrize("field", [*NUMBERS, "impact", "data_quality", "priority_hint"])
 def test_a_missing_value_makes_every_comparison_false(field, sign):
-    bound = "low" if field == "impact" else "0"
+    bound = "low" if field in ORDERED else "0"
     right = f"[{bound}]" if "in" in sign else bound
     assert holds(f"{field} {sign} {right}", **{field: NAN}) is False
     assert holds(f"not ({field} {sign} {right})", **{field: NAN}) is True
@@ -86,9 +81,9 @@ def test_a_missing_value_spreads_through_arithmetic_and_so_does_division_by_zero
 
 
 def test_conditions_are_fused_in_order():
-    matcher = fuse([parse("volume > 1"), parse("volume > 1e9"), parse("symbol == 'SPX'")])
-    assert matcher(*(VALUES[name] for name in FIELDS)) == [0, 2]
-    assert fuse([])(*(VALUES[name] for name in FIELDS)) == []
+    matcher = fuse([parse(text).test for text in ("volume > 1", "volume > 1e9", "symbol == 'SPX'")])
+    assert matcher(*arguments()) == [0, 2]
+    assert fuse([])(*arguments()) == []
 
 
 BAD = [
@@ -175,9 +170,19 @@ BAD = [
     "impact >= large",
     "impact >= change",
     "impact + 1 >= high",
-    "age < 5",
-    "age > data_age_s",
-    "age >= fresh > change",
+    "freshness < 5",
+    "freshness > data_age_s",
+    "freshness >= fresh > change",
+    "age >= real_time or volume > 1",
+    "volume > clock_skew",
+    "clock_skew == True",
+    "clock_skew > 1",
+    "session > 'pre'",
+    "session == 'lunch'",
+    "session == regular",
+    "data_quality >= large",
+    "priority_hint == 'critical'",
+    "at > 5",
     "volume > high",
     "low < high",
     "1 < 2",
@@ -258,16 +263,23 @@ def test_bad_conditions_are_refused_with_a_place_and_a_way_out(condition):
     ("condition", "column", "near"),
     [
         ("volum > 1", 1, "volume"),
+        ("volume > 1 and age >= fresh", 16, "freshness"),
+        ("Age < 5", 1, "freshness"),
+        ("session == regular", 12, "'regular'"),
+        ("session == 'closd'", 12, "'closed'"),
+        ("priority_hint >= 'critical'", 18, "critical"),
+        ("data_quality >= hihg", 17, "high"),
+        ("clock_skew == 1", 1, ""),
         ("impact >= high and chnge >= large", 20, "change"),
         ("Volume > 1", 1, "volume"),
         ("market_symbl == 'SPX'", 1, "market_symbol"),
         ("impact >= hihg", 11, "high"),
         ("impact >= 'high'", 11, "high"),
         ("impact >= HIGH", 11, "high"),
-        ("age >= realtime", 8, "real_time"),
-        ("age < 5", 7, ""),
-        ("age > data_age_s", 7, ""),
-        ("data_age_s < age", 14, "data_age_s"),
+        ("freshness >= realtime", 14, "real_time"),
+        ("freshness < 5", 13, ""),
+        ("freshness > data_age_s", 13, ""),
+        ("data_age_s < freshness", 14, "data_age_s"),
         ("symbol == 'spx'", 11, "'SPX'"),
         ("symbol == SPX", 11, "'SPX'"),
         ("data_type == 'realtime'", 14, "'real_time'"),
@@ -367,8 +379,8 @@ def test_compiled_conditions_agree_with_a_plain_interpreter(condition, numbers):
     except GuidelineError as error:
         assert "divided by zero" in error.message or "too long" in error.message  # noqa: PT017  # the only faults this can draw
         return
-    given_ = {**VALUES, **{name: NAN if value is None else value for name, value in values.items()}}
-    assert (fuse([parsed])(*(given_[name] for name in FIELDS)) == [0]) is bool(meaning(values))
+    given_ = {name: NAN if value is None else value for name, value in values.items()}
+    assert (fuse([parsed.test])(*arguments(**given_)) == [0]) is bool(meaning(values))
 
 
 @given(st.text(max_size=80) | st.text("volume><=()'\"[],.andorti 0159+-*/\n\\#", max_size=60))
@@ -379,4 +391,4 @@ def test_any_text_is_taken_or_refused_and_nothing_else(text):
     except GuidelineError as error:
         assert 1 <= error.details["column"] <= len(text) + 1  # noqa: PT017
     else:
-        fuse([parsed])(*(VALUES[name] for name in FIELDS))
+        fuse([parsed.test])(*arguments())

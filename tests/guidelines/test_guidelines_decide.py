@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gexdesk.guidelines.decide import URGENCY, decide
+from gexdesk.guidelines.decide import decide
 from gexdesk.guidelines.rules import DEFAULT_FILE, load_default, read
 from gexdesk.model.decision import Freshness, Override
 from gexdesk.model.features import Features
@@ -41,7 +41,7 @@ def test_every_match_is_recorded_and_the_winner_comes_first():
 def test_equal_scores_go_to_the_stricter_freshness_whatever_the_order():
     lax, strict = (
         'name = "lax"\nlevel = "HIGH"\nwhen = "volume > 1"',
-        'name = "strict"\nlevel = "HIGH"\nwhen = "volume > 1 and age >= real_time"',
+        'name = "strict"\nlevel = "HIGH"\nwhen = "volume > 1 and freshness >= real_time"',
     )
     for order in ((lax, strict), (strict, lax)):
         decision = decide(features(), rules(*order))
@@ -57,7 +57,7 @@ def test_equal_in_everything_goes_to_the_first_in_the_file():
 
 def test_a_score_of_its_own_lifts_a_guideline_over_a_stricter_one():
     lifted = 'name = "lifted"\nlevel = "HIGH"\nscore = 0.8\nwhen = "volume > 1"'
-    strict = 'name = "strict"\nlevel = "HIGH"\nwhen = "volume > 1 and age >= real_time"'
+    strict = 'name = "strict"\nlevel = "HIGH"\nwhen = "volume > 1 and freshness >= real_time"'
     decision = decide(features(), rules(strict, lifted))
     assert decision.winner == "lifted"
     assert 0.8 <= decision.score <= 0.89
@@ -134,19 +134,24 @@ def test_an_unknown_change_counts_exactly_as_medium():
 
 
 def test_a_hint_moves_the_score_and_never_the_level():
-    decisions = [decide(features(change=0.0), RULES, urgency=URGENCY[hint]) for hint in ("low", "normal", "high", "critical")]
+    decisions = [decide(features(change=0.0, priority_hint=hint), RULES) for hint in ("low", "normal", "high", "critical")]
     assert [decision.level for decision in decisions] == [Level.HIGH] * 4
     scores = [decision.score for decision in decisions]
     assert scores == sorted(set(scores))
-    assert decide(features(change=0.0), RULES, urgency=9.0).score == scores[3]
+    assert decide(features(change=0.0), RULES).score == scores[1]
+    assert decide(features(change=0.0, priority_hint="now!"), RULES).score == scores[1]
 
 
 def test_the_score_worked_by_hand():
     # impact twice the threshold: 2/3; change at it: 1/2; age at it: 1/2; reliability 0.8; urgency 1
     press = 0.3 * 2 / 3 + 0.3 / 2 + 0.2 / 2 + 0.1 * 0.8 + 0.1
-    decision = decide(features(100_000.0, 0.0, 0.10, 5.0, source_reliability=0.8), RULES, urgency=1.0)
+    decision = decide(features(100_000.0, 0.0, 0.10, 5.0, source_reliability=0.8, priority_hint="critical"), RULES)
     assert decision.level is Level.MEDIUM
     assert decision.score == pytest.approx(0.40 + 0.29 * press)
+    parts = decision.parts
+    assert (parts.impact, parts.change) == (pytest.approx(0.2), pytest.approx(0.15))
+    assert (parts.freshness, parts.reliability, parts.urgency) == (pytest.approx(0.1), pytest.approx(0.08), pytest.approx(0.1))
+    assert parts.total == pytest.approx(press)
 
 
 @pytest.mark.parametrize("age_s", [-30.0, -5.0, -2.5])
@@ -160,16 +165,17 @@ NUMBERS = st.none() | st.floats(0, 1e7) | st.sampled_from([9_999.0, 10_000.0, 25
 CHANGES = st.none() | st.floats(0, 5) | st.sampled_from([0.05, 0.1, 0.10000001, 0.0499999])
 AGES = st.floats(-2, 2_000) | st.sampled_from([4.999, 5.0, 299.999, 300.0])
 SHARES = st.floats(0, 1)
+HINTS = st.none() | st.sampled_from(["low", "normal", "high", "critical"])
 
 
-@given(NUMBERS, NUMBERS, CHANGES, st.floats(allow_nan=True), st.booleans(), st.floats(allow_nan=True), SHARES)
+@given(NUMBERS, NUMBERS, CHANGES, st.floats(allow_nan=True), st.booleans(), st.floats(allow_nan=True), HINTS)
 @settings(max_examples=300, deadline=None)
 def test_any_features_give_one_score_inside_the_band_again_and_again(volume, open_interest, change, age_s, skew, reliability, hint):
-    given_ = features(volume, open_interest, change, age_s, clock_skew=skew, source_reliability=reliability)
-    decision = decide(given_, RULES, urgency=hint)
+    given_ = features(volume, open_interest, change, age_s, clock_skew=skew, source_reliability=reliability, priority_hint=hint)
+    decision = decide(given_, RULES)
     low, high = decision.level.band
     assert low <= decision.score <= high
-    assert decision == decide(given_, RULES, urgency=hint)
+    assert decision == decide(given_, RULES)
     assert all(match.level.band[0] <= match.score <= match.level.band[1] for match in decision.matches)
     assert list(decision.matches) == sorted(decision.matches, key=lambda match: (-match.score, match.requires))
 

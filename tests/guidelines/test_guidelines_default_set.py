@@ -81,7 +81,7 @@ def test_every_boundary_falls_into_its_class(impact, change, age):
     ranks = {"low": 0, "medium": 1, "high": 2, "small": 0, "large": 2, "stale": 0, "fresh": 1, "real_time": 2}
     for (volume, open_interest), moved, (age_s, skew) in product(IMPACT[impact], CHANGE[change], AGE[age]):
         reading = RULES.classes.read(Features("SPX", "s", "snapshot", volume, open_interest, moved, age_s, clock_skew=skew))
-        assert (reading.change, reading.age) == (ranks[change], ranks[age])
+        assert (reading.change, reading.freshness) == (ranks[change], ranks[age])
         assert math.isnan(reading.impact) if impact == "unknown" else reading.impact == ranks[impact]
 
 

@@ -42,7 +42,7 @@ def test_the_default_set():
 
 def test_the_version_follows_what_the_file_says_and_not_how():
     version = read(TEXT).version
-    assert len(version) == 8
+    assert len(version) == 12
     assert version.startswith("v-")
     assert read("# another comment\n" + TEXT.replace("50_000", "50000")).version == version
     assert read(TEXT.replace("\n", "\r\n")).version == version
@@ -63,8 +63,8 @@ def test_an_inactive_guideline_is_kept_checked_and_left_out():
     ("old", "new", "marker", "column", "near", "words"),
     [
         ("impact >= high and change >= large", "impact >= hihg and change >= large", "impact >= hihg", 19, "high", "hihg"),
-        ('when = "age == stale"', "when = 'volum > 1'", "volum > 1", 9, "volume", "guideline low-stale: volum is no field"),
-        ('when = "age == stale"', 'when   =   "age >= real_time and age == stale"', "and age ==", 13, "", "can never hold"),
+        ('when = "freshness == stale"', "when = 'volum > 1'", "volum > 1", 9, "volume", "guideline low-stale: volum is no field"),
+        ('when = "freshness == stale"', 'when  =  "freshness > fresh and freshness == stale"', "when  =", 11, "", "can never hold"),
         ('level = "CRITICAL"', 'level = "critical"', '"critical"', 1, "CRITICAL", "critical is no level"),
         ('level = "CRITICAL"', 'level = "URGENT"', '"URGENT"', 1, "", "CRITICAL, HIGH, MEDIUM, LOW"),
         ('level = "CRITICAL"', "level = 1", "level = 1", 1, "", "a number is no level"),
@@ -89,8 +89,8 @@ def test_an_inactive_guideline_is_kept_checked_and_left_out():
         ("under = 5 ", "under = nan ", "real_time = {", 1, "", "not a finite number"),
         ("under = 5 ", "under = " + "9" * 400 + " ", "real_time = {", 1, "", "too large"),
         ("under = 5 ", 'under = "5 s" ', "real_time = {", 1, "", "the text '5 s'"),
-        ("under = 5 ", "below = 5 ", "real_time = {", 1, "", "below is no key of classes.age.real_time"),
-        ("real_time = {", "realtime = {", "realtime = {", 1, "real_time", "realtime is no key of classes.age"),
+        ("under = 5 ", "below = 5 ", "real_time = {", 1, "", "below is no key of classes.freshness.real_time"),
+        ("real_time = {", "realtime = {", "realtime = {", 1, "real_time", "realtime is no key of classes.freshness"),
         ("[classes.change]", "[classes.chnge]", "[classes.chnge]", 1, "change", "chnge is no key of classes"),
         ("urgency = 10", "urgncy = 10", "urgncy", 1, "urgency", "urgncy is no key of weights"),
         ("urgency = 10", "urgency = -1", "urgency = -1", 1, "", "urgency is -1"),
