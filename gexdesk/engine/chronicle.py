@@ -7,11 +7,12 @@ from gexdesk.model.clock import Clock
 from gexdesk.model.text import printable
 from gexdesk.model.view import LogLine
 
-KEPT_LINES = 200
+KEPT_DECISIONS = 60
+KEPT_EVENTS = 60
 
 
 class Chronicle:
-    """Hold the last lines.
+    """Hold the last decisions and, apart from them so that no burst drives them out, the last of everything else.
 
     Args:
         log: Given each line as it comes.
@@ -20,17 +21,18 @@ class Chronicle:
     def __init__(self, clock: Clock, log: Callable[[LogLine], None] | None = None) -> None:
         self._clock = clock
         self._log = log
-        self._lines: deque[LogLine] = deque(maxlen=KEPT_LINES)
+        self._decisions: deque[LogLine] = deque(maxlen=KEPT_DECISIONS)
+        self._events: deque[LogLine] = deque(maxlen=KEPT_EVENTS)
         self._sequence = 0
 
     def tell(self, kind: str, text: str, *, grave: bool = False) -> None:
         """Add a line; ``kind`` as in ``LogLine``."""
         self._sequence += 1
         line = LogLine(self._sequence, self._clock.now(), kind, printable(text, 300), grave)
-        self._lines.append(line)
+        (self._decisions if kind == "decision" else self._events).append(line)
         if self._log is not None:
             self._log(line)
 
-    def last(self, count: int) -> tuple[LogLine, ...]:
-        """Return the newest lines, oldest of them first."""
-        return tuple(self._lines)[-count:]
+    def lines(self) -> tuple[LogLine, ...]:
+        """Return what is kept, in order, oldest first."""
+        return tuple(sorted((*self._decisions, *self._events), key=lambda line: line.sequence))

@@ -23,7 +23,6 @@ from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, LevelView, SourceVie
 from gexdesk.queues.base import Queue, QueueState
 from gexdesk.stores.base import LiveCache, LiveValue
 
-LOG_LINES = 60
 GOOD_QUALITY = 0.9
 
 
@@ -79,7 +78,7 @@ class Picture:
             guidelines_version=rules.version,
             unmatched=self._tally.unmatched,
             conflicts=self._tally.conflicts,
-            log=self._chronicle.last(LOG_LINES),
+            log=self._chronicle.lines(),
             incidents=self._incidents.views(),
             received=sum(account.received for account in self._ledger.all()),
             completed=self._work.completed,
