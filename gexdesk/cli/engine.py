@@ -168,4 +168,5 @@ def _log_line(line: object) -> None:
     from gexdesk.model.view import LogLine
 
     if isinstance(line, LogLine) and line.kind != "decision":
-        say(f"{datetime.fromtimestamp(line.at, UTC).isoformat(timespec='milliseconds')} {line.kind}: {line.text}")
+        with suppress(OSError):  # a log on a full disk, or a reader who went away, must not end the desk
+            say(f"{datetime.fromtimestamp(line.at, UTC).isoformat(timespec='milliseconds')} {line.kind}: {line.text}")

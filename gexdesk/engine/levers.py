@@ -1,8 +1,8 @@
 """Levers: do what an operator asks, once, with a reason, and write it to the audit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.flight import Flights
@@ -13,7 +13,7 @@ from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
 from gexdesk.model.clock import Clock
 from gexdesk.model.decision import Override
-from gexdesk.model.errors import LeverRefused, UnknownTarget
+from gexdesk.model.errors import GexdeskError, LeverRefused, UnknownTarget
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.text import printable
@@ -110,7 +110,8 @@ class Levers:
             return LeverOutcome(False, "nothing sent", before, after, len(moving), account.revision, helps, costs)
         async with self._on_record(lever, account.name, before, after):
             await self._keep(account.name, wanted)
-            moved = await self._move(account.name, wanted)
+            async with _undone(lambda: self._keep(account.name, override)):
+                moved = await self._move(account.name, wanted)
         words = f"{lever.actor} {lever.verb} {account.name}: {before} -> {after}, {moved} queued jobs moved ({lever.reason})"
         self._chronicle.tell("lever", words)
         return LeverOutcome(True, words, before, after, moved, account.revision, helps, costs)
@@ -191,16 +192,17 @@ class Levers:
             return LeverOutcome(False, "nothing sent", before, after, count, account.revision, helps, costs)
         async with self._on_record(lever, account.name, before, after):
             pause = Pause(lever.actor, printable(lever.reason), self._clock.now()) if pausing else None
-            await asyncio.to_thread(self._standing.set_pause, account.name, pause)
-            account.revision += 1
-            moved = count  # counted before: released jobs are claimed at once
+            there, back = (self._queue.pause, self._queue.resume) if pausing else (self._queue.resume, self._queue.pause)
+            moved = await there(account.name)
+            async with _undone(lambda: back(account.name)):
+                await asyncio.to_thread(self._standing.set_pause, account.name, pause)
             if pausing:
                 await self._supply.stop(account.name)
-                moved = await self._queue.pause(account.name)
             else:
-                await self._queue.resume(account.name)
+                moved = count  # what was released is claimed before it could be counted
                 if self._standing.stopped is None:
                     self._supply.start(account.name)
+            account.revision += 1
         words = f"{lever.actor} {lever.verb} {account.name}: {moved} jobs {'held' if pausing else 'released'} ({lever.reason})"
         self._chronicle.tell("lever", words)
         return LeverOutcome(True, words, before, after, moved, account.revision, helps, costs)
@@ -215,8 +217,9 @@ class Levers:
             return LeverOutcome(False, "nothing sent", before, after, waiting, 0, f"{waiting} waiting jobs", "every source")
         async with self._on_record(lever, "everything", before, after):
             pause = Pause(lever.actor, printable(lever.reason), self._clock.now()) if stopping else None
-            await asyncio.to_thread(self._standing.set_stopped, pause)
             await self._queue.stop_all(stopping)
+            async with _undone(lambda: self._queue.stop_all(not stopping)):
+                await asyncio.to_thread(self._standing.set_stopped, pause)
             if stopping:
                 await self._supply.stop_all()
             else:
@@ -245,6 +248,17 @@ class Levers:
             self._audit.append, actor=actor, act=act, target=target, reason=reason, before=before, after=after, at=at
         )
         self._last_by[target] = (actor, at)
+
+
+@asynccontextmanager
+async def _undone(undo: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+    """Take the first half of an act back where the second fails."""
+    try:
+        yield
+    except Exception:
+        with suppress(GexdeskError):  # the same disk may refuse this, too: the audit has the failure
+            await undo()
+        raise
 
 
 def _words(override: Override) -> str:
