@@ -77,7 +77,9 @@ def make_app(engine: Served) -> FastAPI:
         """Write a consistent copy of the metadata to a path of the caller's, who is the same user."""
         try:
             to = Path(msgspec.json.decode(await request.body(), type=dict[str, str])["to"])
-        except (msgspec.DecodeError, KeyError):
+            if not to.is_absolute():
+                raise ValueError("a relative path means another folder to the engine")
+        except (msgspec.DecodeError, KeyError, ValueError):
             return _error(400, "bad_request", 'send {"to": "/absolute/path"}', {})
         await engine.copy_metadata(to)
         return _json({"to": str(to)})

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
+from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket
 from websockets.exceptions import WebSocketException
 
@@ -25,6 +26,34 @@ class _Trouble(msgspec.Struct):
     details: dict[str, object] = {}
 
 
+class _Newest:
+    """Hold the newest message of a stream: a newer one replaces it, so that a slow reader never falls behind."""
+
+    def __init__(self) -> None:
+        self._message: bytes | str | None = None
+        self._ended = False
+        self._changed = asyncio.Event()
+
+    async def follow(self, socket: ClientConnection) -> None:
+        try:
+            async for message in socket:
+                self._message = message
+                self._changed.set()
+        except WebSocketException:
+            pass  # cut off; to a reader that is an end like any other
+        finally:
+            self._ended = True
+            self._changed.set()
+
+    async def take(self) -> bytes | str | None:
+        """Return the newest message not yet taken, when there is one; None at the end."""
+        while self._message is None and not self._ended:
+            self._changed.clear()
+            await self._changed.wait()
+        message, self._message = self._message, None
+        return message
+
+
 class Client:
     """Observe and control the engine of a state folder.
 
@@ -40,7 +69,7 @@ class Client:
         return _VIEW.decode(await self._call("GET", f"{_PREFIX}/view"))
 
     async def views(self) -> AsyncIterator[DeskView]:
-        """Yield pictures as they come. Raises EngineAway when the engine is not there or goes away."""
+        """Yield the newest picture each time. Raises EngineAway when the engine is not there or goes away."""
         try:
             line = await asyncio.to_thread(connect, self._state)
             line.setblocking(False)
@@ -48,8 +77,13 @@ class Client:
                 f"ws://gexdesk{_PREFIX}/ingest/status", sock=line, compression=None, max_size=16 * 1024 * 1024, proxy=None,
                 ping_interval=None,
             ) as socket:  # fmt: skip
-                async for message in socket:
-                    yield _VIEW.decode(message)
+                newest = _Newest()
+                following = asyncio.create_task(newest.follow(socket))
+                try:
+                    while (message := await newest.take()) is not None:
+                        yield _VIEW.decode(message)
+                finally:
+                    following.cancel()
         except (OSError, WebSocketException, msgspec.DecodeError) as error:
             raise EngineAway(f"no engine answers in {self._state} ({error})") from error
         raise EngineAway("the engine ended")
@@ -74,7 +108,7 @@ class Client:
                 transport = httpx2.AsyncHTTPTransport(uds=socket_path)
                 async with httpx2.AsyncClient(transport=transport, timeout=self._timeout_s, trust_env=False) as client:
                     answer = await client.request(method, f"http://gexdesk{path}", content=body)
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, OSError) as error:
             raise EngineAway(f"no engine answers in {self._state} ({type(error).__name__})") from error
         if answer.is_success:
             return answer.content

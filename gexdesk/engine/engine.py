@@ -126,9 +126,12 @@ class Engine:
     async def close(self) -> None:
         """Stop sources first, finish what is being stored, leave the rest to the journal."""
         parts = self._parts
+        self.stopping.set()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        async with self._viewed:
+            self._viewed.notify_all()  # whoever still waits for a picture learns that none will come
         await parts.supply.stop_all()
         await parts.triage.stop()
         await parts.work.stop(DRAIN_S)
