@@ -51,7 +51,7 @@ class Sweep(Struct, frozen=True):
 class Spool:
     """Keep payloads, find them again, and let old ones go.
 
-    Memory: about 400 bytes for each payload that is retained and not yet forgotten, and nothing for the others.
+    Memory: about 300 bytes for each payload that is retained and not yet forgotten, and nothing for the others.
 
     Attributes:
         gaps: What the last ``scan`` could not read: torn tails and damaged regions, skipped up to the next record.

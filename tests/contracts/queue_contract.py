@@ -228,6 +228,19 @@ class QueueContract:
         assert isinstance(outcomes[1], LeaseLost)
         assert queue.status("j") is JobStatus.COMPLETED
 
+    async def test_an_ack_and_a_rescue_at_once_agree(self, queue: Queue, setting: Setting) -> None:
+        await queue.put([job("j")])
+        claim = await take(queue, lease_s=1.0)
+        await setting.pass_time(2.0)
+        acked, rescued = await asyncio.gather(queue.ack(claim), queue.rescue(), return_exceptions=True)
+        if acked is None:
+            assert rescued == []
+            assert queue.status("j") is JobStatus.COMPLETED
+        else:
+            assert isinstance(acked, LeaseLost)
+            assert ids(rescued) == ["j"]
+            assert queue.status("j") is JobStatus.QUEUED
+
     # ---- retry, bury ----
 
     async def test_a_retry_waits_its_time_and_keeps_its_place(self, queue: Queue, setting: Setting) -> None:

@@ -281,6 +281,18 @@ async def test_notes_of_an_earlier_life_do_not_count_for_new_jobs(setting: Embed
     await queue.close()
 
 
+async def test_damaged_notes_count_for_nothing(setting: EmbeddedSetting) -> None:
+    queue = await setting.open()
+    await queue.put([job(f"j{n}") for n in range(50)])
+    await queue.close()
+    notes = setting.path.with_name("queue.sqlite-claims")
+    notes.write_bytes(b"".join(n.to_bytes(8, "little") + b"\x07\0\0\0garb" for n in range(100)) + b"torn")
+    queue = await setting.open()
+    assert {j.attempt for j in queue.peek(99)} == {0}
+    assert (await take(queue)).job.attempt == 1
+    await queue.close()
+
+
 async def test_a_finished_job_whose_row_is_still_there_stays_finished(setting: EmbeddedSetting) -> None:
     queue = await setting.open()
     await queue.put([job(f"j{n}") for n in range(3)])
