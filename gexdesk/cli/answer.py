@@ -6,6 +6,9 @@ from collections.abc import Sequence
 import msgspec
 
 from gexdesk.model.errors import GexdeskError
+from gexdesk.model.text import printable
+
+LINE_LIMIT = 1000
 
 
 def as_json(value: object) -> None:
@@ -15,8 +18,8 @@ def as_json(value: object) -> None:
 
 
 def say(words: str) -> None:
-    """Print one line for a person on stderr."""
-    sys.stderr.write(words + "\n")
+    """Print one line for a person on stderr; what a file name or a feed put into it cannot steer the terminal."""
+    sys.stderr.write(printable(words, LINE_LIMIT) + "\n")
     sys.stderr.flush()
 
 
@@ -30,15 +33,15 @@ def refuse(error: GexdeskError, *, as_json: bool) -> int:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on stdout; columns of figures are right-aligned; markup in cells means nothing."""
+    """Print a table on stdout; columns of figures are right-aligned; neither markup nor controls in cells mean anything."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=Text(title), box=None, title_justify="left", pad_edge=False)
+    shown = Table(title=Text(printable(title)), box=None, title_justify="left", pad_edge=False)
     for number, column in enumerate(columns):
         figures = all(row[number][:1] in "+-0123456789" for row in rows)
         shown.add_column(Text(column), justify="right" if figures else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*(Text(cell) for cell in row))
+        shown.add_row(*(Text(printable(cell, LINE_LIMIT)) for cell in row))
     Console(soft_wrap=False).print(shown)

@@ -1,16 +1,16 @@
 """Verbs on files: ``inspect``, ``query``, ``sample``, ``init``; none needs a running engine."""
 
 import asyncio
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from gexdesk.cli.answer import as_json, refuse, say, table
+from gexdesk.cli.answer import LINE_LIMIT, as_json, refuse, say, table
 from gexdesk.cli.arguments import AsJson, StateFolder, state_folder
 from gexdesk.model.errors import SettingsError
+from gexdesk.model.text import printable
 
 
 def inspect(
@@ -32,7 +32,7 @@ def inspect(
             found = inspect_file(path, format)
         except PayloadError as error:
             error.details["file"] = str(path)
-            error.message = f"{path}: {error.message}"
+            error.message = printable(f"{path}: {error.message}", LINE_LIMIT)
             if len(files) == 1:
                 raise
             refuse(error, as_json=False)
@@ -131,4 +131,4 @@ def _print_exposures(path: Path, found: list[dict[str, Any]]) -> None:
     ]  # fmt: skip
     table(str(path), ["symbol", "format", "as of", "spot", "contracts", "strikes", "net GEX", "gross GEX", "zero gamma"], rows)
     for warning in dict.fromkeys(w for f in found for w in f["warnings"]):
-        sys.stderr.write(f"  {warning}\n")
+        say(warning)

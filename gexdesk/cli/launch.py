@@ -56,8 +56,8 @@ def start(state: Path, arguments: list[str]) -> "subprocess.Popen[bytes]":
         os.close(log)
 
 
-async def ensure(state: Path, arguments: list[str], child: "subprocess.Popen[bytes] | None" = None) -> bool:
-    """Return when an engine answers; True where it is ``child``, one just started, or one this call started.
+async def ensure(state: Path, arguments: list[str], child: "subprocess.Popen[bytes] | None" = None) -> None:
+    """Return when an engine answers: one that runs, ``child`` that was just started, or one that this call starts.
 
     Raises:
         EngineAway: It ended while starting, or did not answer in time; the log's last line says why.
@@ -65,7 +65,7 @@ async def ensure(state: Path, arguments: list[str], child: "subprocess.Popen[byt
     give_up_at = time.monotonic() + START_LIMIT_S
     while time.monotonic() < give_up_at:
         if await asyncio.to_thread(runs, state):
-            return child is not None and child.poll() is None
+            return
         # Somebody who holds the folder without answering is starting or ending: wait for that, whoever started it.
         if not held(state):
             if child is None:
