@@ -1,0 +1,63 @@
+"""The program as a person runs it: a process of its own, with a home of its own."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from gexdesk.cli.main import app, main
+
+VERBS = tuple(sorted(name for name in app if not name.startswith("-")))
+
+
+class Said(Struct, frozen=True):
+    """Hold what a run of the program said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """Return the one JSON document on stdout."""
+        return json.loads(self.out)
+
+
+def in_here(*arguments: object) -> Said:
+    """Run the program in this process: quicker, where it starts no event loop and touches no signal."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    return Said(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Return an environment in which nothing of the user's is found."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GEXDESK_", "XDG_"))}
+    return kept | {"HOME": str(home), "COLUMNS": "120", "TERM": "dumb"} | more
+
+
+def gexdesk(home: Path, *arguments: object, limit_s: float = 60.0, **more: str) -> Said:
+    """Run the program to its end."""
+    found = subprocess.run(
+        [sys.executable, "-m", "gexdesk", *map(str, arguments)],
+        capture_output=True, text=True, timeout=limit_s, check=False,
+        env=environment(home, **more), stdin=subprocess.DEVNULL, cwd=home,
+    )  # fmt: skip
+    return Said(found.returncode, found.stdout, found.stderr)
+
+
+def started(home: Path, *arguments: object, **more: str) -> "subprocess.Popen[str]":
+    """Start the program and leave it running."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "gexdesk", *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(home, **more), stdin=subprocess.DEVNULL, cwd=home,
+    )  # fmt: skip

@@ -1,0 +1,72 @@
+"""What every verb owes: help with an example, one line where it refuses, the right exit code."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import VERBS, Said, gexdesk, in_here
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_has_an_example_that_names_the_verb(verb: str) -> None:
+    said = in_here(*([verb] if verb else []), "--help")
+    assert said.code == 0
+    if verb:
+        assert "Example:" in said.out
+        assert f"gexdesk {verb}" in said.out[said.out.index("Example:") :]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("explode",),
+        ("promote",),  # no target
+        ("promote", "spx"),  # no reason
+        ("run", "--no-such"),
+        ("query",),
+        ("run", "--config"),
+        ("inspect",),
+    ],
+)
+def test_wrong_usage_is_two(arguments: tuple[str, ...]) -> None:
+    said = in_here(*arguments)
+    assert said.code == 2
+    assert (said.out + said.err).strip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("override", "spx", "--to", "URGENT", "--reason", "x"), "'URGENT' is no level; there are CRITICAL, HIGH, MEDIUM, LOW"),
+        (("promote", "spx", "--reason", "x", "--for", "soon"), "'soon' is not a time; write 30s, 5m or 1h"),
+        (("pause", "--reason", "x"), "name one source, or give --all"),
+        (("pause", "spx", "--all", "--reason", "x"), "name one source, or give --all"),
+        (("run", "--for", "3 weeks"), "'3 weeks' is not a time; write 30s, 5m or 1h"),
+    ],
+)
+def test_what_cannot_be_done_is_one_with_one_line(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    assert in_here(*arguments, "--state", tmp_path) == Said(1, "", f"gexdesk: {words}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("sources",), ("queue",), ("stop",), ("promote", "spx", "--reason", "x"), ("pause", "--all", "--reason", "x")]
+)
+def test_verbs_that_need_an_engine_say_that_none_runs(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    said = in_here(*arguments, "--state", tmp_path)
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"gexdesk: no engine answers in {tmp_path}")
+    assert said.err.count("\n") == 1
+
+
+def test_with_json_a_refusal_is_also_a_document(tmp_path: Path) -> None:
+    said = in_here("sources", "--json", "--state", tmp_path)
+    assert said.code == 1
+    assert sorted(said.document) == ["details", "error", "message"]
+    assert said.document["error"] == "engine_away"
+    assert said.err == f"gexdesk: {said.document['message']}\n"
+
+
+def test_the_program_runs_as_a_module_and_tells_its_version(tmp_path: Path) -> None:
+    from gexdesk import __version__
+
+    assert gexdesk(tmp_path, "--version").out.strip() == __version__
