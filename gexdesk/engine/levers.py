@@ -119,14 +119,14 @@ class Levers:
     def _wanted(self, lever: Lever, account: Account, level: Level, override: Override | None) -> Override:
         match lever.verb:
             case Verb.PROMOTE:
-                to = level.raised
+                to = lever.level or level.raised
             case Verb.DEMOTE:
-                to = level.lowered
+                to = lever.level or level.lowered
             case _:
                 if lever.level is None:
                     raise LeverRefused(f"override needs a level: one of {', '.join(LEVELS)}")
                 to = lever.level
-        if to is level and (lever.verb is not Verb.OVERRIDE or (override is not None and override.level is to)):
+        if to is level and (lever.level is None or (override is not None and override.level is to)):
             raise LeverRefused(f"{account.name} is {level} already")
         if lever.for_s is not None and not SHORTEST_S <= lever.for_s <= LONGEST_S:
             allowed = f"{SHORTEST_S:g} s to {LONGEST_S / 86_400:g} days, or without end"

@@ -174,5 +174,5 @@ class Picture:
             call_wall=exposure.call_wall,
             put_wall=exposure.put_wall,
             coverage=exposure.coverage,
-            check="ok" if exposure.quality is None or exposure.quality >= GOOD_QUALITY else f"quality {exposure.quality:.0%}",
+            check="ok" if exposure.quality is None or exposure.quality >= GOOD_QUALITY else f"qual {exposure.quality:.0%}",
         )

@@ -25,7 +25,8 @@ class Lever(Struct, frozen=True):
 
     Attributes:
         target: Source name, or job id where ``target_kind`` is ``job``; empty for the kill switch.
-        level: For ``override`` only.
+        level: The level to set. ``override`` needs it; with ``promote`` and ``demote`` it is the one the operator was shown, so
+            that what is done is what was agreed to, even where the source's decided level moved meanwhile.
         for_s: How long a level stands; None has no end.
         reason: Required; goes to the audit.
         actor: Who asks; the engine replaces it by who the kernel or the key says.

@@ -334,3 +334,12 @@ async def test_a_damaged_standing_file_stops_the_start_and_is_named(tmp_path: Pa
     (tmp_path / "state" / "standing.json").unlink()
     async with engine_on(settings):  # the folder is free again
         pass
+
+
+async def test_the_level_an_operator_was_shown_is_the_one_that_is_set(tmp_path: Path) -> None:
+    """An auto source's decided level may move between the dialog and Enter; what was agreed to is what is done."""
+    async with stopped_engine(tmp_path) as engine:
+        outcome = await pull(engine, Verb.PROMOTE, "small", level=Level.CRITICAL)
+        assert (outcome.before, outcome.after) == ("LOW", "CRITICAL by jm")
+        with pytest.raises(LeverRefused, match="small is CRITICAL already"):
+            await pull(engine, Verb.PROMOTE, "small", level=Level.CRITICAL)

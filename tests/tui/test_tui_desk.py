@@ -506,9 +506,16 @@ async def test_a_lever_is_sent_once_with_the_row_under_the_cursor(key, row, verb
         assert seat.desk.pulled == []
         await seat.press("down", "enter", "enter")
         (lever,) = seat.desk.pulled
-        revision = next(s.revision for s in some_sources() if s.name == name)
+        seen = next(s for s in some_sources() if s.name == name)
+        shown = {Verb.PROMOTE: seen.level.raised, Verb.DEMOTE: seen.level.lowered}.get(verb)
         assert lever == Lever(
-            verb=verb, target=name, reason="feed lag", actor="jm", seen_revision=revision, for_s=900.0 if rows == 6 else None
+            verb=verb,
+            target=name,
+            reason="feed lag",
+            level=shown,
+            actor="jm",
+            seen_revision=seen.revision,
+            for_s=900.0 if rows == 6 else None,
         )
         assert no_form(seat)
         assert f"{verb.value} {name}" in seat.text("notice")

@@ -12,6 +12,7 @@ from gexdesk.tui.ink import Run, fit
 PICKS = ("feed lag", "desk asked", "event", "vendor outage")
 LEVEL_VERBS = (Verb.PROMOTE, Verb.DEMOTE, Verb.OVERRIDE)
 
+
 class LeverForm:
     """Hold one lever while it is asked for. Its target and the revision seen are fixed when it is made.
 
@@ -33,7 +34,7 @@ class LeverForm:
         self.now = now
         self.operator = operator
         self.reason = Entry()
-        self.level = source.level or Level.MEDIUM
+        self.level = _level(verb, source.level or Level.MEDIUM)
         self.untils: list[tuple[str, float | None]] = [
             ("15 m", now() + 900), ("1 h", now() + 3600), ("end of session", session_ends_at), ("no end", None)
         ]  # fmt: skip
@@ -62,12 +63,18 @@ class LeverForm:
             verb=self.verb,
             target=self.source.name,
             reason=self.reason.text.strip() or ("dry run" if dry_run else ""),
-            level=self.level if self.verb is Verb.OVERRIDE else None,
+            level=self._agreed(),
             for_s=length if self.verb in LEVEL_VERBS else None,
             actor=self.operator,
             seen_revision=self.source.revision,
             dry_run=dry_run,
         )
+
+    def _agreed(self) -> Level | None:
+        """Return the level the operator is shown; None where the verb sets none, or cannot move this one further."""
+        if self.verb is Verb.OVERRIDE:
+            return self.level
+        return self.level if self.verb in LEVEL_VERBS and self.level is not self.source.level else None
 
     @property
     def ready(self) -> bool:
@@ -235,3 +242,8 @@ class LeverForm:
             return [(" Enter or Tab goes on", "faint"), ("     Esc leaves, nothing done", "faint")]
         words = " Enter does it" if self.ready else " Enter is off until a reason is given"
         return [(words, "bold" if self.ready else "faint"), ("     Esc leaves, nothing done", "faint")]
+
+
+def _level(verb: Verb, seen: Level) -> Level:
+    """Return the level a lever sets, fixed by what the operator saw at the keypress."""
+    return {Verb.PROMOTE: seen.raised, Verb.DEMOTE: seen.lowered}.get(verb, seen)
