@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from gexdesk.model.errors import SettingsError
 from gexdesk.model.exposure import Conventions
 from gexdesk.model.level import DEFAULT_PROMISE_S, Level
-from gexdesk.model.text import symbol_of
+from gexdesk.model.text import printable, symbol_of
 
 LOCK_NAME = "engine.lock"
 """File of a state folder that its engine holds locked."""
@@ -20,7 +20,7 @@ FormatName = Literal["cboe_json", "cboe_csv", "gexbot", "canonical"]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Assume(_Strict):
@@ -88,11 +88,6 @@ class DirectorySource(_SourceBase):
     kind: Literal["directory"]
     path: Path
 
-    @field_validator("path")
-    @classmethod
-    def _expand(cls, path: Path) -> Path:
-        return path.expanduser()
-
 
 class ReplaySource(_SourceBase):
     """Play one feed of a recorded morning as if it came in now."""
@@ -155,7 +150,9 @@ class Settings(_Strict):
     engine: EngineSettings = EngineSettings()
     rates: Rates = Rates()
     guidelines: Path | None = None
-    promises_s: dict[Level, float] = Field(default_factory=lambda: {k: v or 0.0 for k, v in DEFAULT_PROMISE_S.items()})
+    promises_s: dict[Level, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=lambda: {level: promise_s or 0.0 for level, promise_s in DEFAULT_PROMISE_S.items()}
+    )
     mode: Literal["live", "sample"] = "live"
 
     @field_validator("sources")
@@ -199,7 +196,7 @@ def load_settings(path: Path, state: Path | None = None) -> Settings:
 
     Args:
         path: TOML file.
-        state: Replaces the file's ``state``.
+        state: Replaces the file's ``state``; a relative one is read from where the caller is, not from the file's folder.
 
     Raises:
         SettingsError: File, key, what was found, what is allowed.
@@ -214,24 +211,25 @@ def load_settings(path: Path, state: Path | None = None) -> Settings:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
     if "mode" in raw:
         raise SettingsError(f"{path}: mode: not a key of a configuration; the sample desk is `gexdesk` without one")
-    raw["state"] = state or Path(raw.get("state", default_state())).expanduser()
+    raw["state"] = state.absolute() if state is not None else raw.get("state", default_state())
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
+        what = "no such key here; is it misspelt?" if first["type"] == "extra_forbidden" else first["msg"]
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise SettingsError(f"{path}: {where}: {first['msg']}; found {str(first.get('input'))[:80]!r}{more}") from None
+        raise SettingsError(printable(f"{path}: {where}: {what}; found {str(first.get('input'))[:80]!r}{more}", 600)) from None
     return _relative_to(path.parent, settings)
 
 
 def _relative_to(folder: Path, settings: Settings) -> Settings:
     """Read relative paths of a configuration from where the configuration lies."""
     sources = tuple(
-        s.model_copy(update={"path": folder / s.path}) if isinstance(s, DirectorySource | ReplaySource) else s
+        s.model_copy(update={name: folder / path.expanduser() for name in ("path", "key_file") if (path := getattr(s, name, None))})
         for s in settings.sources
     )
-    update: dict[str, object] = {"sources": sources, "state": (folder / settings.state)}
+    update: dict[str, object] = {"sources": sources, "state": folder / settings.state.expanduser()}
     if settings.guidelines is not None:
         update["guidelines"] = folder / settings.guidelines.expanduser()
     return settings.model_copy(update=update)
