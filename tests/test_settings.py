@@ -1,0 +1,207 @@
+"""A configuration that can be used is read as it is meant; any other is refused with file, key and what was found."""
+
+from pathlib import Path
+
+import pytest
+
+from gexdesk.assemble import assemble
+from gexdesk.model.clock import SystemClock
+from gexdesk.model.errors import GuidelineError, SettingsError
+from gexdesk.model.level import DEFAULT_PROMISE_S, LEVELS, Level
+from gexdesk.settings import DirectorySource, HttpSource, ReplaySource, Settings, default_state, find_configuration, load_settings
+
+WHOLE = """
+state = "kept/here"
+guidelines = "rules.toml"
+
+[engine]
+workers = 4
+pool_processes = 2
+gate_bytes = 1024
+
+[rates]
+rate = 0.05
+
+[promises_s]
+CRITICAL = 10
+LOW = 3600
+
+[[sources]]
+kind = "http"
+name = "gexbot-spx"
+url = "https://feed.example/spx"
+symbols = ["SPX"]
+every_s = 1
+key_file = "secrets/key"
+key_param = "key"
+level = "auto"
+assume = { volume = 600000, open_interest = 1400000 }
+
+[[sources]]
+kind = "directory"
+name = "drop"
+path = "in"
+level = "CRITICAL"
+delay_s = 0
+
+[[sources]]
+kind = "replay"
+name = "morning"
+path = "~/morning"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "desk.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_whole_configuration_is_read_as_it_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/jm")
+    settings = load_settings(written(tmp_path, WHOLE))
+    assert settings.state == tmp_path / "kept" / "here"
+    assert settings.guidelines == tmp_path / "rules.toml"
+    assert (settings.engine.workers, settings.engine.pool_processes, settings.engine.gate_bytes) == (4, 2, 1024)
+    conventions = settings.rates.conventions()
+    assert (conventions.rate, conventions.dividend_yield, conventions.multiplier) == (0.05, 0.013, 100.0)
+    assert [settings.promise_s(level) for level in LEVELS] == [10.0, 300.0, 1800.0, 3600.0]
+    http, drop, morning = settings.sources
+    assert isinstance(http, HttpSource)
+    assert (http.key_file, http.every_s, http.symbols) == (tmp_path / "secrets" / "key", 1.0, ("SPX",))
+    assert http.delay_s is None
+    assert http.assume is not None
+    assert http.assume.volume == 600_000
+    assert isinstance(drop, DirectorySource)
+    assert (drop.path, drop.level, drop.delay_s) == (tmp_path / "in", "CRITICAL", 0.0)
+    assert isinstance(morning, ReplaySource)
+    assert (morning.path, morning.level) == (Path("/home/jm/morning"), "")
+    assert settings.mode == "live"
+
+
+def test_an_empty_configuration_is_a_desk_without_sources(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, ""))
+    assert settings == Settings(state=default_state())
+    assert {level: settings.promise_s(level) for level in LEVELS} == DEFAULT_PROMISE_S
+
+
+def test_a_promise_of_nought_is_best_effort(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, "[promises_s]\nHIGH = 0\n"))
+    assert settings.promise_s(Level.HIGH) is None
+    assert settings.promise_s(Level.CRITICAL) == 30.0
+
+
+def test_the_state_that_is_asked_for_wins_and_is_read_from_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    assert load_settings(written(tmp_path, WHOLE), tmp_path / "other").state == tmp_path / "other"
+    assert load_settings(written(tmp_path, WHOLE), Path("other")).state == Path("/other")
+
+
+SOURCE = '[[sources]]\nkind = "directory"\npath = "in"\n'
+HTTP = '[[sources]]\nkind = "http"\nname = "x"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "found"),
+    [
+        ("workers = 3", "workers: no such key here", "3"),
+        ("[engine]\nworkesr = 3", "engine.workesr: no such key here", "3"),
+        ("[engine]\nworkers = 0", "engine.workers: Input should be greater than or equal to 1", "0"),
+        ('[engine]\nworkers = "many"', "engine.workers: Input should be a valid integer", "many"),
+        ("[engine]\ntask_limit_s = inf", "engine.task_limit_s: Input should be a finite number", "inf"),
+        ("[rates]\nrate = nan", "rates.rate", "nan"),
+        ("state = 5", "state: ", "5"),
+        ("guidelines = []", "guidelines: ", "[]"),
+        ("sources = 'x'", "sources: ", "x"),
+        ("[promises_s]\nURGENT = 3", "promises_s.URGENT", "URGENT"),
+        ("[promises_s]\nCRITICAL = -1", "promises_s.CRITICAL", "-1"),
+        (SOURCE, "sources.0.directory.name: Field required", ""),
+        (SOURCE + 'name = "Drop Box"', "sources.0.directory.name", "Drop Box"),
+        (SOURCE + 'name = "../../x"', "sources.0.directory.name", "../../x"),
+        (SOURCE + 'name = "x"\nlevel = "critical"', "sources.0.directory.level: Input should be 'CRITICAL', 'HIGH'", "critical"),
+        (SOURCE + 'name = "x"\nsymbols = ["spx"]', "sources.0.directory.symbols: Value error, not a symbol: 'spx'", "spx"),
+        (SOURCE + 'name = "x"\nformat = "excel"', "sources.0.directory.format", "excel"),
+        (SOURCE + 'name = "x"\ndelay_s = -1', "sources.0.directory.delay_s", "-1"),
+        (SOURCE + 'name = "x"\nurl = "https://x"', "sources.0.directory.url: no such key here", "https://x"),
+        (SOURCE + 'name = "x"\n' + SOURCE + 'name = "x"', "two sources are named 'x'; every name stands once", ""),
+        ('[[sources]]\nkind = "fax"\nname = "x"', "sources.0: Input tag 'fax'", "fax"),
+        ('[[sources]]\nname = "x"', "sources.0: ", "x"),
+        (HTTP + 'url = "file:///etc/passwd"', "sources.0.http.url", "file:///etc/passwd"),
+        (HTTP + 'url = "https://x"\nevery_s = 0', "sources.0.http.every_s", "0"),
+        (HTTP + 'url = "https://x"\nkey_env = "K"', "a key needs one of key_env, key_file and one of key_header, key_param", ""),
+        (HTTP + 'url = "https://x"\nkey_env = "K"\nkey_file = "f"\nkey_param = "k"', "a key needs one of", ""),
+        ('mode = "sample"', "mode: not a key of a configuration", ""),
+        ("state = ", "not valid TOML", "at end of document"),
+        ("[engine]\nworkers = 1 2", "not valid TOML", "line 2"),
+    ],
+)
+def test_a_bad_configuration_names_file_key_and_what_was_found(tmp_path: Path, text: str, where: str, found: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(path)
+    message = refused.value.message
+    assert message.startswith(f"{path}: ")
+    assert where in message
+    assert found in message
+    assert message.isprintable()
+
+
+def test_a_message_says_how_many_more_there_are(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"engine\.workers: .*\(and 2 more\)"):
+        load_settings(written(tmp_path, "[engine]\nworkers = 0\npool_processes = 0\nlease_s = 0\n"))
+
+
+def test_nothing_in_a_message_can_steer_a_terminal(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(written(tmp_path, '"\\u001b[2J" = "\\u001b]0;x\\u0007"'))
+    assert refused.value.message.isprintable()
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"missing\.toml: no such file; `gexdesk init` writes one"):
+        load_settings(tmp_path / "missing.toml")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b"# gr\xfc\xdfe\n")
+    with pytest.raises(SettingsError, match=r"latin\.toml: cannot be read"):
+        load_settings(tmp_path / "latin.toml")
+
+
+def test_the_configuration_is_found_where_it_is_named_or_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GEXDESK_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert find_configuration() is None
+    (tmp_path / "gexdesk").mkdir()
+    (tmp_path / "gexdesk" / "gexdesk.toml").touch()
+    assert find_configuration() == tmp_path / "gexdesk" / "gexdesk.toml"
+    named = tmp_path / "named.toml"
+    monkeypatch.setenv("GEXDESK_CONFIG", str(named))
+    with pytest.raises(SettingsError, match=r"\$GEXDESK_CONFIG names .*named\.toml, which is not a file"):
+        find_configuration()
+    named.touch()
+    assert find_configuration() == named
+
+
+def test_the_state_folder_is_where_state_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/var/tmp/state")
+    assert default_state() == Path("/var/tmp/state/gexdesk")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", "/home/jm")
+    assert default_state() == Path("/home/jm/.local/state/gexdesk")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ('guidelines = "rules.toml"', GuidelineError, r"rules\.toml"),
+        (HTTP + 'url = "https://x"\nkey_env = "NOT_SET"\nkey_param = "key"\nlevel = "auto"', SettingsError, "NOT_SET"),
+        (HTTP + 'url = "https://x"\nkey_file = "key"\nkey_param = "key"\nlevel = "auto"', SettingsError, "key"),
+        ('[[sources]]\nkind = "replay"\nname = "x"\npath = "nowhere"\nlevel = "auto"', SettingsError, "nowhere"),
+    ],
+)
+async def test_what_it_names_and_cannot_be_used_is_refused_before_anything_runs(
+    tmp_path: Path, text: str, kind: type[Exception], words: str
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(kind, match=words):
+        assemble(load_settings(path, tmp_path / "state"), SystemClock())
