@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from gexdesk.engine import inspect
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.engine import Engine, Parts
@@ -26,11 +28,20 @@ from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.watch import Watch
 from gexdesk.engine.work import Work
-from gexdesk.guidelines.rules import load, load_default
+from gexdesk.guidelines.backtest import Backtest, backtest
+from gexdesk.guidelines.decide import decide
+from gexdesk.guidelines.hours import hours
+from gexdesk.guidelines.labelled import Report, check, read_labelled
+from gexdesk.guidelines.rules import RuleSet, load, load_default
+from gexdesk.guidelines.rules import read as read_rules
 from gexdesk.guidelines.tally import Tally
+from gexdesk.guidelines.versions import Version, Versions
 from gexdesk.metrics.deviation import Deviation
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
+from gexdesk.model.decision import Decision
+from gexdesk.model.errors import GuidelineError
+from gexdesk.model.features import Features
 from gexdesk.model.level import LEVELS
 from gexdesk.model.view import LogLine
 from gexdesk.queues.embedded import EmbeddedQueue
@@ -49,6 +60,8 @@ from gexdesk.stores.query import run_query
 from gexdesk.stores.spool import Spool
 
 METADATA_NAME = "metadata.duckdb"
+GUIDELINES_NAME = "guidelines"
+"""Folder of the guidelines' versions in a state folder."""
 
 RESERVED = 1
 """Slots that serve CRITICAL alone, in the pool and among the workers: the promise rests on them."""
@@ -301,6 +314,57 @@ def inspect_file(path: Path, format_name: str | None) -> list[dict[str, Any]]:
 def ask(sql: str, state: Path, metadata_copy: Path | None) -> list[dict[str, Any]]:
     """Answer one read-only question over a state folder's stores; errors as in ``run_query``."""
     return run_query(sql, state=state, metadata_copy=metadata_copy or state / METADATA_NAME)
+
+
+def guidelines_in_force(state: Path, file: Path | None) -> RuleSet:
+    """Return the set a desk decides by: the last version its state folder keeps, else the configured file, else the default.
+
+    Raises:
+        GuidelineError: It cannot be read.
+    """
+    versions = Versions(state / GUIDELINES_NAME)
+    history = versions.history()
+    if history:
+        return read_rules(versions.text(history[-1]), history[-1].version)
+    return rules_of(file)
+
+
+def rules_of(file: Path | None) -> RuleSet:
+    """Read a rule file, or the default set. Raises GuidelineError."""
+    return load(file) if file is not None else load_default()
+
+
+def guideline_history(state: Path) -> tuple[Version, ...]:
+    """Return every version of the guidelines a state folder keeps, the oldest first. Raises GuidelineError."""
+    return Versions(state / GUIDELINES_NAME).history()
+
+
+def explain(features: Features, rules: RuleSet, at: float) -> Decision:
+    """Decide features as the engine would at a moment, in the session of that moment."""
+    kind, minutes_to_close = hours(at)
+    return decide(structs.replace(features, session=kind, minutes_to_close=minutes_to_close), rules, at=at)
+
+
+def check_labelled(file: Path, rules: RuleSet) -> Report:
+    """Decide the rows of a labelled CSV. Raises GuidelineError naming bad lines."""
+    return check(read_labelled(file), rules)
+
+
+def try_on_record(before: RuleSet, after: RuleSet, state: Path, metadata_copy: Path | None, last: int) -> Backtest:
+    """Compare two sets over the last recorded decisions of a state folder; errors as in ``ask``, and GuidelineError."""
+    import polars as pl
+
+    if metadata_copy is None and not (state / METADATA_NAME).is_file():
+        raise GuidelineError(f"{state} has no recorded decisions: let the desk run, or name its state folder with --state")
+    names = ", ".join(f"'{name}'" for name in (*Features.__struct_fields__, "override_level"))
+    columns = f"COLUMNS(lambda c: c IN ({names})), epoch_us(decided_at) / 1e6 AS decided_at"
+    rows = ask(f"SELECT {columns} FROM decisions ORDER BY decided_at DESC LIMIT {int(last)}", state, metadata_copy)  # noqa: S608
+    if not rows:
+        raise GuidelineError(f"{state} has no recorded decisions yet: let the desk run")
+    service = "SELECT max(epoch(available_at - started_at)) AS longest_s FROM jobs WHERE level = 'CRITICAL'"
+    longest_s = ask(service, state, metadata_copy)[0]["longest_s"]
+    capacity_per_min = RESERVED * 60 / longest_s if longest_s else None
+    return backtest(pl.DataFrame(rows, infer_schema_length=None), before, after, capacity_per_min)
 
 
 def _sample_folder() -> Path:

@@ -7,7 +7,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from gexdesk import __version__
-from gexdesk.cli import desk, engine, files, levers
+from gexdesk.cli import desk, engine, files, guidelines, levers
 from gexdesk.cli.answer import refuse
 from gexdesk.model.errors import GexdeskError
 
@@ -24,6 +24,7 @@ for verb in (
     levers.sources, levers.queue, levers.promote, levers.demote, levers.override, levers.clear, levers.pause, levers.resume,
 ):  # fmt: skip
     app.command(verb)
+app.command(guidelines.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,7 +6,11 @@ Python for one record from the tree, ``batch.py`` a Polars expression for many, 
 """
 
 import ast
+import operator
+from collections.abc import Callable
 from itertools import pairwise
+from math import isfinite
+from typing import Any
 
 from msgspec import Struct
 
@@ -28,6 +32,12 @@ _COMPARES: dict[type[ast.cmpop], str] = {
     ast.NotIn: "not in",
 }
 _RECKONS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_RESULTS: dict[str, Callable[[Any, Any], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
 _SIGNS = tuple(_COMPARES.values())
 _LISTS = "a list of values in brackets, such as symbol in ['SPX', 'NDX']"
 _CALLED: dict[type[ast.expr], str] = {
@@ -156,7 +166,7 @@ class _Reader:
             one, other = self._operand(node.left, kind, depth + 1), self._operand(node.right, kind, depth + 1)
             if sign == "/" and isinstance(other, Value) and other.value == 0:
                 raise self._refuse(node.right, "nothing can be divided by zero", "0", "a number other than 0")
-            return Reckon(sign, one, other)
+            return _reckoned(sign, one, other)
         if kind == "number" and isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
             part = self._operand(node.operand, kind, depth + 1)
             if isinstance(node.op, ast.UAdd):
@@ -228,6 +238,15 @@ class _Reader:
 
     def _refuse(self, node: ast.expr, fault: str, found: str, allowed: str, *, near: str = "") -> GuidelineError:
         return self._written.refuse(self._written.offset(node), fault, found, allowed, near=near)
+
+
+def _reckoned(sign: str, one: Operand, other: Operand) -> Operand:
+    """Join two numbers; constants are reckoned out here, so that a compiler never meets two."""
+    if isinstance(one, Value) and isinstance(other, Value):
+        result = _RESULTS[sign](one.value, other.value)
+        if isfinite(result):
+            return Value(result)
+    return Reckon(sign, one, other)
 
 
 def _say(node: ast.expr) -> str:

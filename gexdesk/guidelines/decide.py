@@ -79,19 +79,20 @@ def _parts(reading: Reading, rules: RuleSet, urgency: float) -> ScoreParts:
 
     Impact and change count half at the threshold of their highest class, x / (1 + x); age counts half at the real-time
     threshold, 1 / (1 + x). Each step is written so that rounding keeps it monotone, and so that NaN, which is not above
-    zero, counts nothing; an unknown change counts as medium.
+    zero, counts nothing; an unknown change counts as medium. Thresholds are multiplied by their reciprocals because Polars
+    does so in ``batch.py``, and both must round alike.
     """
     classes, weights = rules.classes, rules.weights
     size = max(
-        reading.volume / classes.volume_high_over if reading.volume > 0 else 0.0,
-        reading.open_interest / classes.open_interest_high_over if reading.open_interest > 0 else 0.0,
+        reading.volume * (1 / classes.volume_high_over) if reading.volume > 0 else 0.0,
+        reading.open_interest * (1 / classes.open_interest_high_over) if reading.open_interest > 0 else 0.0,
     )
     move = classes.change_medium_from if isnan(reading.gamma_change) else max(reading.gamma_change, 0.0)
     age_s = max(reading.data_age_s, classes.real_time_under_s if reading.skewed else 0.0)
     return ScoreParts(
         weights.impact * (1 - 1 / (1 + size)),
-        weights.change * (1 - 1 / (1 + move / classes.change_large_over)),
-        0.0 if isnan(age_s) else weights.freshness / (1 + age_s / classes.real_time_under_s),
+        weights.change * (1 - 1 / (1 + move * (1 / classes.change_large_over))),
+        0.0 if isnan(age_s) else weights.freshness / (1 + age_s * (1 / classes.real_time_under_s)),
         weights.source_reliability * (min(reading.source_reliability, 1.0) if reading.source_reliability > 0 else 0.0),
         weights.urgency * urgency,
     )

@@ -1,0 +1,232 @@
+"""``guidelines``: read, test, explain and compare the firm's rules; none of these verbs changes anything."""
+
+import asyncio
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from gexdesk.cli.answer import as_json, say, table
+from gexdesk.cli.arguments import AsJson, StateFolder, state_folder
+from gexdesk.model.errors import GuidelineError
+from gexdesk.model.features import Features
+from gexdesk.model.level import LEVELS
+from gexdesk.model.text import symbol_of
+
+if TYPE_CHECKING:
+    from gexdesk.guidelines.rules import RuleSet
+
+app = App(name="guidelines", help="Read, test, explain and compare the firm's rules.")
+RuleFile = Annotated[Path | None, Parameter(name="--guidelines", help="Rule file; default: the rules in force.")]
+COLUMNS = "symbol, data_type, volume, open_interest, gamma_change, data_age_s, expected_level"
+DATA_TYPES = ("real_time", "snapshot", "historical")
+
+
+@app.command
+def check(
+    file: Annotated[Path | None, Parameter(help="Rule file; default: the configured one.")] = None, *, json: AsJson = False
+) -> int:
+    """Check a rule file; a fault is named with file, line and column.
+
+    Example: `gexdesk guidelines check guidelines.toml`
+    """
+    from gexdesk.assemble import rules_of
+
+    file = file or _configured()
+    rules = rules_of(file)
+    named = str(file) if file is not None else "the default set"
+    if json:
+        figures = {"guidelines": len(rules.guidelines), "active": len(rules.active)}
+        as_json({"file": named, "name": rules.name, "version": rules.version, **figures})
+    else:
+        say(f"{named} is good: {rules.name} {rules.version}, {len(rules.active)} of {len(rules.guidelines)} guidelines active")
+    return 0
+
+
+@app.command(name="list")
+def list_(*, guidelines: RuleFile = None, state: StateFolder = None, json: AsJson = False) -> int:
+    """List the guidelines in force.
+
+    Example: `gexdesk guidelines list --json`
+    """
+    rules = _rules(guidelines, state)
+    if json:
+        shown = [
+            {
+                "name": g.name,
+                "level": g.level,
+                "description": g.description,
+                "when": g.when,
+                "score": g.score,
+                "active": g.active,
+                "symbols": g.symbols,
+                "sessions": g.sessions,
+                "expires": None if g.expires is None else _moment(g.expires),
+            }
+            for g in rules.guidelines
+        ]
+        as_json({"name": rules.name, "version": rules.version, "guidelines": shown})
+        return 0
+    rows = [
+        (g.name, str(g.level), "yes" if g.active else "no", " ".join((*g.symbols, *g.sessions)) or "all",
+         "-" if g.expires is None else _moment(g.expires), g.when)
+        for g in rules.guidelines
+    ]  # fmt: skip
+    table(f"Guidelines {rules.name} {rules.version}", ["guideline", "level", "active", "holds for", "expires", "when"], rows)
+    return 0
+
+
+@app.command
+def test(
+    labelled: Annotated[Path, Parameter(help=f"CSV with the columns {COLUMNS}.")],
+    *,
+    guidelines: RuleFile = None,
+    state: StateFolder = None,
+    json: AsJson = False,
+) -> int:
+    """Decide labelled rows and count how many are right; an empty gamma_change has no previous snapshot.
+
+    Example: `gexdesk guidelines test labelled.csv --json`
+    """
+    from gexdesk.assemble import check_labelled
+
+    report = check_labelled(labelled, _rules(guidelines, state))
+    if json:
+        as_json(report)
+        return 0
+    rows = [(str(level), *(str(count) for count in report.confusion[level].values())) for level in LEVELS]
+    table("Expected (down) and decided (across)", ["", *LEVELS], rows)
+    for wrong in report.wrong[:20]:
+        say(f"line {wrong.line}: {wrong.symbol} {wrong.decided} instead of {wrong.expected} - {wrong.reason}")
+    if len(report.wrong) > 20:
+        say(f"... and {len(report.wrong) - 20} more; --json names them all")
+    say(f"{report.correct:,} of {report.rows:,} rows are right ({report.accuracy:.2%})")
+    return 0
+
+
+@app.command
+def explain(
+    *,
+    symbol: str,
+    data_type: str = "real_time",
+    volume: Annotated[float | None, Parameter(help="Contracts; left out: not known.")] = None,
+    open_interest: Annotated[float | None, Parameter(help="Contracts; left out: not known.")] = None,
+    gamma_change: Annotated[float | None, Parameter(help="A fraction; left out: no previous snapshot.")] = None,
+    data_age_s: float,
+    guidelines: RuleFile = None,
+    state: StateFolder = None,
+    json: AsJson = False,
+) -> int:
+    """Decide one set of figures as the desk would now, with every match, the winner and the score's parts.
+
+    Example: `gexdesk guidelines explain --symbol SPX --volume 61234 --open-interest 120000 --gamma-change 0.2 --data-age-s 1.5`
+    """
+    from gexdesk.assemble import explain as explained
+
+    normal = symbol_of(symbol)
+    if normal is None:
+        raise GuidelineError(f"{symbol!r} is no symbol; write it as in SPX")
+    if data_type not in DATA_TYPES:
+        raise GuidelineError(f"{data_type!r} is no data type; allowed: {', '.join(DATA_TYPES)}")
+    now = time.time()
+    features = Features(normal, "", data_type, volume, open_interest, gamma_change, data_age_s)
+    decision = explained(features, _rules(guidelines, state), now)
+    matches = [
+        {"guideline": m.guideline, "level": m.level, "score": m.score, "requires": m.requires.name.lower()}
+        for m in decision.matches
+    ]
+    if json:
+        answer: dict[str, Any] = {"level": decision.level, "score": decision.score, "winner": decision.winner}
+        answer |= {"reason": decision.reason, "freshness": decision.freshness.name.lower()}
+        as_json(answer | {"matches": matches, "parts": decision.parts, "guidelines_version": decision.guidelines_version})
+        return 0
+    rows = [(str(m["guideline"]), str(m["level"]), f"{m['score']:.3f}", str(m["requires"])) for m in matches]
+    table(f"{decision.level} {decision.score:.3f} by {decision.winner}", ["matched", "level", "score", "asks for"], rows)
+    parts = decision.parts
+    say(decision.reason)
+    say(
+        f"of the way up its band {parts.total:.0%}: impact {parts.impact:.0%}, change {parts.change:.0%}, "
+        f"freshness {parts.freshness:.0%}, reliability {parts.reliability:.0%}, urgency {parts.urgency:.0%}"
+    )
+    return 0
+
+
+@app.command
+def diff(
+    file: Annotated[Path, Parameter(help="Rule file to try.")],
+    *,
+    last: Annotated[int, Parameter(help="How many recorded decisions, at most 100000.")] = 100_000,
+    state: StateFolder = None,
+    json: AsJson = False,
+) -> int:
+    """Show what the last real decisions would have been under another rule file; nothing is changed.
+
+    Example: `gexdesk guidelines diff candidate.toml`
+    """
+    from gexdesk.api.client import Client
+    from gexdesk.assemble import rules_of, try_on_record
+    from gexdesk.cli import launch
+
+    if not 1 <= last <= 100_000:
+        raise GuidelineError(f"--last {last} is not from 1 to 100000")
+    candidate, folder = rules_of(file), state_folder(state)
+    with tempfile.TemporaryDirectory(prefix="gexdesk-diff-") as scratch:
+        copy: Path | None = None
+        if launch.runs(folder):
+            copy = Path(scratch) / "metadata.duckdb"
+            asyncio.run(Client(folder).copy_metadata(copy))
+        found = try_on_record(_rules(None, state), candidate, folder, copy, last)
+    if json:
+        as_json(found)
+        return 0
+    rows = [(str(level), *(str(count) for count in found.confusion[level].values())) for level in LEVELS]
+    table(f"In force {found.version_before} (down), {file} {found.version_after} (across)", ["", *LEVELS], rows)
+    if found.movers:
+        moved = [(mover.symbol, str(mover.before), str(mover.after), str(mover.count)) for mover in found.movers]
+        table("Largest movers", ["symbol", "before", "after", "count"], moved)
+    say(found.words)
+    return 0
+
+
+@app.command
+def history(*, state: StateFolder = None, json: AsJson = False) -> int:
+    """List every version of the guidelines that was in force, with author, reason and diff.
+
+    Example: `gexdesk guidelines history`
+    """
+    from gexdesk.assemble import guideline_history
+
+    versions = guideline_history(state_folder(state))
+    if json:
+        as_json({"versions": versions})
+    elif versions:
+        rows = [(v.version, _moment(v.at), v.author, v.reason, _size(v.diff)) for v in reversed(versions)]
+        table("Versions, the newest first", ["version", "since", "author", "reason", "changed"], rows)
+    else:
+        say("no version is kept yet")
+    return 0
+
+
+def _rules(file: Path | None, state: Path | None) -> "RuleSet":
+    from gexdesk.assemble import guidelines_in_force, rules_of
+
+    return rules_of(file) if file is not None else guidelines_in_force(state_folder(state), _configured())
+
+
+def _configured() -> Path | None:
+    from gexdesk.settings import find_configuration, load_settings
+
+    config = find_configuration()
+    return load_settings(config).guidelines if config is not None else None
+
+
+def _moment(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def _size(diff: str) -> str:
+    lines = [line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    return f"+{sum(line[0] == '+' for line in lines)} -{sum(line[0] == '-' for line in lines)}"

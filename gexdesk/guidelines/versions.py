@@ -1,0 +1,159 @@
+"""Every version of the guidelines that ever decided, kept in a folder: who set it, when, why, and what changed.
+
+``index.jsonl`` holds one line a version; the text lies beside it under its SHA-256. A text is synced before its line, and the
+line before anybody decides by it, so that a power cut leaves the last version whole and every decision's version readable.
+"""
+
+import difflib
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import msgspec
+
+from gexdesk.model.errors import GuidelineError
+from gexdesk.model.text import printable
+
+INDEX_NAME = "index.jsonl"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Version(msgspec.Struct, frozen=True):
+    """Say which text decided from a moment on.
+
+    Attributes:
+        version: What decisions name it by, ``RuleSet.version``.
+        sha256: Of its text, which names its file.
+        at: When it came into force, UTC seconds.
+        diff: Against the version before, as ``diff -u`` writes it; empty for the first.
+    """
+
+    version: str
+    sha256: str
+    at: float
+    author: str
+    reason: str
+    diff: str
+
+
+class Versions:
+    """Hold the versions of one desk; one process writes, any may read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def history(self) -> tuple[Version, ...]:
+        """Return all versions, the oldest first; the last one is in force.
+
+        Raises:
+            GuidelineError: The index cannot be read; a last line that a crash cut short is no fault.
+        """
+        try:
+            lines = (self._folder / INDEX_NAME).read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise self._failed("cannot be read", error) from error
+        try:
+            return tuple(msgspec.json.decode(line, type=Version) for line in lines[:-1])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            fault = f"{self._folder / INDEX_NAME}: a version cannot be read: {error}. Mend or remove the file; texts stay beside it"
+            raise GuidelineError(printable(fault, 400)) from error
+
+    def text(self, version: Version) -> str:
+        """Return a version's text.
+
+        Raises:
+            GuidelineError: It is gone, or is not what was kept.
+        """
+        if not _SHA256.fullmatch(version.sha256):
+            raise GuidelineError(f"version {printable(version.version, 40)} names no file in {self._folder}")
+        try:
+            raw = self._path(version.sha256).read_bytes()
+        except OSError as error:
+            raise self._failed(f"version {version.version} cannot be read", error) from error
+        if hashlib.sha256(raw).hexdigest() != version.sha256:
+            raise GuidelineError(f"{self._path(version.sha256)} is not the text that was kept as {version.version}")
+        return raw.decode("utf-8", "surrogatepass")
+
+    def find(self, name: str) -> Version:
+        """Return the newest version of a name.
+
+        Raises:
+            GuidelineError: There is none; the message names the newest ones.
+        """
+        history = self.history()
+        for version in reversed(history):
+            if version.version == name:
+                return version
+        newest = ", ".join(dict.fromkeys(version.version for version in reversed(history[-5:]))) or "none"
+        raise GuidelineError(f"there is no version {printable(name, 40)}; the newest are {newest}", found=printable(name, 40))
+
+    def keep(self, name: str, text: str, *, at: float, author: str, reason: str) -> Version:
+        """Keep a text as the version in force; when this returns it survives a power cut.
+
+        Raises:
+            GuidelineError: It could not be written; the version before is still the last.
+        """
+        raw = text.encode("utf-8", "surrogatepass")
+        sha256 = hashlib.sha256(raw).hexdigest()
+        history = self.history()
+        diff = difference(self.text(history[-1]), text, history[-1].version, name) if history else ""
+        version = Version(name, sha256, at, printable(author, 80), printable(reason, 400), diff)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._path(sha256).exists():
+                self._write(self._path(sha256), raw)
+            self._append(msgspec.json.encode(version) + b"\n")
+        except OSError as error:
+            raise self._failed(f"version {name} cannot be kept, the set in force stays", error) from error
+        return version
+
+    def _path(self, sha256: str) -> Path:
+        return self._folder / f"{sha256}.toml"
+
+    def _write(self, path: Path, raw: bytes) -> None:
+        temporary = path.with_name(f".{path.name}.tmp")
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(fd, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        self._sync_folder()
+
+    def _append(self, line: bytes) -> None:
+        path = self._folder / INDEX_NAME
+        fresh = not path.exists()
+        with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+            # A line that a crash cut short ends here, so that the new one begins at a line's start.
+            whole = file.read().rpartition(b"\n")
+            end = len(whole[0]) + len(whole[1])
+            try:
+                file.truncate(end)
+                file.seek(end)
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(end)
+                raise
+        if fresh:
+            self._sync_folder()
+
+    def _sync_folder(self) -> None:
+        fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def _failed(self, what: str, error: OSError) -> GuidelineError:
+        return GuidelineError(f"guidelines in {self._folder}: {what}: {error.strerror or type(error).__name__}")
+
+
+def difference(before: str, after: str, old: str, new: str) -> str:
+    """Return what changed between two texts as ``diff -u`` writes it; empty where nothing did."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), old, new, n=1, lineterm="")
+    return "\n".join(lines)
