@@ -53,6 +53,7 @@ def test_inspect_answers_a_list_for_many_records_and_many_files(tmp_path: Path, 
         ("bomb.gz", gzip.compress(b"0" * 20_000_000), "oversize_payload"),
         ("missing.json", None, "malformed_payload"),
     ],
+    ids=["page", "cut", "bomb", "missing"],
 )
 def test_inspect_refuses_in_one_printable_line(tmp_path: Path, name: str, body: bytes | None, kind: str) -> None:
     if body is not None:
