@@ -323,9 +323,9 @@ def guidelines_in_force(state: Path, file: Path | None) -> RuleSet:
         GuidelineError: It cannot be read.
     """
     versions = Versions(state / GUIDELINES_NAME)
-    history = versions.history()
-    if history:
-        return read_rules(versions.text(history[-1]), history[-1].version)
+    last = versions.last()
+    if last is not None:
+        return read_rules(versions.text(last), last.version)
     return rules_of(file)
 
 

@@ -79,8 +79,8 @@ def list_(*, guidelines: RuleFile = None, state: StateFolder = None, json: AsJso
     return 0
 
 
-@app.command
-def test(
+@app.command(name="test")
+def try_labelled(
     labelled: Annotated[Path, Parameter(help=f"CSV with the columns {COLUMNS}.")],
     *,
     guidelines: RuleFile = None,

@@ -1,6 +1,6 @@
 """The named classes of impact, change and freshness, the thresholds between them, and features read through them."""
 
-from math import isnan, nan
+from math import nan
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ SKEW_S = 2.0
 """A stamp further than this in the future is clock skew."""
 
 
-class Reading(Struct, frozen=True):
+class Reading(Struct, frozen=True, gc=False):
     """Hold what every decision rests on: numbers are float, NaN where not known or not finite; classes are ranks.
 
     Attributes:
@@ -59,39 +59,34 @@ class Classes(Struct, frozen=True):
 
     def read(self, features: Features) -> Reading:
         """Put features into classes."""
-        volume, open_interest = known(features.volume), known(features.open_interest)
-        gamma_change, data_age_s = known(features.gamma_change), known(features.data_age_s)
-        skewed = features.clock_skew or data_age_s < -SKEW_S
-        return Reading(
-            volume,
-            open_interest,
-            gamma_change,
-            data_age_s,
-            known(features.source_reliability),
-            self._impact(volume, open_interest),
-            self._change(gamma_change),
-            self._freshness(data_age_s, skewed),
-            skewed,
-        )
-
-    def _impact(self, volume: float, open_interest: float) -> float:
+        # Every decision passes here: written out, since the calls would cost more than the comparisons.
+        volume, open_interest, gamma_change = features.volume, features.open_interest, features.gamma_change
+        data_age_s, source_reliability = features.data_age_s, features.source_reliability
+        if volume is None or volume - volume != 0:
+            volume = nan
+        if open_interest is None or open_interest - open_interest != 0:
+            open_interest = nan
+        if gamma_change is None or gamma_change - gamma_change != 0:
+            gamma_change = nan
+        if data_age_s is None or data_age_s - data_age_s != 0:
+            data_age_s = nan
+        if source_reliability is None or source_reliability - source_reliability != 0:
+            source_reliability = nan
         if volume > self.volume_high_over or open_interest > self.open_interest_high_over:
-            return 2
-        if volume >= self.volume_medium_from or open_interest >= self.open_interest_medium_from:
-            return 1
-        return nan if isnan(volume) and isnan(open_interest) else 0
-
-    def _change(self, gamma_change: float) -> int:
+            impact: float = 2
+        elif volume >= self.volume_medium_from or open_interest >= self.open_interest_medium_from:
+            impact = 1
+        else:
+            impact = nan if volume != volume and open_interest != open_interest else 0
         if gamma_change > self.change_large_over:
-            return 2
-        return 0 if gamma_change < self.change_medium_from else 1
-
-    def _freshness(self, data_age_s: float, skewed: bool) -> int:
+            change = 2
+        else:
+            change = 0 if gamma_change < self.change_medium_from else 1
+        skewed = features.clock_skew or data_age_s < -SKEW_S
         if data_age_s < self.real_time_under_s:
-            return 1 if skewed else 2
-        return 1 if data_age_s < self.fresh_under_s else 0
-
-
-def known(value: float | None) -> float:
-    """Return a number as conditions see it: NaN where it is None or not finite."""
-    return nan if value is None or value - value != 0 else value
+            freshness = 1 if skewed else 2
+        else:
+            freshness = 1 if data_age_s < self.fresh_under_s else 0
+        return Reading(
+            volume, open_interest, gamma_change, data_age_s, source_reliability, impact, change, freshness, skewed
+        )

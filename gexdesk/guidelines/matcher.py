@@ -7,8 +7,8 @@ inside, which makes every comparison false.
 from collections.abc import Callable, Sequence
 from math import nan
 
-from gexdesk.guidelines.classes import Reading, known
-from gexdesk.guidelines.fields import FLAG, HINTS, TEXTS
+from gexdesk.guidelines.classes import Reading
+from gexdesk.guidelines.fields import FLAG, HINTS, NUMBERS
 from gexdesk.guidelines.tree import (
     All,
     Among,
@@ -37,12 +37,15 @@ def fuse(tests: Sequence[Test]) -> Matcher:
     """Compile conditions into one function; a field that none of them names costs nothing."""
     used = set().union(*map(fields_of, tests))
     lines = ["def matcher(reading, features, at):"]
-    lines += [f" {name} = {_source(name)}" for name in sorted(used)]
+    for name in sorted(used):
+        lines.append(f" {name} = {_source(name)}")
+        if name in NUMBERS and name not in Reading.__struct_fields__:
+            lines.append(f" if {name} is None or {name} - {name} != 0: {name} = nan")
     lines += [" held = []"]
     lines += [f" if {_test(test)}: held.append({number})" for number, test in enumerate(tests)]
     names: dict[str, Matcher] = {}
     code = compile("\n".join([*lines, " return held"]), "<guidelines>", "exec")
-    given = {"__builtins__": {}, "nan": nan, "known": known, **{f"{name}_ranks": ranks for name, ranks in RANKS.items()}}
+    given = {"__builtins__": {}, "nan": nan, **{f"{name}_ranks": ranks for name, ranks in RANKS.items()}}
     exec(code, given, names)  # noqa: S102  # all of it was written below
     return names["matcher"]
 
@@ -55,7 +58,7 @@ def _source(name: str) -> str:
         return f"reading.{name}"
     if name in HINTS:
         return f"{name}_ranks.get(features.{name}, nan)"
-    return f"features.{name}" if name in TEXTS else f"known(features.{name})"
+    return f"features.{name}"
 
 
 def _test(test: Test) -> str:

@@ -72,17 +72,17 @@ class Guidelines:
             GuidelineError: The text is faulty and there is no version to go on with, or the versions cannot be read or kept.
         """
         with self._lock:
-            history = self._versions.history()
+            last = self._versions.last()
             try:
                 rules = read(text, self._file)
             except GuidelineError as error:
-                if not history:
+                if last is None:
                     raise
                 self._fault = self._refused(error, author)
-                text = self._versions.text(history[-1])
-                rules = read(text, history[-1].version)
+                text = self._versions.text(last)
+                rules = read(text, last.version)
             else:
-                if not history or self._versions.text(history[-1]) != text:
+                if last is None or self._versions.text(last) != text:
                     self._versions.keep(rules.version, text, at=self._clock.now(), author=author, reason="in force at the start")
             self._current, self._text = rules, text
             return rules

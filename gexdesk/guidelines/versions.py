@@ -49,17 +49,12 @@ class Versions:
         Raises:
             GuidelineError: The index cannot be read; a last line that a crash cut short is no fault.
         """
-        try:
-            lines = (self._folder / INDEX_NAME).read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return ()
-        except OSError as error:
-            raise self._failed("cannot be read", error) from error
-        try:
-            return tuple(msgspec.json.decode(line, type=Version) for line in lines[:-1])
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            fault = f"{self._folder / INDEX_NAME}: a version cannot be read: {error}. Mend or remove the file; texts stay beside it"
-            raise GuidelineError(printable(fault, 400)) from error
+        return tuple(map(self._read, self._lines()))
+
+    def last(self) -> Version | None:
+        """Return the version in force; None where there is none. Raises GuidelineError as ``history`` does."""
+        lines = self._lines()
+        return self._read(lines[-1]) if lines else None
 
     def text(self, version: Version) -> str:
         """Return a version's text.
@@ -98,8 +93,8 @@ class Versions:
         """
         raw = text.encode("utf-8", "surrogatepass")
         sha256 = hashlib.sha256(raw).hexdigest()
-        history = self.history()
-        diff = difference(self.text(history[-1]), text, history[-1].version, name) if history else ""
+        before = self.last()
+        diff = difference(self.text(before), text, before.version, name) if before is not None else ""
         version = Version(name, sha256, at, printable(author, 80), printable(reason, 400), diff)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,6 +104,22 @@ class Versions:
         except OSError as error:
             raise self._failed(f"version {name} cannot be kept, the set in force stays", error) from error
         return version
+
+    def _lines(self) -> list[bytes]:
+        """Return the whole lines of the index; what a crash cut short is none."""
+        try:
+            return (self._folder / INDEX_NAME).read_bytes().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._failed("cannot be read", error) from error
+
+    def _read(self, line: bytes) -> Version:
+        try:
+            return msgspec.json.decode(line, type=Version)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            fault = f"{self._folder / INDEX_NAME}: a version cannot be read: {error}. Mend or remove the file; texts stay beside it"
+            raise GuidelineError(printable(fault, 400)) from error
 
     def _path(self, sha256: str) -> Path:
         return self._folder / f"{sha256}.toml"
