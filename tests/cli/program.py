@@ -6,15 +6,26 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclopts import App
 from msgspec import Struct
 
 from gexdesk.cli.main import app, main
 
-VERBS = tuple(sorted(name for name in app if not name.startswith("-")))
+
+def verbs_of(part: App, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield every verb as its words, those of families included."""
+    for name in part:
+        if not name.startswith("-"):
+            inside = list(verbs_of(part[name], (*before, name)))
+            yield from inside or [(*before, name)]
+
+
+VERBS = tuple(sorted(verbs_of(app)))
 
 
 class Said(Struct, frozen=True):

@@ -7,13 +7,19 @@ import pytest
 from tests.cli.program import VERBS, Said, gexdesk, in_here
 
 
-@pytest.mark.parametrize("verb", ["", *VERBS])
-def test_help_has_an_example_that_names_the_verb(verb: str) -> None:
-    said = in_here(*([verb] if verb else []), "--help")
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+def test_help_has_an_example_that_names_the_verb(words: tuple[str, ...]) -> None:
+    said = in_here(*words, "--help")
     assert said.code == 0
-    if verb:
-        assert "Example:" in said.out
-        assert f"gexdesk {verb}" in said.out[said.out.index("Example:") :]
+    assert "Example:" in said.out
+    assert f"gexdesk {' '.join(words)}" in said.out[said.out.index("Example:") :]
+
+
+def test_help_of_the_program_names_every_verb() -> None:
+    said = in_here("--help")
+    assert said.code == 0
+    assert all(words[0] in said.out for words in VERBS)
+    assert len(VERBS) > 10
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from tests.faults.engine_process import Burst, kill, wait_for
 
 
 async def test_kill_nine_at_many_moments(tmp_path: Path) -> None:
-    burst = Burst(tmp_path, 400)
+    burst = Burst(tmp_path, 300)
     chance = random.Random(20261123)
     engine = burst.start()
     wait_for(engine, (burst.state / "engine.lock").exists)  # it has only just begun
     kill(engine)
-    moments = sorted(chance.sample(range(1, 330), 4))
+    moments = sorted(chance.sample(range(1, 250), 4))
     for moment in moments:
         engine = burst.start()
         wait_for(engine, lambda moment=moment: burst.taken() >= moment)  # type: ignore[misc]
@@ -51,14 +51,11 @@ async def test_terminate_in_the_middle_ends_in_time_and_loses_nothing(tmp_path: 
 async def test_the_engine_outlives_all_its_pool_processes(tmp_path: Path) -> None:
     burst = Burst(tmp_path, 300)
     engine = burst.start("--until-idle", "--json")
-    killed: set[int] = set()
-    for moment in (20, 120, 220):
-        wait_for(engine, lambda moment=moment: burst.taken() >= moment)  # type: ignore[misc]
-        wait_for(engine, lambda: len(set(pool_children(engine.pid)) - killed) == 2)
-        for child in set(pool_children(engine.pid)) - killed:
-            os.kill(child, signal.SIGKILL)
-            killed.add(child)
+    wait_for(engine, lambda: burst.taken() >= 40)
+    children = pool_children(engine.pid)
+    assert len(children) == 2
+    for child in children:
+        os.kill(child, signal.SIGKILL)
     engine.communicate(timeout=60)
     assert engine.returncode == 0, burst.log()
-    assert len(killed) == 6
     await burst.check()

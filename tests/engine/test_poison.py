@@ -1,0 +1,34 @@
+"""A payload that kills what decodes it is buried after two deaths, and costs nobody else anything."""
+
+from pathlib import Path
+
+from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, rows, settings_of
+
+LIMIT_S = 1.0
+
+
+def poison() -> bytes:
+    """Return a document that takes several times the limit to decode: an escape makes the decoder look at every key again."""
+    strikes = b",".join(b"[%d.5,1.25,-2.5,[1,2,3,4,5]]" % number for number in range(1, 300_000))
+    return b'{"timestamp":1772463600,"ticker":"SPX","spot":6000,"note":"\\n","strikes":[%s]}\n' % strikes * 8
+
+
+async def test_two_deaths_bury_a_payload_and_the_others_go_on(tmp_path: Path) -> None:
+    source, other = folder_source("bad", tmp_path / "bad"), folder_source("good", tmp_path / "good")
+    settings = settings_of(tmp_path / "state", source, other, task_limit_s=LIMIT_S)
+    drop(tmp_path / "bad", "poison.jsonl", poison())
+    for number in range(20):
+        drop(tmp_path / "good", f"{number}.json", gexbot_at(1.0, f"S{number}"))
+    async with engine_on(settings, once=True) as engine:
+        await engine.idle()
+        closing = engine.closing()
+        log = [line.text for line in (await engine.view()).log if line.kind == "engine"]
+    assert (closing.received, closing.completed, closing.dead, closing.open) == (21, 20, 1, 0)
+    [letter] = rows("SELECT payload_name, kind, reason, stage FROM dead_letters", tmp_path / "state")
+    assert letter == {
+        "payload_name": "poison.jsonl",
+        "kind": "decoder_died",
+        "reason": "the pool process was killed after 1 s, the limit for one payload; it happened 2 times",
+        "stage": "triage",
+    }
+    assert log.count("the pool process was killed after 1 s, the limit for one payload") == 2
