@@ -7,6 +7,8 @@ Polars is loaded by the first call, so that a screen or ``--help`` never pays fo
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gexdesk.guidelines.classes import SKEW_S, Classes
@@ -40,6 +42,14 @@ if TYPE_CHECKING:
 AT = "decided_at"
 """Column with the time of each decision, a Datetime in UTC or seconds; without it no guideline has expired."""
 
+_SIGNS: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 _LIFT = "lift"
 _NEEDED = ("volume", "open_interest", "gamma_change", "data_age_s", "source_reliability")
 _DEFAULTS = dict(
@@ -79,8 +89,7 @@ def decide_batch(frame: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
             ]
             held = test & (_score(pl.lit(guideline.score), guideline.level.band[1]) == pl.max_horizontal(scores))
         places.append(pl.when(held).then(pl.lit(place, dtype=pl.Int16)))
-    none_held = pl.lit(len(active), dtype=pl.Int16)
-    found = pl.min_horizontal(*places, none_held) if places else none_held
+    found = pl.coalesce(*places, pl.lit(len(active), dtype=pl.Int16))
     used = {*_NEEDED, "priority_hint", FLAG}.union(*map(fields_of, rules.tests))
     try:
         reading = _read(frame, rules.classes, used).with_columns(_lift(rules).alias(_LIFT))
@@ -126,10 +135,7 @@ def _test(test: Test, *, exact: bool) -> pl.Expr:
             found = _operand(operand).is_in([value.value for value in values])
             found = found.not_() if negated else found
         case Compare(left, sign, right):
-            one, other = _operand(left), _operand(right)
-            found = {"<": one < other, "<=": one <= other, ">": one > other, ">=": one >= other, "==": one == other}.get(
-                sign, one != other
-            )
+            found = _SIGNS[sign](_operand(left), _operand(right))
     return found.fill_null(value=False) if exact else found
 
 

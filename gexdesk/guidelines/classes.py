@@ -1,6 +1,6 @@
 """The named classes of impact, change and freshness, the thresholds between them, and features read through them."""
 
-from math import nan
+from math import isnan, nan
 
 from msgspec import Struct
 
@@ -18,7 +18,8 @@ SKEW_S = 2.0
 
 
 class Reading(Struct, frozen=True, gc=False):
-    """Hold what every decision rests on: numbers are float, NaN where not known or not finite; classes are ranks.
+    """Hold what every decision rests on: numbers are float, NaN where not known or not finite; classes are ranks
+    (float too, since comparing like with like is what the interpreter does fastest).
 
     Attributes:
         impact: NaN where neither volume nor open interest is known; with one of them, what that one proves.
@@ -33,8 +34,8 @@ class Reading(Struct, frozen=True, gc=False):
     data_age_s: float
     source_reliability: float
     impact: float
-    change: int
-    freshness: int
+    change: float
+    freshness: float
     skewed: bool
 
 
@@ -73,20 +74,17 @@ class Classes(Struct, frozen=True):
         if source_reliability is None or source_reliability - source_reliability != 0:
             source_reliability = nan
         if volume > self.volume_high_over or open_interest > self.open_interest_high_over:
-            impact: float = 2
+            impact = 2.0
         elif volume >= self.volume_medium_from or open_interest >= self.open_interest_medium_from:
-            impact = 1
+            impact = 1.0
         else:
-            impact = nan if volume != volume and open_interest != open_interest else 0
-        if gamma_change > self.change_large_over:
-            change = 2
-        else:
-            change = 0 if gamma_change < self.change_medium_from else 1
+            impact = nan if isnan(volume) and isnan(open_interest) else 0.0
+        change = 2.0 if gamma_change > self.change_large_over else 0.0 if gamma_change < self.change_medium_from else 1.0
         skewed = features.clock_skew or data_age_s < -SKEW_S
         if data_age_s < self.real_time_under_s:
-            freshness = 1 if skewed else 2
+            freshness = 1.0 if skewed else 2.0
         else:
-            freshness = 1 if data_age_s < self.fresh_under_s else 0
+            freshness = 1.0 if data_age_s < self.fresh_under_s else 0.0
         return Reading(
             volume, open_interest, gamma_change, data_age_s, source_reliability, impact, change, freshness, skewed
         )

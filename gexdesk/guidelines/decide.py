@@ -15,6 +15,7 @@ UNMATCHED = "unmatched"
 URGENCY: dict[str | None, float] = {"low": 0.0, "normal": 1 / 3, "high": 2 / 3, "critical": 1.0}
 """What a request's ``priority_hint`` is worth; it moves the score inside its band and never the level."""
 
+_FRESHNESS = tuple(reversed(Freshness))
 _AGES = ("stale", "fresh", "real-time")
 _FROM = {
     "chain": ", volume and open interest from the symbol's latest chain",
@@ -55,7 +56,7 @@ def decide(features: Features, rules: RuleSet, override: Override | None = None,
     return Decision(
         level=level,
         score=score,
-        freshness=Freshness(Freshness.STALE - reading.freshness),
+        freshness=_FRESHNESS[int(reading.freshness)],
         winner=winner,
         matches=tuple(matches),
         guidelines_version=rules.version,
@@ -108,11 +109,11 @@ def _figures(reading: Reading) -> str:
     if isnan(reading.gamma_change):
         move = "no previous snapshot in this session: change counts as medium"
     else:
-        move = f"change {CLASSES['change'][reading.change]} ({reading.gamma_change:.4g})"
+        move = f"change {CLASSES['change'][int(reading.change)]} ({reading.gamma_change:.4g})"
     if isnan(reading.data_age_s):
         return f"{size}, {move}, age not known: counts as stale"
     skew = ", stamp in the future: clock skew, fresh at best" if reading.skewed else ""
-    return f"{size}, {move}, age {reading.data_age_s:.4g} s ({_AGES[reading.freshness]}){skew}"
+    return f"{size}, {move}, age {reading.data_age_s:.4g} s ({_AGES[int(reading.freshness)]}){skew}"
 
 
 def _count(contracts: float) -> str:

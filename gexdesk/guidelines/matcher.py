@@ -30,7 +30,9 @@ from gexdesk.model.features import Features
 Matcher = Callable[[Reading, Features, float], list[int]]
 """Take a reading, the features it was read from and the time (NaN where not known); return the positions that hold."""
 
-RANKS: dict[str, dict[str | None, int]] = {name: {word: rank for rank, word in enumerate(words)} for name, words in HINTS.items()}
+RANKS: dict[str, dict[str | None, float]] = {
+    name: {word: float(rank) for rank, word in enumerate(words)} for name, words in HINTS.items()
+}
 
 
 def fuse(tests: Sequence[Test]) -> Matcher:

@@ -80,5 +80,5 @@ def test_faults(extra, words):
 
 @pytest.mark.parametrize(("old", "new"), [("[classes.freshness]", "[classes.age]"), ("freshness = 20", "age = 20")])
 def test_the_word_age_is_led_to_freshness(old, new):
-    with pytest.raises(GuidelineError, match="age is no key of .*; did you mean freshness"):
+    with pytest.raises(GuidelineError, match=r"age is no key of .*; did you mean freshness"):
         read(HEAD.replace(old, new) + RULE)
