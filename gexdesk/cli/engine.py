@@ -81,15 +81,18 @@ def run_engine(
     from gexdesk.assemble import assemble
     from gexdesk.model.clock import SystemClock
 
-    async def whole() -> "Closing":
+    async def whole() -> "tuple[Closing, str]":
         engine = assemble(settings, SystemClock(), once=until_idle, replay_speed=replay_speed, log=_log_line)
-        return await _serve(engine, settings.state, until_idle=until_idle, for_s=for_s, status_lines=status_lines)
+        return await _serve(engine, settings.state, until_idle=until_idle, for_s=for_s, status_lines=status_lines), engine.fault
 
-    closing = asyncio.run(whole())
+    closing, fault = asyncio.run(whole())
     if json:
         as_json(closing)
     elif status_lines or sys.stdout.isatty():
         _print_closing(closing)
+    if fault:
+        say(f"gexdesk: the engine ended by a fault of its own: {fault}; what it had acknowledged is kept for the next start")
+        return 1
     return 0
 
 

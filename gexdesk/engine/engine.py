@@ -32,6 +32,7 @@ from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.market import session_id
+from gexdesk.model.text import printable
 from gexdesk.model.view import DeskView
 from gexdesk.queues.base import Queue
 from gexdesk.stores.base import SourceRecord
@@ -81,7 +82,12 @@ class Parts:
 
 
 class Engine:
-    """Run one desk."""
+    """Run one desk.
+
+    Attributes:
+        stopping: Set once it was asked to end, or cannot go on.
+        fault: Why it cannot go on; empty where it was asked.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -89,6 +95,7 @@ class Engine:
         self._view: DeskView | None = None
         self._viewed = asyncio.Condition()
         self.stopping = asyncio.Event()
+        self.fault = ""
 
     async def start(self) -> None:
         """Take the state folder, open the stores, recover what an earlier engine left, then let work and sources begin.
@@ -277,7 +284,8 @@ class Engine:
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._parts.chronicle.tell("engine", f"{task.get_name()} ended: {type(error).__name__}: {error}", grave=True)
+            self.fault = printable(f"{task.get_name()} ended: {type(error).__name__}: {error}")
+            self._parts.chronicle.tell("engine", self.fault, grave=True)
             self.stopping.set()
 
     def _source_records(self) -> list[SourceRecord]:

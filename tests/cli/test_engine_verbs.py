@@ -77,6 +77,16 @@ def test_run_for_a_time_ends_by_itself_without_any_configuration(tmp_path: Path)
     assert time.monotonic() - began < 20
 
 
+def test_an_engine_that_fails_does_not_end_as_if_all_were_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("gexdesk.engine.watch.Watch.conditions", fails)
+    said = in_here("run", "--state", tmp_path / "state", "--for", "20s")
+    assert said.code == 1
+    assert "gexdesk: the engine ended by a fault of its own: seconds ended: RuntimeError: a fault of ours" in said.err
+
+
 def test_a_second_engine_is_refused_and_the_first_goes_on(home: Path, engine: "subprocess.Popen[str]") -> None:
     second = gexdesk(home, "run", "--state", "state", "--json")
     assert second.code == 1
