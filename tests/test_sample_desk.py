@@ -9,9 +9,11 @@ from typing import Any
 
 from gexdesk.assemble import ask, assemble, sample_settings
 from gexdesk.engine.closing import Closing
+from gexdesk.engine.engine import Engine
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.view import DeskView, LogLine
+from tests.until import until
 
 SPEED = 4.0
 """At this speed the twenty seconds of silence are long enough for an incident."""
@@ -40,9 +42,15 @@ async def play(state: Path) -> Played:
     try:
         async with asyncio.timeout(100):
             await engine.idle()
+        # A picture of the end: an earlier one lacks the last few.
+        await until(lambda: _shows(engine, engine.closing().completed))
         return Played(state, engine.closing(), await engine.view(), log)
     finally:
         await engine.close()
+
+
+async def _shows(engine: Engine, completed: int) -> bool:
+    return (await engine.view()).completed == completed
 
 
 async def test_the_sample_morning(tmp_path: Path) -> None:
