@@ -81,6 +81,11 @@ class Keeper:
         finally:
             await asyncio.to_thread(self._metadata.close)
 
+    @property
+    def waiting(self) -> int:
+        """Return how many results are not written yet."""
+        return len(self._items)
+
     def lag_s(self) -> float:
         """Return how long the oldest unwritten result has waited."""
         return 0.0 if self._oldest_at is None else max(0.0, self._clock.now() - self._oldest_at)

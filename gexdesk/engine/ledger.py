@@ -41,6 +41,8 @@ class Account:
     last_at: float | None = None
     last_heard_at: float | None = None
     last_error: str = ""
+    last_refusal: str = ""
+    refused_in_a_row: int = 0
     failing_since: float | None = None
     decided: Level | None = None
     ended: bool = False
@@ -93,9 +95,16 @@ class Account:
         self.last_at = at
         self._arrivals.append(at)
 
-    def refused(self, at: float) -> None:
-        """Note a payload that ended in the dead letters."""
+    def stored(self) -> None:
+        """Note a payload that is completed."""
+        self.completed += 1
+        self.refused_in_a_row = 0
+
+    def refused(self, at: float, reason: str) -> None:
+        """Note a payload that ended in the dead letters, with the reason."""
         self.dead += 1
+        self.refused_in_a_row += 1
+        self.last_refusal = reason
         self._errors.append(at)
 
     def errors_5m(self, now: float) -> int:

@@ -12,8 +12,9 @@ from gexdesk.engine.standing import Pause, Standing
 from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
 from gexdesk.model.clock import Clock
-from gexdesk.model.decision import Override
+from gexdesk.model.decision import Bound, Override
 from gexdesk.model.errors import GexdeskError, LeverRefused, UnknownTarget
+from gexdesk.model.job import Job
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.text import printable
@@ -54,6 +55,8 @@ class Levers:
             UnknownTarget: No such source.
         """
         async with self._turn:
+            if lever.not_after is not None and self._clock.now() > lever.not_after:
+                raise LeverRefused(f"{lever.verb} came when its sender had stopped waiting; nothing was done")
             if not lever.reason.strip() and not lever.dry_run:
                 raise LeverRefused(f"{lever.verb} needs a reason; it goes to the audit")
             if lever.verb in (Verb.PAUSE_ALL, Verb.RESUME_ALL):
@@ -74,7 +77,7 @@ class Levers:
                     before=_words(override), after="as the guidelines decide",
                 )  # fmt: skip
                 await self._keep(source, None)
-                words = f"{source} override {override.level} by {override.author} ended; {moved} queued jobs went back"
+                words = f"{source} override {_words(override)} ended; {moved} queued jobs went back"
                 self._chronicle.tell("lever", words)
 
     def _target(self, lever: Lever) -> Account:
@@ -103,11 +106,11 @@ class Levers:
             wanted = None
         else:
             wanted = self._wanted(lever, account, level, override)
-        moving = [job for job in self._queue.jobs_of(account.name) if wanted is None or job.level != wanted.level]
+        moving = sum(len(job_ids) for job_ids in self._moves(account.name, wanted).values())
         after = _words(wanted) if wanted is not None else "as the guidelines decide"
-        helps, costs = self._effect(account, level, wanted, len(moving))
+        helps, costs = self._effect(account, level, wanted, moving)
         if lever.dry_run:
-            return LeverOutcome(False, "nothing sent", before, after, len(moving), account.revision, helps, costs)
+            return LeverOutcome(False, "nothing sent", before, after, moving, account.revision, helps, costs)
         async with self._on_record(lever, account.name, before, after):
             await self._keep(account.name, wanted)
             async with _undone(lambda: self._keep(account.name, override)):
@@ -119,21 +122,22 @@ class Levers:
     def _wanted(self, lever: Lever, account: Account, level: Level, override: Override | None) -> Override:
         match lever.verb:
             case Verb.PROMOTE:
-                to = lever.level or level.raised
+                to, bound = lever.level or level.raised, Bound.AT_LEAST
             case Verb.DEMOTE:
-                to = lever.level or level.lowered
+                to, bound = lever.level or level.lowered, Bound.AT_MOST
             case _:
                 if lever.level is None:
                     raise LeverRefused(f"override needs a level: one of {', '.join(LEVELS)}")
-                to = lever.level
-        if to is level and (lever.level is None or (override is not None and override.level is to)):
+                to, bound = lever.level, Bound.EXACTLY
+        same = override is not None and (override.level, override.bound) == (to, bound)
+        if same or (to is level and lever.level is None):
             raise LeverRefused(f"{account.name} is {level} already")
         if lever.for_s is not None and not SHORTEST_S <= lever.for_s <= LONGEST_S:
             allowed = f"{SHORTEST_S:g} s to {LONGEST_S / 86_400:g} days, or without end"
             raise LeverRefused(f"an override stands {allowed}; not {lever.for_s:g} s")
         now = self._clock.now()
         until = None if lever.for_s is None else now + lever.for_s
-        return Override(level=to, author=lever.actor, reason=printable(lever.reason), since=now, until=until)
+        return Override(to, lever.actor, printable(lever.reason), since=now, until=until, bound=bound)
 
     async def _keep(self, source: str, override: Override | None) -> None:
         ended = self._standing.override(source, 0.0)
@@ -145,24 +149,33 @@ class Levers:
             self._keeper.override(OverrideRecord("source", source, override))
 
     async def _move(self, source: str, override: Override | None) -> int:
-        """Give a source's queued jobs the override's level, or without one what the guidelines decided."""
+        """Give a source's queued jobs the level they have under an override, or without one."""
         moved = 0
-        targets: dict[tuple[Level, float, str], list[str]] = {}
-        for job in self._queue.jobs_of(source):
-            if override is not None:
-                key = (override.level, override.level.band[1], f"override by {override.author}")
-                targets.setdefault(key, []).append(job.job_id)
-                continue
-            flight = self._flights.get(job.job_id)
-            decision = flight.decision if flight is not None else None
-            if decision is not None and decision.matches:
-                best = decision.matches[0]
-                targets.setdefault((best.level, best.score, ""), []).append(job.job_id)
-            elif decision is not None:
-                targets.setdefault((Level.LOW, Level.LOW.band[0], ""), []).append(job.job_id)
-        for (level, score, note), job_ids in targets.items():
+        for (level, score, note), job_ids in self._moves(source, override).items():
             moved += await self._queue.relevel(job_ids, level, score, self._promises_s[level], note)
         return moved
+
+    def _moves(self, source: str, override: Override | None) -> dict[tuple[Level, float, str], list[str]]:
+        """Return the queued jobs that change their level, by what they get."""
+        moves: dict[tuple[Level, float, str], list[str]] = {}
+        for job in self._queue.jobs_of(source):
+            level, score = self._decided(job)
+            note = ""
+            if override is not None and override.moves(level):
+                level, score, note = override.level, override.level.band[1], f"override by {override.author}"
+            if job.level is not level and not job.superseded:
+                moves.setdefault((level, score, note), []).append(job.job_id)
+        return moves
+
+    def _decided(self, job: Job) -> tuple[Level, float]:
+        """Return what the guidelines said of a job; what it has now where that was said to an earlier engine."""
+        flight = self._flights.get(job.job_id)
+        decision = flight.decision if flight is not None else None
+        if decision is None:
+            return job.level, job.score
+        if not decision.matches:
+            return Level.LOW, Level.LOW.band[0]
+        return decision.matches[0].level, decision.matches[0].score
 
     def _effect(self, account: Account, level: Level, wanted: Override | None, moving: int) -> tuple[str, str]:
         if wanted is None:
@@ -262,4 +275,4 @@ async def _undone(undo: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
 
 
 def _words(override: Override) -> str:
-    return f"{override.level} by {override.author}"
+    return f"{override.words} by {override.author}"

@@ -17,6 +17,7 @@ from gexdesk.guidelines.rules import RuleSet
 from gexdesk.guidelines.tally import Tally
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
+from gexdesk.model.exposure import Exposure
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.market import session
 from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, LevelView, SourceView, SymbolView
@@ -24,6 +25,7 @@ from gexdesk.queues.base import Queue, QueueState
 from gexdesk.stores.base import LiveCache, LiveValue
 
 GOOD_QUALITY = 0.9
+OLD_S = 300.0
 
 
 class Picture:
@@ -73,7 +75,7 @@ class Picture:
             session_ends_at=open_hours.closes_at,
             levels=tuple(self._level(level, state) for level in LEVELS),
             sources=tuple(self._source(account, state, now) for account in self._ledger.all()),
-            symbols=tuple(self._symbol(value) for value in sorted(self._cache.all(), key=self._place)),
+            symbols=tuple(self._symbol(value, now) for value in sorted(self._cache.all(), key=self._place)),
             guidelines=self._tally.views(rules, now),
             guidelines_version=rules.version,
             unmatched=self._tally.unmatched,
@@ -84,6 +86,8 @@ class Picture:
             completed=self._work.completed,
             dead=self._work.dead,
             in_flight=len(self._flights),
+            undecided=self._triage.undecided,
+            storing=self._keeper.waiting,
             bytes_received=self._receive.bytes_received,
             promises_kept=self._promises.kept,
             promises_total=self._promises.total,
@@ -121,7 +125,7 @@ class Picture:
 
     def _source(self, account: Account, state: QueueState, now: float) -> SourceView:
         override = self._standing.override(account.name, now)
-        pause = self._standing.pause_of(account.name) or self._standing.stopped
+        pause = self._standing.pause_of(account.name)
         why = "override" if override else "standing" if account.standing in Level.__members__ else "decided"
         return SourceView(
             name=account.name,
@@ -131,13 +135,14 @@ class Picture:
             standing=account.standing,
             level=self._triage.level_of(account, now) if account.assigned else None,
             why=why if account.assigned else "",
+            override=override.words if override else "",
             override_by=override.author if override else "",
             override_reason=override.reason if override else "",
             override_until=override.until if override else None,
             paused_by=pause.author if pause else "",
             paused_reason=pause.reason if pause else "",
             queued=state.by_source.get(account.name, 0),
-            last_at=account.last_at,
+            last_at=account.last_heard_at,
             due_s=account.due_s,
             delay_s=account.delay_s,
             rate_per_min=account.rate_per_min(now),
@@ -148,6 +153,7 @@ class Picture:
             requests=account.requests,
             successes=account.successes,
             last_error=account.last_error,
+            last_refusal=account.last_refusal,
             revision=account.revision,
         )
 
@@ -155,7 +161,7 @@ class Picture:
         """Order symbols as the configuration does; those it does not name follow by name."""
         return self._places.get(value.symbol, len(self._places)), value.symbol
 
-    def _symbol(self, value: LiveValue) -> SymbolView:
+    def _symbol(self, value: LiveValue, now: float) -> SymbolView:
         exposure = value.exposure
         return SymbolView(
             symbol=value.symbol,
@@ -174,5 +180,14 @@ class Picture:
             call_wall=exposure.call_wall,
             put_wall=exposure.put_wall,
             coverage=exposure.coverage,
-            check="ok" if exposure.quality is None or exposure.quality >= GOOD_QUALITY else f"qual {exposure.quality:.0%}",
+            check=_check(exposure, now),
         )
+
+
+def _check(exposure: Exposure, now: float) -> str:
+    """Say in a word or two what is wrong with a value."""
+    if now - exposure.as_of > OLD_S:
+        return "old"
+    if exposure.quality is not None and exposure.quality < GOOD_QUALITY:
+        return f"qual {exposure.quality:.0%}"
+    return "ok"

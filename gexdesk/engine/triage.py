@@ -73,6 +73,11 @@ class Triage:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    @property
+    def undecided(self) -> int:
+        """Return how many payloads are acknowledged and not queued yet."""
+        return len(self._tasks)
+
     async def stop(self) -> None:
         """Drop what is not queued yet; it is in the spool and is triaged at the next start."""
         for task in list(self._tasks):
@@ -81,12 +86,9 @@ class Triage:
 
     def level_of(self, account: Account, now: float) -> Level:
         """Return the level a source's untriaged payloads have: override, else standing, else its last decision, else MEDIUM."""
+        own = Level(account.standing) if account.standing in Level.__members__ else account.decided or Level.MEDIUM
         override = self._standing.override(account.name, now)
-        if override is not None:
-            return override.level
-        if account.standing in Level.__members__:
-            return Level(account.standing)
-        return account.decided or Level.MEDIUM
+        return override.level if override is not None and override.moves(own) else own
 
     def _room(self, source: str) -> asyncio.Semaphore:
         return self._rooms.setdefault(source, asyncio.Semaphore(UNTRIAGED_PER_SOURCE))
@@ -145,9 +147,12 @@ class Triage:
         account.delay_s = account.delay_of(lead.delay_s)
         account.seen_symbols.update(head.symbol for head in found.heads)
         features = self._precedents.features(account, lead, now)
-        decision = decide(features, self._rules(), self._standing.override(account.name, now))
-        flight.decision, flight.decided_at = decision, now
+        rules, override = self._rules(), self._standing.override(account.name, now)
+        decision = decide(features, rules)
         account.decided = decision.level
+        if override is not None and override.moves(decision.level):
+            decision = decide(features, rules, override)
+        flight.decision, flight.decided_at = decision, now
         self._tally.record(features, decision, now, lead.as_of)
         self._keeper.decision(DecisionRecord(payload.payload_id, now, features, decision))
         self._chronicle.tell("decision", f"{lead.symbol} {decision.level} {decision.score:.2f} {decision.winner} ({account.name})")

@@ -8,6 +8,8 @@ from gexdesk.queues.base import QueueState
 
 FAILING_S = 3.0
 LATE_INTERVALS = 3.0
+REFUSED_IN_A_ROW = 3
+TOLD_S = 60.0
 DEAD_LETTER_S = 60.0
 STORE_LAG_S = 10.0
 
@@ -16,11 +18,13 @@ def state_of(account: Account, standing: Standing, now: float) -> str:
     """Return a source's state, the words of ``SourceView.state``."""
     if not account.assigned:
         return "unassigned"
-    if standing.pause_of(account.name) is not None or standing.stopped is not None:
+    if standing.pause_of(account.name) is not None:
         return "paused"
+    if standing.stopped is not None:
+        return "stopped"
     if account.ended:
         return "ended"
-    if account.failing_since is not None:
+    if account.failing_since is not None or account.refused_in_a_row >= REFUSED_IN_A_ROW:
         return "failing"
     if account.last_heard_at is None:
         return "waiting"
@@ -38,6 +42,15 @@ class Watch:
         self._keeper = keeper
         self._dead: dict[str, tuple[int, float]] = {}
         self._missed: tuple[int, float] = (0, 0.0)
+        self._told_until = 0.0
+        self._told = ""
+
+    def tell(self, words: str, now: float) -> None:
+        """Show for a minute something that befell this engine itself, and blame no source for it meanwhile."""
+        self._told, self._told_until = words, now + TOLD_S
+        for account in self._ledger.all():
+            if account.last_heard_at is not None:
+                account.last_heard_at = now
 
     def conditions(self, queue: QueueState, critical_missed: int, now: float) -> list[Condition]:
         """Return everything that is wrong at this moment."""
@@ -55,6 +68,8 @@ class Watch:
             found.append(
                 Condition("store", 1, "stores", f"results wait {lag_s:.0f} s to be stored", "readers are served; check the disk")
             )
+        if now < self._told_until:
+            found.append(Condition("engine", 2, "engine", self._told, "look at the host: load, memory, disk"))
         if queue.stopped:
             found.append(Condition("stopped", 2, "everything", "is stopped by the kill switch", "K starts it again"))
         return found
@@ -63,7 +78,10 @@ class Watch:
         found = []
         state = state_of(account, self._standing, now)
         subject = account.carries or account.name
-        if state == "failing" and account.failing_since is not None and now - account.failing_since > FAILING_S:
+        if state == "failing" and account.failing_since is None:
+            text = f"{account.name} sends nothing usable: {account.last_refusal}"
+            found.append(Condition(f"failing {account.name}", 2, subject, text, "the vendor; P pauses the source"))
+        elif state == "failing" and account.failing_since is not None and now - account.failing_since > FAILING_S:
             text = f"{account.name} fails: {account.last_error}"
             found.append(Condition(f"failing {account.name}", 2, subject, text, "the vendor; P pauses the source"))
         elif state == "late" and account.last_heard_at is not None:
@@ -78,11 +96,8 @@ class Watch:
             self._dead[account.name] = (count, at)
         if count and now - at < DEAD_LETTER_S:
             plural = "payload" if count == 1 else "payloads"
-            found.append(
-                Condition(
-                    f"dead {account.name}", 1, subject, f"{account.name}: {count} {plural} refused", "read the reason in the log"
-                )
-            )
+            text = f"{account.name}: {count} {plural} refused: {account.last_refusal}"
+            found.append(Condition(f"dead {account.name}", 1, subject, text, "Enter on the source"))
         return found
 
 

@@ -214,7 +214,7 @@ class Work:
         except LeaseLost:
             return  # somebody else has the job: their rows are ours to the byte, and they will ack
         self.completed += 1
-        account.completed += 1
+        account.stored()
         self._forget(claim.job.job_id, flight)
 
     async def _bury(self, claim: Claim, flight: Flight | None, bury: Bury) -> None:
@@ -240,7 +240,7 @@ class Work:
         except LeaseLost:
             return
         self.dead += 1
-        account.refused(now)
+        account.refused(now, bury.error)
         name = payload.name if payload else job.job_id
         self._chronicle.tell("dead", f"{job.source} dead letter: {name}: {bury.error}", grave=True)
         self._forget(job.job_id, flight, keep_bytes=True)

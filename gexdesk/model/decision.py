@@ -1,6 +1,6 @@
 """Which level a payload gets, and why."""
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
@@ -28,6 +28,14 @@ class Match(Struct, frozen=True):
     requires: Freshness
 
 
+class Bound(StrEnum):
+    """Say how an override's level is meant: a promotion never lowers anything, a demotion never raises anything."""
+
+    EXACTLY = "exactly"
+    AT_LEAST = "at least"
+    AT_MOST = "at most"
+
+
 class Override(Struct, frozen=True):
     """Hold an operator's level for a source or a job: who, why, until when.
 
@@ -40,6 +48,20 @@ class Override(Struct, frozen=True):
     reason: str
     since: float
     until: float | None = None
+    bound: Bound = Bound.EXACTLY
+
+    def moves(self, level: Level) -> bool:
+        """Say whether data the guidelines put at a level gets this override's level instead."""
+        if self.bound is Bound.AT_LEAST:
+            return self.level.rank < level.rank
+        if self.bound is Bound.AT_MOST:
+            return self.level.rank > level.rank
+        return True
+
+    @property
+    def words(self) -> str:
+        """Name it as a screen does, e.g. ``at least HIGH``."""
+        return str(self.level) if self.bound is Bound.EXACTLY else f"{self.bound} {self.level}"
 
 
 class ScoreParts(Struct, frozen=True):

@@ -32,6 +32,7 @@ class Lever(Struct, frozen=True):
         actor: Who asks; the engine replaces it by who the kernel or the key says.
         seen_revision: The target's revision the operator was looking at; when it has changed, the lever is refused.
         dry_run: Only say what would happen.
+        not_after: When whoever sent it stopped waiting and was told that nothing was done: the engine refuses it later.
     """
 
     verb: Verb
@@ -43,6 +44,7 @@ class Lever(Struct, frozen=True):
     actor: str = ""
     seen_revision: int | None = None
     dry_run: bool = False
+    not_after: float | None = None
 
 
 class LeverOutcome(Struct, frozen=True):

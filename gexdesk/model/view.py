@@ -53,20 +53,23 @@ class SourceView(Struct, frozen=True):
     """Show one source.
 
     Attributes:
-        state: ``live``, ``late``, ``failing``, ``paused``, ``unassigned``, ``waiting`` (nothing yet) or ``ended``.
+        state: ``live``, ``late``, ``failing``, ``paused``, ``stopped`` (by the kill switch), ``unassigned``, ``waiting`` (nothing
+            yet) or ``ended``.
         standing: The configured level word: one of the four, ``auto`` or empty (unassigned).
         level: The level in force now: override, else standing, else last decision.
         why: ``override``, ``standing`` or ``decided``.
-        override_by, override_reason, override_until: Of the override in force; empty or None without one.
+        override: The override in force in words, e.g. ``at least HIGH``; empty without one.
+        override_by, override_reason, override_until: Who, why and until when; empty or None without one.
         paused_by, paused_reason: Of the pause in force.
         queued: Its jobs waiting now, paused ones included.
-        last_at: Receipt of its last payload.
+        last_at: Its last request that succeeded, whether or not it brought anything new.
         due_s: Expected interval between payloads; None where nobody knows.
         delay_s: Known delay of its quotes.
         rate_per_min: Payloads over the last minute.
         errors_5m: Failed fetches and refused payloads in the last five minutes.
         requests, successes: Since the engine started.
         last_error: One line; empty when the last request succeeded.
+        last_refusal: Why its last dead letter was refused; empty without one.
         revision: Goes up with each lever; a lever names the one it saw.
     """
 
@@ -77,6 +80,7 @@ class SourceView(Struct, frozen=True):
     standing: str
     level: Level | None
     why: str
+    override: str
     override_by: str
     override_reason: str
     override_until: float | None
@@ -94,6 +98,7 @@ class SourceView(Struct, frozen=True):
     requests: int
     successes: int
     last_error: str
+    last_refusal: str
     revision: int
 
 
@@ -187,6 +192,8 @@ class DeskView(Struct, frozen=True):
         session_ends_at: When the regular session that is on, or the next one, closes.
         promises_kept, promises_total: Jobs with a promise that are available, and how many of them in time.
         worst_critical_s: Largest CRITICAL latency since ``since``; None before the first.
+        undecided: Payloads that are acknowledged and not decided yet: no level's queue has them.
+        storing: Results that are available and not stored yet.
         stopped: The kill switch is on.
     """
 
@@ -210,6 +217,8 @@ class DeskView(Struct, frozen=True):
     completed: int
     dead: int
     in_flight: int
+    undecided: int
+    storing: int
     bytes_received: int
     promises_kept: int
     promises_total: int
