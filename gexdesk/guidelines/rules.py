@@ -79,7 +79,7 @@ def load(path: Path) -> RuleSet:
         found = error.strerror or type(error).__name__
         raise refuse(place, f"it cannot be read: {found}", found, "a readable TOML file of guidelines") from None
     if len(raw) > MAX_FILE_BYTES:
-        raise refuse(place, "the file is too large", f"over {MAX_FILE_BYTES} bytes", f"{MAX_FILE_BYTES:,} bytes")
+        raise _too_large(place)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -104,6 +104,8 @@ def read(text: str, file: str = "guidelines") -> RuleSet:
     Raises:
         GuidelineError: The first fault, with file, line and column.
     """
+    if len(text) > MAX_FILE_BYTES:
+        raise _too_large(Place(file))
     text = text.replace("\r\n", "\n")
     try:
         document = tomllib.loads(text)
@@ -112,6 +114,10 @@ def read(text: str, file: str = "guidelines") -> RuleSet:
     except RecursionError:
         raise refuse(Place(file), "it is nested too deep", "deep nesting", "tables as in the default set") from None
     return _Checker(file, text).rules(document)
+
+
+def _too_large(place: Place) -> GuidelineError:
+    return refuse(place, "the file is too large", f"over {MAX_FILE_BYTES:,} bytes", f"{MAX_FILE_BYTES:,} bytes")
 
 
 def _not_toml(reason: str, file: str, text: str) -> GuidelineError:

@@ -148,11 +148,12 @@ def test_guidelines_written_inline_still_name_the_file():
         (HEAD + "".join(RULE.replace("one", f"r{number}") for number in range(501)), "501 guidelines are too many"),
         (re.sub(r"(?m)^(\w+) = [123]0\b", r"\1 = 0", HEAD) + RULE, "the weights add up to 0"),
         ("a = " + "[" * 100_000, "desk.toml"),
+        (HEAD + RULE + "#" * 300_000, "too large"),
         ("a = " + "1" * 5_000, "not TOML"),
         ("\x00", "not TOML"),
         ("name = \"\ud800\"", "the file"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_a_file_without_sense_is_refused(text, words):
     assert words in refused(text).message
