@@ -56,7 +56,7 @@ from gexdesk.stores.audit import Audit
 from gexdesk.stores.cache import EmbeddedCache
 from gexdesk.stores.lake import Lake
 from gexdesk.stores.metadata import Metadata
-from gexdesk.stores.query import run_query
+from gexdesk.stores.query import Rows, run_query
 from gexdesk.stores.spool import Spool
 
 METADATA_NAME = "metadata.duckdb"
@@ -65,6 +65,9 @@ GUIDELINES_NAME = "guidelines"
 
 RESERVED = 1
 """Slots that serve CRITICAL alone, in the pool and among the workers: the promise rests on them."""
+
+REPLAY_LEAD_S = 2.0
+"""A replay that is played once waits so long for the engine to start: what is due before its source runs would be lost."""
 
 
 def assemble(
@@ -146,7 +149,8 @@ def assemble(
         reserved=RESERVED,
         conventions=conventions,
     )
-    make = partial(_source, clock=clock, state=state, once=once, started_at=clock.now(), speed=replay_speed)
+    story_at = clock.now() + (REPLAY_LEAD_S if once else 0.0)
+    make = partial(_source, clock=clock, state=state, once=once, started_at=story_at, speed=replay_speed)
     sources = {s.name: make(s) for s in settings.sources}
     supply = Supply(sources, ledger, receive.deliver, chronicle, clock)
     levers = Levers(
@@ -311,7 +315,7 @@ def inspect_file(path: Path, format_name: str | None) -> list[dict[str, Any]]:
     return inspect.inspect_file(path, format_name, Rates().conventions())
 
 
-def ask(sql: str, state: Path, metadata_copy: Path | None) -> list[dict[str, Any]]:
+def ask(sql: str, state: Path, metadata_copy: Path | None) -> Rows:
     """Answer one read-only question over a state folder's stores; errors as in ``run_query``."""
     return run_query(sql, state=state, metadata_copy=metadata_copy or state / METADATA_NAME)
 
