@@ -155,6 +155,15 @@ def test_scores_that_meet_at_the_top_of_their_band_go_to_the_stricter_freshness_
     assert decide_batch(frame_of(rows), rules).rows() == one_by_one(rows, rules)
 
 
+@pytest.mark.parametrize("sign", ["<", ">=", "==", "!="])
+def test_infinity_less_infinity_is_not_known_in_both(sign):
+    endless = "volume * 1e308 * 1e308"
+    rules = read(HEAD + f'[[guideline]]\nname = "one"\nlevel = "HIGH"\nwhen = "{endless} - {endless} {sign} 0"\n')
+    rows = [(Features("SPX", "a", "snapshot", 5.0, None, None, 1.0), None)] * 9
+    assert decide_batch(frame_of(rows), rules).rows() == one_by_one(rows, rules)
+    assert one_by_one(rows, rules)[0][0] == "unmatched"
+
+
 def test_columns_with_a_default_may_be_missing_and_others_are_named():
     when = "session == 'regular' and not priority_hint == low"
     rules = read(HEAD + f'[[guideline]]\nname = "open"\nlevel = "HIGH"\nwhen = "{when}"\n')
