@@ -106,7 +106,7 @@ def test_levers_looks_and_stop_reach_the_engine(home: Path, engine: "subprocess.
     assert "drop" in in_here("sources", *state).out
     queue = in_here("queue", "--json", *state).document
     assert (queue["total_queued"], list(queue["levels"])) == (0, ["CRITICAL", "HIGH", "MEDIUM", "LOW"])
-    assert in_here("promote", "drop", "--reason", "x", "--dry-run", *state).err.startswith("LOW -> MEDIUM by ")
+    assert in_here("promote", "drop", "--reason", "x", "--dry-run", *state).err.startswith("LOW -> at least MEDIUM by ")
     assert " override drop: LOW -> HIGH by " in in_here("override", "drop", "--to", "high", "--reason", "open", *state).err
     assert in_here("clear", "drop", "--reason", "over", "--json", *state).document["done"] is True
     assert in_here("pause", "drop", "--reason", "incident 41", *state).code == 0

@@ -23,12 +23,14 @@ from tests.engine.desk_setting import (
     folder_source,
     gexbot_at,
     hand_in,
+    in_house_at,
     parts_of,
     pull,
     rows,
     settings_of,
     source_of,
 )
+from tests.formats.format_samples import strike
 from tests.until import until
 
 
@@ -112,8 +114,26 @@ async def test_promote_and_demote_move_one_level_and_stop_at_the_ends(tmp_path: 
         await pull(engine, Verb.DEMOTE, "big")
         with pytest.raises(LeverRefused, match="big is LOW already"):
             await pull(engine, Verb.DEMOTE, "big")
+        await pull(engine, Verb.OVERRIDE, "big", level=Level.LOW)  # from "at most" to "exactly"
+        await pull(engine, Verb.OVERRIDE, "big", level=Level.LOW)  # exactly LOW says more than at most LOW
         with pytest.raises(LeverRefused, match="big is LOW already"):
             await pull(engine, Verb.OVERRIDE, "big", level=Level.LOW)
+
+
+async def test_a_promotion_lowers_nothing_and_a_demotion_raises_nothing(tmp_path: Path) -> None:
+    heavy = {"strikes": [strike(2000.0, call_open_interest=200_000), strike(2010.0)]}
+    light = {"strikes": [strike(2000.0), strike(2010.0)]}
+    async with stopped_engine(tmp_path) as engine:
+        assert (await pull(engine, Verb.PROMOTE, "small")).after == "at least MEDIUM by jm"
+        await hand_in(engine, "small", in_house_at(0.0, "S8", **heavy), in_house_at(0.0, "S9", **light))
+        assert {job.symbol: job.level for job in jobs_of(engine, "small")} == {
+            "S0": Level.MEDIUM, "S1": Level.MEDIUM, "S2": Level.MEDIUM, "S8": Level.HIGH, "S9": Level.MEDIUM,
+        }  # fmt: skip
+        assert (await pull(engine, Verb.DEMOTE, "big")).after == "at most MEDIUM by jm"
+        await hand_in(engine, "big", in_house_at(0.0, "B8", **heavy), in_house_at(0.0, "B9", **light))
+        assert {job.symbol: job.level for job in jobs_of(engine, "big")} == {
+            "B0": Level.MEDIUM, "B1": Level.MEDIUM, "B2": Level.MEDIUM, "B8": Level.MEDIUM, "B9": Level.LOW,
+        }  # fmt: skip
 
 
 async def test_clear_gives_jobs_back_to_the_guidelines(tmp_path: Path) -> None:
@@ -138,7 +158,7 @@ async def test_an_override_ends_on_time_and_the_jobs_go_back(tmp_path: Path) -> 
         await until(lambda: audit_of(tmp_path)[-1].act == "override_ended")
         assert (await shown(engine, "small")).override_by == ""
     line = audit_of(tmp_path)[-1]
-    assert (line.actor, line.target, line.before, line.after) == ("clock", "small", "HIGH by jm", "as the guidelines decide")
+    assert (line.actor, line.target, line.before, line.after) == ("clock", "small", "at least HIGH by jm", "as the guidelines decide")
     [kept] = rows("SELECT * FROM overrides", tmp_path / "state")
     assert (kept["target"], kept["level"], kept["author"], kept["reason"]) == ("small", "HIGH", "jm", "for a moment")
     assert kept["ended_at"] >= kept["until"] > kept["since"]
@@ -225,7 +245,7 @@ async def test_the_kill_switch_holds_everything_and_paused_sources_stay_paused_a
         drop(tmp_path / "big", "b3.json", gexbot_at(-1.0, "B3"))
         await pull(engine, Verb.PAUSE, "small")
         await until(lambda: incident_of(engine, "everything"))
-        assert (await shown(engine, "big")).state == "paused"
+        assert (await shown(engine, "big")).state == "stopped"
         assert engine.closing().dispatches == 0
         assert engine.closing().received == 6
         await pull(engine, Verb.RESUME_ALL)
@@ -281,15 +301,15 @@ async def test_every_act_is_in_the_audit_which_holds_together(tmp_path: Path) ->
         await shown(engine, "big")
         log = [line.text for line in (await engine.view()).log if line.kind == "lever"]
     assert [(line.actor, line.act, line.target, line.reason, line.before, line.after) for line in audit_of(tmp_path)] == [
-        ("jm", "promote", "small", "desk asked [2J", "MEDIUM", "HIGH by jm"),
-        ("jm", "clear", "small", "over", "HIGH by jm", "as the guidelines decide"),
+        ("jm", "promote", "small", "desk asked [2J", "MEDIUM", "at least HIGH by jm"),
+        ("jm", "clear", "small", "over", "at least HIGH by jm", "as the guidelines decide"),
         ("jm", "pause", "big", "incident 41", "running", "paused"),
         ("jm", "resume", "big", "incident over", "paused", "running"),
         ("jm", "pause_all", "everything", "drill", "running", "stopped"),
         ("jm", "resume_all", "everything", "drill over", "stopped", "running"),
     ]
     assert verify(tmp_path / "state" / "audit.jsonl") == 6
-    assert log[0].startswith("jm promote small: MEDIUM -> HIGH by jm, 0 queued jobs moved (desk asked [2J)")
+    assert log[0].startswith("jm promote small: MEDIUM -> at least HIGH by jm, 0 queued jobs moved (desk asked [2J)")
 
 
 async def test_an_act_that_cannot_be_logged_is_not_done(tmp_path: Path) -> None:
@@ -340,6 +360,6 @@ async def test_the_level_an_operator_was_shown_is_the_one_that_is_set(tmp_path: 
     """An auto source's decided level may move between the dialog and Enter; what was agreed to is what is done."""
     async with stopped_engine(tmp_path) as engine:
         outcome = await pull(engine, Verb.PROMOTE, "small", level=Level.CRITICAL)
-        assert (outcome.before, outcome.after) == ("LOW", "CRITICAL by jm")
+        assert (outcome.before, outcome.after) == ("LOW", "at least CRITICAL by jm")
         with pytest.raises(LeverRefused, match="small is CRITICAL already"):
             await pull(engine, Verb.PROMOTE, "small", level=Level.CRITICAL)
