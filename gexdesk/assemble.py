@@ -1,7 +1,7 @@
 """Make the concrete parts of one desk and join them: the only place that names them all."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,10 @@ from gexdesk.metrics.deviation import Deviation
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
 from gexdesk.model.decision import Decision
-from gexdesk.model.errors import GuidelineError
+from gexdesk.model.errors import GuidelineError, SettingsError
 from gexdesk.model.features import Features
 from gexdesk.model.level import LEVELS
+from gexdesk.model.text import printable
 from gexdesk.model.view import LogLine
 from gexdesk.queues.embedded import EmbeddedQueue
 from gexdesk.sample.story import SOURCES
@@ -92,13 +93,14 @@ def assemble(
     deviation = Deviation()
     conventions = settings.rates.conventions()
 
+    keys = {source.name: key for source in settings.sources if (key := _key(source)) is not None}
     chronicle = Chronicle(clock, log)
     ledger = Ledger([_account(source) for source in settings.sources])
     flights, flow, tally = Flights(), Flow(clock), Tally()
     standing = Standing(state / "standing.json")
     queue = EmbeddedQueue(state / "queue.sqlite", clock=clock)
     spool = Spool(state / "spool", clock=clock, gate_bytes=limits.gate_bytes)
-    keeper = Keeper(Lake(state / "lake"), Metadata(state / METADATA_NAME), chronicle, clock)
+    keeper = Keeper(Lake(state / "lake"), Metadata(state / METADATA_NAME), chronicle, clock, state)
     cache = _cache(settings)
     pool = Pool(
         limits.pool_processes,
@@ -106,6 +108,7 @@ def assemble(
         task_limit_s=limits.task_limit_s,
         memory_limit_mb=limits.memory_limit_mb,
         on_death=lambda words: chronicle.tell("engine", words, grave=True),
+        redact=lambda words: _redacted(words, keys.values()),
     )
     leases = Leases(
         queue,
@@ -150,7 +153,7 @@ def assemble(
         conventions=conventions,
     )
     story_at = clock.now() + (REPLAY_LEAD_S if once else 0.0)
-    make = partial(_source, clock=clock, state=state, once=once, started_at=story_at, speed=replay_speed)
+    make = partial(_source, keys=keys, clock=clock, state=state, once=once, started_at=story_at, speed=replay_speed)
     sources = {s.name: make(s) for s in settings.sources}
     supply = Supply(sources, ledger, receive.deliver, chronicle, clock)
     levers = Levers(
@@ -223,8 +226,12 @@ def assemble(
 
 
 def _folder(state: Path) -> Path:
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return state.resolve()
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return state.resolve()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise SettingsError(f"the state folder {printable(str(state))} cannot be made: {why}; name another one") from error
 
 
 def _account(source: AnySource) -> Account:
@@ -260,21 +267,32 @@ def _cache(settings: Settings) -> EmbeddedCache:
     return cache
 
 
-def _source(source: AnySource, *, clock: Clock, state: Path, once: bool, started_at: float, speed: float) -> Source:
+def _key(source: AnySource) -> Secret | None:
+    if not isinstance(source, HttpSource):
+        return None
+    if source.key_env is not None:
+        return Secret.from_env(source.key_env)
+    return Secret.from_file(source.key_file.expanduser()) if source.key_file is not None else None
+
+
+def _redacted(words: str, keys: Iterable[Secret]) -> str:
+    for key in keys:
+        words = key.redact(words)
+    return words
+
+
+def _source(
+    source: AnySource, *, keys: Mapping[str, Secret], clock: Clock, state: Path, once: bool, started_at: float, speed: float
+) -> Source:
     match source:
         case HttpSource():
-            key = None
-            if source.key_env is not None:
-                key = Secret.from_env(source.key_env)
-            elif source.key_file is not None:
-                key = Secret.from_file(source.key_file.expanduser())
             return Http(
                 source.name,
                 source.url,
                 every_s=source.every_s,
                 timeout_s=source.timeout_s,
                 clock=clock,
-                key=key,
+                key=keys.get(source.name),
                 key_header=source.key_header,
                 key_param=source.key_param,
             )

@@ -118,7 +118,7 @@ class EngineSettings(_Strict):
     payload_limit_bytes: int = Field(default=256 * 1024 * 1024, ge=1024)
     lease_s: float = Field(default=5.0, gt=0)
     sweep_s: float = Field(default=1.0, gt=0)
-    task_limit_s: float = Field(default=20.0, gt=0)
+    task_limit_s: float = Field(default=20.0, ge=0.5, le=600)
     memory_limit_mb: int = Field(default=2048, ge=256)
     keep_days: float = Field(default=2.0, gt=0)
     keep_gb: float = Field(default=20.0, gt=0)
@@ -150,7 +150,7 @@ class Settings(_Strict):
     engine: EngineSettings = EngineSettings()
     rates: Rates = Rates()
     guidelines: Path | None = None
-    promises_s: dict[Level, Annotated[float, Field(ge=0)]] = Field(
+    promises_s: dict[Level, Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]] = Field(
         default_factory=lambda: {level: promise_s or 0.0 for level, promise_s in DEFAULT_PROMISE_S.items()}
     )
     mode: Literal["live", "sample"] = "live"
@@ -218,8 +218,10 @@ def load_settings(path: Path, state: Path | None = None) -> Settings:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         what = "no such key here; is it misspelt?" if first["type"] == "extra_forbidden" else first["msg"]
+        # What stands under a key that does not exist may be a misplaced secret: only its name is shown.
+        found = "" if first["type"] == "extra_forbidden" else f"; found {str(first.get('input'))[:80]!r}"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise SettingsError(printable(f"{path}: {where}: {what}; found {str(first.get('input'))[:80]!r}{more}", 600)) from None
+        raise SettingsError(printable(f"{path}: {where}: {what}{found}{more}", 600)) from None
     return _relative_to(path.parent, settings)
 
 
@@ -229,7 +231,11 @@ def _relative_to(folder: Path, settings: Settings) -> Settings:
         s.model_copy(update={name: folder / path.expanduser() for name in ("path", "key_file") if (path := getattr(s, name, None))})
         for s in settings.sources
     )
-    update: dict[str, object] = {"sources": sources, "state": folder / settings.state.expanduser()}
+    state = folder / settings.state.expanduser()
+    for source in sources:
+        if isinstance(source, DirectorySource) and source.path.absolute() == state.absolute():
+            raise SettingsError(f"source {source.name} watches the state folder itself ({state}); give it a folder of its own")
+    update: dict[str, object] = {"sources": sources, "state": state}
     if settings.guidelines is not None:
         update["guidelines"] = folder / settings.guidelines.expanduser()
     return settings.model_copy(update=update)

@@ -104,8 +104,8 @@ HTTP = '[[sources]]\nkind = "http"\nname = "x"\n'
 @pytest.mark.parametrize(
     ("text", "where", "found"),
     [
-        ("workers = 3", "workers: no such key here", "3"),
-        ("[engine]\nworkesr = 3", "engine.workesr: no such key here", "3"),
+        ("workers = 3", "workers: no such key here", "misspelt"),
+        ("[engine]\nworkesr = 3", "engine.workesr: no such key here", "misspelt"),
         ("[engine]\nworkers = 0", "engine.workers: Input should be greater than or equal to 1", "0"),
         ('[engine]\nworkers = "many"', "engine.workers: Input should be a valid integer", "many"),
         ("[engine]\ntask_limit_s = inf", "engine.task_limit_s: Input should be a finite number", "inf"),
@@ -122,7 +122,7 @@ HTTP = '[[sources]]\nkind = "http"\nname = "x"\n'
         (SOURCE + 'name = "x"\nsymbols = ["spx"]', "sources.0.directory.symbols: Value error, not a symbol: 'spx'", "spx"),
         (SOURCE + 'name = "x"\nformat = "excel"', "sources.0.directory.format", "excel"),
         (SOURCE + 'name = "x"\ndelay_s = -1', "sources.0.directory.delay_s", "-1"),
-        (SOURCE + 'name = "x"\nurl = "https://x"', "sources.0.directory.url: no such key here", "https://x"),
+        (SOURCE + 'name = "x"\nurl = "https://x"', "sources.0.directory.url: no such key here", "misspelt"),
         (SOURCE + 'name = "x"\n' + SOURCE + 'name = "x"', "two sources are named 'x'; every name stands once", ""),
         ('[[sources]]\nkind = "fax"\nname = "x"', "sources.0: Input tag 'fax'", "fax"),
         ('[[sources]]\nname = "x"', "sources.0: ", "x"),
@@ -205,3 +205,15 @@ async def test_what_it_names_and_cannot_be_used_is_refused_before_anything_runs(
     path = written(tmp_path, text)
     with pytest.raises(kind, match=words):
         assemble(load_settings(path, tmp_path / "state"), SystemClock())
+
+
+def test_what_stands_under_an_unknown_key_is_not_shown(tmp_path: Path) -> None:
+    """It may be a key that was put where it does not belong."""
+    with pytest.raises(SettingsError) as refused:
+        load_settings(written(tmp_path, SOURCE + 'name = "x"\nkey = "canary-7731"'))
+    assert "canary" not in refused.value.message
+
+
+def test_a_source_may_not_watch_the_state_folder(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="watches the state folder itself"):
+        load_settings(written(tmp_path, 'state = "in"\n' + SOURCE + 'name = "x"'))

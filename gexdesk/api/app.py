@@ -22,8 +22,8 @@ _STATUS = {UnknownTarget: 404, LeverRefused: 409, StoreError: 503, EngineAway: 5
 class Served(Desk, Protocol):
     """What the routes need of an engine: the desk, and a copy of its metadata."""
 
-    async def copy_metadata(self, to: Path) -> None:
-        """Write a consistent copy of the metadata."""
+    async def copy_metadata(self) -> Path:
+        """Write a consistent copy of the metadata and return where it lies."""
         ...
 
 
@@ -73,16 +73,9 @@ def make_app(engine: Served) -> FastAPI:
         return _json(await engine.pull(msgspec.structs.replace(lever, actor=who)))
 
     @app.post(f"{PREFIX}/metadata/copy")
-    async def copy_metadata(request: Request) -> Response:
-        """Write a consistent copy of the metadata to a path of the caller's, who is the same user."""
-        try:
-            to = Path(msgspec.json.decode(await request.body(), type=dict[str, str])["to"])
-            if not to.is_absolute():
-                raise ValueError("a relative path means another folder to the engine")
-        except (msgspec.DecodeError, KeyError, ValueError):
-            return _error(400, "bad_request", 'send {"to": "/absolute/path"}', {})
-        await engine.copy_metadata(to)
-        return _json({"to": str(to)})
+    async def copy_metadata() -> Response:
+        """Write a consistent copy of the metadata into the state folder and name it; whoever asked removes it."""
+        return _json({"path": str(await engine.copy_metadata())})
 
     @app.post(f"{PREFIX}/stop")
     async def stop() -> dict[str, str]:

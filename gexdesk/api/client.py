@@ -1,6 +1,7 @@
 """A ``Desk`` over the unix socket: what screens and verbs hold of an engine in another process."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from gexdesk.model.view import DeskView
 
 _PREFIX = "/api/v1"
 _ERRORS: dict[str, type[GexdeskError]] = {kind("").kind: kind for kind in (LeverRefused, UnknownTarget, StoreError, EngineAway)}
+LEVER_LIMIT_S = 4.0
+"""How long a lever may take; after that the engine refuses it."""
+
 _VIEW = msgspec.json.Decoder(DeskView)
 _OUTCOME = msgspec.json.Decoder(LeverOutcome)
 
@@ -90,23 +94,26 @@ class Client:
 
     async def pull(self, lever: Lever) -> LeverOutcome:
         """Send a lever; errors as in ``Control.pull``."""
-        return _OUTCOME.decode(await self._call("POST", f"{_PREFIX}/levers", msgspec.json.encode(lever)))
+        # An engine that hangs must not do it later, when we have said that it was not done.
+        lever = msgspec.structs.replace(lever, not_after=time.time() + LEVER_LIMIT_S)
+        return _OUTCOME.decode(await self._call("POST", f"{_PREFIX}/levers", msgspec.json.encode(lever), LEVER_LIMIT_S))
 
     async def stop(self) -> None:
         """Ask the engine to end."""
         await self._call("POST", f"{_PREFIX}/stop")
 
-    async def copy_metadata(self, to: Path) -> None:
-        """Let the engine write a consistent copy of its metadata."""
-        await self._call("POST", f"{_PREFIX}/metadata/copy", msgspec.json.encode({"to": str(to)}))
+    async def copy_metadata(self) -> Path:
+        """Let the engine write a consistent copy of its metadata; whoever asked removes it. Raises EngineAway, StoreError."""
+        answer = await self._call("POST", f"{_PREFIX}/metadata/copy")
+        return Path(msgspec.json.decode(answer, type=dict[str, str])["path"])
 
-    async def _call(self, method: str, path: str, body: bytes = b"") -> bytes:
+    async def _call(self, method: str, path: str, body: bytes = b"", timeout_s: float | None = None) -> bytes:
         import httpx2
 
         try:
             with short_path(self._state) as socket_path:
                 transport = httpx2.AsyncHTTPTransport(uds=socket_path)
-                async with httpx2.AsyncClient(transport=transport, timeout=self._timeout_s, trust_env=False) as client:
+                async with httpx2.AsyncClient(transport=transport, timeout=timeout_s or self._timeout_s, trust_env=False) as client:
                     answer = await client.request(method, f"http://gexdesk{path}", content=body)
         except (httpx2.HTTPError, OSError) as error:
             raise EngineAway(f"no engine answers in {self._state} ({type(error).__name__})") from error

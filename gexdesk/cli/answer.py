@@ -9,6 +9,10 @@ from gexdesk.model.errors import GexdeskError
 from gexdesk.model.text import printable
 
 LINE_LIMIT = 1000
+WIDE = 500
+"""Columns of a table that goes to no terminal."""
+
+FEW = 3
 
 
 def as_json(value: object) -> None:
@@ -38,10 +42,19 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else WIDE)
+    needed = sum(max([len(column), *(len(row[n]) for row in rows)]) + 2 for n, column in enumerate(columns))
+    if needed > console.width and len(rows) <= FEW:
+        # A row that does not fit is read better from top to bottom.
+        for row in rows:
+            for column, cell in zip(columns, row, strict=True):
+                console.print(Text(f"{column:<24}  {printable(cell, LINE_LIMIT)}"))
+            console.print()
+        return
     shown = Table(title=Text(printable(title)), box=None, title_justify="left", pad_edge=False)
     for number, column in enumerate(columns):
         figures = all(row[number][:1] in "+-0123456789" for row in rows)
         shown.add_column(Text(column), justify="right" if figures else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(Text(printable(cell, LINE_LIMIT)) for cell in row))
-    Console(soft_wrap=False).print(shown)
+    console.print(shown)

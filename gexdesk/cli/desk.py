@@ -56,7 +56,11 @@ def picture(
         view = await Client(state_folder(state)).view()
         return await draw(view, int(found[1]), int(found[2]), operator=getpass.getuser())
 
-    file.write_text(asyncio.run(drawn()), encoding="utf-8")
+    svg = asyncio.run(drawn())
+    try:
+        file.write_text(svg, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
     say(f"wrote {file}")
     return 0
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
@@ -88,7 +87,7 @@ def run_engine(
     closing, fault = asyncio.run(whole())
     if json:
         as_json(closing)
-    elif status_lines or sys.stdout.isatty():
+    else:
         _print_closing(closing)
     if fault:
         say(f"gexdesk: the engine ended by a fault of its own: {fault}; what it had acknowledged is kept for the next start")

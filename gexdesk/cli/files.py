@@ -1,7 +1,5 @@
 """Verbs on files: ``inspect``, ``query``, ``sample``, ``init``; none needs a running engine."""
 
-import asyncio
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,17 +54,14 @@ def query(
 
     Example: `gexdesk query "SELECT symbol, as_of, net_gex FROM snapshots ORDER BY received_at DESC LIMIT 5"`
     """
-    from gexdesk.api.client import Client
     from gexdesk.assemble import ask
-    from gexdesk.cli import launch
+    from gexdesk.cli.copied import metadata_copy
 
     folder = state_folder(state)
-    with tempfile.TemporaryDirectory(prefix="gexdesk-query-") as scratch:
-        copy: Path | None = None
-        if launch.runs(folder):
-            copy = Path(scratch) / "metadata.duckdb"
-            asyncio.run(Client(folder).copy_metadata(copy))
+    with metadata_copy(folder) as copy:
         rows = ask(sql, folder, copy)
+    if rows.note:
+        say(rows.note)
     if json:
         as_json(rows)
     elif rows:

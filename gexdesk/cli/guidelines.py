@@ -1,7 +1,5 @@
 """``guidelines``: read, test, explain and compare the firm's rules; none of these verbs changes anything."""
 
-import asyncio
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -166,18 +164,13 @@ def diff(
 
     Example: `gexdesk guidelines diff candidate.toml`
     """
-    from gexdesk.api.client import Client
     from gexdesk.assemble import rules_of, try_on_record
-    from gexdesk.cli import launch
+    from gexdesk.cli.copied import metadata_copy
 
     if not 1 <= last <= 100_000:
         raise GuidelineError(f"--last {last} is not from 1 to 100000")
     candidate, folder = rules_of(file), state_folder(state)
-    with tempfile.TemporaryDirectory(prefix="gexdesk-diff-") as scratch:
-        copy: Path | None = None
-        if launch.runs(folder):
-            copy = Path(scratch) / "metadata.duckdb"
-            asyncio.run(Client(folder).copy_metadata(copy))
+    with metadata_copy(folder) as copy:
         found = try_on_record(_rules(None, state), candidate, folder, copy, last)
     if json:
         as_json(found)

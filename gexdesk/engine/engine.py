@@ -1,6 +1,7 @@
 """The engine: start the stages in order, watch over them, stop them in order. It is a ``Desk`` itself."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,9 @@ DRAIN_S = 10.0
 RETENTION_EVERY_S = 600.0
 LIVE_EVERY_S = 10.0
 LIVE_NAME = "live.msgpack"
+COPIES_NAME = "copies"
+RUNNING_NAME = "running"
+STOOD_STILL_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ class Engine:
         await parts.keeper.start()
         await parts.pool.start()
         await self._recover()
+        await self._mark_running()
         parts.leases.start()
         parts.work.start()
         if parts.standing.stopped is None:
@@ -150,6 +155,7 @@ class Engine:
             await asyncio.to_thread(parts.cache.save, parts.state / LIVE_NAME)
         except StoreError as error:
             parts.chronicle.tell("engine", error.message, grave=True)
+        await asyncio.to_thread((parts.state / RUNNING_NAME).unlink, missing_ok=True)
         await parts.queue.close()
         await parts.spool.close()
         parts.lock.release()
@@ -197,14 +203,17 @@ class Engine:
             sources={a.name: SourceClosing(a.received, a.completed, a.dead, a.requests, a.successes) for a in parts.ledger.all()},
         )
 
-    async def copy_metadata(self, to: Path) -> None:
-        """Write a consistent copy of the metadata for a reader of its own."""
+    async def copy_metadata(self) -> Path:
+        """Write a consistent copy of the metadata for a reader of its own, who removes it; the next start removes what is left."""
+        to = self._parts.state / COPIES_NAME / f"{secrets.token_hex(8)}.duckdb"
         use: Callable[[Metadata], None] = lambda metadata: metadata.copy_to(to)  # noqa: E731
         await self._parts.keeper.reading(use)
+        return to
 
     async def _recover(self) -> None:
         parts = self._parts
         await asyncio.to_thread(_clear, parts.state / "columns")
+        await asyncio.to_thread(_clear, parts.state / COPIES_NAME)
         kept = await asyncio.to_thread(lambda: list(parts.spool.scan(done=False)))
         untriaged = waiting = 0
         for payload, ref in kept:
@@ -225,6 +234,16 @@ class Engine:
         if untriaged or waiting:
             parts.chronicle.tell("engine", f"recovered {waiting} queued and {untriaged} unsorted payloads of the last run")
 
+    async def _mark_running(self) -> None:
+        """Leave a mark that a clean end removes; where one is left over, say that the last engine did not end as asked."""
+        parts = self._parts
+        mark = parts.state / RUNNING_NAME
+        if mark.exists():
+            words = "the last engine did not end as asked; counts begin anew, what it had acknowledged goes on"
+            parts.watch.tell(words, parts.clock.now())
+            parts.chronicle.tell("engine", words, grave=True)
+        await asyncio.to_thread(mark.touch, 0o600)
+
     async def _take_views(self) -> None:
         parts = self._parts
         while True:
@@ -236,7 +255,13 @@ class Engine:
     async def _each_second(self) -> None:
         parts = self._parts
         trading_day = session_id(parts.clock.now())
+        looked_at = parts.clock.monotonic()
         while True:
+            still_s, looked_at = parts.clock.monotonic() - looked_at, parts.clock.monotonic()
+            if still_s > STOOD_STILL_S:
+                words = f"the engine itself stood still for {still_s:.0f} s"
+                parts.watch.tell(words, parts.clock.now())
+                parts.chronicle.tell("engine", words, grave=True)
             state = parts.queue.state()
             parts.flow.sample(state.levels)
             critical = parts.promises[Level.CRITICAL]
@@ -301,7 +326,7 @@ class Engine:
 
 
 def _clear(folder: Path) -> None:
-    """Remove columns a crash left; they are decoded again."""
+    """Make a folder, without what a crash left in it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in folder.iterdir():
         path.unlink()

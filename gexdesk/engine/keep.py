@@ -1,8 +1,10 @@
 """Keep: gather what processing made into batches, write lake then metadata, and only then complete the jobs."""
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from gexdesk.engine.chronicle import Chronicle
@@ -20,6 +22,7 @@ ROOM_ITEMS = 2_000
 RETRY_S = 2.0
 ALONE_TRIES = 3
 COMPACT_AT_LEAST = 64
+ROOM_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -51,11 +54,12 @@ class _Loose:
 class Keeper:
     """Write behind the publication: readers never wait for the durable stores, completion always does."""
 
-    def __init__(self, lake: Lake, metadata: Metadata, chronicle: Chronicle, clock: Clock) -> None:
+    def __init__(self, lake: Lake, metadata: Metadata, chronicle: Chronicle, clock: Clock, folder: Path) -> None:
         self._lake = lake
         self._metadata = metadata
         self._chronicle = chronicle
         self._clock = clock
+        self._folder = folder
         self._items: list[_Item] = []
         self._loose = _Loose()
         self._wake = asyncio.Event()
@@ -176,6 +180,10 @@ class Keeper:
             self._chronicle.tell("engine", f"stores: {error}; nothing is lost, trying again", grave=True)
             return
         item = items[0]
+        if self._short_of_room():
+            self._items.append(item)  # a full disk says nothing about what waits for it
+            self._chronicle.tell("engine", f"stores: {error}; waiting for room", grave=True)
+            return
         if item.failed_alone == 0:
             item.written_before = self._written
         item.failed_alone += 1
@@ -184,6 +192,9 @@ class Keeper:
             return
         self._items.append(item)  # to the back: it must not hold up the others
         self._chronicle.tell("engine", f"stores: {error}; trying again", grave=True)
+
+    def _short_of_room(self) -> bool:
+        return shutil.disk_usage(self._folder).free < ROOM_BYTES
 
     def _write(self, batch: Batch) -> None:
         if batch.snapshots:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
+from msgspec.structs import replace
+
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.keep import Keeper
@@ -24,6 +26,7 @@ from gexdesk.stores.base import OverrideRecord
 
 SHORTEST_S = 1.0
 LONGEST_S = 30 * 86_400.0
+REASON_LIMIT = 300
 
 
 class Levers:
@@ -57,7 +60,8 @@ class Levers:
         async with self._turn:
             if lever.not_after is not None and self._clock.now() > lever.not_after:
                 raise LeverRefused(f"{lever.verb} came when its sender had stopped waiting; nothing was done")
-            if not lever.reason.strip() and not lever.dry_run:
+            lever = replace(lever, reason=printable(lever.reason, REASON_LIMIT))
+            if not lever.reason and not lever.dry_run:
                 raise LeverRefused(f"{lever.verb} needs a reason; it goes to the audit")
             if lever.verb in (Verb.PAUSE_ALL, Verb.RESUME_ALL):
                 return await self._kill_switch(lever)

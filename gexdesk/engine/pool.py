@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gexdesk.engine.tasks import BEGUN, ENCODER, LENGTH, REPLY_DECODER, Reply, Task
+from gexdesk.engine.tasks import BEGUN, ENCODER, LENGTH, REPLY_DECODER, ProcessTask, Refused, Reply, Task
 from gexdesk.model.errors import DecoderDied
 from gexdesk.model.level import Level
 
@@ -22,7 +22,10 @@ BEGIN_LIMIT_S = 10.0
 
 @dataclass(order=True, slots=True)
 class _Waiting:
+    """Order by level; at the same level what is not decided yet goes first, for it may turn out to matter more."""
+
     rank: int
+    decided: bool
     number: int
     task: Task = field(compare=False)
     done: asyncio.Future[Reply] = field(compare=False)
@@ -37,15 +40,18 @@ class Pool:
         task_limit_s: Wall time a task may take.
         memory_limit_mb: Address space of a process.
         on_death: Told in words when a process died.
+        redact: Takes secrets out of what a process says of a payload: a server may echo the key it was sent.
     """
 
     def __init__(
-        self, processes: int, reserved: int, *, task_limit_s: float, memory_limit_mb: int, on_death: Callable[[str], None]
-    ) -> None:
+        self, processes: int, reserved: int, *, task_limit_s: float, memory_limit_mb: int, on_death: Callable[[str], None],
+        redact: Callable[[str], str] = str,
+    ) -> None:  # fmt: skip
         self._slots = [False] * processes + [True] * reserved
         self._task_limit_s = task_limit_s
         self._memory_limit_mb = memory_limit_mb
         self._on_death = on_death
+        self._redact = redact
         self._waiting: list[_Waiting] = []
         self._numbers = itertools.count()
         self._changed = asyncio.Condition()
@@ -73,11 +79,13 @@ class Pool:
         Raises:
             DecoderDied: The process that had it was killed or crashed.
         """
-        waiting = _Waiting(level.rank, next(self._numbers), task, asyncio.get_running_loop().create_future())
+        done = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(level.rank, isinstance(task, ProcessTask), next(self._numbers), task, done)
         async with self._changed:
             heapq.heappush(self._waiting, waiting)
             self._changed.notify_all()
-        return await waiting.done
+        reply: Reply = await waiting.done
+        return msgspec.structs.replace(reply, message=self._redact(reply.message)) if isinstance(reply, Refused) else reply
 
     @property
     def backlog(self) -> int:

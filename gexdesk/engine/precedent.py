@@ -36,15 +36,16 @@ class Precedents:
 
         The previous one is of the same source and session and strictly older; yesterday's close is none.
         """
-        session = session_id(head.as_of)
+        as_of = min(head.as_of, now)  # a stamp in the future must not make every later snapshot an old one
+        session = session_id(as_of)
         key = (account.name, head.symbol)
         before = self._previous.get(key)
         change = None
-        if before is not None and before.session == session and before.as_of <= head.as_of:
+        if before is not None and before.session == session and before.as_of <= as_of:
             change = gamma_change(head.net_gex, before.net_gex, before.gross_gex)
-        if before is None or before.as_of <= head.as_of:
-            self._previous[key] = _Previous(session, head.as_of, head.net_gex, head.gross_gex)
-        volume, open_interest, volume_from = self._size(account, head)
+        if before is None or before.as_of <= as_of:
+            self._previous[key] = _Previous(session, as_of, head.net_gex, head.gross_gex)
+        volume, open_interest, volume_from = self._size(account, head, as_of)
         skew = head.as_of - now > CLOCK_SKEW_S
         return Features(
             symbol=head.symbol,
@@ -60,11 +61,11 @@ class Precedents:
             coverage=head.coverage,
         )
 
-    def _size(self, account: Account, head: Head) -> tuple[float | None, float | None, str]:
+    def _size(self, account: Account, head: Head, as_of: float) -> tuple[float | None, float | None, str]:
         if head.volume is not None or head.open_interest is not None:
             known = self._chains.get(head.symbol)
-            if known is None or known.as_of <= head.as_of:
-                self._chains[head.symbol] = _Totals(head.as_of, head.volume, head.open_interest)
+            if known is None or known.as_of <= as_of:
+                self._chains[head.symbol] = _Totals(as_of, head.volume, head.open_interest)
             return head.volume, head.open_interest, "payload"
         chain = self._chains.get(head.symbol)
         if chain is not None:

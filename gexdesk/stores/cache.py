@@ -139,9 +139,18 @@ class EmbeddedCache:
 
 
 def _supersedes(new: LiveValue, present: LiveValue) -> bool:
-    if new.exposure.as_of != present.exposure.as_of:
-        return new.exposure.as_of > present.exposure.as_of
+    """Say whether readers get the new value: newest stamp wins, but no stamp counts as later than its own receipt.
+
+    Without that limit one stamp in the future would keep every later value from readers.
+    """
+    stamp, known = _stamp(new), _stamp(present)
+    if stamp != known:
+        return stamp > known
     return new.received_at >= present.received_at and new.exposure != present.exposure
+
+
+def _stamp(value: LiveValue) -> float:
+    return min(value.exposure.as_of, value.received_at)
 
 
 def _numbers(exposure: Exposure) -> tuple[float | None, ...]:

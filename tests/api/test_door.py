@@ -73,10 +73,6 @@ async def test_every_refusal_has_the_one_shape(tmp_path: Path) -> None:
         assert (await asked("POST", levers, b'{"verb": "explode", "target": "drop", "reason": "x"}'))[:2] == (400, "bad_request")
         assert (await asked("POST", levers, b'{"verb": "pause"'))[:2] == (400, "bad_request")
         assert (await asked("POST", levers, b"\xff\xfe"))[:2] == (400, "bad_request")
-        assert (await asked("POST", "/api/v1/metadata/copy", b"{}"))[:2] == (400, "bad_request")
-        assert (await asked("POST", "/api/v1/metadata/copy", b'{"to": "here.duckdb"}'))[:2] == (400, "bad_request")
-        status, error, _ = await asked("POST", "/api/v1/metadata/copy", b'{"to": "/proc/no/such/folder"}')
-        assert (status, error) == (503, "store_error")
         assert await asked("GET", "/api/v1/nothing") == (404, "http_error", "no such path")
         assert await asked("GET", levers) == (405, "http_error", "that path does not take this method")
 
@@ -99,8 +95,8 @@ async def test_what_a_probe_and_the_http_contract_ask_for(tmp_path: Path) -> Non
 
 async def test_the_metadata_is_copied_while_the_engine_writes(tmp_path: Path) -> None:
     async with served(tmp_path):
-        copy = tmp_path / "copy.duckdb"
-        await Client(tmp_path / "state").copy_metadata(copy)
+        copy = await Client(tmp_path / "state").copy_metadata()
+        assert copy.parent == tmp_path / "state" / "copies"
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert rows("SELECT count(*) AS n FROM jobs", tmp_path / "state") == [{"n": 0}]
 
