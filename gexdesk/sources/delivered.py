@@ -1,5 +1,12 @@
-"""Remember which files were handed over, across restarts."""
+"""Remember which files were handed over, across restarts.
 
+At least once: each file is handed over, acknowledged, and only then remembered. A process that is killed between the
+acknowledgement and its line here hands that one file over again when it is back; nothing is lost. Pausing and stopping
+wait for both. The lines are not synced: after a power cut the last ones may be missing, and those files are handed over
+again too.
+"""
+
+import itertools
 import json
 import os
 import threading
@@ -15,16 +22,20 @@ _COMPACT_AFTER = 10_000
 class Delivered:
     """Keep the last handed-over version of each name, one JSON line each.
 
-    A line is written after the acknowledgement and not synced: a killed process loses none, a power cut may lose the
-    last ones, and then those files are handed over again. Of names that are no longer in the folder the newest 10,000
-    are kept: a folder that is not mounted for a moment looks empty.
+    Of names that are no longer in the folder the newest 10,000 are kept: a folder that is not mounted for a moment looks
+    empty.
 
     Args:
         path: The file; made with mode 0600 when first needed.
+
+    Attributes:
+        unreadable: How many of its lines a crash or a hand had spoilt when it was loaded.
     """
 
     def __init__(self, path: Path) -> None:
+        self.unreadable = 0
         self._path = path
+        self._loaded = False
         self._versions: dict[str, Version] = {}
         self._appended = 0
         self._torn = False
@@ -32,26 +43,44 @@ class Delivered:
         self._lock = threading.Lock()
 
     def load(self) -> None:
-        """Take over what the file holds, skipping lines that a crash or a hand spoilt.
+        """Take over what the file holds, once.
+
+        Where lines cannot be read, all of the file is kept beside it as ``<name>.broken-<n>`` first: compacting drops them.
 
         Raises:
-            OSError: It is there and cannot be read.
+            OSError: It is there and cannot be read, or not be kept.
         """
         with self._lock:
-            try:
-                lines = self._path.read_bytes().splitlines()
-            except FileNotFoundError:
+            if self._loaded:
                 return
+            try:
+                held = self._path.read_bytes()
+            except FileNotFoundError:
+                held = b""
+            unreadable = 0
             versions: dict[str, Version] = {}
-            for line in lines:
-                try:
-                    name, inode, size, mtime_ns = json.loads(line)
-                except (ValueError, TypeError):
+            for line in filter(None, held.splitlines()):
+                entry = _entry(line)
+                if entry is None:
+                    unreadable += 1
                     continue
-                if isinstance(name, str) and all(isinstance(n, int) for n in (inode, size, mtime_ns)):
-                    versions.pop(name, None)  # to the newest place
-                    versions[name] = Version(inode, size, mtime_ns)
-            self._versions = versions
+                name, version = entry
+                versions.pop(name, None)  # to the newest place
+                versions[name] = version
+            if unreadable:
+                self._set_aside(held)
+            self._versions, self.unreadable, self._loaded = versions, unreadable, True
+
+    def _set_aside(self, held: bytes) -> None:
+        for number in itertools.count(1):
+            aside = self._path.with_name(f"{self._path.name}.broken-{number}")
+            try:
+                opened = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            except FileExistsError:
+                continue
+            with open(opened, "wb") as file:
+                file.write(held)
+            return
 
     def holds(self, name: str, version: Version) -> bool:
         """Say whether this very version of the file was handed over."""
@@ -102,3 +131,13 @@ class Delivered:
                 os.fsync(file.fileno())
             new.replace(self._path)
             self._torn = False
+
+
+def _entry(line: bytes) -> tuple[str, Version] | None:
+    try:
+        name, inode, size, mtime_ns = json.loads(line)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if not isinstance(name, str) or not all(type(n) is int for n in (inode, size, mtime_ns)):
+        return None
+    return name, Version(inode, size, mtime_ns)

@@ -4,8 +4,10 @@ import asyncio
 import os
 import random
 import stat
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -16,7 +18,7 @@ from gexdesk.model.text import printable
 from gexdesk.sources.backoff import STORE_FIRST_S, backoff_s
 from gexdesk.sources.base import Deliver, Ended, Failed, Fetched, Outcome, Report, Unchanged
 from gexdesk.sources.delivered import Delivered
-from gexdesk.sources.files import FileChanged, Version, look, look_at_all, read
+from gexdesk.sources.files import FileChanged, Sighting, StillOpen, Version, WriterUnknown, look, look_at_all, read
 from gexdesk.sources.folder_watch import FolderWatch
 
 FILE_CAP_BYTES = 512 << 20
@@ -31,20 +33,29 @@ _CONTENT_TYPES = {
     ".zst": "application/zstd",
 }
 _SCAN_SHARE = 20  # a scan of a huge folder is not repeated before 20 times what it took
+_LONG_OPEN_S = 60.0
+_FINISH_S = 5.0
 
 
 class _Waiting(Struct, frozen=True):
-    version: Version
-    since: float
+    sighting: Sighting
+    due_at: float  # monotonic
+    blind: bool = False  # then it may be taken also where the kernel does not tell who is writing
 
 
 class Directory:
     """Take files that are moved into a folder; they stay there, and are remembered in ``memory``.
 
-    A file is taken at once where its inode changed after its last write, as a rename does it; any other only
-    after its size and mtime stood still for ``settle_s``. Left alone: names that begin with a dot or end in ``.tmp``,
-    ``.part`` or ``~``, and subfolders. Reported once and left alone until they change: links, pipes and devices; empty,
-    unreadable and too large files. Oldest mtime first, then by name.
+    No file is taken while a process has it open for writing, however long that is; after a minute it is reported. One
+    whose inode changed after its last write, as a rename does it, is taken at once. Any other has to stand still (size,
+    mtime, ctime) for ``settle_s``, since some write with pauses and close it between; so has one that was renamed in the
+    same tick of the kernel's clock (a few ms) as its last write. Where the kernel does not tell who is writing (files of
+    another user, network file systems), standing still for ``blind_settle_s`` is all there is to go by: writers with longer
+    pauses have to rename.
+
+    Left alone: names that begin with a dot or end in ``.tmp``, ``.part`` or ``~``, and subfolders. Reported once and left
+    alone until they change: links, pipes and devices; empty, unreadable and too large files. Oldest mtime first, then by
+    name. At least once: see ``delivered``.
 
     Args:
         name: Of the source.
@@ -53,7 +64,8 @@ class Directory:
         once: Report ``Ended`` and return when all that is there was handed over and nothing is settling; also when the
             folder cannot be read.
         memory: File that remembers what was handed over; outside ``folder``, one a source.
-        settle_s: How long a file that may be in writing has to stand still.
+        settle_s: How long a file that was not renamed has to stand still.
+        blind_settle_s: The same where the kernel does not tell whether somebody has it open.
         rescan_s: How often to look for what the kernel's news missed, and for a missing folder.
         cap_bytes: Largest file.
         jitter: Gives a float in [0, 1), for the wait after the store refused.
@@ -67,7 +79,8 @@ class Directory:
         clock: Clock,
         once: bool,
         memory: Path,
-        settle_s: float = 0.5,
+        settle_s: float = 2.0,
+        blind_settle_s: float = 5.0,
         rescan_s: float = 5.0,
         cap_bytes: int = FILE_CAP_BYTES,
         jitter: Callable[[], float] = random.random,
@@ -77,13 +90,16 @@ class Directory:
         self._clock = clock
         self._once = once
         self._settle_s = settle_s
+        self._blind_settle_s = max(settle_s, blind_settle_s)
         self._rescan_s = rescan_s
         self._cap_bytes = cap_bytes
         self._jitter = jitter
+        self._memory_name = memory.name
         self._delivered = Delivered(memory)
         self._loaded = False
         self._waiting: dict[str, _Waiting] = {}
-        self._left_alone: dict[str, tuple[Version, int]] = {}
+        self._left_alone: dict[str, Sighting] = {}
+        self._open_since: dict[str, float] = {}
         self._watch: FolderWatch | None = None
         self._watched = (0, 0)
         self._rescan_at = 0.0
@@ -92,6 +108,7 @@ class Directory:
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Hand over files until cancelled, or until ``Ended``; see ``Source.run``."""
         self._waiting.clear()
+        self._open_since.clear()
         self._rescan_at = self._clock.monotonic()
         refusals = 0
         try:
@@ -113,8 +130,8 @@ class Directory:
                     if self._once:
                         break
                     report(Unchanged(self._clock.monotonic() - began))
-                for name, version in ready:
-                    if not await self._hand_over(name, version, deliver, report):
+                for name, waiting in ready:
+                    if not await self._hand_over(name, waiting, deliver, report):
                         refusals += 1
                         await self._clock.sleep(backoff_s(refusals, STORE_FIRST_S, self._jitter))
                         break
@@ -137,6 +154,11 @@ class Directory:
         folder_id, found = await asyncio.to_thread(look_at_all, self._folder)
         if not self._loaded:
             await asyncio.to_thread(self._delivered.load)
+            if count := self._delivered.unreadable:
+                lines, files = ("line", "its file is") if count == 1 else ("lines", "those files are")
+                were = "was" if count == 1 else "were"
+                what = f"{count:,} {lines} could not be read and {were} set aside; {files} taken again"
+                report(Failed(printable(f"{self._memory_name}: {what}")))
         if not self._loaded or self._delivered.grown:
             self._loaded = True
             try:
@@ -154,36 +176,38 @@ class Directory:
         news = self._watch.take() if self._watch else set()
         return await asyncio.to_thread(look, self._folder, news | self._waiting.keys())
 
-    def _sort_out(self, found: dict[str, os.stat_result | None], report: Report) -> list[tuple[str, Version]]:
+    def _sort_out(self, found: dict[str, os.stat_result | None], report: Report) -> list[tuple[str, _Waiting]]:
         """Return what is complete, in order; begin or go on waiting for the rest."""
         now = self._clock.monotonic()
-        ready: list[tuple[str, Version]] = []
+        ready: list[tuple[str, _Waiting]] = []
         for name, seen in found.items():
             if seen is None:
                 self._waiting.pop(name, None)
                 self._left_alone.pop(name, None)
+                self._open_since.pop(name, None)
                 continue
-            version = Version.of(seen)
-            if stat.S_ISDIR(seen.st_mode) or self._delivered.holds(name, version):
+            sighting = Sighting.of(seen)
+            if stat.S_ISDIR(seen.st_mode) or self._delivered.holds(name, sighting.version):
                 continue
-            if self._left_alone.get(name) == (version, seen.st_ctime_ns):
+            if self._left_alone.get(name) == sighting:
                 continue
             if fault := self._unfit(seen):
                 self._leave_alone(name, seen, fault, report)
                 continue
             waiting = self._waiting.get(name)
-            if waiting is None and seen.st_size and seen.st_ctime_ns > seen.st_mtime_ns:
+            another = waiting is None or waiting.sighting.version.inode != seen.st_ino
+            if another and seen.st_size and seen.st_ctime_ns > seen.st_mtime_ns:
                 # Renamed, linked or given its mtime since the last write, which sets both to one value.
-                waiting = self._waiting[name] = _Waiting(version, now - self._settle_s)
-            elif waiting is None or waiting.version != version:
-                waiting = self._waiting[name] = _Waiting(version, now)
-            if now < waiting.since + self._settle_s:
+                waiting = self._waiting[name] = _Waiting(sighting, now, blind=True)
+            elif waiting is None or waiting.sighting != sighting:
+                waiting = self._waiting[name] = _Waiting(sighting, now + self._settle_s)
+            if now < waiting.due_at:
                 continue
             if seen.st_size:
-                ready.append((name, version))
+                ready.append((name, waiting))
             else:
                 self._leave_alone(name, seen, "is empty: it is taken once it holds something", report)
-        return sorted(ready, key=lambda entry: (entry[1].mtime_ns, entry[0]))
+        return sorted(ready, key=lambda entry: (entry[1].sighting.version.mtime_ns, entry[0]))
 
     def _unfit(self, seen: os.stat_result) -> str:
         if stat.S_ISLNK(seen.st_mode):
@@ -196,53 +220,77 @@ class Directory:
 
     def _leave_alone(self, name: str, seen: os.stat_result, fault: str, report: Report) -> None:
         self._waiting.pop(name, None)
-        self._left_alone[name] = (Version.of(seen), seen.st_ctime_ns)
+        self._left_alone[name] = Sighting.of(seen)
         report(Failed(printable(f"{printable(name, 80)} {fault}")))
 
-    async def _hand_over(self, name: str, version: Version, deliver: Deliver, report: Report) -> bool:
-        """Read one file and deliver it; False where the store refused for now."""
+    async def _hand_over(self, name: str, waiting: _Waiting, deliver: Deliver, report: Report) -> bool:
+        """Read one file and deliver it, unless it is still being written; False where the store refused for now."""
         began = self._clock.monotonic()
+        sighting = waiting.sighting
         try:
-            body = await asyncio.to_thread(read, self._folder / name, version)
+            body = await asyncio.to_thread(read, self._folder / name, sighting, blind=waiting.blind)
+        except StillOpen:
+            self._wait_for_writer(name, sighting, report)
+            return True
+        except WriterUnknown:
+            longer_s = self._blind_settle_s - self._settle_s
+            self._waiting[name] = _Waiting(sighting, waiting.due_at + longer_s, blind=True)
+            return True
         except (FileChanged, FileNotFoundError):
-            self._waiting[name] = _Waiting(version, self._clock.monotonic())  # the next look finds out
+            self._waiting[name] = _Waiting(sighting, self._clock.monotonic() + self._settle_s)  # the next look finds out
             return True
         except OSError as error:
             seen = (await asyncio.to_thread(look, self._folder, [name]))[name]
             if seen is not None:
                 self._leave_alone(name, seen, f"cannot be read: {error.strerror}", report)
             return True
-        shown = printable(name, 80)
-        outcome: Outcome = Fetched(self._clock.monotonic() - began)
+        arrival = Arrival(
+            source=self.name,
+            body=body,
+            received_at=self._clock.now(),
+            content_type=_CONTENT_TYPES.get(Path(name).suffix.lower(), ""),
+            name=printable(name, 80),
+        )
+        fetched = Fetched(self._clock.monotonic() - began)
+        handing_over = self._deliver_and_remember(
+            name, sighting.version, arrival, fetched, deliver=deliver, report=report
+        )
+        return await _undivided(handing_over)
+
+    async def _deliver_and_remember(
+        self, name: str, version: Version, arrival: Arrival, fetched: Fetched, *, deliver: Deliver, report: Report
+    ) -> bool:
+        outcome: Outcome = fetched
         try:
-            await deliver(
-                Arrival(
-                    source=self.name,
-                    body=body,
-                    received_at=self._clock.now(),
-                    content_type=_CONTENT_TYPES.get(Path(name).suffix.lower(), ""),
-                    name=shown,
-                )
-            )
+            await deliver(arrival)
         except PayloadError as error:
-            outcome = Failed(printable(f"{shown}: {error.message}"))
+            outcome = Failed(printable(f"{arrival.name}: {error.message}"))
         except Exception as error:  # a StoreError, or a fault beyond: the file is still here
             why = error.message if isinstance(error, GexdeskError) else f"{type(error).__name__}: {error}"
-            report(Failed(printable(f"{shown} could not be kept, will be handed over again: {why}")))
+            report(Failed(printable(f"{arrival.name} could not be kept, will be handed over again: {why}")))
             return False
-        # No await between the acknowledgement and this: a pause must not come between them.
         self._waiting.pop(name, None)
+        self._open_since.pop(name, None)
         try:
             self._delivered.add(name, version)
         except OSError as error:
-            report(Failed(printable(f"{shown}: cannot be remembered ({error.strerror}), so a restart hands it over again")))
+            why = f"cannot be remembered ({error.strerror}), so a restart hands it over again"
+            report(Failed(printable(f"{arrival.name}: {why}")))
         report(outcome)
         return True
+
+    def _wait_for_writer(self, name: str, sighting: Sighting, report: Report) -> None:
+        now = self._clock.monotonic()
+        self._waiting[name] = _Waiting(sighting, now + self._settle_s)
+        if now - self._open_since.setdefault(name, now) >= _LONG_OPEN_S:
+            self._open_since[name] = float("inf")  # told
+            why = f"open for writing for {_LONG_OPEN_S:.0f} s: it is taken once its writer closes it"
+            report(Failed(printable(f"{printable(name, 80)} is {why}")))
 
     async def _rest(self) -> None:
         """Wait for the kernel's news, for the next file that may have settled, or for the next scan."""
         now = self._clock.monotonic()
-        settled = [waiting.since + self._settle_s for waiting in self._waiting.values()]
+        settled = [waiting.due_at for waiting in self._waiting.values()]
         due = min(settled, default=now) if self._once else min([self._rescan_at, *settled])
         pause = asyncio.ensure_future(self._clock.sleep(max(0.0, due - now)))
         news = [asyncio.ensure_future(self._watch.changed.wait())] if self._watch else []
@@ -275,3 +323,26 @@ class Directory:
     def _unusable(self, error: OSError) -> Failed:
         where = printable(str(error.filename or self._folder), 100)
         return Failed(printable(f"{where} cannot be read ({error.strerror}): create it, allow it or correct the path"))
+
+
+async def _undivided(work: Coroutine[Any, Any, bool]) -> bool:
+    """Finish the work although a cancellation comes, which takes effect afterwards; for ``_FINISH_S`` at most.
+
+    A desk whose disk is full may let a delivery wait for ever: that must not keep anybody from stopping it.
+    """
+    task = asyncio.ensure_future(work)
+    cancellation: asyncio.CancelledError | None = None
+    give_up_at: float | None = None
+    while not task.done():
+        left_s = None if give_up_at is None else give_up_at - time.monotonic()
+        if left_s is not None and left_s <= 0:
+            task.cancel()
+            left_s = None
+        try:
+            await asyncio.wait([task], timeout=left_s)
+        except asyncio.CancelledError as error:
+            cancellation = cancellation or error
+            give_up_at = give_up_at or time.monotonic() + _FINISH_S
+    if cancellation and (task.cancelled() or task.exception() is None):
+        raise cancellation
+    return task.result()

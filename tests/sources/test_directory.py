@@ -19,7 +19,7 @@ from gexdesk.sources import delivered as delivered_module
 from gexdesk.sources.base import Ended, Failed, Fetched, Unchanged
 from gexdesk.sources.delivered import Delivered
 from gexdesk.sources.directory import Directory
-from gexdesk.sources.files import FileChanged, Version, read
+from gexdesk.sources.files import FileChanged, Sighting, Version, read
 from tests.contracts.source_contract import Desk, Rig, SourceContract, run_until
 from tests.running_clock import RunningClock
 
@@ -189,24 +189,24 @@ async def test_links_pipes_and_sockets_are_reported_once_and_never_opened(folder
 
 def test_what_takes_a_files_place_before_it_is_read_is_not_read(folder: Path) -> None:
     path = move_in(folder, "a.json", b"1")
-    version = Version.of(path.lstat())
-    assert read(path, version) == b"1"
+    sighting = Sighting.of(path.lstat())
+    assert read(path, sighting, blind=False) == b"1"
     move_in(folder, "a.json", b"1")
     with pytest.raises(FileChanged):
-        read(path, version)
+        read(path, sighting, blind=False)
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(FileChanged):
-        read(path, version)
+        read(path, sighting, blind=False)
     path.unlink()
     path.symlink_to(folder.parent)
     with pytest.raises(OSError, match="symbolic links"):
-        read(path, version)
+        read(path, sighting, blind=False)
     path.unlink()
     path.mkdir()
     opened = len(os.listdir("/proc/self/fd"))  # none is left open
     with pytest.raises(FileChanged):
-        read(path, version)
+        read(path, sighting, blind=False)
     assert len(os.listdir("/proc/self/fd")) == opened
 
 
@@ -225,7 +225,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(folder: Path, monkeyp
         with monkeypatch.context() as meddled:
             meddled.setattr(os, "fstat", look_then_write)
             with pytest.raises(FileChanged):
-                read(path, Version.of(path.lstat()))
+                read(path, Sighting.of(path.lstat()), blind=False)
         del contents[0]
 
 
@@ -340,10 +340,10 @@ async def test_an_unreadable_file_is_reported_once_and_read_when_it_may_be(
 ) -> None:
     path = move_in(folder, "a.json", b"1")
 
-    def refuse(path: Path, version: Version) -> bytes:
+    def refuse(path: Path, sighting: Sighting, *, blind: bool) -> bytes:
         if stat.S_IMODE(path.lstat().st_mode) == 0:  # root could read it all the same
             raise PermissionError(13, "Permission denied")
-        return read(path, version)
+        return read(path, sighting, blind=blind)
 
     monkeypatch.setattr("gexdesk.sources.directory.read", refuse)
     path.chmod(0)
@@ -440,7 +440,7 @@ async def test_a_quiet_folder_is_reported_unchanged_at_its_pace(folder: Path, me
 
     source = Directory("drop", folder, clock=clock, once=False, memory=memory, rescan_s=5.0)
     await run_until(source.run(deliver, report), lambda: len(at) > 4)
-    assert at[:5] == [0.0, 0.5, 5.5, 10.5, 15.5]
+    assert at[:5] == [0.0, 2.0, 7.0, 12.0, 17.0]
 
 
 @pytest.mark.parametrize(
