@@ -115,7 +115,6 @@ async def test_promote_and_demote_move_one_level_and_stop_at_the_ends(tmp_path: 
         with pytest.raises(LeverRefused, match="big is LOW already"):
             await pull(engine, Verb.DEMOTE, "big")
         await pull(engine, Verb.OVERRIDE, "big", level=Level.LOW)  # exactly LOW says more than at most LOW
-            await pull(engine, Verb.OVERRIDE, "big", level=Level.LOW)
 
 
 async def test_a_promotion_lowers_nothing_and_a_demotion_raises_nothing(tmp_path: Path) -> None:
