@@ -5,6 +5,7 @@ from msgspec import Struct
 from gexdesk.engine.ledger import Account
 from gexdesk.engine.tasks import Head
 from gexdesk.gex.change import gamma_change
+from gexdesk.guidelines.hours import hours
 from gexdesk.model.features import Features
 from gexdesk.model.market import session_id
 
@@ -46,6 +47,7 @@ class Precedents:
         if before is None or before.as_of <= as_of:
             self._previous[key] = _Previous(session, as_of, head.net_gex, head.gross_gex)
         volume, open_interest, volume_from = self._size(account, head, as_of)
+        kind, minutes_to_close = hours(now)
         skew = head.as_of - now > CLOCK_SKEW_S
         return Features(
             symbol=head.symbol,
@@ -59,6 +61,8 @@ class Precedents:
             clock_skew=skew,
             source_reliability=account.reliability,
             coverage=head.coverage,
+            session=kind,
+            minutes_to_close=minutes_to_close,
         )
 
     def _size(self, account: Account, head: Head, as_of: float) -> tuple[float | None, float | None, str]:

@@ -148,10 +148,10 @@ class Triage:
         account.seen_symbols.update(head.symbol for head in found.heads)
         features = self._precedents.features(account, lead, now)
         rules, override = self._rules(), self._standing.override(account.name, now)
-        decision = decide(features, rules)
+        decision = decide(features, rules, at=now)
         account.decided = decision.level
         if override is not None and override.moves(decision.level):
-            decision = decide(features, rules, override)
+            decision = decide(features, rules, override, at=now)
         flight.decision, flight.decided_at = decision, now
         self._tally.record(features, decision, now, lead.as_of)
         self._keeper.decision(DecisionRecord(payload.payload_id, now, features, decision))

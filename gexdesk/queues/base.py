@@ -53,7 +53,8 @@ class Queue(Protocol):
     async def claim(self, worker: str, levels: Sequence[Level], lease_s: float) -> Claim | None:
         """Take the first eligible job of the strictest of these levels, or None.
 
-        The attempt is journalled before this returns, so that a job which kills its worker is counted.
+        The attempt survives a kill when this returns, so that a job which kills its worker is counted; after a power cut the
+        last attempts may be uncounted, which costs one more try and no sync here.
         Eligible: its source is not paused, the queue is not stopped, its retry time has come.
         """
         ...
