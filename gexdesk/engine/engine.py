@@ -123,6 +123,7 @@ class Engine:
         await parts.keeper.start()
         await parts.pool.start()
         await self._recover()
+        await self._agree_on_pauses()
         await self._mark_running()
         parts.leases.start()
         parts.work.start()
@@ -233,6 +234,18 @@ class Engine:
             parts.chronicle.tell("engine", f"spool: {words}", grave=True)
         if untriaged or waiting:
             parts.chronicle.tell("engine", f"recovered {waiting} queued and {untriaged} unsorted payloads of the last run")
+
+    async def _agree_on_pauses(self) -> None:
+        """Let the queue hold what operators paused and nothing else: a crash may have come between the two records."""
+        parts = self._parts
+        wanted = {account.name for account in parts.ledger.all() if parts.standing.pause_of(account.name) is not None}
+        held = parts.queue.state().paused
+        for source in wanted - held:
+            await parts.queue.pause(source)
+        for source in held - wanted:
+            await parts.queue.resume(source)
+        if parts.queue.state().stopped != (parts.standing.stopped is not None):
+            await parts.queue.stop_all(parts.standing.stopped is not None)
 
     async def _mark_running(self) -> None:
         """Leave a mark that a clean end removes; where one is left over, say that the last engine did not end as asked."""

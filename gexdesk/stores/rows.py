@@ -12,6 +12,8 @@ from gexdesk.model.text import printable
 from gexdesk.stores.base import DeadLetter, DecisionRecord, JobRecord, KeptSnapshot, OverrideRecord, SourceRecord
 
 R = TypeVar("R")
+
+TEXT_LIMIT = 1000
 Columns = Mapping[str, tuple[pl.DataType, Callable[[R], Any]]]
 
 TEXT, REAL, WHOLE, BOOL, TIME = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean(), pl.Datetime("us")
@@ -48,7 +50,7 @@ def columns_of(records: Sequence[R], columns: Columns[R]) -> pl.DataFrame:
 
 def _line(text: str) -> str:
     """Return text fit for a terminal; the usual case costs one scan."""
-    return text if text.isascii() and text.isprintable() and len(text) <= 200 else printable(text)
+    return text if text.isascii() and text.isprintable() and len(text) <= TEXT_LIMIT else printable(text, TEXT_LIMIT)
 
 
 SNAPSHOTS: Columns[KeptSnapshot] = {

@@ -360,3 +360,14 @@ async def test_the_level_an_operator_was_shown_is_the_one_that_is_set(tmp_path: 
         assert (outcome.before, outcome.after) == ("LOW", "at least CRITICAL by jm")
         with pytest.raises(LeverRefused, match="small is CRITICAL already"):
             await pull(engine, Verb.PROMOTE, "small", level=Level.CRITICAL)
+
+
+async def test_a_pause_that_a_crash_left_half_done_is_agreed_on_at_the_next_start(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        await pull(engine, Verb.PAUSE, "small")
+    standing = tmp_path / "state" / "standing.json"
+    kept = json.loads(standing.read_text())
+    kept["pauses"] = {"big": kept["pauses"]["small"]}
+    standing.write_text(json.dumps(kept))
+    async with engine_on(settings_in(tmp_path)) as engine:
+        assert parts_of(engine).queue.state().paused == {"big"}
