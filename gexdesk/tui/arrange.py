@@ -12,6 +12,9 @@ WIDE_FROM = Size(140, 34)
 NEEDS_ROWS = 4
 """Title and three incidents: the same at every size, so that nothing below it ever jumps."""
 
+FOOT_LEAST = 5
+"""Rows of guidelines and decisions under the tables of a narrow, high screen, where tables would take them all."""
+
 LEFT_CELLS, LEFT_MOST, RIGHT_CELLS = 100, 124, 53
 """What the left column needs and can use; what the right one needs to draw every bucket of a histogram."""
 
@@ -27,6 +30,7 @@ class Wants(NamedTuple):
         details: Whether the details pane is open.
         guidelines: How many guidelines there are.
         sources: How many sources there are.
+        symbols: How many symbols there are, or are configured.
     """
 
     hidden: frozenset[int] = frozenset()
@@ -35,6 +39,7 @@ class Wants(NamedTuple):
     details: bool = False
     guidelines: int = 6
     sources: int = 12
+    symbols: int = 12
 
 
 def arrange(size: Size, wants: Wants) -> dict[str, Region]:
@@ -114,7 +119,9 @@ def _foot(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -> 
     width, bottom, room = space.width, space.bottom, space.height
     guidelines, decisions = 5 not in wants.hidden, 6 not in wants.hidden
     if room >= 20 and (guidelines or decisions):
-        rows = min(9, room // 3)
+        # The tables come first, then the foot has what they leave.
+        tables = wants.symbols + 1 + wants.sources + 1 + gap
+        rows = max(FOOT_LEAST, room - gap - tables)
         half = width // 2 if guidelines and decisions and width >= 100 else width
         if guidelines and decisions and half == width:
             regions["guidelines"] = Region(0, bottom - 1, width, 1)
@@ -136,7 +143,11 @@ def _tables(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -
     shown = [name for number, name in ((3, "symbols"), (4, "sources")) if number not in wants.hidden]
     if len(shown) == 2 and height >= 14:
         # Sources are few and known; symbols come as they come, and take what is left.
-        lower = min(max(3, wants.sources + 1), (height - gap) * 3 // 5)
+        room = height - gap
+        # Where not all fit, symbols keep two fifths, unless they need less.
+        least = max(3, wants.sources + 1)
+        upper = min(max(3, wants.symbols + 1), max(room - least, room * 2 // 5))
+        lower = min(least, room - upper)
         regions["sources"] = Region(x, y + height - lower, width, lower)
         regions["symbols"] = Region(x, y, width, height - gap - lower)
     elif shown:

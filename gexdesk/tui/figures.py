@@ -48,17 +48,43 @@ def count(number: int) -> str:
     return f"{number / 1e6:.1f}M" if abs(number) < 1e9 else f"{number / 1e9:.1f}G"
 
 
+def short_count(number: int) -> str:
+    """Write a count in five cells at most: ``310``, ``1.3k``, ``12k``, ``1.2M``."""
+    if number < 1000:
+        return str(number)
+    for scale, mark in ((1000, "k"), (1_000_000, "M"), (1_000_000_000, "G")):
+        if number < 9_950 * scale // 1000:
+            return f"{number / scale:.1f}{mark}"
+        if number < 1000 * scale:
+            return f"{number // scale}{mark}"
+    return "many"
+
+
+def many(number: int, one: str) -> str:
+    """Write a count of things: ``1 job``, ``2 jobs``."""
+    return f"{count(number)} {one}{'' if number == 1 else 's'}"
+
+
 def rate(per_s: float) -> str:
     """Write a rate per second: one decimal below 1,000."""
     return f"{per_s:.1f}" if per_s < 1000 else count(int(per_s))
 
 
-def billions(usd: float | None) -> str:
-    """Write USD per 1% move in billions, signed: ``-3.2 bn``, ``+0.04 bn``; in millions where that would be zero: ``+4.1 mn``."""
+def billions(usd: float | None, gross: float | None = None) -> str:
+    """Write USD per 1% move, signed, in three digits: ``-3.20 bn``, ``+0.251 bn``, ``+9.51 mn``.
+
+    Args:
+        usd: What is written; None and NaN are unknown.
+        gross: What the unit follows where it is known, so that a net amount that goes through zero keeps its unit: millions
+            below 0.1 bn.
+    """
     if usd is None or isnan(usd):
         return UNKNOWN
-    scaled, unit = (usd / 1e9, "bn") if abs(usd) >= 9.95e6 else (usd / 1e6, "mn")
-    places = 2 if abs(scaled) < 0.995 else 1 if abs(scaled) < 99.95 else 0
+    leads = usd if gross is None or isnan(gross) else gross
+    scaled, unit = (usd / 1e9, "bn") if abs(leads) >= 0.1e9 else (usd / 1e6, "mn")
+    places = 3 if abs(scaled) < 0.9995 else 2 if abs(scaled) < 9.995 else 1 if abs(scaled) < 99.95 else 0
+    if round(scaled, places) == 0:
+        return f"0.00 {unit}"
     return f"{scaled:+,.{places}f} {unit}"
 
 

@@ -26,6 +26,23 @@ def fit(text: str, width: int, right: bool = False) -> str:
     return " " * (width - taken) + text if right else text + " " * (width - taken)
 
 
+def fit_middle(text: str, width: int) -> str:
+    """Cut a text to at most so many cells in its middle, so that both its beginning and its end stay; never pad."""
+    if width_of(text) <= width:
+        return text
+    if width < 12:
+        return fit(text, width)
+    ending = ""
+    for c in reversed(text):
+        if width_of(c + ending) > width // 2:
+            break
+        ending = c + ending
+    # At a word's beginning where one is near.
+    words = ending.find(" ") + 1
+    ending = (ending[words:] if 0 < words <= len(ending) // 3 else ending).lstrip()
+    return fit(text, width - width_of(ending)).rstrip() + ending
+
+
 def line_of(runs: Iterable[Run], width: int) -> Line:
     """Join runs of one ink and pad or cut the whole to so many cells."""
     joined: list[Run] = []

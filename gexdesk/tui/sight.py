@@ -14,6 +14,9 @@ REMEMBERED = 200
 """Events that are kept beyond the picture's own log."""
 
 
+_STOPPED = re.compile(r"(\S+) stopped everything\b")
+
+
 class Sight:
     """Hold the newest picture and tell the engine's time between two of them.
 
@@ -85,6 +88,13 @@ class Sight:
         """Return the events that name one of these, newest first and up to a freeze; plain decisions are not kept."""
         word = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, names))})(?![\w-])")
         return [line for line in reversed(self._remembered) if line.at <= self.now and word.search(line.text)]
+
+    def stopped_by(self) -> str:
+        """Return who turned the kill switch, as the events tell it; empty where they no longer do."""
+        for line in reversed(self._remembered):
+            if line.kind == "lever" and line.at <= self.now and (found := _STOPPED.match(line.text)):
+                return found[1]
+        return ""
 
     def graves(self, within_s: float) -> list[LogLine]:
         """Return the grave events of the last seconds, newest first."""

@@ -64,6 +64,7 @@ def a_source(name: str = "cboe-spx", **changes: Any) -> SourceView:
         "standing": "auto",
         "level": Level.HIGH,
         "why": "decided",
+        "override": "",
         "override_by": "",
         "override_reason": "",
         "override_until": None,
@@ -81,6 +82,7 @@ def a_source(name: str = "cboe-spx", **changes: Any) -> SourceView:
         "requests": 512,
         "successes": 512,
         "last_error": "",
+        "last_refusal": "",
         "revision": 3,
     }
     return SourceView(**(values | changes))
@@ -116,6 +118,7 @@ TICKERS = ("SPX", "NDX", "QQQ", "SPY", "VIX", "RUT", "AAPL", "NVDA", "TSLA", "AM
 def some_sources() -> tuple[SourceView, ...]:
     """Return eighteen sources: most are well, one fails, one is paused, one is overridden, one is unassigned."""
     event = {"override_by": "jm", "override_reason": "event", "override_until": AT + 900.0, "why": "override", "revision": 4}
+    event |= {"override": "at least CRITICAL"}
     folder = {"kind": "directory", "due_s": None, "delay_s": 0.0, "rate_per_min": 0}
     empty = {"last_at": None, "requests": 0, "successes": 0, "received": 0, "completed": 0, "queued": 0}
     first = (
@@ -196,6 +199,8 @@ def a_view(**changes: Any) -> DeskView:
         "completed": 3790,
         "dead": 1,
         "in_flight": 6,
+        "undecided": 310,
+        "storing": 12,
         "bytes_received": 812_000_000,
         "promises_kept": 1284,
         "promises_total": 1284,
@@ -264,8 +269,8 @@ class FakeDesk:
         source = next((s for s in self.held[-1].sources if s.name == lever.target), None)
         before = str(source.level) if source is not None and source.level else "running"
         after = {
-            Verb.PROMOTE: source.level.raised if source and source.level else "",
-            Verb.DEMOTE: source.level.lowered if source and source.level else "",
+            Verb.PROMOTE: f"at least {source.level.raised}" if source and source.level else "",
+            Verb.DEMOTE: f"at most {source.level.lowered}" if source and source.level else "",
             Verb.OVERRIDE: lever.level or "",
             Verb.PAUSE: "paused",
             Verb.PAUSE_ALL: "paused",

@@ -40,6 +40,7 @@ def test_enter_is_off_until_there_is_a_reason() -> None:
     assert f.press("enter", None) is Step.STAY
     f.press("space", " ")
     assert f.press("enter", None) is Step.STAY
+    f.answer(LeverOutcome(False, "", "HIGH", "at least CRITICAL", 0, 3))
     typed(f, "lag")
     assert f.press("enter", None) is Step.SEND
     assert f.lever(False).reason == "lag"

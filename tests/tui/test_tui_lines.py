@@ -61,8 +61,9 @@ def test_ages(seconds: float | None, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("usd", "words"),
-    [(None, "-"), (float("nan"), "-"), (-3.2e9, "-3.2 bn"), (4e7, "+0.04 bn"),
-     (9.95e6, "+0.01 bn"), (-4.1e6, "-4.1 mn"), (31e3, "+0.03 mn"), (0.0, "+0.00 mn"), (1.5e12, "+1,500 bn")],
+    [(None, "-"), (float("nan"), "-"), (-3.2e9, "-3.20 bn"), (4e7, "+40.0 mn"), (251e6, "+0.251 bn"), (9.51e6, "+9.51 mn"),
+     (-4.1e6, "-4.10 mn"), (31e3, "+0.031 mn"), (0.0, "0.00 mn"), (-100.0, "0.00 mn"), (1.5e12, "+1,500 bn"),
+     (-12.34e9, "-12.3 bn"), (999.6e6, "+1.00 bn")],
 )
 def test_gamma_in_billions(usd: float | None, words: str) -> None:
     assert figures.billions(usd) == words

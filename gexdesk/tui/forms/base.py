@@ -5,7 +5,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from gexdesk.model.text import printable
-from gexdesk.tui.ink import Run, fit, width_of
+from gexdesk.tui.ink import Run, fit_middle, width_of
 
 NOTHING_SENT, SENDING, NOT_KNOWN = "nothing sent", "sending ...", "not known"
 """What became of a lever, at the right of a dialog's title."""
@@ -79,8 +79,14 @@ class Entry:
         return [(shown, "bold"), (" ", "row" if live else ""), ("_" * (room - width_of(shown)), "faint")]
 
 
+def refusal(words: str, width: int) -> list[Run]:
+    """Draw why nothing is done; the way out stays in sight."""
+    leaves = "   Esc leaves"
+    return [(f" ! {fit_middle(words, width - 3 - len(leaves))}", "eye"), (leaves, "faint")]
+
+
 def title_line(words: str, width: int, state: str) -> list[Run]:
     """Draw a dialog's first line: what it is about, a rule, and at the right what became of it."""
     room = width - len(state) - 6
-    shown = fit(words, min(width_of(words), room))
+    shown = fit_middle(words, room)
     return [("── ", "faint"), (shown, "bold"), (" " + "─" * (room - width_of(shown)) + " ", "faint"), (state, "faint")]

@@ -7,11 +7,17 @@ from gexdesk.tui.ink import Run
 
 
 class FindForm:
-    """Filter the table while the text is typed."""
+    """Filter the table while the text is typed.
+
+    Args:
+        text: What it is filtered by so far.
+        table: Its name, ``sources`` or ``symbols``.
+    """
 
     rows = 1
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, table: str) -> None:
+        self.table = table
         self.entry = Entry(limit=40)
         self.entry.text = text
 
@@ -30,4 +36,4 @@ class FindForm:
 
     def draw(self, y: int, width: int) -> Iterable[Run]:
         """Return the runs of its one line."""
-        return ((" / ", "bold"), *self.entry.draw(42, True), ("  Enter keeps, Esc clears", "faint"))
+        return ((f" / in {self.table.upper()}  ", "bold"), *self.entry.draw(36, True), ("  Enter keeps, Esc clears", "faint"))

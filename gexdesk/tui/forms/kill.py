@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
-from gexdesk.tui.forms.base import NOTHING_SENT, SENDING, Entry, Step, title_line
+from gexdesk.tui import figures
+from gexdesk.tui.forms.base import NOTHING_SENT, SENDING, Entry, Step, refusal, title_line
 from gexdesk.tui.forms.lever import PICKS
 from gexdesk.tui.ink import Run
 
@@ -32,6 +33,8 @@ class KillForm:
         self.refused = ""
         self.barred = False
         self.outcome: LeverOutcome | None = None
+        self.agreed = False
+        """Never: what it does is said before the engine is asked, and nobody waits for a kill switch."""
         self._pick = -1
 
     def lever(self, dry_run: bool) -> Lever:
@@ -48,6 +51,9 @@ class KillForm:
     def ready(self) -> bool:
         """Tell whether Enter would send it."""
         return self.confirmed and bool(self.reason.text.strip()) and not self.sending and not self.barred
+
+    def ask(self) -> None:
+        """Note that the engine was asked; what it would do is known without it."""
 
     def answer(self, outcome: LeverOutcome) -> None:
         """Take what a dry run says."""
@@ -89,7 +95,7 @@ class KillForm:
     def draw(self, y: int, width: int) -> Iterable[Run]:
         """Return the runs of one line."""
         pausing = self.verb is Verb.PAUSE_ALL
-        what = f"PAUSE ALL {self.sources} SOURCES" if pausing else f"RESUME ALL {self.sources} SOURCES"
+        what = f"{'PAUSE' if pausing else 'RESUME'} ALL {figures.many(self.sources, 'source').upper()}"
         if y == 0:
             return title_line(f"KILL SWITCH  {what}", width, self.state)
         if y == 1:
@@ -105,6 +111,6 @@ class KillForm:
             ink = "bold" if live else "faint"
             return (((">" if live else " ") + f"{label:<18}", ink), *entry.draw(14 if y == 2 else 30, live), (after, "faint"))
         if self.refused:
-            return ((f" ! {self.refused}", "eye"), ("   Esc leaves", "faint"))
+            return refusal(self.refused, width)
         words = " Enter does it" if self.ready else " Enter is off until the words are typed and a reason is given"
         return ((words, "bold" if self.ready else "faint"), ("     Esc leaves, nothing done", "faint"))

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from gexdesk.tui import figures
 from gexdesk.tui.forms.base import Step, title_line
-from gexdesk.tui.ink import Run
+from gexdesk.tui.ink import Run, fit_middle
 
 
 class LeaveForm:
@@ -12,13 +13,15 @@ class LeaveForm:
     Args:
         attached: Whether an engine answers.
         in_flight: Jobs it is at work on.
+        silent: Whether its last answer is too old to say what it does.
     """
 
     rows = 3
 
-    def __init__(self, attached: bool, in_flight: int) -> None:
+    def __init__(self, attached: bool, in_flight: int, silent: bool = False) -> None:
         self.attached = attached
         self.in_flight = in_flight
+        self.silent = silent
         self.stop = False
         self.sending = False
         self.refused = ""
@@ -47,13 +50,18 @@ class LeaveForm:
             return title_line("LEAVE THE DESK", width, "stopping ..." if self.sending else "still here")
         if y == 1:
             stop: list[Run] = [("s", "bold"), (" stop the engine     ", "")]
-            if not self.attached:
-                stop = [("no engine answers     ", "faint")]
             leave: list[Run] = [("l", "bold"), (" or ", "faint"), ("Enter", "bold"), (" leave it running     ", "")]
+            if not self.attached:
+                return [(" no engine answers; ", "faint"), ("Enter", "bold"), (" leaves     ", ""), ("Esc", "bold"), (" stay", "")]
             return [(" ", ""), *stop, *leave, ("Esc", "bold"), (" stay", "")]
         if self.refused:
-            return ((f" ! {self.refused}", "eye"),)
+            return ((f" ! {fit_middle(self.refused, width - 3)}", "eye"),)
         if self.sending:
             return ((" the engine finishes what it holds; l leaves without waiting", "bold"),)
-        words = f" left running, it goes on ingesting and the next gexdesk attaches again; {self.in_flight} jobs in work"
+        if not self.attached:
+            return ()
+        if self.silent:
+            return ((" the engine does not answer now: whether it goes on is not known", "faint"),)
+        jobs = figures.many(self.in_flight, "job")
+        words = f" left running, it goes on ingesting and the next gexdesk attaches again; {jobs} in work"
         return ((words, "faint"),)

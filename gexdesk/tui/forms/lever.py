@@ -6,8 +6,8 @@ from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.view import SourceView
 from gexdesk.tui import figures
-from gexdesk.tui.forms.base import NOTHING_SENT, SENDING, Entry, Step, title_line
-from gexdesk.tui.ink import Run, fit
+from gexdesk.tui.forms.base import NOTHING_SENT, SENDING, Entry, Step, refusal, title_line
+from gexdesk.tui.ink import Run, fit, fit_middle, width_of
 
 PICKS = ("feed lag", "desk asked", "event", "vendor outage")
 LEVEL_VERBS = (Verb.PROMOTE, Verb.DEMOTE, Verb.OVERRIDE)
@@ -34,6 +34,7 @@ class LeverForm:
         self.now = now
         self.operator = operator
         self.reason = Entry()
+        # An override starts one level up, too: the present one is the one it is not for.
         self.level = _level(verb, source.level or Level.MEDIUM)
         self.untils: list[tuple[str, float | None]] = [
             ("15 m", now() + 900), ("1 h", now() + 3600), ("end of session", session_ends_at), ("no end", None)
@@ -44,6 +45,8 @@ class LeverForm:
         self.outcome: LeverOutcome | None = None
         self.refused = ""
         self.barred = False
+        self.asking = False
+        self.agreed = False
         self.sending = False
         self.state = NOTHING_SENT
         self.changed = ""
@@ -78,21 +81,30 @@ class LeverForm:
 
     @property
     def ready(self) -> bool:
-        """Tell whether Enter would send it."""
+        """Tell whether Enter would send it: only what was shown can be agreed to."""
+        return self._reasoned and self.outcome is not None and not self.asking
+
+    @property
+    def _reasoned(self) -> bool:
         return bool(self.reason.text.strip()) and not self.sending and not self.barred
+
+    def ask(self) -> None:
+        """Note that the engine is asked what it would do; what it said of something else is forgotten."""
+        self.asking, self.outcome, self.refused, self.barred = True, None, "", False
 
     def answer(self, outcome: LeverOutcome) -> None:
         """Take what a dry run says."""
-        self.outcome, self.barred = outcome, False
+        self.outcome, self.barred, self.asking = outcome, False, False
         self.refused = ""
 
     def send(self) -> None:
         """Note that it is on its way."""
-        self.sending, self.refused, self.state = True, "", SENDING
+        self.sending, self.agreed, self.refused, self.state = True, False, "", SENDING
 
     def refuse(self, message: str, for_good: bool, state: str = NOTHING_SENT) -> None:
         """Take a refusal; ``for_good`` where sending it again as it stands cannot help."""
         self.refused, self.barred, self.sending, self.state = message, for_good, False, state
+        self.asking = self.agreed = False
 
     def compare(self, source: SourceView | None) -> bool:
         """Notice that the target was changed meanwhile; return whether that is news."""
@@ -101,7 +113,7 @@ class LeverForm:
             words = "meanwhile the engine no longer knows it"
         elif source.revision != self.source.revision:
             by = source.override_by or source.paused_by
-            words = f"meanwhile changed{' by ' + by if by else ''}: now {source.level or '-'}, {source.state}"
+            words = f"meanwhile changed{' by ' + by if by else ''}: now {source.override or source.level or '-'}, {source.state}"
         news, self.changed = words != self.changed, words
         return news
 
@@ -110,11 +122,12 @@ class LeverForm:
         """Take one key."""
         if self.sending:
             return Step.STAY
+        agreed, self.agreed = self.agreed, False
         if key == "escape":
             return Step.LEAVE
         if key == "enter":
             if self.at == "reason":
-                return Step.SEND if self.ready else Step.STAY
+                return self._enter(agreed)
             return self._go(1)
         if key in ("tab", "shift+tab"):
             return self._go(1 if key == "tab" else -1)
@@ -136,6 +149,17 @@ class LeverForm:
         if self.at == "reason" and not self.sending:
             self.reason.paste(text)
         return Step.STAY
+
+    def _enter(self, agreed: bool) -> Step:
+        """Send what was shown; wait where the engine is still asked; ask again where it did not say."""
+        if self.ready:
+            return Step.SEND
+        if not self._reasoned:
+            return Step.STAY
+        if self.asking:
+            self.agreed = True
+            return Step.STAY
+        return Step.ASK
 
     def _go(self, by: int) -> Step:
         self.at = self.fields[(self.fields.index(self.at) + by) % len(self.fields)]
@@ -170,9 +194,14 @@ class LeverForm:
         return lines[y](width) if y < len(lines) else ()
 
     def _title(self, width: int) -> list[Run]:
-        subject = f"{self.source.name} (source serving {self.serves})" if self.serves else self.source.name
-        words = f"{self.verb.value.upper()} {subject}  {self._change()}"
-        return title_line(words, width, self.state)
+        change = self._change()
+        words, room = "", width - len(self.state) - 6
+        for serving in (f" (source serving {self.serves})", f" (serves {self.serves})") if self.serves else ("",):
+            words = f"{self.verb.value.upper()} {self.source.name}{serving}  "
+            if width_of(words + change) <= room:
+                break
+        # What it acts on is never cut for what becomes of it.
+        return title_line(words + fit_middle(change, max(12, room - width_of(words))), width, self.state)
 
     def _change(self) -> str:
         if self.outcome is not None:
@@ -180,8 +209,8 @@ class LeverForm:
         before = self.source.level
         now = str(before) if before else "unassigned"
         after = {
-            Verb.PROMOTE: str(before.raised) if before else "?",
-            Verb.DEMOTE: str(before.lowered) if before else "?",
+            Verb.PROMOTE: f"at least {before.raised}" if before else "?",
+            Verb.DEMOTE: f"at most {before.lowered}" if before else "?",
             Verb.OVERRIDE: str(self.level),
             Verb.CLEAR: "standing level or the guidelines' own",
             Verb.PAUSE: "paused",
@@ -216,14 +245,14 @@ class LeverForm:
         ]
 
     def _helps(self, width: int) -> list[Run]:
-        words = "asking the engine ..." if self.outcome is None and not self.refused else ""
+        words = "asking the engine ..." if self.asking else ""
         if self.outcome is not None:
             words = self.outcome.helps or "nothing"
-        return [(" HELPS   ", "faint"), (words, "")]
+        return [(" HELPS   ", "faint"), (fit_middle(words, width - 9), "")]
 
     def _costs(self, width: int) -> list[Run]:
         words = (self.outcome.costs or "nothing") if self.outcome is not None else ""
-        return [(" COSTS   ", "faint"), (words, "")]
+        return [(" COSTS   ", "faint"), (fit_middle(words, width - 9), "")]
 
     def _reason(self, width: int) -> list[Run]:
         picks = f"  down picks: {' / '.join(PICKS)}"
@@ -233,17 +262,21 @@ class LeverForm:
 
     def _hint(self, width: int) -> list[Run]:
         if self.refused:
-            return [(f" ! {self.refused}", "eye"), ("   Esc leaves", "faint")]
+            return refusal(self.refused, width)
         if self.sending:
             return [(" sent to the engine, waiting for its answer", "bold")]
         if self.changed:
-            return [(f" ! {self.changed}", "eye"), ("   Esc leaves", "faint")]
+            return refusal(self.changed, width)
         if self.at != "reason":
             return [(" Enter or Tab goes on", "faint"), ("     Esc leaves, nothing done", "faint")]
         words = " Enter does it" if self.ready else " Enter is off until a reason is given"
-        return [(words, "bold" if self.ready else "faint"), ("     Esc leaves, nothing done", "faint")]
+        if self._reasoned and not self.ready:
+            words = " Enter is off until the engine says what this does"
+        if self.agreed:
+            words = " done as soon as the engine says what this does"
+        return [(words, "bold" if self.ready or self.agreed else "faint"), ("     Esc leaves, nothing done", "faint")]
 
 
 def _level(verb: Verb, seen: Level) -> Level:
     """Return the level a lever sets, fixed by what the operator saw at the keypress."""
-    return {Verb.PROMOTE: seen.raised, Verb.DEMOTE: seen.lowered}.get(verb, seen)
+    return seen.lowered if verb is Verb.DEMOTE else seen.raised

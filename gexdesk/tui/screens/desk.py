@@ -115,6 +115,8 @@ class DeskScreen(Screen[None]):
             details=self.details_open,
             guidelines=len(view.guidelines) if view is not None else 6,
             sources=len(view.sources) if view is not None else 12,
+            # By the configuration, so that tables do not move while the first symbols come.
+            symbols=max(len({s.carries for s in view.sources}), len(view.symbols)) if view is not None else 12,
         )
 
     @property
@@ -150,6 +152,7 @@ class DeskScreen(Screen[None]):
 
     def tick(self) -> None:
         """Take what is new, and draw this quarter second's share of it."""
+        self.levers.relieve()
         if self.sight.frozen_at is None:
             self.cursor.adopt()
             form = self.dialog.form
@@ -207,7 +210,7 @@ class DeskScreen(Screen[None]):
     def action_find(self) -> None:
         """Filter the table by text."""
         table = self.cursor.table
-        form = FindForm(table.wanted)
+        form = FindForm(table.wanted, self.cursor.name)
 
         def step(step: Step) -> None:
             if step is not Step.STAY:

@@ -11,18 +11,25 @@ from textual.screen import Screen
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from gexdesk.model.view import DeskView
+from gexdesk.tui import figures
 from gexdesk.tui.ink import Line, fit, line_of
 from gexdesk.tui.keys import KEYS
-from gexdesk.tui.sight import TOO_OLD_S
+from gexdesk.tui.sight import TOO_OLD_S, Sight
 from gexdesk.tui.theme import inks
 from gexdesk.tui.widgets.status import StatusPane
 
 WORDS = (
     ("level", "CRITICAL, HIGH, MEDIUM, LOW: what goes first. Promises from receipt to available: 30 s, 5 min, 30 min, none"),
+    ("+310 undecided", "acknowledged and safe, but not decided yet: no level's depth has them; their time runs"),
+    ("in work", "claimed by a worker and being computed, over all levels; neither waiting nor available"),
     ("available", "readers can get the new value; storing it follows"),
     ("source", "one feed endpoint; levers act on sources. On a symbol's row they act on the source that serves it"),
     ("override", "an operator's level for a source: beats every guideline, has an author, a reason and an end"),
+    ("at least, ≥", "what + asks for: that level or a higher one, as guidelines decide; - asks for at most (≤), O for exactly one"),
     ("standing", "the level in the source's configuration; auto follows its last decision; without one nothing is processed"),
+    ("STOPPED", "by the kill switch: nothing is fetched or computed until K; a source's own pause stays its own"),
+    ("store behind", "results that readers have and that are not stored yet, for so long: nothing is lost, history lags"),
     ("dead letter", "a payload given up for good; it is kept, nothing waits for it"),
     ("incident", "something an operator must look at: !! readers are hit, ! worth a look"),
     ("D15", "quotes delayed 15 minutes; the delay is part of every age that is called data"),
@@ -36,18 +43,19 @@ COLUMNS = (
     ("3 data", "age of what readers have: since the vendor's stamp, with the known delay"),
     ("3 changed", "since when the numbers are the same, whatever the stamps say"),
     ("3 adds", "what the desk itself added: receipt to available"),
-    ("3 net GEX, flip", "dealers' gamma exposure in USD bn or mn a 1% move; the price where it changes sign"),
-    ("3 check", "ok, or the first warning on the value"),
-    ("4 state", "live, waiting (nothing yet), LATE, FAILING, PAUSED by whom, UNASSIGNED (no level: not processed), ended"),
+    ("3 net GEX, flip", "dealers' gamma exposure, USD a 1% move (mn where gross is below 0.1 bn); the price where it changes sign"),
+    ("3 check", "ok, or the first warning on the value: old is a stamp that nobody should trade on"),
+    ("4 state", "live, waiting (nothing yet), LATE, FAILING, PAUSED by whom, STOPPED, UNASSIGNED (no level: not processed), ended"),
     ("4 why", "override: who and until when; standing: configured; rules: the guidelines' last decision"),
     ("4 last / due", "since the last payload, and how often one is expected; - where nobody knows"),
     ("4 err5m, ok", "failures in five minutes; share of good requests since the engine started"),
     ("5 unmatched", "decisions that no guideline matched: they are LOW"),
+    ("5 conflicts", "the same symbol and stamp decided at different levels by two sources within a minute"),
 )
 
 
-def help_lines(width: int) -> list[Line]:
-    """Return the page at a width."""
+def help_lines(width: int, view: DeskView | None = None) -> list[Line]:
+    """Return the page at a width, with what the desk does not count elsewhere as the picture has it."""
 
     def section(title: str, rows: Iterator[tuple[str, str]], label: int) -> Iterator[Line]:
         yield line_of([], width)
@@ -76,8 +84,13 @@ def help_lines(width: int) -> list[Line]:
     old = f"Past {TOO_OLD_S:g} s without an answer of the engine numbers dim and levers refuse."
     safe = "A lever acts on the row that was under the cursor at the keypress; rows never move under it."
     lines += section("SAFETY", iter((("", safe), ("", old))), 0)
-    lines += section("WORDS", iter(WORDS), 12)
+    lines += section("WORDS", iter(WORDS), 15)
     lines += section("COLUMNS", iter(COLUMNS), 16)
+    if view is not None:
+        in_work = sum(level.processing for level in view.levels)
+        counts = ((view.undecided, "not decided yet"), (in_work, "in work"), (view.storing, "available and not stored yet"))
+        rows = ((figures.count(number), says) for number, says in counts)
+        lines += section(f"COUNTED AT {figures.time_of_day(int(view.taken_at))}", rows, 12)
     return [*lines, line_of([], width)]
 
 
@@ -94,9 +107,13 @@ class HelpPage(ScrollView, can_focus=True):
         Binding("end", "scroll_end", show=False),
     ]
 
+    def __init__(self, sight: Sight) -> None:
+        super().__init__()
+        self._sight = sight
+
     def on_resize(self) -> None:
         """Break the lines anew."""
-        self._lines = help_lines(self.scrollable_content_region.width or self.size.width)
+        self._lines = help_lines(self.scrollable_content_region.width or self.size.width, self._sight.shown)
         self.virtual_size = Size(0, len(self._lines))
         self.refresh()
 
@@ -125,7 +142,7 @@ class HelpScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Give the clock line and the page."""
         yield self._status
-        yield HelpPage()
+        yield HelpPage(self._status.sight)
 
     def on_mount(self) -> None:
         """Keep the clock going."""

@@ -40,7 +40,8 @@ class Leaving:
             self._step(self._form, self._form.press("ctrl+c", None))
             return
         view = self.sight.newest
-        self._form = LeaveForm(self.desk() is not None, view.in_flight if view is not None else 0)
+        attached = self.desk() is not None and not self.sight.away
+        self._form = LeaveForm(attached, view.in_flight if view is not None else 0, self.sight.old)
         self.stage.open(self._form, partial(self._step, self._form))
 
     def _step(self, form: LeaveForm, step: Step) -> None:

@@ -1,6 +1,7 @@
 """Pull levers: open the dialog, ask the engine what would happen, send it once."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -9,7 +10,6 @@ from textual.worker import Worker
 from gexdesk.desk import Desk
 from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, QueueError
 from gexdesk.model.lever import LeverOutcome, Verb
-from gexdesk.tui import figures
 from gexdesk.tui.forms.base import NOT_KNOWN, Step
 from gexdesk.tui.forms.kill import KillForm
 from gexdesk.tui.forms.lever import LeverForm
@@ -18,7 +18,10 @@ from gexdesk.tui.screens.stage import Stage
 from gexdesk.tui.widgets.foot import NoticePane
 
 ANSWER_S = 5.0
-"""How long a dialog waits for the engine's answer to a lever."""
+"""How long a dialog waits for the engine's answer to a lever; the client gives up, and tells the engine so, before that."""
+
+NOT_REACHED_S = 1.0
+"""An engine that is away is known at once; what takes longer was sent and had no answer."""
 
 
 class Levers:
@@ -51,6 +54,7 @@ class Levers:
         self.too_small = too_small
         self.operator = operator
         self._asking: Worker[None] | None = None
+        self._hindered: tuple[LeverForm | KillForm, str] | None = None
 
     def _hindrance(self) -> str:
         """Say why no lever can be pulled now; empty where one can."""
@@ -61,13 +65,13 @@ class Levers:
         if self.sight.frozen_at is not None:
             return "the picture is frozen: z lets it run, then levers act"
         if self.sight.old:
-            return f"engine's picture is {figures.age(self.sight.behind_s)} old: levers wait until it answers"
+            return "the engine's picture is too old: levers are refused until it answers"
         return ""
 
     def open(self, verb: Verb) -> None:
         """Open the dialog of a lever on the row under the cursor, as it is seen now; say why where there is none."""
-        if hindrance := self._hindrance():
-            self.notice.say(hindrance, grave=True)
+        if self._hindrance():
+            self.notice.say(self._hindrance, grave=True)
             return
         found, view = self.cursor.source(), self.sight.shown
         if found is None or view is None:
@@ -76,10 +80,13 @@ class Levers:
         source, serves = found
         if verb is Verb.PAUSE and source.paused_by:
             verb = Verb.RESUME
+        elif verb is Verb.RESUME and not source.paused_by and view.stopped:
+            self.notice.say("everything is stopped: K starts it again")
+            return
         elif verb is Verb.RESUME and not source.paused_by:
             self.notice.say(f"{source.name} is not paused")
             return
-        elif verb is Verb.CLEAR and not source.override_by:
+        elif verb is Verb.CLEAR and not source.override:
             self.notice.say(f"{source.name} has no override")
             return
         self._show(
@@ -95,8 +102,8 @@ class Levers:
 
     def open_kill(self) -> None:
         """Open the kill switch."""
-        if hindrance := self._hindrance():
-            self.notice.say(hindrance, grave=True)
+        if self._hindrance():
+            self.notice.say(self._hindrance, grave=True)
             return
         view = self.sight.newest
         if view is not None:
@@ -132,27 +139,41 @@ class Levers:
                 form.refuse(error.message, for_good=False)
             except Exception as error:
                 form.refuse(f"{type(error).__name__}: {error}", for_good=False)
+            self._asking = None
+            if form.agreed and self.stage.shows(form):
+                self._send(form)
             self.stage.redraw(form)
 
         self._drop_question()
+        form.ask()
         self._asking = self.stage.work(ask(), "ask")
 
     def _send(self, form: LeverForm | KillForm) -> None:
         """Pull the lever, once."""
         if hindrance := self._hindrance():
             form.refuse(hindrance, for_good=False)
+            self._hindered = form, hindrance
             return
         form.send()
         self._drop_question()
 
+        def unanswered(waited_s: float) -> None:
+            words = f"no answer in {waited_s:.0f} s: the engine was told not to do it later; see DECISIONS"
+            form.refuse(words, for_good=True, state=NOT_KNOWN)
+
         async def send() -> None:
+            began = time.monotonic()
             try:
                 outcome = await self._pull(form, dry_run=False)
             except (LeverRefused, QueueError) as error:
                 form.refuse(error.message, for_good=True)
             except TimeoutError:
-                words = f"no answer in {ANSWER_S:.0f} s: it may still be done, see DECISIONS"
-                form.refuse(words, for_good=True, state=NOT_KNOWN)
+                unanswered(ANSWER_S)
+            except EngineAway as error:
+                if (waited_s := time.monotonic() - began) < NOT_REACHED_S:
+                    form.refuse(error.message, for_good=False)
+                else:
+                    unanswered(waited_s)
             except GexdeskError as error:
                 form.refuse(error.message, for_good=False)
             except Exception as error:
@@ -165,6 +186,14 @@ class Levers:
             self.stage.redraw(form)
 
         self.stage.work(send(), "send")
+
+    def relieve(self) -> None:
+        """Take back what hindered a lever once it no longer does."""
+        if self._hindered is not None and not self._hindrance():
+            (form, words), self._hindered = self._hindered, None
+            if form.refused == words:
+                form.refused = ""
+                self.stage.redraw(form)
 
     def _drop_question(self) -> None:
         if self._asking is not None:

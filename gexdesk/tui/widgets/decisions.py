@@ -34,7 +34,7 @@ class DecisionsPane(Pane):
         return ((f"{figures.time_of_day(int(event.at))} ", "faint"), (f"{mark} {event.text}", ink))
 
     def _heading(self, view: DeskView | None) -> list[Run]:
-        runs: list[Run] = [("6 DECISIONS", "bold")]
+        runs: list[Run] = [(f"{self.indent}6 DECISIONS", "bold")]
         if view is None:
             return runs
         runs.append((f"   {figures.count(view.received)} in, {figures.count(view.completed)} done", "faint"))

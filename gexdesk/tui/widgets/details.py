@@ -36,14 +36,17 @@ def source_facts(s: SourceView, now: float) -> list[Fact]:
     def ago(at: float | None) -> str:
         return "never" if at is None else f"{figures.age(now - at)} ago, at {figures.time_of_day(int(at))}"
 
-    override = f"by {s.override_by}, {figures.until(s.override_until, now)}: {s.override_reason}" if s.override_by else "none"
+    override = "none"
+    if s.override:
+        override = f"{s.override} by {s.override_by}, {figures.until(s.override_until, now)}: {s.override_reason}"
     return [
         ("state", s.state),
         ("level", f"{s.level or '-'}, {s.why}"),
         ("override", override),
         ("paused", f"by {s.paused_by}: {s.paused_reason}" if s.paused_by else "no"),
         ("last error", s.last_error or "none"),
-        ("completed", f"{figures.count(s.completed)}, {figures.count(s.dead)} dead letters"),
+        ("last refused", s.last_refusal or "nothing"),
+        ("completed", f"{figures.count(s.completed)}, {figures.many(s.dead, 'dead letter')}"),
         ("standing level", s.standing or "none: not processed"),
         ("queued now", figures.count(s.queued)),
         ("received", figures.count(s.received)),
@@ -70,7 +73,7 @@ def symbol_facts(s: SymbolView, now: float) -> list[Fact]:
         ("numbers changed", f"{figures.age(now - s.changed_at)} ago"),
         ("available", f"{figures.age(now - s.available_at)} ago; the desk added {figures.latency(s.added_s)}"),
         ("spot", figures.price(s.spot)),
-        ("net GEX", f"{figures.billions(s.net_gex)} a 1% move"),
+        ("net GEX", f"{figures.billions(s.net_gex, s.gross_gex)} a 1% move"),
         ("gross GEX", f"{figures.billions(s.gross_gex)} a 1% move"),
         ("flip", figures.price(s.zero_gamma)),
         ("call wall", figures.price(s.call_wall)),

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 
 from gexdesk.tui import figures
 from gexdesk.tui.arrange import LEAST
-from gexdesk.tui.ink import Run
+from gexdesk.tui.ink import Run, fit_middle
 from gexdesk.tui.keys import KEYS
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.decisions import newest_first
 from gexdesk.tui.widgets.pane import BLANK, Pane
 
-NOTICE_S = 8.0
+NOTICE_S = 6.0
 GRAVE_NOTICE_S = 15.0
 """How long a grave event stays before a newer harmless one."""
 
@@ -22,19 +22,24 @@ class NoticePane(Pane):
         super().__init__(id, sight)
         self.filter_words = filter_words
         self.log_shown = log_shown
-        self._notice = ""
+        self._notice: Callable[[], str] = str
         self._grave = False
         self._until = 0.0
 
-    def say(self, text: str, grave: bool = False) -> None:
-        """Show a line for some seconds."""
-        self._notice, self._grave, self._until = text, grave, self.sight.clock() + NOTICE_S
+    def say(self, text: str | Callable[[], str], grave: bool = False) -> None:
+        """Show a line for some seconds; one that is asked for again at every paint goes once it is empty."""
+        self._notice = text if callable(text) else lambda: text
+        self._grave, self._until = grave, self.sight.clock() + NOTICE_S
         self.paint()
 
     def draw(self, y: int) -> Iterable[Run]:
         """Draw what matters most."""
-        if self._notice and self.sight.clock() < self._until:
-            return ((" ! " if self._grave else " ", "eye"), (self._notice, "eye" if self._grave else "bold"))
+        width = self.size.width
+        notice = self._notice() if self.sight.clock() < self._until else ""
+        if notice:
+            return ((" ! " if self._grave else " ", "eye"), (fit_middle(notice, width - 4), "eye" if self._grave else "bold"))
+        # What was over once is not said again should it come back.
+        self._until = 0.0
         if self.sight.away:
             return ((f" ! {self.sight.away}", "eye"),)
         if words := self.filter_words():
@@ -44,7 +49,8 @@ class NoticePane(Pane):
             return BLANK
         event = next(iter(self.sight.graves(GRAVE_NOTICE_S)), newest_first(view.log)[0])
         mark = "! " if event.grave else ""
-        return ((f" {figures.time_of_day(int(event.at))} ", "faint"), (mark + event.text, "eye" if event.grave else ""))
+        words = fit_middle(mark + event.text, width - 10)
+        return ((f" {figures.time_of_day(int(event.at))} ", "faint"), (words, "eye" if event.grave else ""))
 
 
 class KeysPane(Pane):

@@ -16,12 +16,12 @@ class GuidelinesPane(Pane):
         view = self.sight.shown
         height, width = self.size.height, self.size.width
         if view is None:
-            return ((" 5 GUIDELINES" if height == 1 else "5 GUIDELINES", "bold"),) if y == 0 else BLANK
+            return ((f"{self.indent}5 GUIDELINES", "bold"),) if y == 0 else BLANK
         if height == 1:
             return self._one_line(view)
         name_cells = max(12, width - 30)
         if y == 0:
-            return ((fit("5 GUIDELINES", name_cells + 1), "bold"), (f"{'minute':>7}{'session':>9}  last", "faint"))
+            return ((fit(f"{self.indent}5 GUIDELINES", name_cells + 1), "bold"), (f"{'minute':>7}{'session':>9}  last", "faint"))
         if not view.guidelines and y == 1 < height - 1:
             return ((" none in force: everything is LOW", "faint"),)
         if y == min(height - 1, max(1, len(view.guidelines)) + 1):

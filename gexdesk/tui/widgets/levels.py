@@ -4,14 +4,14 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from gexdesk.model.level import Level
-from gexdesk.model.view import HISTOGRAM_EDGES_S, LevelView
+from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, LevelView
 from gexdesk.tui import figures
 from gexdesk.tui.ink import Run, fit
 from gexdesk.tui.widgets.bars import histogram, trend
 from gexdesk.tui.widgets.pane import BLANK, Pane
 
 BUCKETS = len(HISTOGRAM_EDGES_S) + 1
-TREND_CELLS = 24
+TITLE_CELLS = 11
 AXIS = ((0.001, "1ms"), (0.1, ".1s"), (1.0, "1s"), (10.0, "10s"), (100.0, "2m"), (1000.0, "17m"))
 """What stands above a histogram: seconds and their short words, where there is room for each."""
 
@@ -44,6 +44,36 @@ def axis(cells: int) -> str:
     return "".join(line)
 
 
+def waiting_title(view: DeskView | None, cells: int, trend_from: int = 0) -> list[Run]:
+    """Write panel 1's title with what no level's depth holds, in so many cells: not decided yet, and in work.
+
+    Args:
+        view: The picture; None before the first.
+        cells: Cells it takes.
+        trend_from: Where the trend under it begins; its heading goes to the right end where there is room.
+    """
+    title = " 1 WAITING"
+    said: list[str] = []
+    if view is not None:
+        undecided = [f"+{figures.count(view.undecided)} undecided"] if view.undecided else []
+        in_work = f"{figures.count(sum(level.processing for level in view.levels))} in work"
+        tries = [[*undecided, in_work], undecided, [f"+{figures.short_count(view.undecided)}"] if undecided else []]
+        room = cells - len(title) - 1
+        said = next((words for words in tries if sum(len(word) + 2 for word in words) <= room + 1), [])
+    runs: list[Run] = [(title, "bold")]
+    gap = "   " if len(title) + sum(len(word) + 3 for word in said) < cells else "  "
+    gap = gap if len(title) + sum(len(word) + len(gap) for word in said) < cells else " "
+    for word in said:
+        runs += [(gap, ""), (word, "bold" if word.startswith("+") else "")]
+    left = cells - sum(len(text) for text, _ in runs)
+    over = "last 2 min"
+    if trend_from and left >= len(over) + 2 and cells - len(over) >= trend_from:
+        runs.append((fit(over, left, right=True), "faint"))
+    else:
+        runs.append((" " * left, ""))
+    return runs
+
+
 class LevelsPane(Pane):
     """Hold what both panels share: one row a level, its name first."""
 
@@ -74,20 +104,22 @@ class WaitingPane(LevelsPane):
     def draw(self, y: int) -> Iterable[Run]:
         """Draw the heading or one level."""
         width = self.size.width
-        cells = TREND_CELLS if width >= 90 else TREND_CELLS // 2 if width >= 78 else 0
+        free = width - TITLE_CELLS - 49 - 2
+        cells = next((c for c in (40, 30, 24, 12) if c <= free), 0)
+        title = TITLE_CELLS + (cells + 2 if cells else 0)
+        view = self.sight.shown
         if y == 0:
-            shape = "  " + fit("last 2 min", cells) if cells else ""
-            return (
-                (fit(" 1 WAITING", 11), "bold"),
-                (f"{'depth':>8}{shape}{'oldest':>8}{'promise':>9}{'in/s':>8}{'out/s':>8}{'empty':>8}", "faint"),
-            )
-        level, view = self.level(y), self.sight.shown
+            # Two cells of the first figure's heading are free: it is right-aligned and short.
+            heads = f"{'depth':>6}{'oldest':>8}{'promise':>9}{'in/s':>8}{'out/s':>8}{'empty':>8}"
+            return (*waiting_title(view, title + 2, TITLE_CELLS), (heads, "faint"))
+        level = self.level(y)
         if level is None or view is None:
             return BLANK
-        runs: list[Run] = [(fit(f"   {level.level}", 11), "bold"), (fit(figures.count(level.depth), 8, right=True), "")]
+        runs: list[Run] = [(fit(f"   {level.level}", TITLE_CELLS), "bold")]
         if cells:
             runs += [("  ", ""), (trend(level.trend, cells, view.taken_at, 120 // cells), "")]
-        runs += [self.oldest(level), (fit(figures.promise(level.promise_s), 9, right=True), "faint")]
+        runs += [(fit(figures.count(level.depth), 8, right=True), ""), self.oldest(level)]
+        runs += [(fit(figures.promise(level.promise_s), 9, right=True), "faint")]
         runs += [(fit(figures.rate(level.in_per_s), 8, right=True), ""), (fit(figures.rate(level.out_per_s), 8, right=True), "")]
         return [*runs, self.empties(level)]
 
@@ -100,7 +132,7 @@ class LatencyPane(LevelsPane):
         view = self.sight.shown
         cells = BUCKETS if self.size.width >= BUCKETS + 25 else BUCKETS // 2
         if y == 0:
-            title = "2 RECEIPT TO AVAILABLE" if cells > 21 else "2 LATENCY"
+            title = f"{self.indent}2 RECEIPT TO AVAILABLE" if cells > 21 else f"{self.indent}2 LATENCY"
             return ((fit(title, cells + 1), "bold"), (f"{'p50':>8}{'p99':>8}{'max':>8}", "faint"))
         if view is not None and y == len(view.levels) + 1:
             return ((axis(cells), "faint"), (fit(f"since {figures.time_of_day(int(view.since))[:5]}", 24, right=True), "faint"))
@@ -120,17 +152,20 @@ class BothPane(LevelsPane):
         """Draw the heading or one level."""
         width = self.size.width
         cells = BUCKETS if width >= 96 else BUCKETS // 2
-        trend_cells = TREND_CELLS if width >= 118 else 0
+        name_cells = TITLE_CELLS + 3
+        trend_cells = 24 if width >= 120 else 0
+        title = name_cells + (trend_cells + 2 if trend_cells else 0)
+        view = self.sight.shown
         if y == 0:
-            shape = "  " + fit("last 2 min", trend_cells) if trend_cells else ""
-            head = f"{'depth':>8}{shape}{'oldest':>8}{'promise':>9}{'empty':>8}{'p50':>8}{'p99':>8}   "
-            return ((fit(" 1 WAITING", 11), "bold"), (head, "faint"), (axis(cells), "faint"))
-        level, view = self.level(y), self.sight.shown
+            head = f"{'depth':>6}{'oldest':>8}{'promise':>9}{'empty':>8}{'p50':>8}{'p99':>8}  "
+            return (*waiting_title(view, title + 2, name_cells if trend_cells else 0), (head, "faint"), (axis(cells), "faint"))
+        level = self.level(y)
         if level is None or view is None:
             return BLANK
-        runs: list[Run] = [(fit(f"   {level.level}", 11), "bold"), (fit(figures.count(level.depth), 8, right=True), "")]
+        runs: list[Run] = [(fit(f"   {level.level}", name_cells), "bold")]
         if trend_cells:
             runs += [("  ", ""), (trend(level.trend, trend_cells, view.taken_at, 120 // trend_cells), "")]
-        runs += [self.oldest(level), (fit(figures.promise(level.promise_s), 9, right=True), "faint"), self.empties(level)]
+        runs += [(fit(figures.count(level.depth), 8, right=True), ""), self.oldest(level)]
+        runs += [(fit(figures.promise(level.promise_s), 9, right=True), "faint"), self.empties(level)]
         runs += [(fit(figures.latency(level.p50_s), 8, right=True), ""), (fit(figures.latency(level.p99_s), 8, right=True), "")]
-        return [*runs, ("   ", ""), *histogram_runs(level, cells)]
+        return [*runs, ("  ", ""), *histogram_runs(level, cells)]

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from gexdesk.model.view import IncidentView
 from gexdesk.tui import figures
-from gexdesk.tui.ink import Run, fit, width_of
+from gexdesk.tui.ink import Run, fit, fit_middle, width_of
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.pane import BLANK, Pane
 
 CLOSED_SHOWN_S = 60.0
-WHEN_CELLS = 12
+WHEN_CELLS, SHORT_WHEN_CELLS = 12, 6
 
 
 class NeedsPane(Pane):
@@ -44,24 +44,29 @@ class NeedsPane(Pane):
         closed = incident.closed_at is not None
         ink = "faint" if closed else "eye" if incident.severity > 1 else "bold"
         mark = "ok" if closed else "!!" if incident.severity > 1 else "! "
-        subjects, texts = self._cells()
+        subjects, texts, whens, advice = self._cells()
         since = self.sight.now - (incident.opened_at if incident.closed_at is None else incident.closed_at)
-        when = f"{'closed' if closed else 'for'} {figures.age(since)}"
+        # A narrow screen says it by the mark alone: ok is closed.
+        when = figures.age(since) if whens < WHEN_CELLS else f"{'closed' if closed else 'for'} {figures.age(since)}"
         return [
             (f" {mark} {incident.number:<4}", ink),
             (fit(incident.subject, subjects) + "  ", ink),
-            (fit(incident.text, texts) + "  ", "faint" if closed else ""),
-            (fit(when, WHEN_CELLS) + " ", "faint"),
-            ("" if closed else incident.do_first, ""),
+            (fit(fit_middle(incident.text, texts), texts) + "  ", "faint" if closed else ""),
+            (fit(when, whens) + " ", "faint"),
+            ("" if closed else fit_middle(incident.do_first, max(1, advice)), ""),
         ]
 
-    def _cells(self) -> tuple[int, int]:
-        """Return the cells of subject and text: as wide as the widest of what is shown, so that all lines stand in columns."""
+    def _cells(self) -> tuple[int, int, int, int]:
+        """Return the cells of subject, text, time and advice: by the widest that is shown, so that all lines stand in columns."""
         shown = self.incidents()[: self.size.height - 1]
+        width = self.size.width
+        whens = WHEN_CELLS if width >= 120 else SHORT_WHEN_CELLS
         subjects = min(20, max((width_of(i.subject) for i in shown), default=0))
-        left = self.size.width - 8 - subjects - 2 - 2 - WHEN_CELLS - 1
-        # A narrow screen keeps what happened and cuts the advice; a wide one has room for both.
-        most = left - 12 if left < 60 else left * 3 // 5
+        left = width - 8 - subjects - 2 - 2 - whens - 1
         # A closed one has no advice: it must not take the room of the others'.
         still = [i for i in shown if i.closed_at is None] or shown
-        return subjects, min(most, max((width_of(i.text) for i in still), default=0))
+        text = max((width_of(i.text) for i in still), default=0)
+        advice = max((width_of(i.do_first) for i in still), default=0)
+        # What to do comes whole before what happened does, and each has half the room for certain.
+        texts = min(text, max(left - advice, left // 2))
+        return subjects, texts, whens, left - texts

@@ -54,6 +54,11 @@ class Pane(Widget, can_focus=False, inherit_bindings=False):
             else:
                 self.refresh(Region(0, y, width, 1))
 
+    @property
+    def indent(self) -> str:
+        """Return what stands before a title at the screen's left edge, so that all titles of a column begin in one cell."""
+        return " " if self.region.x == 0 else ""
+
     def quarter(self, tick: int) -> range:
         """Return the rows whose turn it is in this tick: each has one turn in four, so that a second's bytes are spread."""
         return range(tick % 4, self.size.height, 4)

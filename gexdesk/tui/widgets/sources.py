@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 from gexdesk.model.view import SourceView
 from gexdesk.tui import figures
-from gexdesk.tui.ink import Run
+from gexdesk.tui.ink import Run, width_of
 from gexdesk.tui.sight import Sight
-from gexdesk.tui.widgets.table import Column, Table
+from gexdesk.tui.widgets.table import JOINED, Column, Table
 
 COLUMNS = (
     Column("", 16, grows=8),
     Column("carries", 8, rank=4, grows=16),
     Column("state", 11, grows=8),
-    Column("level", 8),
-    Column("why", 10, rank=5, grows=8),
+    Column("level", 9),
+    Column("why", 10, rank=5, grows=16),
     Column("last / due", 13, right=True),
     Column("/min", 5, right=True, rank=6),
     Column("queued", 6, right=True, rank=1),
@@ -25,15 +25,23 @@ NO_FAULT = ("live", "ended")
 """States that are no fault by themselves."""
 
 
-def why_words(source: SourceView, now: float) -> str:
-    """Say where the level comes from: who and until when, the standing one, or the guidelines."""
-    if source.override_by:
-        return f"{source.override_by} {figures.until(source.override_until, now)}"
-    return {"standing": "standing", "decided": "rules"}.get(source.why, source.why)
+LEVEL, WHY = (next(i for i, column in enumerate(COLUMNS) if column.title == title) for title in ("level", "why"))
+
+
+def override_words(source: SourceView, now: float) -> str:
+    """Say an override in force: what it holds, who and until when; empty without one."""
+    return f"{source.override} {source.override_by} {figures.until(source.override_until, now)}" if source.override else ""
+
+
+def short_override(words: str) -> str:
+    """Shorten an override's bound to one sign."""
+    return words.replace("at least ", "≥", 1).replace("at most ", "≤", 1)
 
 
 def state_run(source: SourceView) -> Run:
     """Say the state; what wants an eye in capitals, so that colour is not the only sign."""
+    if source.state == "stopped":
+        return ("STOPPED", "eye")
     if source.state == "paused":
         return (f"PAUSED {source.paused_by}".rstrip(), "bold")
     return (source.state, "") if source.state in ("live", "waiting", "ended") else (source.state.upper(), "eye")
@@ -64,12 +72,20 @@ class SourcesTable(Table):
         since = None if s.last_at is None else now - s.last_at
         # Without an expectation a dash, or the age would stand where the others' expectation does.
         due = figures.UNKNOWN if s.due_s is None else figures.age(s.due_s) if s.due_s < 9.95 else figures.promise(s.due_s)
+        level: list[Run] = [
+            (str(s.level) if s.level else "-", ""),
+            ({"standing": "standing", "decided": "rules"}.get(s.why, s.why), "faint"),
+        ]
+        if words := override_words(s, now):
+            # The present level is not what was asked for: the words take both columns.
+            room = self.room(LEVEL, WHY)
+            says = next((w for w in (words, short_override(words)) if width_of(w) <= room), short_override(s.override))
+            level = [(says, "bold"), JOINED]
         return [
             (name, ""),
             (f"{s.carries} D{s.delay_s / 60:.0f}" if s.delay_s else s.carries, ""),
             state_run(s),
-            (str(s.level) if s.level else "-", "bold" if s.override_by else ""),
-            (why_words(s, now), "bold" if s.override_by else "faint"),
+            *level,
             (f"{figures.age(since)} / {due}", "eye" if s.state in ("late", "failing") else ""),
             (figures.count(s.rate_per_min), ""),
             (figures.count(s.queued), ""),

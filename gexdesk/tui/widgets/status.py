@@ -7,6 +7,7 @@ from gexdesk.tui import figures
 from gexdesk.tui.ink import Run, fit, width_of
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.pane import Pane
+from gexdesk.tui.widgets.sources import override_words, short_override
 
 STORE_LAG_SHOWN_S = 2.0
 
@@ -28,7 +29,7 @@ class StatusPane(Pane):
         if view is None:
             if self.sight.away:
                 return ((f" ! {self.sight.away}; trying again", "eye"),)
-            return ((" starting the engine ...", "bold"),)
+            return ((" looking for the engine ...", "bold"),)
         promises = self._promises(view)
         return self._ends(self._in_force(view, width - sum(width_of(text) for text, _ in promises) - 3), promises, width)
 
@@ -91,14 +92,16 @@ class StatusPane(Pane):
         return [*runs, ("  worst ", "faint"), (f"{figures.latency(view.worst_critical_s)} ", "")]
 
     def _in_force(self, view: DeskView, room: int) -> list[Run]:
-        acts: list[Run] = [("! ALL PAUSED", "eye")] if view.stopped else []
+        runs: list[Run] = [(" IN FORCE  ", "faint")]
+        if view.stopped:
+            who = self.sight.stopped_by()
+            return [*runs, (fit(f"! EVERYTHING STOPPED{' by ' + who if who else ''}", max(8, room - 11)).rstrip(), "eye")]
+        acts: list[Run] = []
         for source in view.sources:
-            if source.override_by and source.level is not None:
-                end = figures.until(source.override_until, view.taken_at)
-                acts.append((f"{source.name} {source.level} {source.override_by} {end}", "bold"))
+            if words := override_words(source, view.taken_at):
+                acts.append((f"{source.name} {words if self.size.width >= 100 else short_override(words)}", "bold"))
             if source.paused_by:
                 acts.append((f"{source.name} PAUSED {source.paused_by}", "bold"))
-        runs: list[Run] = [(" IN FORCE  ", "faint")]
         if not acts:
             return [*runs, ("nothing", "")]
         left = room - len(" IN FORCE  ")

@@ -52,7 +52,7 @@ class SymbolsTable(Table):
             (figures.age(now - s.as_of + s.delay_s), ""),
             (figures.age(now - s.changed_at), ""),
             (figures.latency(s.added_s), ""),
-            (figures.billions(s.net_gex), ""),
+            (figures.billions(s.net_gex, s.gross_gex), ""),
             (figures.price(s.zero_gamma), ""),
             (s.check if fine else f"! {s.check}", "faint" if fine else "eye"),
         ]

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from gexdesk.tui.ink import Run, fit
+from gexdesk.tui.ink import Run, fit, width_of
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.pane import BLANK, Pane
+
+JOINED: Run = ("", "joined")
+"""Stands for a cell whose place the cell before it takes as well."""
 
 
 class Column(NamedTuple):
@@ -51,6 +54,7 @@ class Table(Pane):
         self.columns = columns
         self.has_cursor = has_cursor
         self.rows: list[str] = []
+        self._came: list[str] = []
         self.cursor: str | None = None
         self.first = 0
         self.engine_id = ""
@@ -77,26 +81,33 @@ class Table(Pane):
             return False
         if view.engine_id != self.engine_id:
             # Another engine may have another configuration: its order counts, the cursor stays on its name.
-            self.engine_id, self.rows = view.engine_id, []
-        known = set(self.rows)
-        new = [name for name, (text, fault) in self.items().items() if name not in known and self._passes(text, fault)]
+            self.engine_id, self.rows, self._came = view.engine_id, [], []
+        known, items = set(self.rows), self.items()
+        came = set(self._came)
+        self._came += [name for name in items if name not in came]
+        new = [name for name in self._came if name in items and name not in known and self._passes(*items[name])]
         self.rows += new
         if self.cursor is None and self.rows:
             self.cursor = self.rows[0]
         return bool(new)
 
     def filter(self, wanted: str, faults: bool) -> None:
-        """Show only rows that hold a text, and only faults where asked."""
+        """Show only rows that hold a text, and only faults where asked, in the order in which they first came."""
         self.wanted, self.faults = wanted, faults
         items = self.items()
-        kept = [name for name in self.rows if name in items]
-        self.rows = [name for name in [*kept, *(n for n in items if n not in set(kept))] if self._passes(*items[name])]
+        self.rows = [name for name in self._came if name in items and self._passes(*items[name])]
         if self.cursor not in self.rows and self.rows:
             self.cursor = self.rows[0]
         self.paint()
 
     def _passes(self, text: str, fault: bool) -> bool:
         return (fault or not self.faults) and self.wanted.casefold() in text.casefold()
+
+    @property
+    def filter_words(self) -> str:
+        """Say which filter is on, shortly; empty without one."""
+        parts = [f"/{self.wanted}"] if self.wanted else []
+        return " ".join([*parts, "faults"] if self.faults else parts)
 
     @property
     def target(self) -> str | None:
@@ -147,10 +158,18 @@ class Table(Pane):
         runs: list[Run] = [(">" if on else " ", "bold"), (" ", "")]
         for position, (column, width) in enumerate(chosen):
             text, ink = cells[column]
-            fitted = fit(text, width, self.columns[column].right)
+            if cells[column] is JOINED:
+                continue
+            joined = column + 1 < len(cells) and cells[column + 1] is JOINED
+            fitted = fit(text, self.room(column, column + 1) if joined else width, self.columns[column].right)
             runs.append((fitted, "row" if on and position == 0 else "bold" if on and not ink else ink))
             runs.append((" ", ""))
         return runs
+
+    def room(self, first: int, last: int) -> int:
+        """Return the cells that neighbouring columns take together, those left out counting nothing."""
+        shown = [width for column, width in columns_for(self.columns, self.size.width - 2) if first <= column <= last]
+        return sum(shown) + len(shown) - 1
 
     def empty_words(self) -> str:
         """Say why there is no row."""
@@ -159,10 +178,16 @@ class Table(Pane):
     def _heading(self, chosen: list[tuple[int, int]], rows: list[str]) -> list[Run]:
         room = self.size.height - 1
         title = self.title_text
-        if len(rows) > room > 0:
+        if words := self.filter_words:
+            title += f" {len(rows)} of {max(len(rows), len(self._came))} ({words})"
+        elif len(rows) > room > 0:
             at = rows.index(self.cursor) if self.cursor in rows else self.first
             title += f" {at + 1}/{len(rows)}"
-        runs: list[Run] = [(" ", ""), (fit(title, chosen[0][1] + 1), "bold"), (" ", "")]
-        for column, width in chosen[1:]:
-            runs.append((fit(self.columns[column].title, width, self.columns[column].right) + " ", "faint"))
-        return runs
+        at = chosen[0][1] + 3
+        over = "".join(fit(self.columns[i].title, width, self.columns[i].right) + " " for i, width in chosen[1:])
+        # A title that says its filter covers the headings it needs, whole ones only.
+        title = fit(title, min(width_of(title), self.size.width - 2))
+        covered = max(0, width_of(title) + 2 - at)
+        while covered and covered < len(over) and over[covered - 1] != " ":
+            covered += 1
+        return [(" ", ""), (fit(title, at - 2 + covered), "bold"), (" ", ""), (over[covered:], "faint")]
