@@ -70,3 +70,13 @@ def test_sources_take_the_rows_they_need_and_symbols_the_rest() -> None:
 def test_a_window_too_small_shows_only_that_and_a_dialog() -> None:
     assert set(arrange(Size(79, 24), Wants())) == {"small"}
     assert set(arrange(Size(60, 10), Wants(dialog_rows=3))) == {"small", "dialog"}
+
+
+def test_tables_have_what_they_need_before_the_foot_has_the_rest() -> None:
+    short, high = (arrange(Size(120, rows), Wants(sources=13, symbols=9)) for rows in (40, 60))
+    assert short["guidelines"].height == 5
+    assert short["sources"].height + short["symbols"].height >= 17
+    assert (high["sources"].height, high["symbols"].height) == (14, 10)
+    assert high["guidelines"].height > 9
+    few = arrange(Size(120, 40), Wants(sources=13, symbols=2))
+    assert few["sources"].height == 14

@@ -18,7 +18,7 @@ from gexdesk.model.view import IncidentView, LogLine
 from gexdesk.tui.app import DeskApp
 from gexdesk.tui.forms.kill import KillForm
 from gexdesk.tui.forms.lever import LeverForm
-from gexdesk.tui.screens.help import HelpScreen
+from gexdesk.tui.screens.help import HelpScreen, help_lines
 
 
 def no_form(seat) -> bool:
@@ -80,6 +80,12 @@ async def test_what_closed_takes_no_room_from_the_advice_on_what_is_open() -> No
     closed = IncidentView(1, 2, "NDX", "a long story that is over " * 3, AT - 9, AT - 3, "")
     async with seated(FakeDesk(a_view(incidents=(still, closed))), NARROW) as seat:
         assert seat.text("needs").splitlines()[1].endswith("read the reason in the log")
+
+
+async def test_what_closed_is_read_whole_where_nothing_is_open() -> None:
+    closed = IncidentView(1, 2, "NDX", "gexbot-ndx fails: 503 Service Unavailable", AT - 9, AT - 3, "wait for the probe in 18 s")
+    async with seated(FakeDesk(a_view(incidents=(closed,))), NARROW) as seat:
+        assert "gexbot-ndx fails: 503 Service Unavailable  3.0 s" in seat.text("needs")
 
 
 async def test_more_incidents_than_lines_are_counted() -> None:
@@ -852,6 +858,263 @@ async def test_escape_stays() -> None:
         await seat.press("q", "escape", "down")
         assert seat.row("sources").split()[1] == "cboe-qqq"
         assert seat.app.return_value is None
+
+
+# ---------------------------------------------------------------------- what a new user tripped over
+IN_WORK = tuple(a_level(level, processing=n) for level, n in zip(LEVELS, (1, 40, 100, 5), strict=True))
+
+
+async def test_what_is_not_decided_yet_and_in_work_stands_beside_the_first_panels_title() -> None:
+    async with seated(FakeDesk(a_view(levels=IN_WORK, undecided=310))) as seat:
+        assert seat.text("waiting").startswith(" 1 WAITING   +310 undecided   146 in work ")
+        seat.desk.push(a_view(sequence=2, levels=IN_WORK, undecided=0))
+        await seat.beat()
+        assert seat.text("waiting").startswith(" 1 WAITING   146 in work ")
+        assert "last 2 min" in seat.text("waiting")
+        seat.desk.push(a_view(sequence=3, levels=IN_WORK, undecided=123_456))
+        await seat.beat()
+        assert "+123,456 undecided" in seat.text("waiting").splitlines()[0]
+
+
+@pytest.mark.parametrize(("undecided", "words"), [(310, " +310 "), (1_310, " +1.3k "), (99_960, " +99k "), (0, "WAITING      ")])
+async def test_a_narrow_screen_says_what_is_not_decided_yet_too(undecided: int, words: str) -> None:
+    async with seated(FakeDesk(a_view(levels=IN_WORK, undecided=undecided)), NARROW) as seat:
+        heading, row = seat.text("both").splitlines()[:2]
+        assert words in heading
+        assert heading.index("depth") + len("depth") == row.index(" 3 ") + 2
+    async with seated(FakeDesk(a_view(levels=IN_WORK, undecided=undecided)), (120, 40)) as seat:
+        assert "146 in work" in seat.text("both").splitlines()[0]
+
+
+def test_help_explains_the_backlog_conflicts_and_the_stores_lag_and_counts_what_is_counted_nowhere_else() -> None:
+    lines = help_lines(80, a_view(levels=IN_WORK, undecided=311, storing=12))
+    page = " ".join(" ".join(text for line in lines for text, _ in line).split())
+    for words in (
+        "+310 undecided", "in work", "store behind",
+        "5 conflicts the same symbol and stamp decided at different levels by two sources within a minute",
+        "311 not decided yet", "146 in work", "12 available and not stored yet", "STOPPED",
+    ):  # fmt: skip
+        assert words in page, words
+
+
+BOUND = {"override": "at least HIGH", "override_by": "root", "override_until": AT + 900.0, "override_reason": "event"}
+IN_WORDS = " at least HIGH root 09:56 "
+
+
+@pytest.mark.parametrize(("size", "words"), [(NARROW, " ≥HIGH "), ((120, 40), IN_WORDS), (WIDE, IN_WORDS)])
+async def test_an_override_is_shown_in_its_own_words_not_as_the_present_level(size: tuple[int, int], words: str) -> None:
+    bound = a_source("spx", level=Level.CRITICAL, **BOUND)
+    async with seated(FakeDesk(a_view(sources=(bound,))), size) as seat:
+        row = seat.text("sources").splitlines()[1]
+        assert words in row
+        assert "CRITICAL" not in row
+        assert f"spx{words.rstrip()}" in seat.text("status")
+        assert "CRITICAL" not in seat.text("status")
+
+
+async def test_details_say_why_the_last_payload_was_refused_also_to_who_attaches_later() -> None:
+    reason = "gexbot-spx.jsonl.gz#74: the JSON ends in the middle of a value, or has a broken escape at byte 8,112"
+    view = a_view(sources=(a_source("spx", last_refusal=reason, **BOUND),), log=())
+    for size in (NARROW, WIDE):
+        async with seated(FakeDesk(view), size) as seat:
+            await seat.press("enter")
+            told = " ".join(seat.text("details").split())
+            assert f"last refused {reason}" in told
+            assert "at least HIGH by root, 09:56: event" in told
+
+
+async def test_the_kill_switch_is_said_once_with_who_turned_it_and_r_says_what_starts_it_again() -> None:
+    sources = tuple(replace(s, state="paused" if s.paused_by else "stopped") for s in some_sources())
+    log = (LogLine(9, AT - 2, "lever", "root stopped everything (vendor outage)"),)
+    async with seated(FakeDesk(a_view(stopped=True, sources=sources, log=log))) as seat:
+        force = seat.text("status").splitlines()[1]
+        assert force.startswith(" IN FORCE  ! EVERYTHING STOPPED by root  ")
+        assert "gexbot-spx" not in force
+        assert "backfill" not in force
+        rows = seat.text("sources").splitlines()[1:]
+        assert [line for line in rows if " STOPPED " not in line] == [line for line in rows if " backfill " in line]
+        table = seat.app.main.cursor.sources
+        assert [s.style for s in table.render_line(2) if "STOPPED" in s.text] == [table._inks["eye"]]
+        await seat.press("R")
+        assert no_form(seat)
+        assert "everything is stopped: K starts it again" in seat.text("notice")
+        await seat.press("down", "down", "R")
+        assert "RESUME backfill" in seat.text("dialog")
+
+
+async def test_the_kill_switch_is_said_also_where_nobody_knows_any_more_who_turned_it() -> None:
+    async with seated(FakeDesk(a_view(stopped=True, log=())), NARROW) as seat:
+        assert " IN FORCE  ! EVERYTHING STOPPED " in seat.text("status")
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_a_filtered_table_says_so_in_its_title_and_clearing_gives_the_order_back(size: tuple[int, int]) -> None:
+    names = ["gexbot-spx", "gexbot-ndx", "gexbot-spy", "cboe-spx"]
+    view = a_view(sources=tuple(a_source(n, state="late" if n == "gexbot-spy" else "live") for n in names))
+    async with seated(FakeDesk(view), size) as seat:
+        table = seat.app.main.cursor.sources
+        await seat.press("slash")
+        assert "/ in SOURCES" in seat.text("dialog")
+        await seat.type("spx")
+        assert "4 SOURCES 2 of 4 (/spx)" in seat.text("sources")
+        await seat.press("backspace", "y", "enter")
+        assert table.rows == ["gexbot-spy"]
+        await seat.press("f")
+        assert "4 SOURCES 1 of 4 (/spy faults)" in seat.text("sources")
+        await seat.press("escape")
+        assert table.rows == names
+        await seat.press("f")
+        assert "4 SOURCES 1 of 4 (faults)" in seat.text("sources")
+        await seat.press("f")
+        assert table.rows == names
+        assert " of 4" not in seat.text("sources")
+        await seat.press("tab", "slash")
+        assert "/ in SYMBOLS" in seat.text("dialog")
+
+
+async def test_a_filtered_title_covers_whole_headings_only() -> None:
+    async with seated(FakeDesk(a_view()), NARROW) as seat:
+        plain = seat.text("sources").splitlines()[0]
+        await seat.press("f")
+        heading = seat.text("sources").splitlines()[0]
+        assert heading.startswith(" 4 SOURCES 3 of 19 (faults) ")
+        assert "carries" not in heading
+        assert heading[30:] == plain[30:]
+
+
+async def test_notices_go_when_what_they_say_is_over_and_none_stays_longer_than_six_seconds() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("z", "plus")
+        assert "frozen" in seat.text("notice")
+        await seat.press("z")
+        assert "frozen" not in seat.text("notice")
+        seat.clock.at += 3
+        await seat.beat()
+        await seat.press("plus")
+        assert "too old: levers are refused until it answers" in seat.text("notice")
+        seat.desk.push(a_view(sequence=2, taken_at=AT + 3))
+        await seat.beat()
+        assert "too old" not in seat.text("notice")
+        await seat.press("down", "C")
+        assert "has no override" in seat.text("notice")
+        for second in range(7):
+            seat.clock.at += 1
+            seat.desk.push(a_view(sequence=3 + second, taken_at=AT + 4 + second))
+            await seat.beat()
+            assert ("has no override" in seat.text("notice")) is (second < 5)
+
+
+async def test_leaving_a_silent_engine_promises_nothing() -> None:
+    async with seated(FakeDesk(a_view(in_flight=1))) as seat:
+        await seat.press("q")
+        assert seat.text("dialog").endswith("attaches again; 1 job in work")
+        await seat.press("escape")
+        seat.clock.at += 30
+        await seat.beat()
+        await seat.press("q")
+        assert "goes on ingesting" not in seat.text("dialog")
+        assert "whether it goes on is not known" in seat.text("dialog")
+
+
+async def test_an_engine_that_a_lever_waited_for_is_not_known_to_have_done_nothing(monkeypatch) -> None:
+    monkeypatch.setattr("gexdesk.tui.screens.levers.NOT_REACHED_S", 0.0)
+    desk = FakeDesk(a_view())
+    async with seated(desk) as seat:
+        await seat.press("plus", "down")
+        desk.refusal = lambda lever: EngineAway("no engine answers (ReadTimeout)")
+        await seat.press("enter", "enter")
+        assert "the engine was told not to do it later; see DECISIONS   Esc leaves" in seat.text("dialog")
+        assert "not known" in seat.text("dialog")
+        assert len(desk.pulled) == 1
+
+
+async def test_enter_waits_for_what_the_engine_says_and_is_dropped_by_any_other_key() -> None:
+    desk = FakeDesk(a_view())
+    desk.answering.clear()
+    async with seated(desk) as seat:
+        await seat.press("down", "plus", "down")
+        assert "asking the engine" in seat.text("dialog")
+        assert "Enter is off until the engine says what this does" in seat.text("dialog")
+        await seat.press("enter")
+        assert "done as soon as the engine says" in seat.text("dialog")
+        assert desk.pulled == []
+        await seat.press("x")
+        desk.answering.set()
+        await seat.rest()
+        assert desk.pulled == []
+        assert "next payload available" in seat.text("dialog")
+        desk.answering.clear()
+        await seat.press("right", "enter")
+        assert "asking the engine" in seat.text("dialog")
+        assert desk.pulled == []
+        desk.answering.set()
+        await seat.rest()
+        await seat.rest()
+        assert [(lever.target, lever.for_s) for lever in desk.pulled] == [("cboe-qqq", 3600.0)]
+        assert no_form(seat)
+
+
+async def test_an_agreed_lever_that_the_engine_would_refuse_is_not_sent() -> None:
+    desk = FakeDesk(a_view())
+    desk.answering.clear()
+    async with seated(desk) as seat:
+        await seat.press("down", "plus", "down", "enter")
+        desk.refusal = lambda lever: LeverRefused("already MEDIUM")
+        desk.answering.set()
+        await seat.rest()
+        assert "already MEDIUM" in seat.text("dialog")
+        assert desk.pulled == []
+
+
+async def test_a_lever_the_engine_did_not_explain_is_asked_about_again_before_it_is_sent() -> None:
+    desk = FakeDesk(a_view())
+    desk.refusal = lambda lever: EngineAway("no engine answers")
+    async with seated(desk) as seat:
+        await seat.press("down", "plus", "down")
+        desk.refusal = lambda lever: None
+        await seat.press("enter")
+        assert (len(desk.asked), len(desk.pulled)) == (2, 0)
+        await seat.press("enter")
+        assert len(desk.pulled) == 1
+
+
+@pytest.mark.parametrize(
+    ("level", "starts"), [(Level.LOW, "[3 MEDIUM]"), (Level.HIGH, "[1 CRITICAL]"), (Level.CRITICAL, "[1 CRITICAL]")]
+)
+async def test_an_override_starts_one_level_up(level: Level, starts: str) -> None:
+    async with seated(FakeDesk(a_view(sources=(a_source(level=level),)))) as seat:
+        await seat.press("O")
+        assert starts in seat.text("dialog")
+
+
+async def test_the_smallest_screen_keeps_the_end_of_advice_and_the_way_out() -> None:
+    text = "gexbot-spx: 14 payloads refused: the JSON ends in the middle of a value"
+    desk = FakeDesk(a_view(incidents=(IncidentView(2, 2, "SPX", text, AT, None, "read why: Enter on its row"),)))
+    async with seated(desk, NARROW) as seat:
+        line = seat.text("needs").splitlines()[1]
+        assert line.endswith("read why: Enter on its row")
+        assert "gexbot-spx: 14" in line
+        words = "gexbot-spx was changed by root 3 s ago; nothing was sent, look again before you do anything"
+        desk.refusal = lambda lever: LeverRefused(words)
+        await seat.press("plus")
+        assert seat.text("dialog").endswith("   Esc leaves")
+
+
+async def test_one_unit_a_row_and_one_source_in_the_singular() -> None:
+    for net, words in ((-9e6, "-0.009 bn"), (0.3e9, "+0.300 bn"), (-1e3, "0.00 bn")):
+        async with seated(FakeDesk(a_view(symbols=(a_symbol("VIX", net_gex=net, gross_gex=0.4e9),)))) as seat:
+            assert f" {words} " in seat.text("symbols").splitlines()[1]
+    async with seated(FakeDesk(a_view(sources=(a_source(),)))) as seat:
+        await seat.press("K")
+        assert "PAUSE ALL 1 SOURCE " in seat.text("dialog")
+
+
+async def test_titles_of_one_column_begin_in_one_cell() -> None:
+    async with seated(FakeDesk(a_view()), (120, 40)) as seat:
+        for pane in ("both", "symbols", "sources", "guidelines"):
+            line = seat.text(pane).splitlines()[0]
+            assert line[0] == " ", pane
+            assert line[1].isdigit(), pane
 
 
 # ---------------------------------------------------------------------- what it costs

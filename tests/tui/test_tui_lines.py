@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from gexdesk.tui import figures
-from gexdesk.tui.ink import MOVE_COSTS, changed_spans, fit, line_of
+from gexdesk.tui.ink import MOVE_COSTS, changed_spans, fit, fit_middle, line_of
 from gexdesk.tui.widgets.bars import histogram, trend
 
 TEXTS = st.text(st.sampled_from("ab 1株式é▁|[/]"), max_size=12)
@@ -20,6 +20,16 @@ def cells(line: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
 @given(TEXTS, st.integers(0, 14), st.booleans())
 def test_a_fitted_text_takes_exactly_its_cells(text: str, width: int, right: bool) -> None:
     assert cell_len(fit(text, width, right)) == width
+
+
+@given(st.text(st.sampled_from("ab 1株式é "), max_size=60), st.integers(1, 40))
+def test_a_text_cut_in_its_middle_never_takes_more_than_its_cells(text: str, width: int) -> None:
+    assert cell_len(fit_middle(text, width)) <= width
+
+
+def test_a_text_cut_in_its_middle_keeps_its_end_from_a_words_beginning() -> None:
+    assert fit_middle("refused because the value is broken; look at the sender", 30) == "refused because…at the sender"
+    assert fit_middle("short", 30) == "short"
 
 
 @given(RUNS, RUNS, st.integers(1, 40))

@@ -116,7 +116,7 @@ class DeskScreen(Screen[None]):
             guidelines=len(view.guidelines) if view is not None else 6,
             sources=len(view.sources) if view is not None else 12,
             # By the configuration, so that tables do not move while the first symbols come.
-            symbols=max(len({s.carries for s in view.sources}), len(view.symbols)) if view is not None else 12,
+            symbols=max(len({c for s in view.sources for c in s.carries.split()}), len(view.symbols)) if view is not None else 12,
         )
 
     @property

@@ -53,22 +53,21 @@ def waiting_title(view: DeskView | None, cells: int, trend_from: int = 0) -> lis
         trend_from: Where the trend under it begins; its heading goes to the right end where there is room.
     """
     title = " 1 WAITING"
-    said: list[str] = []
+    said, gap = list[str](), ""
     if view is not None:
         undecided = [f"+{figures.count(view.undecided)} undecided"] if view.undecided else []
         in_work = f"{figures.count(sum(level.processing for level in view.levels))} in work"
         tries = [[*undecided, in_work], undecided, [f"+{figures.short_count(view.undecided)}"] if undecided else []]
-        room = cells - len(title) - 1
-        said = next((words for words in tries if sum(len(word) + 2 for word in words) <= room + 1), [])
+        room = cells - len(title)
+        said = next((words for words in tries if sum(len(word) + 1 for word in words) <= room), [])
+        gap = next((gap for gap in ("   ", "  ") if sum(len(gap + word) for word in said) < room), " ")
     runs: list[Run] = [(title, "bold")]
-    gap = "   " if len(title) + sum(len(word) + 3 for word in said) < cells else "  "
-    gap = gap if len(title) + sum(len(word) + len(gap) for word in said) < cells else " "
     for word in said:
         runs += [(gap, ""), (word, "bold" if word.startswith("+") else "")]
     left = cells - sum(len(text) for text, _ in runs)
     over = "last 2 min"
-    if trend_from and left >= len(over) + 2 and cells - len(over) >= trend_from:
-        runs.append((fit(over, left, right=True), "faint"))
+    if trend_from and left >= len(over) + 4 and cells - len(over) >= trend_from:
+        runs.append((fit(over, left - 2, right=True) + "  ", "faint"))
     else:
         runs.append((" " * left, ""))
     return runs

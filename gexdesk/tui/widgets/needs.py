@@ -64,8 +64,8 @@ class NeedsPane(Pane):
         subjects = min(20, max((width_of(i.subject) for i in shown), default=0))
         left = width - 8 - subjects - 2 - 2 - whens - 1
         # A closed one has no advice: it must not take the room of the others'.
-        still = [i for i in shown if i.closed_at is None] or shown
-        text = max((width_of(i.text) for i in still), default=0)
+        still = [i for i in shown if i.closed_at is None]
+        text = max((width_of(i.text) for i in still or shown), default=0)
         advice = max((width_of(i.do_first) for i in still), default=0)
         # What to do comes whole before what happened does, and each has half the room for certain.
         texts = min(text, max(left - advice, left // 2))

@@ -10,7 +10,7 @@ from gexdesk.tui.widgets.table import JOINED, Column, Table
 
 COLUMNS = (
     Column("", 16, grows=8),
-    Column("carries", 8, rank=4, grows=16),
+    Column("carries", 8, rank=4, grows=12),
     Column("state", 11, grows=8),
     Column("level", 9),
     Column("why", 10, rank=5, grows=16),
