@@ -892,7 +892,7 @@ def test_help_explains_the_backlog_conflicts_and_the_stores_lag_and_counts_what_
     for words in (
         "+310 undecided", "in work", "store behind",
         "5 conflicts the same symbol and stamp decided at different levels by two sources within a minute",
-        "311 not decided yet", "146 in work", "12 available and not stored yet", "STOPPED",
+        "311 not decided yet", "146 in work", "12 of them available and not stored yet", "STOPPED",
     ):  # fmt: skip
         assert words in page, words
 
@@ -1089,15 +1089,17 @@ async def test_an_override_starts_one_level_up(level: Level, starts: str) -> Non
 
 async def test_the_smallest_screen_keeps_the_end_of_advice_and_the_way_out() -> None:
     text = "gexbot-spx: 14 payloads refused: the JSON ends in the middle of a value"
-    desk = FakeDesk(a_view(incidents=(IncidentView(2, 2, "SPX", text, AT, None, "read why: Enter on its row"),)))
+    desk = FakeDesk(a_view(incidents=(IncidentView(2, 2, "SPX", text, AT, None, "the vendor; P pauses the source"),)))
     async with seated(desk, NARROW) as seat:
         line = seat.text("needs").splitlines()[1]
-        assert line.endswith("read why: Enter on its row")
-        assert "gexbot-spx: 14" in line
+        assert line.endswith("  the vendor; P pauses the source")
+        assert "gexbot-spx" in line
         words = "gexbot-spx was changed by root 3 s ago; nothing was sent, look again before you do anything"
         desk.refusal = lambda lever: LeverRefused(words)
         await seat.press("plus")
         assert seat.text("dialog").endswith("   Esc leaves")
+        await seat.press("escape", "q")
+        assert seat.text("dialog").endswith("; 6 jobs in work")
 
 
 async def test_one_unit_a_row_and_one_source_in_the_singular() -> None:

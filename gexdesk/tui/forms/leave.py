@@ -64,4 +64,4 @@ class LeaveForm:
             return ((" the engine does not answer now: whether it goes on is not known", "faint"),)
         jobs = figures.many(self.in_flight, "job")
         words = f" left running, it goes on ingesting and the next gexdesk attaches again; {jobs} in work"
-        return ((words, "faint"),)
+        return ((fit_middle(words, width), "faint"),)

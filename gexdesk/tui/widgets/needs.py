@@ -67,6 +67,6 @@ class NeedsPane(Pane):
         still = [i for i in shown if i.closed_at is None]
         text = max((width_of(i.text) for i in still or shown), default=0)
         advice = max((width_of(i.do_first) for i in still), default=0)
-        # What to do comes whole before what happened does, and each has half the room for certain.
-        texts = min(text, max(left - advice, left // 2))
+        # What to do comes whole before what happened does, which has a third of the room for certain.
+        texts = min(text, max(left - advice, left // 3))
         return subjects, texts, whens, left - texts
