@@ -183,16 +183,16 @@ class Levers:
 
     def _effect(self, account: Account, level: Level, wanted: Override | None, moving: int) -> tuple[str, str]:
         if wanted is None:
-            return f"{moving} queued jobs go back to the guidelines' level", ""
+            return f"{_jobs(moving)} moved back to the guidelines' level", ""
         state = self._queue.state()
         between = [x for x in LEVELS if min(level.rank, wanted.level.rank) <= x.rank < max(level.rank, wanted.level.rank)]
         others = sum(state.levels[x].waiting for x in between)
         delayed = f" (its quotes are {account.delay_s:.0f} s old when they come: no level changes that)" if account.delay_s else ""
         if wanted.level.rank < level.rank:
             costs = f"up to {others} other jobs wait behind them" if others else "no other job waits longer"
-            return f"{moving} queued jobs move up{delayed}", costs
+            return f"{_jobs(moving)} moved up{delayed}", costs
         helps = f"up to {others} other jobs go before them" if others else "no other job waits now"
-        return helps, f"{moving} queued jobs move down"
+        return helps, f"{_jobs(moving)} moved down"
 
     async def _pause(self, lever: Lever, account: Account) -> LeverOutcome:
         pausing = lever.verb is Verb.PAUSE
@@ -202,9 +202,9 @@ class Levers:
         before, after = ("paused", "running") if held else ("running", "paused")
         count = len(self._queue.jobs_of(account.name))
         if pausing:
-            helps, costs = f"fetching stops, {count} queued jobs are held", "readers keep the last value"
+            helps, costs = f"fetching stops, {_jobs(count)} held", "readers keep the last value"
         else:
-            helps, costs = f"fetching starts, {count} held jobs go back to their places", ""
+            helps, costs = f"fetching starts, {_jobs(count)} back at their places", ""
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", before, after, count, account.revision, helps, costs)
         async with self._on_record(lever, account.name, before, after):
@@ -280,3 +280,7 @@ async def _undone(undo: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
 
 def _words(override: Override) -> str:
     return f"{override.words} by {override.author}"
+
+
+def _jobs(count: int) -> str:
+    return "1 queued job" if count == 1 else f"{count:,} queued jobs"

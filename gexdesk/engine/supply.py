@@ -24,9 +24,12 @@ class Supply:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def start(self, source: str) -> None:
-        """Run a source, unless it runs already or has no standing level."""
+        """Run a source, unless it runs already or has no standing level; it is late from now on only."""
         if source not in self._sources or source in self._tasks or not self._ledger[source].assigned:
             return
+        account = self._ledger[source]
+        if account.last_heard_at is not None:
+            account.last_heard_at = self._clock.now()
         self._tasks[source] = asyncio.create_task(self._run(source), name=f"source-{source}")
 
     async def stop(self, source: str) -> None:
@@ -38,8 +41,7 @@ class Supply:
 
     async def stop_all(self) -> None:
         """Stop fetching everywhere."""
-        for source in list(self._tasks):
-            await self.stop(source)
+        await asyncio.gather(*(self.stop(source) for source in list(self._tasks)))
 
     def finished(self) -> bool:
         """Say whether every assigned source has nothing more to give, or at least answered once where it never ends."""

@@ -3,7 +3,7 @@
     0 s     quiet open
     21 s    SPX falls through its flip and back: its gamma moves by more than a tenth of gross, so it turns CRITICAL
     40 s    backfill hands over three large chains and forty symbols open at once
-    41 s    gexbot-names floods: 360 small documents of the forty a second, for six seconds; more than two cores work
+    41 s    gexbot-names floods: 600 small documents of the forty a second, for six seconds; more than two cores work
             off, so that a queue builds up. SPX turns CRITICAL again in the middle of it, at 44 s, and goes ahead of them all
     48 s    the flood is over and the queue drains
     65 s    gexbot-ndx answers 503 and falls silent
@@ -45,7 +45,7 @@ WAVES_S = (41, 42, 43, 44, 45)
 FLOOD_S = (41.5, 47.5)
 """From when to when the forty symbols' GEXBot documents come; the first chains are there, so that volumes are known."""
 
-FLOOD_EVERY_S = 0.1
+FLOOD_EVERY_S = 0.06
 """How often a symbol comes in the flood; one of high impact comes every second time only, or a fifth of the flood were HIGH."""
 
 _BETA = {"SPX": 1.0, "SPY": 1.0, "XSP": 1.0, "QQQ": 1.1, "NDX": 1.1, "RUT": 0.6, "VIX": -6.0}

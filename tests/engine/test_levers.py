@@ -203,7 +203,7 @@ async def test_a_dry_run_says_what_would_happen_and_changes_nothing(tmp_path: Pa
         standing = (tmp_path / "state" / "standing.json").read_bytes()
         outcome = await pull(engine, Verb.OVERRIDE, "small", "", level=Level.CRITICAL, dry_run=True)
         assert (outcome.done, outcome.before, outcome.after, outcome.moved_jobs) == (False, "LOW", "CRITICAL by jm", 3)
-        assert "3 queued jobs move up" in outcome.helps
+        assert "3 queued jobs moved up" in outcome.helps
         assert "up to 3 other jobs wait behind them" in outcome.costs
         for verb in (Verb.PROMOTE, Verb.PAUSE):
             assert not (await pull(engine, verb, "small", "", dry_run=True)).done

@@ -866,10 +866,10 @@ IN_WORK = tuple(a_level(level, processing=n) for level, n in zip(LEVELS, (1, 40,
 
 async def test_what_is_not_decided_yet_and_in_work_stands_beside_the_first_panels_title() -> None:
     async with seated(FakeDesk(a_view(levels=IN_WORK, undecided=310))) as seat:
-        assert seat.text("waiting").startswith(" 1 WAITING   +310 undecided   146 in work ")
+        assert seat.text("waiting").startswith(" 1 WAITING   +310 undecided   134 in work ")
         seat.desk.push(a_view(sequence=2, levels=IN_WORK, undecided=0))
         await seat.beat()
-        assert seat.text("waiting").startswith(" 1 WAITING   146 in work ")
+        assert seat.text("waiting").startswith(" 1 WAITING   134 in work ")
         assert "last 2 min" in seat.text("waiting")
         seat.desk.push(a_view(sequence=3, levels=IN_WORK, undecided=123_456))
         await seat.beat()
@@ -883,7 +883,7 @@ async def test_a_narrow_screen_says_what_is_not_decided_yet_too(undecided: int, 
         assert words in heading
         assert heading.index("depth") + len("depth") == row.index(" 3 ") + 2
     async with seated(FakeDesk(a_view(levels=IN_WORK, undecided=undecided)), (120, 40)) as seat:
-        assert "146 in work" in seat.text("both").splitlines()[0]
+        assert "134 in work" in seat.text("both").splitlines()[0]
 
 
 def test_help_explains_the_backlog_conflicts_and_the_stores_lag_and_counts_what_is_counted_nowhere_else() -> None:
@@ -892,7 +892,7 @@ def test_help_explains_the_backlog_conflicts_and_the_stores_lag_and_counts_what_
     for words in (
         "+310 undecided", "in work", "store behind",
         "5 conflicts the same symbol and stamp decided at different levels by two sources within a minute",
-        "311 not decided yet", "146 in work", "12 of them available and not stored yet", "STOPPED",
+        "311 not decided yet", "134 in work", "12 available and not stored yet", "STOPPED",
     ):  # fmt: skip
         assert words in page, words
 

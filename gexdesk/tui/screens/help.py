@@ -22,7 +22,7 @@ from gexdesk.tui.widgets.status import StatusPane
 WORDS = (
     ("level", "CRITICAL, HIGH, MEDIUM, LOW: what goes first. Promises from receipt to available: 30 s, 5 min, 30 min, none"),
     ("+310 undecided", "acknowledged and safe, but not decided yet: no level's depth has them; their time runs"),
-    ("in work", "claimed and not completed, over all levels: being computed, or available and not stored yet"),
+    ("in work", "claimed and not available yet, over all levels: being computed"),
     ("available", "readers can get the new value; storing it follows"),
     ("source", "one feed endpoint; levers act on sources. On a symbol's row they act on the source that serves it"),
     ("override", "an operator's level for a source: beats every guideline, has an author, a reason and an end"),
@@ -87,8 +87,8 @@ def help_lines(width: int, view: DeskView | None = None) -> list[Line]:
     lines += section("WORDS", iter(WORDS), 15)
     lines += section("COLUMNS", iter(COLUMNS), 16)
     if view is not None:
-        in_work = sum(level.processing for level in view.levels)
-        counts = ((view.undecided, "not decided yet"), (in_work, "in work"), (view.storing, "of them available and not stored yet"))
+        in_work = max(0, sum(level.processing for level in view.levels) - view.storing)
+        counts = ((view.undecided, "not decided yet"), (in_work, "in work"), (view.storing, "available and not stored yet"))
         rows = ((figures.count(number), says) for number, says in counts)
         lines += section(f"COUNTED AT {figures.time_of_day(int(view.taken_at))}", rows, 12)
     return [*lines, line_of([], width)]

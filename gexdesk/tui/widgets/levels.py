@@ -56,7 +56,7 @@ def waiting_title(view: DeskView | None, cells: int, trend_from: int = 0) -> lis
     said, gap = list[str](), ""
     if view is not None:
         undecided = [f"+{figures.count(view.undecided)} undecided"] if view.undecided else []
-        in_work = f"{figures.count(sum(level.processing for level in view.levels))} in work"
+        in_work = f"{figures.count(max(0, sum(level.processing for level in view.levels) - view.storing))} in work"
         tries = [[*undecided, in_work], undecided, [f"+{figures.short_count(view.undecided)}"] if undecided else []]
         room = cells - len(title)
         said = next((words for words in tries if sum(len(word) + 1 for word in words) <= room), [])
