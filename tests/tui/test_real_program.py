@@ -80,6 +80,8 @@ class Terminal:
 def state(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
     subprocess.run([sys.executable, "-m", "gexdesk", "stop", "--state", str(tmp_path)], capture_output=True, check=False)
+    for pid in engine_pids(tmp_path):  # one that a failing test left stopped
+        os.kill(pid, signal.SIGKILL)
 
 
 def engine_pids(state: Path) -> list[int]:
