@@ -371,3 +371,27 @@ async def test_a_pause_that_a_crash_left_half_done_is_agreed_on_at_the_next_star
     standing.write_text(json.dumps(kept))
     async with engine_on(settings_in(tmp_path)) as engine:
         assert parts_of(engine).queue.state().paused == {"big"}
+
+
+async def test_a_lever_whose_sender_gave_up_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        late = Lever(Verb.PAUSE, "small", "vendor call", not_after=time.time() - 0.1)
+        with pytest.raises(LeverRefused, match="nothing was done"):
+            await engine.pull(late)
+        assert (await shown(engine, "small")).paused_by == ""
+
+
+async def test_a_reason_of_control_characters_is_none(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        with pytest.raises(LeverRefused, match="needs a reason"):
+            await engine.pull(Lever(Verb.PAUSE, "small", "\x1b\x07"))
+
+
+async def test_an_engine_that_was_killed_is_said_at_the_next_start(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path):
+        mark = tmp_path / "state" / "running"
+        assert mark.exists()
+    assert not mark.exists(), "a clean end takes its mark away"
+    mark.touch()
+    async with engine_on(settings_in(tmp_path)) as engine:
+        await until(lambda: incident_of(engine, "engine"))

@@ -226,3 +226,18 @@ def test_a_dead_engine_leaves_no_process_idle_or_busy(tmp_path: Path) -> None:
     while any(alive(pid) for pid in children) and time.monotonic() < give_up_at:
         time.sleep(0.01)
     assert [pid for pid in children if alive(pid)] == []
+
+
+async def test_a_secret_that_a_payload_echoes_is_not_in_the_reason(tmp_path: Path) -> None:
+    def redact(words: str) -> str:
+        return words.replace("canary-7731", "***")
+
+    pool = Pool(1, 0, task_limit_s=10.0, memory_limit_mb=2048, on_death=lambda _: None, redact=redact)
+    await pool.start()
+    try:
+        reply = await pool.run(task_for(tmp_path / "echo", b'{"error": "canary-7731"}'), Level.LOW)
+    finally:
+        await pool.stop()
+    assert isinstance(reply, Refused)
+    assert "***" in reply.message
+    assert "canary" not in reply.message

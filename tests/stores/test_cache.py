@@ -31,6 +31,13 @@ async def test_the_newest_stamp_wins_and_a_late_job_never_overwrites() -> None:
     assert (live.exposure.net_gex, live.revision) == (2.0, 2)
 
 
+async def test_a_stamp_from_the_future_keeps_no_later_value_from_readers() -> None:
+    cache = EmbeddedCache()
+    await cache.publish(value(4_102_000_000.0, net_gex=1.0, received_at=100.0))
+    assert await cache.publish(value(109.0, net_gex=2.0, received_at=110.0))
+    assert cache.get("SPX").exposure.net_gex == 2.0  # type: ignore[union-attr]
+
+
 async def test_the_first_source_serves_until_another_is_named() -> None:
     cache = EmbeddedCache()
     await cache.publish(value(100.0, source="cboe"))

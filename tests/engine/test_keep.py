@@ -1,0 +1,69 @@
+"""What cannot be stored: the machine's fault waits, the payload's own fault is told."""
+
+import asyncio
+import itertools
+from pathlib import Path
+
+import pytest
+
+from gexdesk.engine import keep
+from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.keep import Keeper
+from gexdesk.model.clock import SystemClock
+from gexdesk.model.errors import StoreError
+from gexdesk.model.exposure import Conventions, Exposure
+from gexdesk.model.level import Level
+from gexdesk.stores.base import JobRecord, KeptSnapshot
+from gexdesk.stores.lake import Lake
+from gexdesk.stores.metadata import Metadata
+from tests.until import until
+
+NOW = 1_772_463_600.0
+
+
+def record(job_id: str) -> JobRecord:
+    return JobRecord(job_id, "s", "SPX", Level.LOW, 0.1, "COMPLETED", NOW, NOW, NOW, NOW, NOW, 1, 1, 10, "aa", "a.json")
+
+
+def unstorable(job_id: str) -> tuple[KeptSnapshot, ...]:
+    """Return a snapshot whose rows are no Arrow stream."""
+    exposure = Exposure("gexbot", "SPX", NOW, 5000.0, Conventions())
+    return (KeptSnapshot(job_id, 0, "s", "aa", NOW, 0.0, exposure, b"not arrow"),)
+
+
+@pytest.fixture
+async def keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(keep, "RETRY_S", 0.01)
+    clock = SystemClock()
+    keeper = Keeper(Lake(tmp_path / "lake"), Metadata(tmp_path / "m.duckdb"), Chronicle(clock), clock, tmp_path)
+    await keeper.start()
+    yield keeper
+    await keeper.stop()
+
+
+async def test_what_alone_cannot_be_stored_is_given_up_once_others_were(keeper: Keeper) -> None:
+    bad = asyncio.create_task(keeper.store(record("bad"), unstorable("bad")))
+    for number in range(20):
+        await keeper.store(record(f"good-{number}"), ())
+        if bad.done():
+            break
+    with pytest.raises(StoreError, match="cannot be stored"):
+        await asyncio.wait_for(bad, 10)
+
+
+async def test_a_full_disk_is_no_verdict_on_what_waits_for_it(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keep, "ROOM_BYTES", 2**62)
+    bad = asyncio.create_task(keeper.store(record("bad"), unstorable("bad")))
+    for number in range(8):
+        await asyncio.wait_for(keeper.store(record(f"good-{number}"), ()), 10)
+    assert not bad.done()
+    monkeypatch.setattr(keep, "ROOM_BYTES", 0)
+
+    numbers = itertools.count()
+
+    async def told() -> bool:
+        await keeper.store(record(f"later-{next(numbers)}"), ())
+        return bad.done()
+
+    await until(told)
+    assert isinstance(bad.exception(), StoreError)
