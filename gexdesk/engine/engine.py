@@ -38,7 +38,6 @@ from gexdesk.model.view import DeskView
 from gexdesk.queues.base import Queue
 from gexdesk.stores.base import SourceRecord
 from gexdesk.stores.cache import EmbeddedCache
-from gexdesk.stores.metadata import Metadata
 from gexdesk.stores.spool import Spool
 
 VIEWS_PER_S = 4
@@ -207,8 +206,7 @@ class Engine:
     async def copy_metadata(self) -> Path:
         """Write a consistent copy of the metadata for a reader of its own, who removes it; the next start removes what is left."""
         to = self._parts.state / COPIES_NAME / f"{secrets.token_hex(8)}.duckdb"
-        use: Callable[[Metadata], None] = lambda metadata: metadata.copy_to(to)  # noqa: E731
-        await self._parts.keeper.reading(use)
+        await self._parts.keeper.reading(lambda metadata: metadata.copy_to(to))
         return to
 
     async def _recover(self) -> None:
