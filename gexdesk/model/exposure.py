@@ -37,6 +37,18 @@ class ZeroGamma(Struct, frozen=True):
     roots: tuple[float, ...] = ()
 
 
+class ExpiryGex(Struct, frozen=True):
+    """Sum the live contracts of one expiration date over all roots, in USD per 1% move; None where unknown.
+
+    Attributes:
+        expiry: The date in New York, ISO 8601.
+    """
+
+    expiry: str
+    net_gex: float | None
+    gross_gex: float | None
+
+
 class Exposure(Struct, frozen=True):
     """Sum up one snapshot; GEX in USD per 1% move, None where it cannot be known.
 
@@ -48,7 +60,13 @@ class Exposure(Struct, frozen=True):
         zero_dte_share: Share of gross GEX that expires on the quotes' New York date.
         max_pain: Of the front expiry.
         coverage: Live contracts with usable IV and open interest, over live contracts with open interest.
-        quality: 0 to 1.
+        quality: 0 to 1: how far the numbers can be trusted.
+        quality_reasons: What lowered it, one line each; empty where it is 1.
+        dex: Delta exposure, USD: sum of delta * OI * M * S; a put's delta is negative, and no side is assumed.
+        vex: Vanna exposure, USD per vol point, by the sign of ``conventions``.
+        chex: Charm exposure, USD per calendar day, by the sign of ``conventions``.
+        gex_by_expiry: By expiration date, ascending; only live contracts.
+        top5_strikes, top5_share: The five strikes with the largest gross GEX, largest first, and their share of it.
         profile_spot, profile_net_gex: The curve of net GEX over hypothetical spots; empty where there is none.
     """
 
@@ -76,6 +94,13 @@ class Exposure(Struct, frozen=True):
     put_call_volume: float | None = None
     coverage: float | None = None
     quality: float | None = None
+    quality_reasons: tuple[str, ...] = ()
+    dex: float | None = None
+    vex: float | None = None
+    chex: float | None = None
+    gex_by_expiry: tuple[ExpiryGex, ...] = ()
+    top5_strikes: tuple[float, ...] = ()
+    top5_share: float | None = None
     warnings: tuple[str, ...] = ()
     profile_spot: tuple[float, ...] = ()
     profile_net_gex: tuple[float, ...] = ()

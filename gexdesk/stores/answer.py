@@ -21,7 +21,7 @@ import duckdb
 from gexdesk.model.errors import StoreError
 from gexdesk.model.text import printable
 from gexdesk.stores.lake import STRIKE_COLUMNS, visible_files
-from gexdesk.stores.query import BYTE_CAP, RELATIONS, ROW_CAP
+from gexdesk.stores.query import BYTE_CAP, KEPT, RELATIONS, ROW_CAP
 
 _INTERPRETER_MB = 2048  # address space for Python, shared libraries and thread stacks, which DuckDB's own limit does not count
 _ZONED = "WITH TIME ZONE"
@@ -78,7 +78,7 @@ def _connect(state: Path, copy: Path, memory_mb: int) -> duckdb.DuckDBPyConnecti
 
 
 def _views(files: list[Path], audit: Path | None) -> Iterator[str]:
-    for table in ("jobs", "decisions", "sources", "overrides", "dead_letters"):
+    for table in KEPT:
         yield f"CREATE VIEW {table} AS FROM kept.{table}"
     yield "CREATE VIEW snapshots AS SELECT * EXCLUDE (strikes_key) FROM kept.snapshots"
     lake = _nothing({**_STRIKES, "strikes_key": "VARCHAR"})

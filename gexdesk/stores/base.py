@@ -58,6 +58,8 @@ class KeptSnapshot(Struct, frozen=True):
     Attributes:
         ordinal: Position in its payload; a JSON-lines file holds many.
         strikes_arrow: Arrow IPC stream of the per-strike rows (columns of ``StrikeTable``).
+        flags: What the checks before publishing found, one word each.
+        quarantined: The checks kept it from readers; it is stored apart from what was served.
     """
 
     job_id: str
@@ -68,6 +70,8 @@ class KeptSnapshot(Struct, frozen=True):
     delay_s: float
     exposure: Exposure
     strikes_arrow: bytes
+    flags: tuple[str, ...] = ()
+    quarantined: bool = False
 
 
 class JobRecord(Struct, frozen=True):
@@ -150,6 +154,92 @@ class SourceRecord(Struct, frozen=True):
     updated_at: float
 
 
+class RequestRecord(Struct, frozen=True):
+    """Record one asked-for ingestion as it stands; the newest record of a request replaces the older.
+
+    Attributes:
+        source_url: What was asked for, without its secrets.
+        requested_by: Who asked: a key's id, or the user at the socket.
+        status: ``QUEUED``, ``PROCESSING``, ``COMPLETED``, ``FAILED`` or ``CANCELLED``.
+        estimated_s: Seconds from the request to available, as told to who asked.
+        job_id: The job of its payload; None until that is there.
+        records: Snapshots it brought; None until it is processed.
+    """
+
+    request_id: str
+    source_url: str
+    data_type: str
+    symbol: str
+    requested_at: float
+    requested_by: str
+    level: Level
+    score: float | None
+    status: str
+    estimated_s: float | None = None
+    expected_records: int | None = None
+    data_quality: str | None = None
+    priority_hint: str | None = None
+    job_id: str | None = None
+    started_at: float | None = None
+    completed_at: float | None = None
+    records: int | None = None
+    error: str = ""
+
+
+class GuidelineRecord(Struct, frozen=True):
+    """Record that a set of guidelines came into force; ``version`` is what decisions name, ``text`` the whole rule file."""
+
+    version: str
+    author: str
+    at: float
+    reason: str
+    text: str
+
+
+class IncidentRecord(Struct, frozen=True):
+    """Record an incident as it stands; the newest record of one (number, opened_at) replaces the older.
+
+    Attributes:
+        kind: What sort of thing happened, in a word, e.g. ``late_source``.
+        severity: 2 readers are hit, 1 worth a look.
+        closed_at: None while it is open.
+        owner: Who took it; empty while nobody has.
+        timeline: JSON array of ``{at, who, what, text}``, oldest first.
+    """
+
+    number: int
+    kind: str
+    severity: int
+    subject: str
+    text: str
+    opened_at: float
+    closed_at: float | None = None
+    owner: str = ""
+    timeline: str = "[]"
+
+
+class GapRecord(Struct, frozen=True):
+    """Record a time in which an expected symbol or source gave nothing; known by symbol, source and ``from_at``.
+
+    Attributes:
+        symbol: Empty where a whole source was silent.
+        to_at: None while it lasts.
+        missed: How many snapshots should have come; None where nobody knows.
+        fillable: History for it can be had.
+        filled_at: When a backfill closed it; None until then.
+        reason: One printable line.
+    """
+
+    symbol: str
+    source: str
+    from_at: float
+    to_at: float | None
+    missed: int | None
+    fillable: bool
+    filled_at: float | None
+    reason: str
+
+
 class Batch(Struct, frozen=True):
     """Hand several things to the durable stores in one commit."""
 
@@ -159,3 +249,7 @@ class Batch(Struct, frozen=True):
     dead: tuple[DeadLetter, ...] = ()
     overrides: tuple[OverrideRecord, ...] = ()
     sources: tuple[SourceRecord, ...] = ()
+    requests: tuple[RequestRecord, ...] = ()
+    guidelines: tuple[GuidelineRecord, ...] = ()
+    incidents: tuple[IncidentRecord, ...] = ()
+    gaps: tuple[GapRecord, ...] = ()

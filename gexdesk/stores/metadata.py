@@ -1,4 +1,4 @@
-"""Keep what happened in one DuckDB file: snapshot headers, jobs, decisions, dead letters, overrides, sources."""
+"""Keep what happened in one DuckDB file: snapshot headers, jobs, decisions, dead letters, levers, sources, incidents, gaps."""
 
 import contextlib
 import os
@@ -15,11 +15,24 @@ from gexdesk.model.text import printable
 from gexdesk.stores.base import Batch
 from gexdesk.stores.durable import make_folder
 from gexdesk.stores.lake import strikes_key
-from gexdesk.stores.rows import DEAD_LETTERS, DECISIONS, JOBS, OVERRIDES, SNAPSHOTS, SOURCES, Columns, columns_of
+from gexdesk.stores.rows import (
+    DEAD_LETTERS,
+    DECISIONS,
+    GAPS,
+    GUIDELINES,
+    INCIDENTS,
+    JOBS,
+    OVERRIDES,
+    REQUESTS,
+    SNAPSHOTS,
+    SOURCES,
+    Columns,
+    columns_of,
+)
 
 R = TypeVar("R")
 
-STEPS = ("schema.sql",)
+STEPS = ("schema.sql", "schema_2.sql")
 """What brings an empty file to the present schema, in order; a file's version is how many of them it has seen."""
 
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -123,7 +136,9 @@ class Metadata:
 
         A snapshot is known by its job and ordinal, and by its bytes (source, symbol, as_of, payload sha256, ordinal): either way it
         is stored once. Another document for the same (symbol, source, as_of) gets the next revision. Of a job, a dead letter (by
-        job), a decision (by job and time), an override (by target and since) and a source (by name) the record written last stands.
+        job), a decision (by job and time), an override (by target and since), a source (by name), a request (by id), a version of
+        the guidelines (by time), an incident (by number and opening) and a gap (by symbol, source and beginning) the record written
+        last stands.
 
         The rows of ``strikes`` that belong to a snapshot are found by ``strikes_key``: ``Lake.write`` must have been given exactly
         ``batch.snapshots``, in this order.
@@ -241,6 +256,10 @@ def _frames(batch: Batch) -> list[_Incoming]:
     frames += _latest("dead_letters", ("received_at", "job_id"), batch.dead, DEAD_LETTERS)
     frames += _latest("overrides", ("since", "target_kind", "target"), batch.overrides, OVERRIDES)
     frames += _latest("sources", ("name",), batch.sources, SOURCES)
+    frames += _latest("requests", ("requested_at", "request_id"), batch.requests, REQUESTS)
+    frames += _latest("guidelines", ("applied_at", "version"), batch.guidelines, GUIDELINES)
+    frames += _latest("incidents", ("opened_at", "number"), batch.incidents, INCIDENTS)
+    frames += _latest("gaps", ("from_at", "source", "symbol"), batch.gaps, GAPS)
     return frames
 
 

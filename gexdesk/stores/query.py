@@ -13,7 +13,10 @@ from typing import Any
 from gexdesk.model.errors import StoreError
 from gexdesk.model.text import printable
 
-RELATIONS = ("snapshots", "strikes", "jobs", "decisions", "sources", "overrides", "dead_letters", "audit")
+KEPT = ("jobs", "requests", "decisions", "sources", "guidelines", "overrides", "incidents", "gaps", "dead_letters")
+"""Tables of the metadata that a question sees as they are."""
+
+RELATIONS = ("snapshots", "strikes", *KEPT, "audit")
 """What a question may name."""
 
 ROW_CAP = 100_000

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,7 +10,18 @@ import polars as pl
 
 from gexdesk.model.errors import StoreError
 from gexdesk.model.text import printable
-from gexdesk.stores.base import DeadLetter, DecisionRecord, JobRecord, KeptSnapshot, OverrideRecord, SourceRecord
+from gexdesk.stores.base import (
+    DeadLetter,
+    DecisionRecord,
+    GapRecord,
+    GuidelineRecord,
+    IncidentRecord,
+    JobRecord,
+    KeptSnapshot,
+    OverrideRecord,
+    RequestRecord,
+    SourceRecord,
+)
 
 R = TypeVar("R")
 
@@ -17,8 +29,9 @@ TEXT_LIMIT = 1000
 Columns = Mapping[str, tuple[pl.DataType, Callable[[R], Any]]]
 
 TEXT, REAL, WHOLE, BOOL, TIME = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean(), pl.Datetime("us")
-TEXTS = pl.List(pl.String)
+TEXTS, REALS = pl.List(pl.String), pl.List(pl.Float64)
 _MATCHES = pl.List(pl.Struct({"guideline": pl.String, "level": pl.String, "score": pl.Float64, "requires": pl.String}))
+_BY_EXPIRY = pl.List(pl.Struct({"expiry": pl.Date, "net_gex": pl.Float64, "gross_gex": pl.Float64}))
 _LAST_S = 253_402_300_799.0  # 9999-12-31T23:59:59Z, where datetime ends
 
 
@@ -46,6 +59,10 @@ def columns_of(records: Sequence[R], columns: Columns[R]) -> pl.DataFrame:
         ).with_columns(pl.col(pl.Float64).fill_nan(None))
     except (TypeError, OverflowError, UnicodeError, pl.exceptions.PolarsError) as error:
         raise StoreError(f"a record cannot be stored: {_line(str(error).partition(chr(10))[0])}") from error
+
+
+def _day(iso: str) -> date:
+    return date.fromisoformat(iso)
 
 
 def _line(text: str) -> str:
@@ -79,8 +96,16 @@ SNAPSHOTS: Columns[KeptSnapshot] = {
     "strike_count": (WHOLE, lambda k: k.exposure.strikes),
     "coverage": (REAL, lambda k: k.exposure.coverage),
     "quality": (REAL, lambda k: k.exposure.quality),
-    "flags": (TEXTS, lambda _: []),
-    "quarantined": (BOOL, lambda _: False),
+    "quality_reasons": (TEXTS, lambda k: [_line(reason) for reason in k.exposure.quality_reasons]),
+    "dex": (REAL, lambda k: k.exposure.dex),
+    "vex": (REAL, lambda k: k.exposure.vex),
+    "chex": (REAL, lambda k: k.exposure.chex),
+    "top5_share": (REAL, lambda k: k.exposure.top5_share),
+    "top5_strikes": (REALS, lambda k: list(k.exposure.top5_strikes)),
+    "gex_by_expiry": (_BY_EXPIRY, lambda k: [(_day(e.expiry), e.net_gex, e.gross_gex) for e in k.exposure.gex_by_expiry]),
+    "zero_gamma_roots": (REALS, lambda k: list(k.exposure.zero_gamma.roots)),
+    "flags": (TEXTS, lambda k: [_line(flag) for flag in k.flags]),
+    "quarantined": (BOOL, lambda k: k.quarantined),
     "warnings": (TEXTS, lambda k: [_line(warning) for warning in k.exposure.warnings]),
     "format": (TEXT, lambda k: k.exposure.format),
     "conventions": (TEXT, lambda k: msgspec.json.encode(k.exposure.conventions).decode()),
@@ -136,6 +161,19 @@ DECISIONS: Columns[DecisionRecord] = {
     "clock_skew": (BOOL, lambda d: d.features.clock_skew),
     "source_reliability": (REAL, lambda d: d.features.source_reliability),
     "coverage": (REAL, lambda d: d.features.coverage),
+    "session": (TEXT, lambda d: d.features.session),
+    "minutes_to_close": (REAL, lambda d: d.features.minutes_to_close),
+    "zero_dte_share": (REAL, lambda d: d.features.zero_dte_share),
+    "spot_move": (REAL, lambda d: d.features.spot_move),
+    "expected_records": (WHOLE, lambda d: d.features.expected_records),
+    "data_quality": (TEXT, lambda d: d.features.data_quality),
+    "priority_hint": (TEXT, lambda d: d.features.priority_hint),
+    "score_impact": (REAL, lambda d: d.decision.parts.impact),
+    "score_change": (REAL, lambda d: d.decision.parts.change),
+    "score_freshness": (REAL, lambda d: d.decision.parts.freshness),
+    "score_reliability": (REAL, lambda d: d.decision.parts.reliability),
+    "score_urgency": (REAL, lambda d: d.decision.parts.urgency),
+    "override_bound": (TEXT, lambda d: d.decision.override and str(d.decision.override.bound)),
 }
 
 DEAD_LETTERS: Columns[DeadLetter] = {
@@ -161,6 +199,7 @@ OVERRIDES: Columns[OverrideRecord] = {
     "since": (TIME, lambda o: microseconds(o.override.since)),
     "until": (TIME, lambda o: microseconds(o.override.until)),
     "ended_at": (TIME, lambda o: microseconds(o.ended_at)),
+    "bound": (TEXT, lambda o: str(o.override.bound)),
 }
 
 SOURCES: Columns[SourceRecord] = {
@@ -176,4 +215,56 @@ SOURCES: Columns[SourceRecord] = {
     "last_success_at": (TIME, lambda s: microseconds(s.last_success_at)),
     "last_error": (TEXT, lambda s: _line(s.last_error)),
     "updated_at": (TIME, lambda s: microseconds(s.updated_at)),
+}
+
+REQUESTS: Columns[RequestRecord] = {
+    "request_id": (TEXT, lambda r: r.request_id),
+    "source_url": (TEXT, lambda r: _line(r.source_url)),
+    "data_type": (TEXT, lambda r: r.data_type),
+    "symbol": (TEXT, lambda r: r.symbol),
+    "requested_at": (TIME, lambda r: microseconds(r.requested_at)),
+    "requested_by": (TEXT, lambda r: _line(r.requested_by)),
+    "level": (TEXT, lambda r: str(r.level)),
+    "score": (REAL, lambda r: r.score),
+    "status": (TEXT, lambda r: r.status),
+    "estimated_s": (REAL, lambda r: r.estimated_s),
+    "expected_records": (WHOLE, lambda r: r.expected_records),
+    "data_quality": (TEXT, lambda r: r.data_quality),
+    "priority_hint": (TEXT, lambda r: r.priority_hint),
+    "job_id": (TEXT, lambda r: r.job_id),
+    "started_at": (TIME, lambda r: microseconds(r.started_at)),
+    "completed_at": (TIME, lambda r: microseconds(r.completed_at)),
+    "records": (WHOLE, lambda r: r.records),
+    "error": (TEXT, lambda r: _line(r.error)),
+}
+
+GUIDELINES: Columns[GuidelineRecord] = {
+    "version": (TEXT, lambda g: g.version),
+    "author": (TEXT, lambda g: _line(g.author)),
+    "applied_at": (TIME, lambda g: microseconds(g.at)),
+    "reason": (TEXT, lambda g: _line(g.reason)),
+    "text": (TEXT, lambda g: g.text),
+}
+
+INCIDENTS: Columns[IncidentRecord] = {
+    "number": (WHOLE, lambda i: i.number),
+    "kind": (TEXT, lambda i: i.kind),
+    "severity": (WHOLE, lambda i: i.severity),
+    "subject": (TEXT, lambda i: _line(i.subject)),
+    "text": (TEXT, lambda i: _line(i.text)),
+    "opened_at": (TIME, lambda i: microseconds(i.opened_at)),
+    "closed_at": (TIME, lambda i: microseconds(i.closed_at)),
+    "owner": (TEXT, lambda i: _line(i.owner)),
+    "timeline": (TEXT, lambda i: i.timeline),
+}
+
+GAPS: Columns[GapRecord] = {
+    "symbol": (TEXT, lambda g: g.symbol),
+    "source": (TEXT, lambda g: g.source),
+    "from_at": (TIME, lambda g: microseconds(g.from_at)),
+    "to_at": (TIME, lambda g: microseconds(g.to_at)),
+    "missed": (WHOLE, lambda g: g.missed),
+    "fillable": (BOOL, lambda g: g.fillable),
+    "filled_at": (TIME, lambda g: microseconds(g.filled_at)),
+    "reason": (TEXT, lambda g: _line(g.reason)),
 }

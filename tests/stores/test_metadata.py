@@ -245,7 +245,7 @@ def test_a_damaged_or_newer_file_is_refused_in_one_line(tmp_path: Path) -> None:
     newer.close()
     with duckdb.connect(str(newer.path)) as connection:
         connection.execute("INSERT INTO schema_version VALUES (99, now())")
-    with pytest.raises(StoreError, match="has schema 99, this gexdesk knows up to 1"):
+    with pytest.raises(StoreError, match="has schema 99, this gexdesk knows up to 2"):
         newer.open()
     # The refused file is released again.
     duckdb.connect(str(newer.path)).close()
