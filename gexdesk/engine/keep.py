@@ -10,11 +10,25 @@ from typing import TypeVar
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError, StoreError
-from gexdesk.stores.base import Batch, DeadLetter, DecisionRecord, JobRecord, KeptSnapshot, OverrideRecord, SourceRecord
+from gexdesk.stores.base import (
+    Batch,
+    DeadLetter,
+    DecisionRecord,
+    GapRecord,
+    GuidelineRecord,
+    IncidentRecord,
+    JobRecord,
+    KeptSnapshot,
+    OverrideRecord,
+    RequestRecord,
+    SourceRecord,
+)
 from gexdesk.stores.lake import Lake
 from gexdesk.stores.metadata import Metadata
 
 T = TypeVar("T")
+Note = RequestRecord | GuidelineRecord | IncidentRecord | GapRecord
+"""What is recorded beside the jobs, each as often as it changes."""
 
 GATHER_S = 0.15
 BATCH_ITEMS = 256
@@ -40,15 +54,17 @@ class _Loose:
     decisions: list[DecisionRecord] = field(default_factory=list)
     overrides: list[OverrideRecord] = field(default_factory=list)
     sources: list[SourceRecord] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def any(self) -> bool:
-        return bool(self.decisions or self.overrides or self.sources)
+        return bool(self.decisions or self.overrides or self.sources or self.notes)
 
     def before(self, older: "_Loose") -> None:
         """Take back what was not written, in its place before what came since."""
         self.decisions = older.decisions + self.decisions
         self.overrides = older.overrides + self.overrides
         self.sources = self.sources or older.sources
+        self.notes = older.notes + self.notes
 
 
 class Keeper:
@@ -123,6 +139,11 @@ class Keeper:
         self._loose.sources = records
         self._wake.set()
 
+    def note(self, record: Note) -> None:
+        """Add a request, a version of the guidelines, an incident or a gap to the next batch; it replaces its older record."""
+        self._loose.notes.append(record)
+        self._wake.set()
+
     async def reading(self, use: Callable[[Metadata], T]) -> T:
         """Let something else use the metadata between two batches, in a thread."""
         async with self._turn:
@@ -156,6 +177,10 @@ class Keeper:
             dead=tuple(item.dead for item in items if item.dead is not None),
             overrides=tuple(loose.overrides),
             sources=tuple(loose.sources),
+            requests=tuple(note for note in loose.notes if isinstance(note, RequestRecord)),
+            guidelines=tuple(note for note in loose.notes if isinstance(note, GuidelineRecord)),
+            incidents=tuple(note for note in loose.notes if isinstance(note, IncidentRecord)),
+            gaps=tuple(note for note in loose.notes if isinstance(note, GapRecord)),
         )
         try:
             async with self._turn:
