@@ -1,5 +1,6 @@
 """Make the concrete parts of one desk and join them: the only place that names them all."""
 
+import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -17,8 +18,12 @@ from gexdesk.engine.incidents import Incidents
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Account, Ledger
-from gexdesk.engine.levers import Levers
+from gexdesk.engine.levers.levels import LevelLevers
+from gexdesk.engine.levers.levers import Levers
+from gexdesk.engine.levers.pauses import PauseLevers
+from gexdesk.engine.levers.record import Record
 from gexdesk.engine.lock import StateLock
+from gexdesk.engine.lookout import Lookout
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.publish import Publish
@@ -156,18 +161,22 @@ def assemble(
     make = partial(_source, keys=keys, clock=clock, state=state, once=once, started_at=story_at, speed=replay_speed)
     sources = {s.name: make(s) for s in settings.sources}
     supply = Supply(sources, ledger, receive.deliver, chronicle, clock)
-    levers = Levers(
+    record, turn = Record(Audit(state / "audit.jsonl"), clock), asyncio.Lock()
+    levels = LevelLevers(
         queue=queue,
         ledger=ledger,
         standing=standing,
-        supply=supply,
         triage=triage,
         flights=flights,
         keeper=keeper,
-        audit=Audit(state / "audit.jsonl"),
+        record=record,
         chronicle=chronicle,
         clock=clock,
         promises_s=promises_s,
+        turn=turn,
+    )
+    pauses = PauseLevers(
+        queue=queue, ledger=ledger, standing=standing, supply=supply, record=record, chronicle=chronicle, clock=clock
     )
     incidents = Incidents(chronicle)
     picture = Picture(
@@ -208,7 +217,9 @@ def assemble(
             leases=leases,
             work=work,
             supply=supply,
-            levers=levers,
+            levers=Levers((levels, pauses), turn, clock),
+            levels=levels,
+            lookout=Lookout({}),
             picture=picture,
             cache=cache,
             incidents=incidents,

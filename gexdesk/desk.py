@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from gexdesk.model.lever import Lever, LeverOutcome
+from gexdesk.model.look import Look, Seen
 from gexdesk.model.view import DeskView
 
 
@@ -27,6 +28,16 @@ class Observe(Protocol):
 
         Raises:
             EngineAway: The engine went away; ask again to wait for the next one.
+        """
+        ...
+
+
+    async def look(self, question: Look[Seen]) -> Seen:
+        """Answer what the picture does not hold: the queue in order, one source, one symbol, one incident.
+
+        Raises:
+            UnknownTarget: There is no such thing.
+            EngineAway: No engine answers.
         """
         ...
 

@@ -14,6 +14,7 @@ from gexdesk.desk import Desk
 from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, StoreError, UnknownTarget
 from gexdesk.model.level import LEVELS
 from gexdesk.model.lever import Lever
+from gexdesk.model.look import AnyLook
 
 PREFIX = "/api/v1"
 _STATUS = {UnknownTarget: 404, LeverRefused: 409, StoreError: 503, EngineAway: 503}
@@ -71,6 +72,16 @@ def make_app(engine: Served) -> FastAPI:
             return _error(400, "bad_request", str(error), {})
         who = request.client.host if request.client is not None else "unknown"
         return _json(await engine.pull(msgspec.structs.replace(lever, actor=who)))
+
+    @app.post(f"{PREFIX}/look")
+    async def look(request: Request) -> Response:
+        """Answer what the picture does not hold."""
+        try:
+            question = msgspec.json.decode(await request.body(), type=AnyLook)
+        except msgspec.DecodeError as error:
+            return _error(400, "bad_request", str(error), {})
+        seen = await engine.look(question)
+        return _json(seen)
 
     @app.post(f"{PREFIX}/metadata/copy")
     async def copy_metadata() -> Response:

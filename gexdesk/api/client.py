@@ -13,6 +13,7 @@ from websockets.exceptions import WebSocketException
 from gexdesk.api.door import connect, short_path
 from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, StoreError, UnknownTarget
 from gexdesk.model.lever import Lever, LeverOutcome
+from gexdesk.model.look import Look, Seen
 from gexdesk.model.view import DeskView
 
 _PREFIX = "/api/v1"
@@ -91,6 +92,12 @@ class Client:
         except (OSError, WebSocketException, msgspec.DecodeError) as error:
             raise EngineAway(f"no engine answers in {self._state} ({error})") from error
         raise EngineAway("the engine ended")
+
+    async def look(self, question: Look[Seen]) -> Seen:
+        """Ask what the picture does not hold; errors as in ``Observe.look``."""
+        answer = await self._call("POST", f"{_PREFIX}/look", msgspec.json.encode(question))
+        seen: Seen = msgspec.json.decode(answer, type=question.answer)
+        return seen
 
     async def pull(self, lever: Lever) -> LeverOutcome:
         """Send a lever; errors as in ``Control.pull``."""

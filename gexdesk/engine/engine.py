@@ -14,8 +14,10 @@ from gexdesk.engine.incidents import Incidents
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Ledger
-from gexdesk.engine.levers import Levers
+from gexdesk.engine.levers.levels import LevelLevers
+from gexdesk.engine.levers.levers import Levers
 from gexdesk.engine.lock import StateLock
+from gexdesk.engine.lookout import Lookout
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.receive import Receive
@@ -32,6 +34,7 @@ from gexdesk.model.errors import GexdeskError, StoreError
 from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome
+from gexdesk.model.look import Look, Seen
 from gexdesk.model.market import session_id
 from gexdesk.model.text import printable
 from gexdesk.model.view import DeskView
@@ -70,6 +73,8 @@ class Parts:
     work: Work
     supply: Supply
     levers: Levers
+    levels: LevelLevers
+    lookout: Lookout
     picture: Picture
     cache: EmbeddedCache
     incidents: Incidents
@@ -172,6 +177,10 @@ class Engine:
                 view = self._view
             if view is not None:
                 yield view
+
+    async def look(self, question: Look[Seen]) -> Seen:
+        """Answer what the picture does not hold; errors as in ``Observe.look``."""
+        return await self._parts.lookout.answer(question)
 
     async def pull(self, lever: Lever) -> LeverOutcome:
         """Do what an operator asks; errors as in ``Control.pull``."""
@@ -284,7 +293,7 @@ class Engine:
                 parts.chronicle.tell("engine", "session roll: the guidelines' counts begin anew")
             parts.incidents.look(parts.watch.conditions(state, missed, now), now)
             try:
-                await parts.levers.end_expired()
+                await parts.levels.end_expired()
             except (GexdeskError, OSError) as error:
                 parts.chronicle.tell("engine", f"an override could not be ended: {error}", grave=True)
             await parts.clock.sleep(1.0)

@@ -1,6 +1,6 @@
 """One payload's way through the queue."""
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
@@ -16,8 +16,18 @@ class JobStatus(StrEnum):
     DEAD = "DEAD"
 
 
+class Place(IntEnum):
+    """Say where a job stands among those of its level; the smaller goes first."""
+
+    HEAD = -1
+    """At risk of its promise: it goes to the head of its level."""
+    OWN = 0
+    ESCALATED = 1
+    """Raised a level to meet its promise: behind the level's own jobs, never served by a reserved slot."""
+
+
 class Job(Struct, frozen=True):
-    """Describe a job as the queue orders it: level, then score down, freshness, deadline, arrival.
+    """Describe a job as the queue orders it: level, then place, score down, freshness, deadline, arrival.
 
     Attributes:
         job_id: Equal to the payload's id.
@@ -28,6 +38,7 @@ class Job(Struct, frozen=True):
         attempt: Times it was claimed so far.
         superseded: A newer snapshot of the same source and symbol was queued behind it.
         note: Why it stands where it stands, where that is not the decision (escalated, conflated, overridden).
+        place: Where it stands among the jobs of its level.
     """
 
     job_id: str
@@ -42,6 +53,7 @@ class Job(Struct, frozen=True):
     attempt: int = 0
     superseded: bool = False
     note: str = ""
+    place: Place = Place.OWN
 
 
 class Claim(Struct, frozen=True):

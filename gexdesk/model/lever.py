@@ -8,7 +8,13 @@ from gexdesk.model.level import Level
 
 
 class Verb(StrEnum):
-    """Name the levers. ``promote`` and ``demote`` move one level; ``override`` names the level."""
+    """Name the levers. ``promote`` and ``demote`` move one level; ``override`` names the level.
+
+    ``apply`` and ``rollback`` change the guidelines; ``failover`` serves a symbol from another source; ``release`` and ``refuse``
+    settle a quarantined snapshot; ``backfill`` fills a gap; ``cancel`` ends a queued job; ``retry`` and ``discard`` settle a dead
+    letter; ``take``, ``snooze``, ``mute``, ``note``, ``resolve`` and ``see`` act on an incident; ``hand_over`` takes the shift;
+    ``undo`` takes the operator's own last lever back.
+    """
 
     PROMOTE = "promote"
     DEMOTE = "demote"
@@ -18,13 +24,34 @@ class Verb(StrEnum):
     RESUME = "resume"
     PAUSE_ALL = "pause_all"
     RESUME_ALL = "resume_all"
+    APPLY = "apply"
+    ROLLBACK = "rollback"
+    FAILOVER = "failover"
+    RELEASE = "release"
+    REFUSE = "refuse"
+    BACKFILL = "backfill"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    DISCARD = "discard"
+    TAKE = "take"
+    SNOOZE = "snooze"
+    MUTE = "mute"
+    NOTE = "note"
+    RESOLVE = "resolve"
+    SEE = "see"
+    HAND_OVER = "hand_over"
+    UNDO = "undo"
 
 
 class Lever(Struct, frozen=True):
     """Ask for one change, with a reason.
 
     Attributes:
-        target: Source name, or job id where ``target_kind`` is ``job``; empty for the kill switch.
+        target: Name, id or number of what it acts on, as ``target_kind`` says; empty for the kill switch, undo and hand-over.
+        target_kind: ``source``, ``symbol``, ``job``, ``dead``, ``incident``, ``gap``, ``quarantine`` or ``guidelines``.
+        to: The source to fail over to (empty: the standby), the version to roll back to.
+        text: What is handed in: the rule file to apply, the note to an incident.
+        forced: Do it although it is locked now (guidelines in locked hours); said so in the audit.
         level: The level to set. ``override`` needs it; with ``promote`` and ``demote`` it is the one the operator was shown, so
             that what is done is what was agreed to, even where the source's decided level moved meanwhile.
         for_s: How long a level stands; None has no end.
@@ -45,6 +72,9 @@ class Lever(Struct, frozen=True):
     seen_revision: int | None = None
     dry_run: bool = False
     not_after: float | None = None
+    to: str = ""
+    text: str = ""
+    forced: bool = False
 
 
 class LeverOutcome(Struct, frozen=True):

@@ -74,25 +74,40 @@ class Backlog:
         self._delayed_at[entry.key[0]] += 1
         heappush(self._delayed, (delay.due, entry.seq, entry))
 
-    def first(self, ranks: Sequence[int]) -> Entry | None:
+    def first(self, ranks: Sequence[int], reserved: bool = False) -> Entry | None:
         """Return the next eligible entry of these level ranks, sorted; it stays."""
-        return self._order.first(ranks)
+        return self._order.first(ranks, reserved)
 
     def take(self, entry: Entry) -> None:
-        """Take a waiting entry out."""
+        """Take a waiting entry out, for a worker."""
         self._order.remove(entry, Stage.CLAIMED)
         self._count_out(entry)
+
+    def cancel(self, entry: Entry) -> Delay | None:
+        """Take a queued entry out for good; returns what it waited for."""
+        delay = self._delays.pop(entry.seq, None)
+        if delay is None:
+            self._order.remove(entry, Stage.CANCELLED)
+        else:
+            entry.stage = Stage.CANCELLED  # its place in the heap of delays is passed over once it is due
+            self._delayed_at[entry.key[0]] -= 1
+        self._count_out(entry)
+        return delay
 
     def wake(self, now: float) -> None:
         """Let those wait in order whose retry time has come; ``now`` is monotonic."""
         while self._delayed and self._delayed[0][0] <= now:
-            entry = heappop(self._delayed)[2]
+            due, _, entry = heappop(self._delayed)
+            if not self._is_due(entry, due):
+                continue
             del self._delays[entry.seq]
             self._delayed_at[entry.key[0]] -= 1
             self._order.add(entry)
 
     def next_due(self) -> float | None:
         """Return when the next delayed entry is eligible, monotonic; None without any."""
+        while self._delayed and not self._is_due(self._delayed[0][2], self._delayed[0][0]):
+            heappop(self._delayed)
         return self._delayed[0][0] if self._delayed else None
 
     def delay_of(self, entry: Entry) -> Delay | None:
@@ -112,14 +127,19 @@ class Backlog:
         waiting, held, oldest = self._order.counts(rank)
         return waiting, held, self._delayed_at[rank], oldest
 
+    def position(self, entry: Entry) -> int | None:
+        """Return an eligible entry's number, from 1, in true order; None for others."""
+        eligible = entry.stage is Stage.WAITING and entry.job.source not in self._order.held
+        return self._order.ahead_of(entry) + 1 if eligible else None
+
     def next_jobs(self, limit: int) -> list[Job]:
         """Return the next jobs in true order."""
         return [entry.job for entry in islice(self._order.walk(), max(0, limit))]
 
     def jobs_of(self, source: str) -> list[Job]:
         """Return all of a source's jobs in true order: held and delayed ones too."""
-        mine = [entry for _, _, entry in self._delayed if entry.job.source == source]
-        return [entry.job for entry in sorted([*mine, *self._order.of(source)], key=lambda entry: entry.key)]
+        mine = {e.seq: e for due, _, e in self._delayed if e.job.source == source and self._is_due(e, due)}
+        return [entry.job for entry in sorted([*mine.values(), *self._order.of(source)], key=lambda entry: entry.key)]
 
     def settle(self, entries: Iterable[Entry], before: list[Before]) -> None:
         """Put what these entries supersede, or what supersedes them, where it belongs; adds to ``before`` what moved."""
@@ -152,6 +172,11 @@ class Backlog:
                 entry.placed, entry.raised = was.placed, was.raised
             else:
                 self.move(move, None)
+
+    def _is_due(self, entry: Entry, due: float) -> bool:
+        """Say whether an item in the heap of delays still counts."""
+        delay = self._delays.get(entry.seq)
+        return entry.stage is Stage.DELAYED and delay is not None and delay.due == due
 
     def _apply(self, move: Move, before: list[Before] | None) -> None:
         entry, waits = move.entry, move.entry.stage is Stage.WAITING

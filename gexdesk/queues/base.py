@@ -1,15 +1,16 @@
 """What a queue owes: strict order across levels, pause by source, re-levelling that keeps a job's age, nothing lost.
 
-Every implementation passes ``tests/contracts/queue_contract.py``. Order: level; then score down, stricter freshness,
-earlier deadline (none goes last), arrival. A retry, a rescue and a new level keep the arrival number.
+Every implementation passes ``tests/contracts/queue_contract.py``. Order: level; then place (``Place``), score down, stricter
+freshness, earlier deadline (none goes last), arrival. A retry, a rescue, a new level and a revival keep the arrival number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
-from gexdesk.model.job import Claim, Job, JobStatus, LevelDepth
+from gexdesk.model.event import QueueEvent
+from gexdesk.model.job import Claim, Job, JobStatus, LevelDepth, Place
 from gexdesk.model.level import Level
 
 
@@ -38,6 +39,11 @@ class Queue(Protocol):
         """Say what recovery could not bring back, for an operator; empty when nothing."""
         ...
 
+    @property
+    def shared(self) -> bool:
+        """Say whether other hosts work on the same queue, so that payloads have to travel with their jobs."""
+        ...
+
     async def open(self) -> None:
         """Recover exactly what was there: order, attempts, pauses. A job that was being processed waits again."""
         ...
@@ -46,12 +52,21 @@ class Queue(Protocol):
         """Sync and release everything."""
         ...
 
-    async def put(self, jobs: Sequence[Job]) -> None:
-        """Add jobs. A job id that is already known, finished ones included, is ignored: a replay after a crash adds nothing."""
+    async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = ()) -> None:
+        """Add jobs. A job id that is already known, finished ones included, is ignored: a replay after a crash adds nothing.
+
+        Args:
+            parcels: One a job or none: bytes that travel to whoever claims the job on another host, and go when it completes or
+                is pruned. A queue that is not shared does not keep them.
+        """
         ...
 
-    async def claim(self, worker: str, levels: Sequence[Level], lease_s: float) -> Claim | None:
-        """Take the first eligible job of the strictest of these levels, or None.
+    async def parcel(self, job_id: str) -> bytes | None:
+        """Return what travels with a job; None without, for an unknown job, and from a queue that is not shared."""
+        ...
+
+    async def claim(self, worker: str, levels: Sequence[Level], lease_s: float, *, reserved: bool = False) -> Claim | None:
+        """Take the first eligible job of the strictest of these levels, or None; a reserved slot never takes an escalated one.
 
         The attempt survives a kill when this returns, so that a job which kills its worker is counted; after a power cut the
         last attempts may be uncounted, which costs one more try and no sync here.
@@ -59,8 +74,8 @@ class Queue(Protocol):
         """
         ...
 
-    async def wait(self, levels: Sequence[Level], timeout_s: float) -> None:
-        """Return when a claim may succeed, or after the timeout; spurious returns are fine."""
+    async def wait(self, levels: Sequence[Level], timeout_s: float, *, reserved: bool = False) -> None:
+        """Return when such a claim may succeed, or after the timeout; spurious returns are fine."""
         ...
 
     async def heartbeat(self, claim: Claim, lease_s: float) -> Claim:
@@ -83,11 +98,30 @@ class Queue(Protocol):
         """Put back every job whose lease has run out, at its original place, and return them."""
         ...
 
-    async def relevel(self, job_ids: Sequence[str], level: Level, score: float, deadline_after_s: float | None, note: str) -> int:
-        """Give queued jobs another level and score, keeping their age; the deadline becomes received_at + deadline_after_s.
+    async def relevel(
+        self, job_ids: Sequence[str], level: Level, score: float, deadline_after_s: float | None, note: str,
+        *, place: Place = Place.OWN,
+    ) -> int:  # fmt: skip
+        """Give queued jobs another level, place and score, keeping their age; the deadline becomes received_at + deadline_after_s.
 
         Returns:
             How many moved; claimed, finished and unknown ones are left alone.
+        """
+        ...
+
+    async def cancel(self, job_ids: Sequence[str], note: str) -> int:
+        """Let queued jobs, held and delayed ones included, become DEAD with this error.
+
+        Returns:
+            How many; claimed, finished and unknown ones are left alone.
+        """
+        ...
+
+    async def revive(self, job_ids: Sequence[str]) -> int:
+        """Let DEAD jobs wait again at their original place, as if never attempted; conflation judges them as if they had come back.
+
+        Returns:
+            How many; those that are not DEAD, or were pruned, are left alone.
         """
         ...
 
@@ -108,21 +142,33 @@ class Queue(Protocol):
         ...
 
     def state(self) -> QueueState:
-        """Count; cheap enough for four calls a second."""
+        """Count; cheap enough for four calls a second. A shared queue answers with its last look, at most a second old."""
         ...
 
-    def peek(self, limit: int) -> Sequence[Job]:
+    async def peek(self, limit: int) -> Sequence[Job]:
         """Return the next jobs in true order over all levels, held ones left out."""
         ...
 
-    def jobs_of(self, source: str) -> Sequence[Job]:
+    async def position(self, job_id: str) -> int | None:
+        """Return a job's number, from 1, in the true order of ``peek``; None where it is not eligible."""
+        ...
+
+    async def jobs_of(self, source: str) -> Sequence[Job]:
         """Return a source's queued jobs (held ones included, claimed ones not), in true order."""
         ...
 
-    def status(self, job_id: str) -> JobStatus | None:
+    async def status(self, job_id: str) -> JobStatus | None:
         """Return where a job stands, finished ones included; None when unknown."""
         ...
 
-    def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
+    async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
         """Say for each id whether the queue has ever taken it; used to triage what a crash left in the spool."""
+        ...
+
+    def events(self) -> AsyncIterator[QueueEvent]:
+        """Return what happens from this call on, to the queue's end.
+
+        Each reader has room for a thousand events or more; one that is slower loses the oldest, and the next event it gets
+        says how many. A change is told when others can see it, which may be before it is durable.
+        """
         ...

@@ -5,6 +5,8 @@ one keeps its level, and its promise still counts: head and CRITICAL ones share 
 first, then the newest. So a symbol that changes faster than it is worked off never loses its place in the line, as it would
 if each newcomer started at the end. A head of a lower level is raised for as long as that lasts; once superseded itself, it
 drops to LOW, as its own level says. A job that an operator moved above LOW although it is superseded counts in the same way.
+A job that was escalated to CRITICAL is not CRITICAL in itself and drops; moved there although superseded, it stays behind the
+level's own jobs even where its head is one of them.
 
 Jobs that a worker holds, or that come back from one, are left at their places. Equal ``as_of`` supersedes nothing.
 """
@@ -15,9 +17,13 @@ from collections.abc import Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gexdesk.model.job import Job
+from gexdesk.model.job import Job, Place
 from gexdesk.model.level import Level
 from gexdesk.queues.order import Entry, Key, key_of
+
+
+_SHARED = 6
+"""How much of a key those that share a place have in common: all but the snapshot's age and the arrival number."""
 
 
 class Move(Struct, frozen=True, gc=False):
@@ -66,8 +72,10 @@ class Chain:
             if entry is head or not job.as_of < head.job.as_of:
                 continue
             note = f"superseded by {head.job.job_id}"
-            if entry.raised or not (job.superseded or job.level is Level.CRITICAL):
-                dropped = replace(job, level=Level.LOW, score=0.0, deadline_at=None, superseded=True, note=note)
+            if entry.raised or not (job.superseded or (job.level is Level.CRITICAL and job.place is not Place.ESCALATED)):
+                dropped = replace(
+                    job, level=Level.LOW, place=Place.OWN, score=0.0, deadline_at=None, superseded=True, note=note
+                )
                 self._leave_place(entry)
                 yield Move(entry, dropped, key_of(dropped, entry.seq), False, False)
             else:
@@ -87,18 +95,21 @@ class Chain:
         best = min(counting, key=lambda entry: entry.key)
         if best.key < head.key:
             job, lent = head.job, best.job
-            if lent.level is job.level:
+            if lent.level is job.level and job.place is not Place.ESCALATED:
                 note = f"in the place of {lent.job_id}, which it supersedes"
-                yield Move(head, replace(job, note=note), _beside(best.key, head), True, head.raised)
+                yield Move(head, replace(job, note=note, place=lent.place), _beside(best.key, head), True, head.raised)
             else:
                 note = f"raised to {lent.level}: supersedes {lent.job_id}, whose promise counts"
                 if _dropped(job):  # an old one again the newest that waits: it stands for something now
                     self._standing.append(head)
-                raised = replace(job, level=lent.level, score=lent.score, deadline_at=lent.deadline_at, note=note)
+                raised = replace(
+                    job, level=lent.level, place=lent.place, score=lent.score, deadline_at=lent.deadline_at, note=note
+                )
                 yield Move(head, raised, _beside(best.key, head), True, True)
         for entry in counting:
-            if entry.key[0] == head.key[0] and entry.key[:5] != head.key[:5]:
-                yield Move(entry, entry.job, _beside(head.key, entry), True, False)
+            escalated = entry.job.place is Place.ESCALATED and head.job.place is not Place.ESCALATED
+            if entry.key[0] == head.key[0] and entry.key[:_SHARED] != head.key[:_SHARED] and not escalated:
+                yield Move(entry, replace(entry.job, place=head.job.place), _beside(head.key, entry), True, False)
 
 
 def _age(entry: Entry) -> tuple[float, int]:
@@ -110,4 +121,4 @@ def _dropped(job: Job) -> bool:
 
 
 def _beside(anchor: Key, entry: Entry) -> Key:
-    return (*anchor[:5], -entry.job.as_of, entry.seq)
+    return (*anchor[:_SHARED], -entry.job.as_of, entry.seq)

@@ -11,21 +11,22 @@ from math import inf
 
 from msgspec import Struct
 
-from gexdesk.model.job import Job
+from gexdesk.model.job import Job, Place
 
-Key = tuple[int, float, float, float, float, float, int]
-"""Level rank, score down, freshness, deadline, arrival; then newest ``as_of`` and arrival between those that share a place."""
+Key = tuple[int, int, float, float, float, float, float, int]
+"""Level rank, place, score down, freshness, deadline, arrival; then newest ``as_of`` and arrival between those that share a place."""
 
 _OUTDATED = 99.0
 """Freshness of a superseded job in the order: behind every other job of the same score."""
 
 
 class Stage(IntEnum):
-    """Say where an entry is: in the heaps, waiting for a retry's time, or with a worker."""
+    """Say where an entry is: in the heaps, waiting for a retry's time, with a worker, or cancelled and soon gone."""
 
     WAITING = 0
     DELAYED = 1
     CLAIMED = 2
+    CANCELLED = 3
 
 
 class Entry(Struct, gc=False, eq=False):
@@ -44,16 +45,20 @@ class Entry(Struct, gc=False, eq=False):
     raised: bool = False
     stage: Stage = Stage.CLAIMED
 
+    def __lt__(self, other: "Entry") -> bool:
+        """Decide nothing: keys do, and two entries share one only where a revived job's former self is still in a heap."""
+        return False
+
 
 def key_of(job: Job, seq: int) -> Key:
-    """Return a job's own place: level, score down, stricter freshness, earlier deadline, arrival.
+    """Return where a job stands by itself: level, place, score down, stricter freshness, earlier deadline, arrival.
 
     A superseded job goes behind all others of its score, the newest snapshot first.
     """
     if job.superseded:
-        return (job.level.rank, -job.score, _OUTDATED, -job.as_of, seq, -job.as_of, seq)
+        return (job.level.rank, job.place, -job.score, _OUTDATED, -job.as_of, seq, -job.as_of, seq)
     deadline = inf if job.deadline_at is None else job.deadline_at
-    return (job.level.rank, -job.score, job.freshness, deadline, seq, -job.as_of, seq)
+    return (job.level.rank, job.place, -job.score, job.freshness, deadline, seq, -job.as_of, seq)
 
 
 class _Lane:
@@ -154,13 +159,19 @@ class Order:
         self.held.discard(source)
         self._surface(source)
 
-    def first(self, ranks: Sequence[int]) -> Entry | None:
-        """Return the next entry of the strictest of these level ranks, which must be sorted; it stays where it is."""
+    def first(self, ranks: Sequence[int], reserved: bool) -> Entry | None:
+        """Return the next entry of the strictest of these level ranks, which must be sorted; it stays where it is.
+
+        A reserved slot is shown no escalated one: those are the last of their level, so one at the head means that there are
+        no others.
+        """
         for rank in ranks:
             heads = self._heads[rank]
             while heads:
                 key, entry = heads[0]
                 if _alive(key, entry) and entry.job.source not in self.held:
+                    if reserved and key[1] == Place.ESCALATED:
+                        break
                     return entry
                 heappop(heads)
         return None
@@ -181,6 +192,26 @@ class Order:
                 for child in (2 * place + 1, 2 * place + 2):
                     if child < len(heap):
                         heappush(frontier, (heap[child][0], at, child, heap))
+
+    def ahead_of(self, entry: Entry) -> int:
+        """Count the entries that go before one, held ones left out; O(jobs ahead of it in its level + sources)."""
+        limit, count = entry.key, 0
+        for source, lanes in self._lanes.items():
+            if source in self.held:
+                continue
+            count += sum(lane.live for lane in lanes[: limit[0]])
+            heap = lanes[limit[0]].heap
+            at = [0] if heap else []
+            seen: set[int] = set()  # a job that moved away and back may be there twice
+            while at:
+                key, other = heap[here := at.pop()]
+                if not key < limit:
+                    continue
+                if _alive(key, other):
+                    seen.add(other.seq)
+                at.extend(child for child in (2 * here + 1, 2 * here + 2) if child < len(heap))
+            count += len(seen)
+        return count
 
     def of(self, source: str) -> list[Entry]:
         """Return a source's waiting or held entries, in no order."""

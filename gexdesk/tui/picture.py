@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from gexdesk.model.errors import EngineAway, LeverRefused
 from gexdesk.model.lever import Lever, LeverOutcome
+from gexdesk.model.look import Look, Seen
 from gexdesk.model.view import DeskView
 from gexdesk.tui.app import DeskApp
 from gexdesk.tui.theme import DEFAULT_THEME
@@ -23,6 +24,9 @@ class _Still:
 
         yield self._view
         await asyncio.Event().wait()
+
+    async def look(self, question: Look[Seen]) -> Seen:
+        raise EngineAway("this is a picture")
 
     async def pull(self, lever: Lever) -> LeverOutcome:
         raise LeverRefused("this is a picture")

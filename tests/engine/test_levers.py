@@ -167,7 +167,7 @@ async def test_a_lever_needs_a_reason_a_target_a_level_and_a_time_that_can_be(tm
             (Lever(Verb.PAUSE, "big", ""), LeverRefused, "pause needs a reason; it goes to the audit"),
             (Lever(Verb.PAUSE_ALL, "", " \t"), LeverRefused, "pause_all needs a reason"),
             (Lever(Verb.PROMOTE, "nobody[/]\x1b[2J", "x"), UnknownTarget, r"is named 'nobody\[/\] \[2J'; there are big, small"),
-            (Lever(Verb.PROMOTE, "0001", "x", target_kind="job"), LeverRefused, "levers act on sources"),
+            (Lever(Verb.PROMOTE, "0001", "x", target_kind="job"), LeverRefused, "acts on sources"),
             (Lever(Verb.OVERRIDE, "big", "x"), LeverRefused, "override needs a level: one of CRITICAL, HIGH, MEDIUM, LOW"),
             (Lever(Verb.OVERRIDE, "big", "x", level=Level.HIGH, for_s=0.5), LeverRefused, "1 s to 30 days, .* not 0.5 s"),
             (Lever(Verb.PROMOTE, "big", "x", for_s=float("nan")), LeverRefused, "not nan s"),

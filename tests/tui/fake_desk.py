@@ -6,9 +6,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gexdesk.model.errors import EngineAway, GexdeskError
+from gexdesk.model.errors import EngineAway, GexdeskError, UnknownTarget
 from gexdesk.model.level import DEFAULT_PROMISE_S, LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
+from gexdesk.model.look import Look, Seen
 from gexdesk.model.view import (
     HISTOGRAM_EDGES_S,
     DeskView,
@@ -226,6 +227,7 @@ class FakeDesk:
         self.refusal: Callable[[Lever], GexdeskError | None] = lambda lever: None
         self.answering = asyncio.Event()
         self.answering.set()
+        self.answers: dict[type[Look[Any]], Any] = {}
         self._news = asyncio.Event()
         self._away = ""
         self._error: Exception | None = None
@@ -259,6 +261,14 @@ class FakeDesk:
             if self._away:
                 reason, self._away = self._away, ""
                 raise EngineAway(reason)
+
+    async def look(self, question: Look[Seen]) -> Seen:
+        """Give the answer that was laid ready for this kind of question."""
+        try:
+            seen: Seen = self.answers[type(question)]
+        except KeyError:
+            raise UnknownTarget(f"no answer for {type(question).__name__} was laid ready") from None
+        return seen
 
     async def pull(self, lever: Lever) -> LeverOutcome:
         """Keep the lever and answer as an engine would, once ``answering`` is set."""

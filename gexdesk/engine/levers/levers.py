@@ -1,0 +1,36 @@
+"""Levers: let one operator act at a time, never too late, never without a reason."""
+
+import asyncio
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from gexdesk.engine.levers.base import Family
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import LeverRefused
+from gexdesk.model.lever import Lever, LeverOutcome
+from gexdesk.model.text import printable
+
+REASON_LIMIT = 300
+
+
+class Levers:
+    """Hand each lever to the family that knows its verb. One at a time: two operators never interleave."""
+
+    def __init__(self, families: Sequence[Family], turn: asyncio.Lock, clock: Clock) -> None:
+        self._families = {verb: family for family in families for verb in family.verbs}
+        self._turn = turn
+        self._clock = clock
+
+    async def pull(self, lever: Lever) -> LeverOutcome:
+        """Do it, or say what it would do; errors as in ``Family.pull``, and LeverRefused without a reason or past its time."""
+        async with self._turn:
+            if lever.not_after is not None and self._clock.now() > lever.not_after:
+                raise LeverRefused(f"{lever.verb} came when its sender had stopped waiting; nothing was done")
+            lever = replace(lever, reason=printable(lever.reason, REASON_LIMIT))
+            if not lever.reason and not lever.dry_run:
+                raise LeverRefused(f"{lever.verb} needs a reason; it goes to the audit")
+            family = self._families.get(lever.verb)
+            if family is None:
+                raise LeverRefused(f"this engine has no lever {lever.verb}")
+            return await family.pull(lever)

@@ -1,0 +1,92 @@
+"""Pause and resume a source, and the kill switch over all of them."""
+
+import asyncio
+
+from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.levers.record import Record, jobs, undone
+from gexdesk.engine.levers.targets import source_of
+from gexdesk.engine.standing import Pause, Standing
+from gexdesk.engine.supply import Supply
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import LeverRefused
+from gexdesk.model.lever import Lever, LeverOutcome, Verb
+from gexdesk.model.text import printable
+from gexdesk.queues.base import Queue
+
+
+class PauseLevers:
+    """Hold and release: the source stops fetching, its queued jobs wait at their places."""
+
+    verbs = frozenset({Verb.PAUSE, Verb.RESUME, Verb.PAUSE_ALL, Verb.RESUME_ALL})
+
+    def __init__(
+        self, *, queue: Queue, ledger: Ledger, standing: Standing, supply: Supply, record: Record, chronicle: Chronicle,
+        clock: Clock,
+    ) -> None:  # fmt: skip
+        self._queue = queue
+        self._ledger = ledger
+        self._standing = standing
+        self._supply = supply
+        self._record = record
+        self._chronicle = chronicle
+        self._clock = clock
+
+    async def pull(self, lever: Lever) -> LeverOutcome:
+        """Do it, or say what it would do; errors as in ``Family.pull``."""
+        if lever.verb in (Verb.PAUSE_ALL, Verb.RESUME_ALL):
+            return await self._kill_switch(lever)
+        return await self._pause(lever, source_of(lever, self._ledger, self._record))
+
+    async def _pause(self, lever: Lever, account: Account) -> LeverOutcome:
+        pausing = lever.verb is Verb.PAUSE
+        held = self._standing.pause_of(account.name)
+        if pausing == (held is not None):
+            raise LeverRefused(f"{account.name} is {'paused already' if held else 'not paused'}")
+        before, after = ("paused", "running") if held else ("running", "paused")
+        count = len(self._queue.jobs_of(account.name))
+        if pausing:
+            helps, costs = f"fetching stops, {jobs(count)} held", "readers keep the last value"
+        else:
+            helps, costs = f"fetching starts, {jobs(count)} back at their places", ""
+        if lever.dry_run:
+            return LeverOutcome(False, "nothing sent", before, after, count, account.revision, helps, costs)
+        async with self._record.of(lever, account.name, before, after):
+            pause = Pause(lever.actor, printable(lever.reason), self._clock.now()) if pausing else None
+            there, back = (self._queue.pause, self._queue.resume) if pausing else (self._queue.resume, self._queue.pause)
+            moved = await there(account.name)
+            async with undone(lambda: back(account.name)):
+                await asyncio.to_thread(self._standing.set_pause, account.name, pause)
+            if pausing:
+                await self._supply.stop(account.name)
+            else:
+                moved = count  # what was released is claimed before it could be counted
+                if self._standing.stopped is None:
+                    self._supply.start(account.name)
+            account.revision += 1
+        words = f"{lever.actor} {lever.verb} {account.name}: {moved} jobs {'held' if pausing else 'released'} ({lever.reason})"
+        self._chronicle.tell("lever", words)
+        return LeverOutcome(True, words, before, after, moved, account.revision, helps, costs)
+
+    async def _kill_switch(self, lever: Lever) -> LeverOutcome:
+        stopping = lever.verb is Verb.PAUSE_ALL
+        if stopping == (self._standing.stopped is not None):
+            raise LeverRefused("everything is stopped already" if stopping else "nothing is stopped")
+        before, after = ("running", "stopped") if stopping else ("stopped", "running")
+        waiting = sum(depth.waiting for depth in self._queue.state().levels.values())
+        if lever.dry_run:
+            return LeverOutcome(False, "nothing sent", before, after, waiting, 0, f"{waiting} waiting jobs", "every source")
+        async with self._record.of(lever, "everything", before, after):
+            pause = Pause(lever.actor, printable(lever.reason), self._clock.now()) if stopping else None
+            await self._queue.stop_all(stopping)
+            async with undone(lambda: self._queue.stop_all(not stopping)):
+                await asyncio.to_thread(self._standing.set_stopped, pause)
+            if stopping:
+                await self._supply.stop_all()
+            else:
+                for account in self._ledger.all():
+                    if self._standing.pause_of(account.name) is None:
+                        self._supply.start(account.name)
+        words = f"{lever.actor} {'stopped' if stopping else 'started'} everything ({lever.reason})"
+        self._chronicle.tell("lever", words)
+        return LeverOutcome(True, words, before, after, waiting, 0)
