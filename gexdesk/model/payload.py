@@ -3,6 +3,20 @@
 from msgspec import Struct
 
 
+class Asked(Struct, frozen=True):
+    """Name the request that asked for a payload, with what it said of it; None where it did not say.
+
+    Attributes:
+        data_quality: ``low``, ``medium`` or ``high``.
+        priority_hint: ``low``, ``normal``, ``high`` or ``critical``: it asks, it does not decide.
+    """
+
+    request_id: str
+    expected_records: int | None = None
+    data_quality: str | None = None
+    priority_hint: str | None = None
+
+
 class Arrival(Struct, frozen=True):
     """Hold bytes a source has just got, before anything promised to keep them.
 
@@ -13,6 +27,7 @@ class Arrival(Struct, frozen=True):
         content_type: As the sender declared it; empty where nobody did.
         name: File name or URL path for people; printable and without secrets.
         time_shift_s: Seconds to add to every time inside the payload (a replay makes old data current); else 0.
+        asked: The request that brought it; None where its source came by itself.
     """
 
     source: str
@@ -21,6 +36,7 @@ class Arrival(Struct, frozen=True):
     content_type: str = ""
     name: str = ""
     time_shift_s: float = 0.0
+    asked: Asked | None = None
 
 
 class Payload(Struct, frozen=True):
@@ -40,6 +56,7 @@ class Payload(Struct, frozen=True):
     content_type: str = ""
     name: str = ""
     time_shift_s: float = 0.0
+    asked: Asked | None = None
 
 
 class PayloadRef(Struct, frozen=True):

@@ -223,5 +223,6 @@ def _describe(payload_id: str, arrival: Arrival, compress: Callable[[bytes], byt
         arrival.content_type,
         arrival.name,
         arrival.time_shift_s,
+        arrival.asked,
     )
     return Header(payload, file, len(stored), packed), stored
