@@ -225,7 +225,7 @@ class Engine:
         kept = await asyncio.to_thread(lambda: list(parts.spool.scan(done=False)))
         untriaged = waiting = 0
         for payload, ref in kept:
-            status = parts.queue.status(payload.payload_id)
+            status = await parts.queue.status(payload.payload_id)
             if status is None:
                 parts.receive.take_up(payload, ref)
                 untriaged += 1

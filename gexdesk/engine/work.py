@@ -74,7 +74,7 @@ class Work:
         self._flow = flow
         self._chronicle = chronicle
         self._clock = clock
-        self._slots = [LEVELS] * workers + [(Level.CRITICAL,)] * reserved
+        self._slots = [False] * workers + [True] * reserved
         self._conventions = conventions
         self._tasks: list[asyncio.Task[None]] = []
         self._endings: set[asyncio.Task[None]] = set()
@@ -85,8 +85,8 @@ class Work:
     def start(self) -> None:
         """Start every slot."""
         self._tasks = [
-            asyncio.create_task(self._serve(f"slot-{number}", levels), name=f"slot-{number}")
-            for number, levels in enumerate(self._slots)
+            asyncio.create_task(self._serve(f"slot-{number}", reserved), name=f"slot-{number}")
+            for number, reserved in enumerate(self._slots)
         ]
 
     async def stop(self, drain_s: float) -> None:
@@ -100,13 +100,14 @@ class Work:
             ending.cancel()
         await asyncio.gather(*self._endings, return_exceptions=True)
 
-    async def _serve(self, worker: str, levels: tuple[Level, ...]) -> None:
+    async def _serve(self, worker: str, reserved: bool) -> None:
+        levels = (Level.CRITICAL,) if reserved else LEVELS
         while True:
             try:
                 waiting = self._waiting()  # at the moment of choosing: what comes while the claim is synced was not passed over
-                claim = await self._queue.claim(worker, levels, self._leases.lease_s)
+                claim = await self._queue.claim(worker, levels, self._leases.lease_s, reserved=reserved)
                 if claim is None:
-                    await self._queue.wait(levels, timeout_s=1.0)
+                    await self._queue.wait(levels, timeout_s=1.0, reserved=reserved)
                     continue
                 self._deviation.record(claim.job.level, waiting)
                 self._flow.left(claim.job.level)

@@ -95,7 +95,7 @@ class Chain:
         best = min(counting, key=lambda entry: entry.key)
         if best.key < head.key:
             job, lent = head.job, best.job
-            if lent.level is job.level and job.place is not Place.ESCALATED:
+            if lent.level is job.level and (job.place is not Place.ESCALATED or lent.place is Place.ESCALATED):
                 note = f"in the place of {lent.job_id}, which it supersedes"
                 yield Move(head, replace(job, note=note, place=lent.place), _beside(best.key, head), True, head.raised)
             else:
@@ -121,4 +121,5 @@ def _dropped(job: Job) -> bool:
 
 
 def _beside(anchor: Key, entry: Entry) -> Key:
-    return (*anchor[:_SHARED], -entry.job.as_of, entry.seq)
+    rank, place, score, freshness, deadline, arrival, _, _ = anchor
+    return (rank, place, score, freshness, deadline, arrival, -entry.job.as_of, entry.seq)

@@ -9,28 +9,38 @@ memory goes back to what it was.
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import QueueError, StoreError
-from gexdesk.model.job import Claim, Job, JobStatus, LevelDepth
+from gexdesk.model.event import EventKind, QueueEvent
+from gexdesk.model.job import Claim, Job, JobStatus, LevelDepth, Place
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.text import printable
 from gexdesk.queues.attempts import AttemptNotes
 from gexdesk.queues.backlog import Backlog, Before, Delay
 from gexdesk.queues.base import QueueState
 from gexdesk.queues.conflation import Move
+from gexdesk.queues.events import Events
 from gexdesk.queues.journal import Change, Journal
 from gexdesk.queues.leases import Leases
 from gexdesk.queues.order import Entry, Stage, key_of
 from gexdesk.queues.rows import Finish, Kept, body_of
 
 _KILL_SWITCH = ""
+_QUEUED = (Stage.WAITING, Stage.DELAYED)
+_STATUS = {
+    Stage.WAITING: JobStatus.QUEUED,
+    Stage.DELAYED: JobStatus.QUEUED,
+    Stage.CLAIMED: JobStatus.PROCESSING,
+    Stage.CANCELLED: JobStatus.DEAD,
+}
 
 
 class EmbeddedQueue:
@@ -48,6 +58,7 @@ class EmbeddedQueue:
         self._entries: dict[str, Entry] = {}
         self._leases = Leases()
         self._notes = AttemptNotes(path.with_name(path.name + "-claims"), self._leases.attempts)
+        self._events = Events()
         self._refused: set[int] = set()  # claimed jobs whose put failed
         self._stopped = False
         self._next_seq = 1
@@ -58,6 +69,11 @@ class EmbeddedQueue:
     def warning(self) -> str:
         """Say what was wrong with the journal and where the damaged file lies; empty when nothing was."""
         return self._journal.warning
+
+    @property
+    def shared(self) -> bool:
+        """Say no: this process alone works on it."""
+        return False
 
     async def open(self) -> None:
         """Recover order, attempts, retry times and pauses; what was being processed waits again, its attempt counted.
@@ -82,9 +98,12 @@ class EmbeddedQueue:
         self._notify()
         self._notes.close()
         await self._journal.close()
+        self._events.end()
 
-    async def put(self, jobs: Sequence[Job]) -> None:
+    async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = ()) -> None:
         """Add jobs, all or none; a known id is ignored. Older queued snapshots of the same source and symbol are superseded.
+
+        Parcels are not kept: the payloads lie in this host's spool.
 
         Raises:
             QueueError: A score, receipt or deadline is not a finite number, so that the job has no place.
@@ -107,7 +126,7 @@ class EmbeddedQueue:
                 if job.symbol:
                     self._backlog.settle((entry,), before)
                 added.append(entry)
-            elif known is not None and not self._leases.is_ending(job.job_id):
+            elif known is not None and known.stage is not Stage.CANCELLED and not self._leases.is_ending(job.job_id):
                 # Its first put may still be on its way to the disk, or fail: this one answers for itself.
                 again.append(known)
         if not added and not again:
@@ -123,10 +142,18 @@ class EmbeddedQueue:
                     del self._entries[entry.job.job_id]
 
         self._notify()
+        self._tell("queued", added)
+        self._tell("moved", (was.entry for was in before))
         await self._write(keep=(*added, *again, *(was.entry for was in before)), failed=undo)
 
-    async def claim(self, worker: str, levels: Sequence[Level], lease_s: float) -> Claim | None:
+    async def parcel(self, job_id: str) -> bytes | None:
+        """Return None: none are kept."""
+        return None
+
+    async def claim(self, worker: str, levels: Sequence[Level], lease_s: float, *, reserved: bool = False) -> Claim | None:
         """Take the next job of the strictest of these levels; its attempt is noted before this returns.
+
+        A reserved slot is given no escalated job.
 
         Raises:
             StoreError: The attempt cannot be noted; the job stays at its place.
@@ -135,7 +162,7 @@ class EmbeddedQueue:
             return None
         now = self._clock.monotonic()
         self._backlog.wake(now)
-        entry = self._backlog.first(_ranks(levels))
+        entry = self._backlog.first(_ranks(levels), reserved)
         if entry is None:
             return None
         attempt = entry.job.attempt + 1
@@ -146,15 +173,16 @@ class EmbeddedQueue:
         self._backlog.take(entry)
         entry.job = job = replace(entry.job, attempt=attempt)
         lease = self._leases.begin(entry, now + lease_s)
+        self._tell("claimed", (entry,))
         return Claim(job, worker, attempt, lease.until)
 
-    async def wait(self, levels: Sequence[Level], timeout_s: float) -> None:
+    async def wait(self, levels: Sequence[Level], timeout_s: float, *, reserved: bool = False) -> None:
         """Return when a job of these levels may be eligible, or after the timeout."""
         now = self._clock.monotonic()
         self._backlog.wake(now)
         due = self._backlog.next_due()
         if not self._stopped:
-            if self._backlog.first(_ranks(levels)) is not None:
+            if self._backlog.first(_ranks(levels), reserved) is not None:
                 return
             timeout_s = timeout_s if due is None else min(timeout_s, due - now)
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -205,6 +233,7 @@ class EmbeddedQueue:
             else:
                 self._backlog.put_off(entry, delay)
             self._notify()
+            self._tell("retried", (entry,))
 
         def undo() -> None:
             entry.job = job
@@ -226,11 +255,15 @@ class EmbeddedQueue:
                 back.append(entry)
         if back:
             self._notify()
+            self._tell("rescued", back)
             self._journal.write(Change(_nobody_waits, keep=self._rows(back)))
         return [entry.job for entry in back]
 
-    async def relevel(self, job_ids: Sequence[str], level: Level, score: float, deadline_after_s: float | None, note: str) -> int:
-        """Give queued jobs another level and score, keeping their age.
+    async def relevel(
+        self, job_ids: Sequence[str], level: Level, score: float, deadline_after_s: float | None, note: str,
+        *, place: Place = Place.OWN,
+    ) -> int:  # fmt: skip
+        """Give queued jobs another level, place and score, keeping their age.
 
         A superseded job still does not go ahead of its successor: moved above LOW, it takes the successor with it.
 
@@ -241,23 +274,88 @@ class EmbeddedQueue:
         if not isfinite(score):
             raise QueueError(f"score {score} is not a finite number; a job needs one to have a place")
         before: list[Before] = []
-        queued = [e for e in map(self._entries.get, dict.fromkeys(job_ids)) if e is not None and e.stage is not Stage.CLAIMED]
+        queued = [e for e in map(self._entries.get, dict.fromkeys(job_ids)) if e is not None and e.stage in _QUEUED]
         for entry in queued:
             old = entry.job
             outdated = old.superseded and level is Level.LOW
             deadline_at = None if outdated or deadline_after_s is None else old.received_at + deadline_after_s
-            job = replace(old, level=level, score=0.0 if outdated else score, deadline_at=deadline_at, note=note)
+            job = replace(
+                old, level=level, score=0.0 if outdated else score, deadline_at=deadline_at, note=note,
+                place=Place.OWN if outdated else place,
+            )  # fmt: skip
             self._backlog.move(Move(entry, job, key_of(job, entry.seq), False, False), before)
         if queued:
             self._backlog.settle(queued, before)
             self._notify()
+            self._tell("moved", (was.entry for was in before))
             await self._write(keep=[was.entry for was in before], failed=lambda: self._backlog.undo(before))
         return len(queued)
+
+    async def cancel(self, job_ids: Sequence[str], note: str) -> int:
+        """Let queued jobs become DEAD with this error; from the call on they are given to nobody.
+
+        Raises:
+            StoreError: It cannot be journalled; they wait again.
+        """
+        error, now = printable(note), self._clock.now()
+        queued = [e for e in map(self._entries.get, dict.fromkeys(job_ids)) if e is not None and e.stage in _QUEUED]
+        ends = [Finish(e.seq, e.job.job_id, JobStatus.DEAD, now, error, _body(e, None)) for e in queued]
+        delays = [self._backlog.cancel(entry) for entry in queued]
+
+        def done() -> None:
+            for entry in queued:
+                del self._entries[entry.job.job_id]
+            self._tell("dead", queued)
+
+        def undo() -> None:
+            for entry, delay in zip(queued, delays, strict=True):
+                if delay is None:
+                    self._backlog.add(entry)
+                else:
+                    self._backlog.put_off(entry, delay)
+            self._notify()
+
+        if queued:
+            await self._write(finish=ends, done=done, failed=undo)
+        return len(queued)
+
+    async def revive(self, job_ids: Sequence[str]) -> int:
+        """Let DEAD jobs wait again at their places, never attempted; what was queued since may supersede them.
+
+        Raises:
+            StoreError: It cannot be journalled; they stay DEAD.
+        """
+        asked = [job_id for job_id in dict.fromkeys(job_ids) if job_id not in self._entries]
+        back = self._journal.dead(asked) if asked else []
+        before: list[Before] = []
+        for entry in back:
+            entry.job = replace(entry.job, attempt=0)
+            self._entries[entry.job.job_id] = entry
+            self._backlog.add(entry)
+        self._backlog.settle(back, before)
+
+        def undo() -> None:
+            self._backlog.undo(before)
+            for entry in back:
+                if entry.stage is Stage.CLAIMED:
+                    self._refused.add(entry.seq)
+                else:
+                    self._backlog.take(entry)
+                    del self._entries[entry.job.job_id]
+
+        if back:
+            self._notify()
+            self._tell("queued", back)
+            self._tell("moved", (was.entry for was in before))
+            revived = {entry.seq: entry.job.job_id for entry in back}
+            await self._write(keep=(*back, *(was.entry for was in before)), revive=revived, failed=undo)
+        return len(back)
 
     async def pause(self, source: str) -> int:
         """Hold a source's jobs; returns how many are queued."""
         was_held = source in self._backlog.held
         self._backlog.hold(source)
+        self._tell_of("paused", source)
         await self._write(hold={source: True}, failed=None if was_held else partial(self._backlog.release, source))
         return self._backlog.queued_of.get(source, 0)
 
@@ -266,6 +364,7 @@ class EmbeddedQueue:
         was_held = source in self._backlog.held
         self._backlog.release(source)
         self._notify()
+        self._tell_of("resumed", source)
         await self._write(hold={source: False}, failed=partial(self._backlog.hold, source) if was_held else None)
         return self._backlog.queued_of.get(source, 0)
 
@@ -277,6 +376,7 @@ class EmbeddedQueue:
             self._stopped = was
 
         self._notify()
+        self._tell_of("paused" if stopped else "resumed", _KILL_SWITCH)
         await self._write(hold={_KILL_SWITCH: stopped}, failed=undo)
 
     async def prune(self, before: float) -> int:
@@ -298,27 +398,46 @@ class EmbeddedQueue:
             levels[level] = LevelDepth(waiting, held, delayed, self._leases.processing[rank], oldest)
         return QueueState(levels, dict(self._backlog.queued_of), self._backlog.held, self._stopped, self._backlog.conflated)
 
-    def peek(self, limit: int) -> Sequence[Job]:
+    async def peek(self, limit: int) -> Sequence[Job]:
         """Return the next jobs in true order over all levels, held and delayed ones left out: O(limit log limit)."""
         self._backlog.wake(self._clock.monotonic())
         return self._backlog.next_jobs(limit)
 
-    def jobs_of(self, source: str) -> Sequence[Job]:
+    async def position(self, job_id: str) -> int | None:
+        """Return an eligible job's number in the true order, from 1: O(jobs ahead of it in its level + sources)."""
+        self._backlog.wake(self._clock.monotonic())
+        entry = self._entries.get(job_id)
+        return None if entry is None else self._backlog.position(entry)
+
+    async def jobs_of(self, source: str) -> Sequence[Job]:
         """Return a source's queued jobs in true order, held and delayed ones included."""
         self._backlog.wake(self._clock.monotonic())
         return self._backlog.jobs_of(source)
 
-    def status(self, job_id: str) -> JobStatus | None:
+    async def status(self, job_id: str) -> JobStatus | None:
         """Return where a job stands; a finished one is looked up on disk."""
         entry = self._entries.get(job_id)
         if entry is not None:
-            return JobStatus.PROCESSING if entry.stage is Stage.CLAIMED else JobStatus.QUEUED
+            return _STATUS[entry.stage]
         return self._finished_among([job_id]).get(job_id)
 
-    def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
+    async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
         """Say for each id whether the queue has it or has finished it."""
         finished = self._finished_among(job_ids)
         return [job_id in self._entries or job_id in finished for job_id in job_ids]
+
+    def events(self) -> AsyncIterator[QueueEvent]:
+        """Return what happens from this call on, to the queue's end; a slow reader loses the oldest."""
+        return self._events.listen()
+
+    def _tell(self, kind: EventKind, entries: Iterable[Entry]) -> None:
+        if self._events:
+            for job in [entry.job for entry in entries]:
+                self._events.tell(kind, self._clock.now(), job.job_id, job.source, job.level)
+
+    def _tell_of(self, kind: EventKind, source: str) -> None:
+        if self._events:
+            self._events.tell(kind, self._clock.now(), source=source)
 
     def _finished_among(self, job_ids: Sequence[str]) -> Mapping[str, JobStatus]:
         # Ids grow with arrival, so a new one is beyond all that was ever taken and needs no look at the disk.
@@ -335,15 +454,15 @@ class EmbeddedQueue:
             self._entries[job_id] = entry
             self._newest_id = max(self._newest_id, job_id)
             if entry.placed:  # beside a job that may be gone: its arrival number must not be given again
-                self._next_seq = max(self._next_seq, int(entry.key[4]) + 1)
+                self._next_seq = max(self._next_seq, int(entry.key[5]) + 1)
             eligible_at, after_s = kept.eligible.get(entry.seq, (0.0, 0.0))
             left_s = min(eligible_at - now, after_s)  # a clock that was set back meanwhile must not hold a job for longer
             if left_s > 0:
                 self._backlog.put_off(entry, Delay(monotonic + left_s, eligible_at, after_s))
             else:
                 waiting.append(entry)
-        if kept.entries:
-            self._next_seq = max(self._next_seq, kept.entries[-1].seq + 1)
+        last = kept.entries[-1].seq if kept.entries else 0
+        self._next_seq = max(self._next_seq, last + 1, kept.last_dead + 1)  # a dead job keeps its number for a revival
         self._backlog.load(waiting, kept.held - {_KILL_SWITCH})
 
     async def _count_attempts(self, entries: Mapping[int, Entry]) -> None:
@@ -369,11 +488,13 @@ class EmbeddedQueue:
             self._leases.end(lease)
             self._refused.discard(entry.seq)
             del self._entries[job_id]
+            self._tell("completed" if status is JobStatus.COMPLETED else "dead", (entry,))
 
         def undo() -> None:
             lease.ending = False
 
-        await self._write(finish=(Finish(entry.seq, job_id, status, self._clock.now(), error),), done=done, failed=undo)
+        body = _body(entry, None) if status is JobStatus.DEAD else b""
+        await self._write(finish=(Finish(entry.seq, job_id, status, self._clock.now(), error, body),), done=done, failed=undo)
 
     # ---- the journal ----
 
@@ -385,6 +506,7 @@ class EmbeddedQueue:
         finish: Sequence[Finish] = (),
         hold: Mapping[str, bool] | None = None,
         prune_before: float | None = None,
+        revive: Mapping[int, str] = MappingProxyType({}),
         done: Callable[[], object] | None = None,
         failed: Callable[[], object] | None = None,
     ) -> None:
@@ -403,7 +525,7 @@ class EmbeddedQueue:
                 synced.set_exception(error)
 
         try:
-            self._journal.write(Change(settled, rows or self._rows(keep), finish, hold or {}, prune_before))
+            self._journal.write(Change(settled, rows or self._rows(keep), finish, hold or {}, prune_before, revive))
         except Exception:
             if failed is not None:
                 failed()
@@ -416,7 +538,11 @@ class EmbeddedQueue:
     def _journal_again(self) -> None:
         """Fill an empty journal that took a damaged one's place; finished jobs are forgotten with the damaged one."""
         held = dict.fromkeys(self._backlog.held, True) | {_KILL_SWITCH: self._stopped}
-        entries = [entry for entry in self._entries.values() if not self._leases.is_ending(entry.job.job_id)]
+        entries = [
+            entry
+            for entry in self._entries.values()
+            if entry.stage is not Stage.CANCELLED and not self._leases.is_ending(entry.job.job_id)
+        ]
         self._journal.write(Change(_nobody_waits, keep=self._rows(entries), hold=held))
 
     def _notify(self) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -40,6 +40,7 @@ class Change(msgspec.Struct, frozen=True):
         keep: (arrival number, body) of entries as they are now; see ``rows.body_of``.
         hold: Sources to mark paused (True) or not; the empty name is the kill switch.
         prune_before: Forget some of the jobs that finished before this time.
+        revive: DEAD jobs that are so no more: arrival number -> id.
         damage: What a reader met in the file, so that it is replaced.
     """
 
@@ -48,6 +49,7 @@ class Change(msgspec.Struct, frozen=True):
     finish: Sequence[Finish] = ()
     hold: Mapping[str, bool] = {}
     prune_before: float | None = None
+    revive: Mapping[int, str] = {}
     damage: sqlite3.DatabaseError | None = None
 
 
@@ -120,19 +122,30 @@ class Journal:
         """
         if self._damage is not None:
             return {}  # until the writer has replaced the file these count as never seen: at worst they are run again
+        return {job_id: JobStatus(status) for part in _parts(job_ids) for job_id, status in self._ask("statuses", part)}
+
+    def dead(self, job_ids: Sequence[str]) -> list[Entry]:
+        """Return those of the jobs that are DEAD, as they were.
+
+        Raises:
+            StoreError: The journal is closed or does not answer.
+        """
+        if self._damage is not None:
+            return []
+        rows = [row for part in _parts(job_ids) for row in self._ask("dead", part)]
+        return [decode(body).entry(seq) for seq, body in rows]
+
+    def _ask(self, name: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         if self._reader is None:
             raise StoreError(f"the queue journal {self._path} is closed")
-        found: dict[str, JobStatus] = {}
         try:
-            for part in _parts(job_ids):
-                rows = self._reader.execute(_repeat("statuses", len(part)), part)
-                found.update((job_id, JobStatus(status)) for job_id, status in rows)
+            return self._reader.execute(_repeat(name, len(values)), values).fetchall()
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise StoreError(f"the queue journal {self._path} does not answer: {error}") from error
             self._damage = error
             self.write(Change(lambda _: None, damage=error))
-        return found
+            return []
 
     # ---- the thread ----
 
@@ -200,7 +213,8 @@ class Journal:
             self._writer.execute(_repeat("drop", len(part)), part)
         held = {source for (source,) in self._writer.execute(_SQL["held"])}
         (newest,) = self._writer.execute(_SQL["newest_finished"]).fetchone()
-        return Kept(entries, eligible, held, newest or "")
+        (last_dead,) = self._writer.execute(_SQL["last_dead"]).fetchone()
+        return Kept(entries, eligible, held, newest or "", last_dead)
 
     def _commit(self, group: Sequence[Change]) -> StoreError | None:
         try:
@@ -223,18 +237,30 @@ class Journal:
         keep: dict[int, bytes] = {}
         finish: list[Finish] = []
         hold: dict[str, bool] = {}
+        revive: dict[int, str] = {}
         for change in group:
             keep.update(change.keep)
             hold.update(change.hold)
             finish.extend(change.finish)
+            revive.update(change.revive)
         steps: list[tuple[str, Sequence[object]]] = []
         for rows in _parts(list(keep.items())):
             steps.append((_repeat("keep", len(rows)), [value for row in rows for value in row]))
+        for ids in _parts(list(revive.values())):  # first: who is revived may have ended again within the group
+            steps += [(_repeat("revive", len(ids)), ids), (_repeat("undie", len(ids)), ids)]
         for ends in _parts(finish):
             values = [value for end in ends for value in (end.job_id, end.status, end.finished_at, end.error)]
             steps.append((_repeat("finish", len(ends)), values))
-        gone = self._gone + [end.seq for end in finish]
-        prunes = [(_SQL["prune"], (change.prune_before,)) for change in group if change.prune_before is not None]
+        for ends in _parts([end for end in finish if end.body]):
+            dead = [value for end in ends for value in (end.job_id, end.seq, end.body, end.finished_at)]
+            steps.append((_repeat("die", len(ends)), dead))
+        gone = [seq for seq in self._gone if seq not in revive] + [end.seq for end in finish]
+        prunes = [
+            (_SQL[name], (change.prune_before,))
+            for change in group
+            if change.prune_before is not None
+            for name in ("prune", "prune_dead")
+        ]
         if len(gone) >= _DROP_AT or prunes:
             steps.extend((_repeat("drop", len(part)), part) for part in _parts(sorted(gone)))
             gone = []

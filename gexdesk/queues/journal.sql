@@ -13,6 +13,12 @@ CREATE TABLE IF NOT EXISTS finished (
     finished_at REAL NOT NULL,
     error TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS dead (
+    job_id TEXT PRIMARY KEY, -- of a DEAD job in finished: what it takes to revive it at its place
+    seq INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    finished_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS held (
     source TEXT PRIMARY KEY  -- a paused source; the empty name is the kill switch
 ) STRICT, WITHOUT ROWID;
@@ -26,6 +32,12 @@ SELECT source FROM held;
 -- name: newest_finished
 SELECT max(job_id) FROM finished;
 
+-- name: last_dead
+SELECT coalesce(max(seq), 0) FROM dead;
+
+-- name: dead
+SELECT seq, body FROM dead WHERE job_id IN (?);
+
 -- name: last_finished
 SELECT job_id FROM finished ORDER BY n DESC LIMIT ?;
 
@@ -38,6 +50,15 @@ DELETE FROM jobs WHERE seq IN (?);
 -- name: finish
 INSERT OR REPLACE INTO finished (job_id, status, finished_at, error) VALUES (?, ?, ?, ?);
 
+-- name: die
+INSERT OR REPLACE INTO dead (job_id, seq, body, finished_at) VALUES (?, ?, ?, ?);
+
+-- name: revive
+DELETE FROM finished WHERE job_id IN (?);
+
+-- name: undie
+DELETE FROM dead WHERE job_id IN (?);
+
 -- name: hold
 INSERT OR IGNORE INTO held (source) VALUES (?);
 
@@ -49,3 +70,6 @@ SELECT job_id, status FROM finished WHERE job_id IN (?);
 
 -- name: prune
 DELETE FROM finished WHERE n IN (SELECT n FROM finished ORDER BY n LIMIT 2000) AND finished_at < ?;
+
+-- name: prune_dead
+DELETE FROM dead WHERE finished_at < ?;

@@ -7,13 +7,18 @@ from gexdesk.queues.order import Entry, Key, key_of
 
 
 class Finish(msgspec.Struct, frozen=True, gc=False):
-    """Record that a job ended."""
+    """Record that a job ended.
+
+    Attributes:
+        body: The entry as it was, of a DEAD job; it may be revived.
+    """
 
     seq: int
     job_id: str
     status: JobStatus
     finished_at: float
     error: str
+    body: bytes = b""
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -23,12 +28,14 @@ class Kept(msgspec.Struct, frozen=True):
         eligible: Arrival number -> (UTC time of the retry, seconds it was put off) of those that wait for a retry.
         held: Paused sources; the empty name is the kill switch.
         newest_finished: Greatest id of a finished job; empty without any.
+        last_dead: Greatest arrival number of a DEAD job that may be revived; 0 without any.
     """
 
     entries: list[Entry]
     eligible: dict[int, tuple[float, float]]
     held: set[str]
     newest_finished: str
+    last_dead: int = 0
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True):

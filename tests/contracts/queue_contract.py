@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from gexdesk.model.errors import LeaseLost, QueueError
 from gexdesk.model.job import Claim, Job, JobStatus
 from gexdesk.model.level import DEFAULT_PROMISE_S, LEVELS, Level
-from gexdesk.queues.base import Queue
+from gexdesk.queues.base import Queue, QueueState
 
 C, H, M, L = LEVELS
 NOON = 1_790_000_000.0
@@ -29,6 +29,10 @@ class Setting(Protocol):
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass for leases and retries."""
+        ...
+
+    async def state(self, queue: Queue) -> QueueState:
+        """Return what a queue's ``state`` says once it has looked again."""
         ...
 
 
@@ -89,7 +93,7 @@ class QueueContract:
 
     async def test_a_stricter_level_goes_first_whatever_came_before(self, queue: Queue) -> None:
         await queue.put([job("l", L), job("m", M), job("h", H), job("c", C)])
-        assert ids(queue.peek(9)) == ["c", "h", "m", "l"]
+        assert ids(await queue.peek(9)) == ["c", "h", "m", "l"]
         assert await drain(queue) == ["c", "h", "m", "l"]
 
     async def test_a_critical_job_that_arrives_late_goes_next(self, queue: Queue) -> None:
@@ -124,18 +128,18 @@ class QueueContract:
         names = [f"j{n}" for n in range(30)]
         for at, name in enumerate(names):
             await queue.put([job(name, H, 0.8, source=f"s{at % 3}", deadline_at=NOON)])
-        assert ids(queue.peek(30)) == names
+        assert ids(await queue.peek(30)) == names
         assert await drain(queue) == names
 
     async def test_peek_cuts_to_the_limit(self, queue: Queue) -> None:
         await queue.put([job(f"j{n}", H, 0.8) for n in range(7)])
-        assert ids(queue.peek(3)) == ["j0", "j1", "j2"]
-        assert ids(queue.peek(0)) == []
+        assert ids(await queue.peek(3)) == ["j0", "j1", "j2"]
+        assert ids(await queue.peek(0)) == []
 
     async def test_a_job_without_a_finite_score_is_refused_and_nothing_is_added(self, queue: Queue) -> None:
         with pytest.raises(QueueError, match="score nan"):
             await queue.put([job("fine"), job("nowhere", M, float("nan"))])
-        assert queue.peek(9) == []
+        assert await queue.peek(9) == []
 
     # ---- claim ----
 
@@ -145,13 +149,13 @@ class QueueContract:
         claim = await queue.claim("w", [L, M], 5.0)
         assert claim is not None
         assert claim.job.job_id == "l"
-        assert ids(queue.peek(9)) == ["h"]
+        assert ids(await queue.peek(9)) == ["h"]
 
     async def test_claim_says_who_holds_what_and_counts_the_attempt(self, queue: Queue) -> None:
         await queue.put([job("j", H)])
         claim = await take(queue, worker="w7")
         assert (claim.worker, claim.job.job_id, claim.job.attempt, claim.fence) == ("w7", "j", 1, 1)
-        assert queue.status("j") is JobStatus.PROCESSING
+        assert await queue.status("j") is JobStatus.PROCESSING
         assert await queue.claim("w8", LEVELS, 5.0) is None
 
     async def test_concurrent_claims_never_share_a_job(self, queue: Queue) -> None:
@@ -171,7 +175,7 @@ class QueueContract:
             claim = await take(queue)
         assert claim is not None
         assert (claim.job.job_id, claim.job.attempt) == ("first", 1)
-        assert ids(queue.peek(9)) == ["second"]
+        assert ids(await queue.peek(9)) == ["second"]
 
     # ---- leases ----
 
@@ -182,10 +186,10 @@ class QueueContract:
         assert await queue.rescue() == []
         await setting.pass_time(3.0)
         assert ids(await queue.rescue()) == [lost.job.job_id]
-        assert ids(queue.peek(9)) == ["j0", "j2"]
+        assert ids(await queue.peek(9)) == ["j0", "j2"]
         again = await take(queue)
         assert (again.job.job_id, again.job.attempt, again.fence) == ("j0", 2, 2)
-        assert queue.status(kept.job.job_id) is JobStatus.PROCESSING
+        assert await queue.status(kept.job.job_id) is JobStatus.PROCESSING
 
     async def test_a_heartbeat_keeps_the_lease(self, queue: Queue, setting: Setting) -> None:
         await queue.put([job("j")])
@@ -215,10 +219,10 @@ class QueueContract:
         }
         with pytest.raises(LeaseLost, match="j"):
             await acts[act]()
-        assert queue.status("j") is (JobStatus.PROCESSING if holder else JobStatus.QUEUED)
+        assert await queue.status("j") is (JobStatus.PROCESSING if holder else JobStatus.QUEUED)
         if holder:
             await queue.ack(holder)
-            assert queue.status("j") is JobStatus.COMPLETED
+            assert await queue.status("j") is JobStatus.COMPLETED
 
     async def test_a_job_is_acked_once(self, queue: Queue) -> None:
         await queue.put([job("j")])
@@ -226,7 +230,7 @@ class QueueContract:
         outcomes = await asyncio.gather(queue.ack(claim), queue.ack(claim), return_exceptions=True)
         assert outcomes[0] is None
         assert isinstance(outcomes[1], LeaseLost)
-        assert queue.status("j") is JobStatus.COMPLETED
+        assert await queue.status("j") is JobStatus.COMPLETED
 
     async def test_an_ack_and_a_rescue_at_once_agree(self, queue: Queue, setting: Setting) -> None:
         await queue.put([job("j")])
@@ -235,24 +239,24 @@ class QueueContract:
         acked, rescued = await asyncio.gather(queue.ack(claim), queue.rescue(), return_exceptions=True)
         if acked is None:
             assert rescued == []
-            assert queue.status("j") is JobStatus.COMPLETED
+            assert await queue.status("j") is JobStatus.COMPLETED
         else:
             assert isinstance(acked, LeaseLost)
             assert ids(rescued) == ["j"]
-            assert queue.status("j") is JobStatus.QUEUED
+            assert await queue.status("j") is JobStatus.QUEUED
 
     # ---- retry, bury ----
 
     async def test_a_retry_waits_its_time_and_keeps_its_place(self, queue: Queue, setting: Setting) -> None:
         await queue.put([job(f"j{n}", H, 0.8) for n in range(3)])
         await queue.retry(await take(queue), 10.0, "server said 503")
-        assert ids(queue.peek(9)) == ["j1", "j2"]
-        assert ids(queue.jobs_of("cboe")) == ["j0", "j1", "j2"]
-        assert queue.status("j0") is JobStatus.QUEUED
+        assert ids(await queue.peek(9)) == ["j1", "j2"]
+        assert ids(await queue.jobs_of("cboe")) == ["j0", "j1", "j2"]
+        assert await queue.status("j0") is JobStatus.QUEUED
         await setting.pass_time(9.0)
-        assert ids(queue.peek(9)) == ["j1", "j2"]
+        assert ids(await queue.peek(9)) == ["j1", "j2"]
         await setting.pass_time(1.5)
-        assert ids(queue.peek(9)) == ["j0", "j1", "j2"]
+        assert ids(await queue.peek(9)) == ["j0", "j1", "j2"]
         claim = await take(queue)
         assert (claim.job.job_id, claim.job.attempt) == ("j0", 2)
         assert "503" in claim.job.note
@@ -260,13 +264,13 @@ class QueueContract:
     async def test_a_retry_at_once_is_eligible_at_once(self, queue: Queue) -> None:
         await queue.put([job("a", H, 0.8), job("b", H, 0.8)])
         await queue.retry(await take(queue), 0.0, "again")
-        assert ids(queue.peek(9)) == ["a", "b"]
+        assert ids(await queue.peek(9)) == ["a", "b"]
 
     async def test_a_buried_job_is_dead(self, queue: Queue) -> None:
         await queue.put([job("j")])
         await queue.bury(await take(queue), "killed its worker twice")
-        assert queue.status("j") is JobStatus.DEAD
-        assert queue.peek(9) == []
+        assert await queue.status("j") is JobStatus.DEAD
+        assert await queue.peek(9) == []
         assert await queue.claim("w", LEVELS, 5.0) is None
 
     # ---- relevel ----
@@ -276,15 +280,15 @@ class QueueContract:
         await queue.put([old, job("h", H, 0.8, deadline_at=NOON + 300, freshness=1, received_at=NOON)])
         await queue.put([job("h2", H, 0.8, deadline_at=NOON + 300, freshness=1, received_at=NOON)])
         assert await queue.relevel(["old"], H, 0.8, 300.0, "raised by jm") == 1
-        assert ids(queue.peek(9)) == ["old", "h", "h2"]
-        moved = queue.peek(1)[0]
+        assert ids(await queue.peek(9)) == ["old", "h", "h2"]
+        moved = (await queue.peek(1))[0]
         assert (moved.level, moved.score, moved.deadline_at, moved.received_at) == (H, 0.8, NOON + 300, NOON)
         assert moved.note == "raised by jm"
 
     async def test_best_effort_has_no_deadline(self, queue: Queue) -> None:
         await queue.put([job("j", C)])
         assert await queue.relevel(["j"], L, 0.1, None, "demoted") == 1
-        assert queue.peek(1)[0].deadline_at is None
+        assert (await queue.peek(1))[0].deadline_at is None
 
     async def test_only_queued_jobs_are_relevelled(self, queue: Queue, setting: Setting) -> None:
         await queue.put([job("done", C), job("held", M, source="yahoo"), job("delayed", H), job("busy", H, 0.7)])
@@ -294,30 +298,30 @@ class QueueContract:
         await queue.pause("yahoo")
         names = ["done", "busy", "held", "delayed", "nobody", "held"]
         assert await queue.relevel(names, C, 0.95, 30.0, "now") == 2
-        assert queue.peek(9) == []
-        assert queue.status("done") is JobStatus.COMPLETED
+        assert await queue.peek(9) == []
+        assert await queue.status("done") is JobStatus.COMPLETED
         await queue.resume("yahoo")
         await setting.pass_time(61.0)
-        assert sorted(ids(queue.peek(9))) == ["delayed", "held"]
-        assert {j.level for j in queue.peek(9)} == {C}
+        assert sorted(ids(await queue.peek(9))) == ["delayed", "held"]
+        assert {j.level for j in await queue.peek(9)} == {C}
 
     # ---- pause, stop ----
 
     async def test_a_paused_source_is_held_and_comes_back_at_its_places(self, queue: Queue) -> None:
         await queue.put([job(f"{s}{n}", H, 0.8, source=s, deadline_at=NOON) for n in range(3) for s in ("a", "b")])
         assert await queue.pause("a") == 3
-        assert ids(queue.peek(9)) == ["b0", "b1", "b2"]
+        assert ids(await queue.peek(9)) == ["b0", "b1", "b2"]
         assert (await take(queue)).job.job_id == "b0"
         await queue.put([job("a3", C, source="a")])
         assert (await take(queue)).job.job_id == "b1"
-        assert ids(queue.jobs_of("a")) == ["a3", "a0", "a1", "a2"]
+        assert ids(await queue.jobs_of("a")) == ["a3", "a0", "a1", "a2"]
         assert await queue.resume("a") == 4
         assert await drain(queue) == ["a3", "a0", "a1", "a2", "b2"]
 
-    async def test_pausing_twice_or_a_source_without_jobs_is_harmless(self, queue: Queue) -> None:
+    async def test_pausing_twice_or_a_source_without_jobs_is_harmless(self, queue: Queue, setting: Setting) -> None:
         assert await queue.pause("nobody") == 0
         assert await queue.pause("nobody") == 0
-        assert queue.state().paused == {"nobody"}
+        assert (await setting.state(queue)).paused == {"nobody"}
         await queue.put([job("j", source="nobody")])
         assert await queue.claim("w", LEVELS, 5.0) is None
         assert await queue.resume("nobody") == 1
@@ -344,7 +348,7 @@ class QueueContract:
         await queue.ack(claim_before)
         await queue.close()
         again = await setting.open()
-        assert again.state().stopped
+        assert (await setting.state(again)).stopped
         assert await again.claim("w", LEVELS, 5.0) is None
         await again.stop_all(False)
         assert await drain(again) == ["k"]
@@ -359,10 +363,10 @@ class QueueContract:
         await queue.bury(await take(queue), "x")
         await take(queue)
         await queue.put([replace(j, level=H) for j in jobs] + [job("new", L)] * 2)
-        assert ids(queue.peek(9)) == ["queued", "new"]
-        assert queue.peek(1)[0].level is C
-        assert queue.known(["done", "dead", "busy", "queued", "new", "other"]) == [True] * 5 + [False]
-        assert queue.status("other") is None
+        assert ids(await queue.peek(9)) == ["queued", "new"]
+        assert (await queue.peek(1))[0].level is C
+        assert await queue.known(["done", "dead", "busy", "queued", "new", "other"]) == [True] * 5 + [False]
+        assert await queue.status("other") is None
 
     async def test_finished_ids_are_known_after_a_restart(self, queue: Queue, setting: Setting) -> None:
         jobs = [job("done", C), job("dead", C), job("queued", C)]
@@ -372,21 +376,21 @@ class QueueContract:
         await queue.close()
         again = await setting.open()
         await again.put(jobs)
-        assert ids(again.peek(9)) == ["queued"]
-        assert [again.status(j.job_id) for j in jobs] == [JobStatus.COMPLETED, JobStatus.DEAD, JobStatus.QUEUED]
-        assert again.known(["done", "dead", "queued", "zzz", ""]) == [True, True, True, False, False]
+        assert ids(await again.peek(9)) == ["queued"]
+        assert [await again.status(j.job_id) for j in jobs] == [JobStatus.COMPLETED, JobStatus.DEAD, JobStatus.QUEUED]
+        assert await again.known(["done", "dead", "queued", "zzz", ""]) == [True, True, True, False, False]
         await again.close()
 
     # ---- conflation ----
 
-    async def test_an_older_snapshot_drops_to_low_behind_everything(self, queue: Queue) -> None:
+    async def test_an_older_snapshot_drops_to_low_behind_everything(self, queue: Queue, setting: Setting) -> None:
         await queue.put([job("old", H, symbol="SPX", as_of=100.0)])
         await queue.put([job("low", L, 0.0, symbol="NDX"), job("new", L, 0.0, symbol="SPX", as_of=101.0)])
-        assert ids(queue.peek(9)) == ["low", "new", "old"]
-        old = queue.peek(9)[2]
+        assert ids(await queue.peek(9)) == ["low", "new", "old"]
+        old = (await queue.peek(9))[2]
         assert (old.level, old.superseded, old.deadline_at) == (L, True, None)
         assert "new" in old.note
-        assert queue.state().conflated == 1
+        assert (await setting.state(queue)).conflated == 1
 
     async def test_among_the_superseded_the_newest_goes_first(self, queue: Queue) -> None:
         await queue.put([job(f"at{n}", H, symbol="SPX", as_of=float(n)) for n in range(4)])
@@ -395,17 +399,17 @@ class QueueContract:
     async def test_a_late_older_snapshot_is_superseded_on_arrival(self, queue: Queue) -> None:
         await queue.put([job("new", H, 0.75, symbol="SPX", as_of=9.0)])
         await queue.put([job("late", H, 0.85, symbol="SPX", as_of=8.0)])
-        assert ids(queue.peek(9)) == ["new", "late"]
-        assert queue.peek(9)[1].level is L
+        assert ids(await queue.peek(9)) == ["new", "late"]
+        assert (await queue.peek(9))[1].level is L
 
     async def test_a_critical_one_follows_directly_behind_its_successor_at_the_better_place(self, queue: Queue) -> None:
         await queue.put([job("old", C, 0.95, symbol="SPX", as_of=1.0, received_at=NOON)])
         await queue.put([job("other", C, 0.95, symbol="NDX", received_at=NOON + 1)])
         await queue.put([job("new", C, 0.95, symbol="SPX", as_of=2.0, received_at=NOON + 2)])
-        assert ids(queue.peek(9)) == ["new", "old", "other"]
+        assert ids(await queue.peek(9)) == ["new", "old", "other"]
         await queue.put([job("best", C, 0.99, symbol="NDX", as_of=NOON + 9), job("newest", C, 0.91, symbol="SPX", as_of=3.0)])
-        assert ids(queue.peek(9)) == ["best", "other", "newest", "new", "old"]
-        old = queue.peek(9)[4]
+        assert ids(await queue.peek(9)) == ["best", "other", "newest", "new", "old"]
+        old = (await queue.peek(9))[4]
         assert (old.level, old.superseded, old.deadline_at) == (C, True, NOON + 30)
         assert await drain(queue) == ["best", "other", "newest", "new", "old"]
 
@@ -413,56 +417,56 @@ class QueueContract:
         await queue.put([job("old", C, 0.95, symbol="SPX", as_of=1.0, received_at=NOON)])
         await queue.put([job("other", C, 0.95, symbol="NDX", received_at=NOON + 1)])
         await queue.put([job("new", M, symbol="SPX", as_of=2.0)])
-        assert ids(queue.peek(9)) == ["new", "old", "other"]
-        new = queue.peek(1)[0]
+        assert ids(await queue.peek(9)) == ["new", "old", "other"]
+        new = (await queue.peek(1))[0]
         assert (new.level, new.score, new.deadline_at) == (C, 0.95, NOON + 30)
         assert "old" in new.note
         assert "CRITICAL" in new.note
         await queue.put([job("newest", H, symbol="SPX", as_of=3.0)])
-        assert ids(queue.peek(9)) == ["newest", "old", "other", "new"]
-        assert queue.peek(9)[3].level is L
+        assert ids(await queue.peek(9)) == ["newest", "old", "other", "new"]
+        assert (await queue.peek(9))[3].level is L
         claim = await queue.claim("reserved", [C], 5.0)
         assert claim is not None
         assert claim.job.job_id == "newest"
 
-    async def test_claimed_equal_other_and_nameless_ones_are_left_alone(self, queue: Queue) -> None:
+    async def test_claimed_equal_other_and_nameless_ones_are_left_alone(self, queue: Queue, setting: Setting) -> None:
         await queue.put([job("claimed", C, symbol="SPX", as_of=1.0)])
         await take(queue)
         same = {"symbol": "SPX", "as_of": 5.0}
         await queue.put([job("a", H, **same), job("b", H, **same), job("elsewhere", H, symbol="SPX", as_of=1.0, source="yahoo")])
         await queue.put([job("nameless1", H, symbol="", as_of=1.0), job("nameless2", H, symbol="", as_of=2.0)])
         await queue.put([job("unknown", H, symbol="SPX", as_of=float("nan"))])
-        assert not any(j.superseded for j in queue.peek(99))
-        assert queue.state().conflated == 0
-        assert len(queue.peek(99)) == 6
+        assert not any(j.superseded for j in await queue.peek(99))
+        assert (await setting.state(queue)).conflated == 0
+        assert len(await queue.peek(99)) == 6
 
     async def test_held_jobs_are_superseded_too(self, queue: Queue) -> None:
         await queue.put([job("old", H, symbol="SPX", as_of=1.0)])
         await queue.pause("cboe")
         await queue.put([job("new", H, symbol="SPX", as_of=2.0)])
         await queue.resume("cboe")
-        assert [(j.job_id, j.level) for j in queue.peek(9)] == [("new", H), ("old", L)]
+        assert [(j.job_id, j.level) for j in await queue.peek(9)] == [("new", H), ("old", L)]
 
     async def test_a_whole_source_relevelled_keeps_the_newest_first(self, queue: Queue) -> None:
         await queue.put([job(f"at{n}", H, symbol="SPX", as_of=float(n)) for n in range(3)])
         assert await queue.relevel(["at0", "at1", "at2"], C, 1.0, 30.0, "override") == 3
-        assert ids(queue.peek(9)) == ["at2", "at1", "at0"]
-        assert {j.level for j in queue.peek(9)} == {C}
+        assert ids(await queue.peek(9)) == ["at2", "at1", "at0"]
+        assert {j.level for j in await queue.peek(9)} == {C}
         assert await queue.relevel(["at2", "at0", "at1"], L, 0.3, None, "override ended") == 3
-        assert ids(queue.peek(9)) == ["at2", "at1", "at0"]
+        assert ids(await queue.peek(9)) == ["at2", "at1", "at0"]
 
     async def test_a_superseded_one_that_was_lent_a_level_gives_it_back(self, queue: Queue) -> None:
         await queue.put([job("gone", H, symbol="SPX", as_of=5.0), job("lent", H, symbol="SPX", as_of=4.0)])
         assert (await take(queue)).job.job_id == "gone"
         await queue.put([job("late", C, symbol="SPX", as_of=3.0)])
-        assert [(j.job_id, j.level) for j in queue.peek(9)] == [("lent", C), ("late", C)]
+        assert [(j.job_id, j.level) for j in await queue.peek(9)] == [("lent", C), ("late", C)]
         await queue.put([job("newest", L, symbol="SPX", as_of=6.0)])
-        assert [(j.job_id, j.level) for j in queue.peek(9)] == [("newest", C), ("late", C), ("lent", L)]
+        assert [(j.job_id, j.level) for j in await queue.peek(9)] == [("newest", C), ("late", C), ("lent", L)]
 
     async def test_raising_a_superseded_job_raises_its_successor(self, queue: Queue) -> None:
         await queue.put([job("old", H, symbol="SPX", as_of=1.0), job("new", M, symbol="SPX", as_of=2.0), job("h", H)])
         await queue.relevel(["old"], C, 0.95, 30.0, "wanted")
-        assert ids(queue.peek(9)) == ["new", "old", "h"]
+        assert ids(await queue.peek(9)) == ["new", "old", "h"]
 
     async def test_shared_places_survive_a_restart(self, queue: Queue, setting: Setting) -> None:
         at = {"received_at": NOON, "deadline_at": NOON + 30}
@@ -470,10 +474,10 @@ class QueueContract:
         await queue.put([job("new", M, symbol="SPX", as_of=2.0)])
         await queue.close()
         again = await setting.open()
-        assert ids(again.peek(9)) == ["new", "old", "other"]
+        assert ids(await again.peek(9)) == ["new", "old", "other"]
         await again.put([job("newest", H, symbol="SPX", as_of=3.0)])
-        assert ids(again.peek(9)) == ["newest", "old", "other", "new"]
-        assert [j.level for j in again.peek(9)] == [C, C, C, L]  # new was only lent its level
+        assert ids(await again.peek(9)) == ["newest", "old", "other", "new"]
+        assert [j.level for j in await again.peek(9)] == [C, C, C, L]  # new was only lent its level
         await again.close()
 
     async def test_the_place_of_a_finished_successor_is_not_given_away(self, queue: Queue, setting: Setting) -> None:
@@ -485,7 +489,7 @@ class QueueContract:
         await queue.close()
         again = await setting.open()
         await again.put([job("later", C, 0.95, symbol="NDX", as_of=9.0, **at)])
-        assert ids(again.peek(9)) == ["old", "later"]
+        assert ids(await again.peek(9)) == ["old", "later"]
         await again.close()
 
     async def test_a_job_offered_again_while_it_is_being_finished_stays_finished(self, queue: Queue, setting: Setting) -> None:
@@ -495,8 +499,8 @@ class QueueContract:
         await asyncio.gather(queue.put([one]), queue.ack(claim), queue.put([one]))
         await queue.close()
         again = await setting.open()
-        assert again.peek(9) == []
-        assert again.status("j") is JobStatus.COMPLETED
+        assert await again.peek(9) == []
+        assert await again.status("j") is JobStatus.COMPLETED
         await again.close()
 
     # ---- counts ----
@@ -507,7 +511,7 @@ class QueueContract:
         await queue.retry(await take(queue), 30.0, "x")
         await take(queue)
         await queue.pause("yahoo")
-        state = queue.state()
+        state = await setting.state(queue)
         depth = state.levels[H]
         assert (depth.waiting, depth.paused, depth.delayed, depth.processing) == (2, 1, 0, 0)
         assert depth.oldest_received_at == NOON + 4
@@ -518,27 +522,27 @@ class QueueContract:
         assert state.by_source == {"cboe": 3, "yahoo": 1}
         assert (state.paused, state.stopped, state.conflated) == ({"yahoo"}, False, 0)
         await queue.relevel(["d"], M, 0.5, None, "")
-        assert (queue.state().levels[C].delayed, queue.state().levels[M].delayed) == (0, 1)
+        assert ((await setting.state(queue)).levels[C].delayed, (await setting.state(queue)).levels[M].delayed) == (0, 1)
         await setting.pass_time(31.0)
-        assert (queue.state().levels[M].waiting, queue.state().levels[M].delayed) == (1, 0)
+        assert ((await setting.state(queue)).levels[M].waiting, (await setting.state(queue)).levels[M].delayed) == (1, 0)
 
-    async def test_the_oldest_follows_claims_levels_and_pauses(self, queue: Queue) -> None:
+    async def test_the_oldest_follows_claims_levels_and_pauses(self, queue: Queue, setting: Setting) -> None:
         await queue.put([job("oldest", H, 0.7, received_at=NOON), job("young", H, 0.8, received_at=NOON + 9)])
         await queue.put([job("other", H, 0.7, received_at=NOON + 3, source="yahoo")])
 
-        def oldest(level: Level = H) -> float | None:
-            return queue.state().levels[level].oldest_received_at
+        async def oldest(level: Level = H) -> float | None:
+            return (await setting.state(queue)).levels[level].oldest_received_at
 
-        assert oldest() == NOON
+        assert await oldest() == NOON
         await queue.pause("cboe")
-        assert oldest() == NOON + 3
+        assert await oldest() == NOON + 3
         await queue.resume("cboe")
-        assert oldest() == NOON
+        assert await oldest() == NOON
         await queue.relevel(["oldest"], M, 0.5, None, "")
-        assert (oldest(), oldest(M)) == (NOON + 3, NOON)
+        assert (await oldest(), await oldest(M)) == (NOON + 3, NOON)
         await drain(queue)
-        assert (oldest(), oldest(M)) == (None, None)
-        assert queue.state().by_source == {}
+        assert (await oldest(), await oldest(M)) == (None, None)
+        assert (await setting.state(queue)).by_source == {}
 
     # ---- wait ----
 
@@ -588,29 +592,29 @@ class QueueContract:
         busy = await take(queue)
         assert busy.job.source == "a"
         await queue.pause("b")
-        order, mine, held = queue.peek(99), queue.jobs_of("a"), queue.jobs_of("b")
-        state = queue.state()
+        order, mine, held = await queue.peek(99), await queue.jobs_of("a"), await queue.jobs_of("b")
+        state = await setting.state(queue)
         await queue.close()
 
         again = await setting.open()
-        assert ids(again.peek(99)[:1]) == [busy.job.job_id]  # it was first when it was claimed, and waits again
-        assert again.peek(99)[0].attempt == 1
-        assert again.peek(99)[1:] == order
-        assert again.jobs_of("b") == held
-        assert [j for j in again.jobs_of("a") if j.job_id != busy.job.job_id] == mine
-        assert again.state().paused == {"b"}
-        assert again.state().levels[M] == state.levels[M]
+        assert ids((await again.peek(99))[:1]) == [busy.job.job_id]  # it was first when it was claimed, and waits again
+        assert (await again.peek(99))[0].attempt == 1
+        assert (await again.peek(99))[1:] == order
+        assert await again.jobs_of("b") == held
+        assert [j for j in await again.jobs_of("a") if j.job_id != busy.job.job_id] == mine
+        assert (await setting.state(again)).paused == {"b"}
+        assert (await setting.state(again)).levels[M] == state.levels[M]
         with pytest.raises(LeaseLost):
             await again.ack(busy)
         await again.put([job("aH9", H, source="a", received_at=NOON)])
         await again.resume("b")
-        first = [j.job_id for j in again.peek(99)]
+        first = [j.job_id for j in await again.peek(99)]
         await again.close()
 
         third = await setting.open()
-        assert ids(third.peek(99)) == first
+        assert ids(await third.peek(99)) == first
         await setting.pass_time(41.0)
-        assert len(third.peek(99)) == len(first) + 1
+        assert len(await third.peek(99)) == len(first) + 1
         await third.close()
 
     async def test_an_attempt_is_counted_even_when_nobody_reports_back(self, queue: Queue, setting: Setting) -> None:
@@ -620,5 +624,5 @@ class QueueContract:
             assert claim.job.attempt == attempt
             await queue.close()
             queue = await setting.open()
-        assert queue.peek(1)[0].attempt == 3
+        assert (await queue.peek(1))[0].attempt == 3
         await queue.close()

@@ -3,10 +3,11 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
+from typing import Any, TypeVar
 
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -19,6 +20,7 @@ from gexdesk.queues.base import Queue
 from tests.contracts.queue_contract import NOON, Setting
 
 SOURCES = ("a", "b")
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -38,8 +40,8 @@ class Record:
 def own_place(record: Record) -> tuple[float, ...]:
     job = record.job
     if job.superseded:
-        return (job.level.rank, -job.score, 99, -job.as_of, record.arrival)
-    return (job.level.rank, -job.score, job.freshness, inf if job.deadline_at is None else job.deadline_at, record.arrival)
+        return (job.level.rank, job.place, -job.score, 99, -job.as_of, record.arrival)
+    return (job.level.rank, job.place, -job.score, job.freshness, inf if job.deadline_at is None else job.deadline_at, record.arrival)
 
 
 @dataclass
@@ -159,8 +161,11 @@ class QueueMachine(RuleBasedStateMachine):
             self.loop.close()
             shutil.rmtree(self.folder)
 
-    def do(self, act: object) -> object:
-        return self.loop.run_until_complete(act)  # type: ignore[arg-type]
+    def do(self, act: Awaitable[Any]) -> Any:
+        return self.loop.run_until_complete(_result(act))
+
+    def look(self, act: Awaitable[Sequence[Job]]) -> Sequence[Job]:
+        return self.loop.run_until_complete(_result(act))
 
     @rule(jobs=st.lists(new_job, min_size=1, max_size=4), again=st.integers(0, 30))
     def put(self, jobs: list[tuple[str, str, Level, float, int, int, bool]], again: int) -> None:
@@ -178,9 +183,9 @@ class QueueMachine(RuleBasedStateMachine):
     def claim(self, wanted: list[Level], lease_s: float) -> None:
         record = self.model.claim(wanted, lease_s)
         claim = self.do(self.queue.claim("w", wanted, lease_s))
-        assert (claim and claim.job.job_id) == (record and record.job.job_id)  # type: ignore[attr-defined]
+        assert (claim and claim.job.job_id) == (record and record.job.job_id)
         if record is not None:
-            self.claims.append((claim, record))  # type: ignore[arg-type]
+            self.claims.append((claim, record))
 
     def act(self, pick: int, act: object) -> Record | None:
         """Do something with a claim, late ones too; return its record where the lease holds."""
@@ -189,7 +194,7 @@ class QueueMachine(RuleBasedStateMachine):
         claim, record = self.claims[pick % len(self.claims)]
         holds = record.claimed and record.job.attempt == claim.fence
         try:
-            self.do(act(claim))  # type: ignore[operator]
+            self.do(act(claim))
         except LeaseLost:
             assert not holds
             return None
@@ -227,7 +232,7 @@ class QueueMachine(RuleBasedStateMachine):
         for r in lost:
             r.claimed = False
         rescued = self.do(self.queue.rescue())
-        assert {j.job_id for j in rescued} == {r.job.job_id for r in lost}  # type: ignore[attr-defined]
+        assert {j.job_id for j in rescued} == {r.job.job_id for r in lost}
 
     @rule(picks=st.lists(st.integers(0, 20), max_size=6), level=levels, score=scores, after_s=st.sampled_from((None, 30.0)))
     def relevel(self, picks: list[int], level: Level, score: float, after_s: float | None) -> None:
@@ -262,10 +267,10 @@ class QueueMachine(RuleBasedStateMachine):
         if not hasattr(self, "queue"):
             return
         eligible, queued, records = self.model.eligible(), self.model.queued(), self.model.records
-        assert [seen(j) for j in self.queue.peek(999)] == [seen(r.job) for r in eligible]
+        assert [seen(j) for j in self.look(self.queue.peek(999))] == [seen(r.job) for r in eligible]
         for source in SOURCES:
-            assert [seen(j) for j in self.queue.jobs_of(source)] == [seen(r.job) for r in queued if r.job.source == source]
-        state = self.queue.state()
+            assert [seen(j) for j in self.look(self.queue.jobs_of(source))] == [seen(r.job) for r in queued if r.job.source == source]
+        state = self.do(self.setting.state(self.queue))
         for level in LEVELS:
             depth = state.levels[level]
             waiting = [r for r in eligible if r.job.level is level]
@@ -280,8 +285,8 @@ class QueueMachine(RuleBasedStateMachine):
         assert dict(state.by_source) == {s: n for s, n in by_source.items() if n}
         for r in records:
             expected = r.end or (JobStatus.PROCESSING if r.claimed else JobStatus.QUEUED)
-            assert self.queue.status(r.job.job_id) is expected
-        assert list(self.queue.known([r.job.job_id for r in records] + ["9999"])) == [True] * len(records) + [False]
+            assert self.do(self.queue.status(r.job.job_id)) is expected
+        assert list(self.do(self.queue.known([r.job.job_id for r in records] + ["9999"]))) == [True] * len(records) + [False]
 
     @invariant()
     def the_newest_is_ahead(self) -> None:
@@ -290,7 +295,7 @@ class QueueMachine(RuleBasedStateMachine):
             return
         worked = {(r.job.source, r.job.symbol) for r in self.model.records if r.job.attempt}
         chains: dict[tuple[str, str], list[Job]] = {}
-        for j in self.queue.peek(999):
+        for j in self.look(self.queue.peek(999)):
             if j.symbol and (j.source, j.symbol) not in worked:
                 chains.setdefault((j.source, j.symbol), []).append(j)
         for chain in chains.values():
@@ -298,6 +303,10 @@ class QueueMachine(RuleBasedStateMachine):
             assert chain[0].as_of == newest.as_of
             assert all(j.superseded for j in chain if j.as_of < newest.as_of)
             assert all(j.level is Level.LOW or not j.superseded or j.level.rank >= newest.level.rank for j in chain)
+
+
+async def _result(act: Awaitable[T]) -> T:
+    return await act
 
 
 def seen(job: Job) -> Job:

@@ -112,7 +112,11 @@ def parts_of(engine: Engine) -> Parts:
 async def hand_in(engine: Engine, source: str, *bodies: bytes) -> None:
     """Deliver payloads as a source would, and wait until they are queued."""
     parts = parts_of(engine)
-    count = len(parts.queue.jobs_of(source)) + len(bodies)
+    count = len(await parts.queue.jobs_of(source)) + len(bodies)
     for body in bodies:
         await parts.receive.deliver(Arrival(source, body, parts.clock.now()))
-    await until(lambda: len(parts.queue.jobs_of(source)) == count)
+
+    async def queued() -> bool:
+        return len(await parts.queue.jobs_of(source)) == count
+
+    await until(queued)

@@ -89,9 +89,9 @@ class Burst:
         assert strikes["n"] == 2 * snapshots["n"]
         queue = EmbeddedQueue(self.state / "queue.sqlite", clock=SystemClock())
         await queue.open()
-        assert queue.peek(10) == []
+        assert await queue.peek(10) == []
         assert all((d.waiting, d.paused, d.delayed, d.processing) == (0, 0, 0, 0) for d in queue.state().levels.values())
-        assert all(queue.known(list(kept)))
+        assert all(await queue.known(list(kept)))
         await queue.close()
 
 

@@ -91,13 +91,13 @@ async def test_what_was_said_is_true_afterwards(tmp_path: Path, after: int) -> N
     queue = EmbeddedQueue(path, clock=SystemClock())
     await queue.open()
     assert queue.warning == ""
-    assert all(queue.known(sorted(put)))
-    assert {job_id: str(queue.status(job_id)) for job_id in ended} == ended
-    unfinished = {job_id for job_id in put if queue.status(job_id) is JobStatus.QUEUED}
-    queued = {job.job_id: job for source in queue.state().by_source for job in queue.jobs_of(source)}
+    assert all(await queue.known(sorted(put)))
+    assert {job_id: str(await queue.status(job_id)) for job_id in ended} == ended
+    unfinished = {job_id for job_id in put if await queue.status(job_id) is JobStatus.QUEUED}
+    queued = {job.job_id: job for source in queue.state().by_source for job in await queue.jobs_of(source)}
     assert unfinished <= queued.keys()
     assert all(queued[job_id].attempt >= attempts.get(job_id, 0) for job_id in unfinished)
-    order = [job.job_id for job in queue.peek(10**6)]
+    order = [job.job_id for job in await queue.peek(10**6)]
     drained = []
     while claim := await queue.claim("w", LEVELS, 60.0):
         drained.append(claim.job.job_id)

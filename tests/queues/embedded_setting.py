@@ -4,6 +4,7 @@ from pathlib import Path
 
 from virtual_clock import VirtualClock
 
+from gexdesk.queues.base import Queue, QueueState
 from gexdesk.queues.embedded import EmbeddedQueue
 from tests.contracts.queue_contract import NOON
 
@@ -20,3 +21,6 @@ class EmbeddedSetting:
 
     async def pass_time(self, seconds: float) -> None:
         await self.clock.advance(seconds)
+
+    async def state(self, queue: Queue) -> QueueState:
+        return queue.state()

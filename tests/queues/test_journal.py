@@ -67,12 +67,12 @@ async def test_a_damaged_file_is_put_aside_and_the_queue_starts_empty(
     assert aside.name in queue.warning
     assert str(setting.path) in queue.warning
     assert aside.read_bytes() == damaged
-    assert queue.peek(9) == []
+    assert await queue.peek(9) == []
     await queue.put(jobs)
     await queue.close()
     queue = await setting.open()
     assert queue.warning == ""
-    assert ids(queue.peek(99)) == ids(jobs)
+    assert ids(await queue.peek(99)) == ids(jobs)
     await queue.close()
 
 
@@ -89,16 +89,16 @@ async def test_damage_while_running_costs_nothing_that_waits(setting: EmbeddedSe
     await queue.put([job("after", L)])
     assert "put aside" in queue.warning
     await queue.ack(busy)
-    expected = queue.peek(999)
+    expected = await queue.peek(999)
     assert len(expected) == 198
     await queue.close()
 
     queue = await setting.open()
     assert queue.warning == ""
-    assert queue.peek(999) == expected
+    assert await queue.peek(999) == expected
     assert queue.state().levels[H].delayed == 1
     assert queue.state().paused == {"yahoo"}
-    assert queue.status(busy.job.job_id) is JobStatus.COMPLETED
+    assert await queue.status(busy.job.job_id) is JobStatus.COMPLETED
     await queue.close()
 
 
@@ -111,7 +111,7 @@ async def test_a_job_that_cannot_be_read_is_dropped_alone(setting: EmbeddedSetti
     db.close()
     queue = await setting.open()
     assert "1 jobs" in queue.warning
-    assert queue.known(["j0", "j1", "j2"]) == [True, False, True]
+    assert await queue.known(["j0", "j1", "j2"]) == [True, False, True]
     await queue.put([job("j1")])
     assert await drain(queue) == ["j0", "j2", "j1"]
     await queue.close()
@@ -166,12 +166,12 @@ async def test_what_a_full_disk_refuses_did_not_happen(
     await queue.put([job(name, C) for name in ("acked", "buried", "retried")])
     acked, buried, retried = [await take(queue) for _ in range(3)]
     fill()
-    before, counts = queue.peek(99), queue.state()
+    before, counts = await queue.peek(99), queue.state()
     many = [job(f"x{n}", C) for n in range(2000)]
     with pytest.raises(StoreError, match="nothing was changed"):
         await queue.put([*many, job("newer", H, 0.75, symbol="SPX", as_of=2.0)])
     await _use_up_the_reserve(queue)
-    assert queue.peek(99) == before
+    assert await queue.peek(99) == before
     assert queue.state() == counts
     for act in (
         lambda: queue.ack(acked),
@@ -183,21 +183,21 @@ async def test_what_a_full_disk_refuses_did_not_happen(
     ):
         with pytest.raises(StoreError):
             await act()
-        assert queue.peek(99) == before
+        assert await queue.peek(99) == before
         assert queue.state() == counts
-    assert queue.known(["x0", "newer"]) == [False, False]
+    assert await queue.known(["x0", "newer"]) == [False, False]
 
     make_space()
     await queue.ack(acked)
     await queue.bury(buried, "x")
     await queue.retry(retried, 0.0, "x")
     await queue.put([*many[:3], job("newer", H, 0.75, symbol="SPX", as_of=2.0)])
-    order = queue.peek(99)
+    order = await queue.peek(99)
     assert len(order) == 7
     await queue.close()
     queue = await setting.open()
-    assert queue.peek(99) == order
-    assert (queue.status("acked"), queue.status("buried")) == (JobStatus.COMPLETED, JobStatus.DEAD)
+    assert await queue.peek(99) == order
+    assert (await queue.status("acked"), await queue.status("buried")) == (JobStatus.COMPLETED, JobStatus.DEAD)
     await queue.close()
 
 
@@ -221,15 +221,15 @@ async def test_a_job_that_ran_before_its_put_was_refused(
     await setting.pass_time(2.0)
     back = await queue.rescue()
     assert [(j.job_id, j.level, j.score, j.attempt) for j in back] == [("there", M, 0.5, 1)]
-    assert queue.known(["c0", "c1", "c2"]) == [True, False, False]
+    assert await queue.known(["c0", "c1", "c2"]) == [True, False, False]
     make_space()
     await queue.ack(claims[0])
     assert [depth.processing for depth in queue.state().levels.values()] == [0, 0, 0, 0]
-    assert ids(queue.peek(9)) == ["there"]
+    assert ids(await queue.peek(9)) == ["there"]
     await queue.close()
     queue = await setting.open()
-    assert queue.known(["there", "c0", "c1", "c2"]) == [True, True, False, False]
-    assert queue.status("c0") is JobStatus.COMPLETED
+    assert await queue.known(["there", "c0", "c1", "c2"]) == [True, True, False, False]
+    assert await queue.status("c0") is JobStatus.COMPLETED
     await queue.close()
 
 
@@ -261,7 +261,7 @@ async def test_attempts_are_counted_beyond_what_the_notes_hold(setting: Embedded
         await queue.rescue()
     await queue.close()
     queue = await setting.open()
-    attempts = {j.job_id: j.attempt for source in ("cboe", "yahoo") for j in queue.jobs_of(source)}
+    attempts = {j.job_id: j.attempt for source in ("cboe", "yahoo") for j in await queue.jobs_of(source)}
     assert attempts == {"long": 1, "rescued": 1, "again": 16_999}
     assert long.fence == 1
     await queue.close()
@@ -277,7 +277,7 @@ async def test_notes_of_an_earlier_life_do_not_count_for_new_jobs(setting: Embed
         await queue.put([job(name)])
         await queue.close()
     queue = await setting.open()
-    assert [j.attempt for j in queue.peek(9)] == [0, 0]
+    assert [j.attempt for j in await queue.peek(9)] == [0, 0]
     await queue.close()
 
 
@@ -288,7 +288,7 @@ async def test_damaged_notes_count_for_nothing(setting: EmbeddedSetting) -> None
     notes = setting.path.with_name("queue.sqlite-claims")
     notes.write_bytes(b"".join(n.to_bytes(8, "little") + b"\x07\0\0\0garb" for n in range(100)) + b"torn")
     queue = await setting.open()
-    assert {j.attempt for j in queue.peek(99)} == {0}
+    assert {j.attempt for j in await queue.peek(99)} == {0}
     assert (await take(queue)).job.attempt == 1
     await queue.close()
 
@@ -303,7 +303,7 @@ async def test_a_finished_job_whose_row_is_still_there_stays_finished(setting: E
     db.close()
     for _ in range(2):
         queue = await setting.open()
-        assert ids(queue.peek(9)) == ["j1", "j2"]
+        assert ids(await queue.peek(9)) == ["j1", "j2"]
         await queue.close()
     queue = await setting.open()
     await setting.pass_time(1.0)
@@ -311,7 +311,7 @@ async def test_a_finished_job_whose_row_is_still_there_stays_finished(setting: E
     assert await queue.prune(NOON + 99.0) == 2
     await queue.close()
     queue = await setting.open()
-    assert ids(queue.peek(9)) == ["j2"]
+    assert ids(await queue.peek(9)) == ["j2"]
     await queue.close()
 
 
@@ -330,13 +330,13 @@ async def test_a_job_offered_again_between_its_last_sync_and_the_word_of_it_stay
     await asyncio.sleep(0)
     while not queue._journal.statuses(["j"]):  # on the disk, and the event loop does not know it yet
         time.sleep(0)
-    assert queue.status("j") is JobStatus.PROCESSING
+    assert await queue.status("j") is JobStatus.PROCESSING
     await queue.put([one])
     await acking
     await queue.close()
     queue = await setting.open()
-    assert queue.peek(9) == []
-    assert queue.status("j") is JobStatus.COMPLETED
+    assert await queue.peek(9) == []
+    assert await queue.status("j") is JobStatus.COMPLETED
     await queue.close()
 
 
@@ -347,10 +347,10 @@ async def test_finished_jobs_cost_no_memory_and_are_pruned_by_age(setting: Embed
     await queue.put([job("b")])
     await queue.ack(await take(queue))
     assert queue._entries == {}
-    assert all(queue.known([f"a{n:04d}" for n in range(2500)]))
+    assert all(await queue.known([f"a{n:04d}" for n in range(2500)]))
     assert await queue.prune(NOON + 50.0) == 2500
-    assert not any(queue.known([f"a{n:04d}" for n in range(2500)]))
-    assert queue.status("b") is JobStatus.COMPLETED
+    assert not any(await queue.known([f"a{n:04d}" for n in range(2500)]))
+    assert await queue.status("b") is JobStatus.COMPLETED
     assert await queue.prune(NOON + 50.0) == 0
 
 
@@ -368,7 +368,7 @@ async def test_a_retry_is_not_held_longer_by_a_clock_that_went_back(setting: Emb
     queue = await setting.open()
     assert queue.state().levels[M].delayed == 1
     await setting.pass_time(31.0)
-    assert ids(queue.peek(9)) == ["j"]
+    assert ids(await queue.peek(9)) == ["j"]
     await queue.close()
 
 
@@ -419,7 +419,7 @@ async def test_a_closed_queue_refuses_and_keeps_nothing_half_done(setting: Embed
     await queue.close()
     with pytest.raises(StoreError, match="closed"):
         await queue.put([job("k", Level.CRITICAL)])
-    assert ids(queue.peek(9)) == ["j"]
+    assert ids(await queue.peek(9)) == ["j"]
 
 
 async def test_files_are_the_owners_alone(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class LevelLevers:
             wanted = None
         else:
             wanted = self._wanted(lever, account, level, override)
-        moving = sum(len(job_ids) for job_ids in self._moves(account.name, wanted).values())
+        moving = sum(len(job_ids) for job_ids in (await self._moves(account.name, wanted)).values())
         after = _words(wanted) if wanted is not None else "as the guidelines decide"
         helps, costs = self._effect(account, level, wanted, moving)
         if lever.dry_run:
@@ -120,14 +120,14 @@ class LevelLevers:
     async def _move(self, source: str, override: Override | None) -> int:
         """Give a source's queued jobs the level they have under an override, or without one."""
         moved = 0
-        for (level, score, note), job_ids in self._moves(source, override).items():
+        for (level, score, note), job_ids in (await self._moves(source, override)).items():
             moved += await self._queue.relevel(job_ids, level, score, self._promises_s[level], note)
         return moved
 
-    def _moves(self, source: str, override: Override | None) -> dict[tuple[Level, float, str], list[str]]:
+    async def _moves(self, source: str, override: Override | None) -> dict[tuple[Level, float, str], list[str]]:
         """Return the queued jobs that change their level, by what they get."""
         moves: dict[tuple[Level, float, str], list[str]] = {}
-        for job in self._queue.jobs_of(source):
+        for job in await self._queue.jobs_of(source):
             level, score = self._decided(job)
             note = ""
             if override is not None and override.moves(level):

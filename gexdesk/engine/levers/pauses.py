@@ -44,7 +44,7 @@ class PauseLevers:
         if pausing == (held is not None):
             raise LeverRefused(f"{account.name} is {'paused already' if held else 'not paused'}")
         before, after = ("paused", "running") if held else ("running", "paused")
-        count = len(self._queue.jobs_of(account.name))
+        count = len(await self._queue.jobs_of(account.name))
         if pausing:
             helps, costs = f"fetching stops, {jobs(count)} held", "readers keep the last value"
         else:
