@@ -92,7 +92,7 @@ def assemble(
     """
     state = _folder(settings.state)
     limits = settings.engine
-    rules = load(settings.guidelines) if settings.guidelines is not None else load_default()
+    rules = load(settings.guidelines.file) if settings.guidelines.file is not None else load_default()
     promises_s = {level: settings.promise_s(level) for level in LEVELS}
     promises = Promises(promises_s)
     deviation = Deviation()

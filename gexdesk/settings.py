@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from gexdesk.model.daytime import read_span
 from gexdesk.model.errors import SettingsError
 from gexdesk.model.exposure import Conventions
 from gexdesk.model.level import DEFAULT_PROMISE_S, Level
@@ -136,12 +137,33 @@ class Rates(_Strict):
         return Conventions(rate=self.rate, dividend_yield=self.dividend_yield, multiplier=self.multiplier)
 
 
+class GuidelineSettings(_Strict):
+    """Say where the guidelines come from and how they may change.
+
+    Attributes:
+        file: Rule file; None takes the shipped default set.
+        apply_on_save: A good file comes into force when it is saved; else it waits for an operator.
+        locked_hours: ``HH:MM-HH:MM``, New York, on trading days: nothing comes into force meanwhile unless it is forced.
+        backtest_last: How many of the last decisions a changed set is tried on.
+    """
+
+    file: Path | None = None
+    apply_on_save: bool = False
+    locked_hours: tuple[str, ...] = ()
+    backtest_last: int = Field(default=100_000, ge=1, le=1_000_000)
+
+    @field_validator("locked_hours")
+    @classmethod
+    def _spans(cls, spans: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(read_span(span)) for span in spans)
+
+
 class Settings(_Strict):
     """Hold one desk's whole configuration.
 
     Attributes:
         state: Folder of everything the engine keeps.
-        guidelines: Rule file; None takes the shipped default set.
+        guidelines: A table, or only the rule file's path.
         promises_s: Seconds from receipt to available per level; 0 is best effort.
     """
 
@@ -149,11 +171,16 @@ class Settings(_Strict):
     sources: tuple[AnySource, ...] = ()
     engine: EngineSettings = EngineSettings()
     rates: Rates = Rates()
-    guidelines: Path | None = None
+    guidelines: GuidelineSettings = GuidelineSettings()
     promises_s: dict[Level, Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]] = Field(
         default_factory=lambda: {level: promise_s or 0.0 for level, promise_s in DEFAULT_PROMISE_S.items()}
     )
     mode: Literal["live", "sample"] = "live"
+
+    @field_validator("guidelines", mode="before")
+    @classmethod
+    def _path_alone(cls, value: object) -> object:
+        return {"file": value} if isinstance(value, str | Path) else value
 
     @field_validator("sources")
     @classmethod
@@ -236,6 +263,7 @@ def _relative_to(folder: Path, settings: Settings) -> Settings:
         if isinstance(source, DirectorySource) and source.path.absolute() == state.absolute():
             raise SettingsError(f"source {source.name} watches the state folder itself ({state}); give it a folder of its own")
     update: dict[str, object] = {"sources": sources, "state": state}
-    if settings.guidelines is not None:
-        update["guidelines"] = folder / settings.guidelines.expanduser()
+    rules = settings.guidelines.file
+    if rules is not None:
+        update["guidelines"] = settings.guidelines.model_copy(update={"file": folder / rules.expanduser()})
     return settings.model_copy(update=update)

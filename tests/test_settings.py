@@ -61,7 +61,7 @@ def test_a_whole_configuration_is_read_as_it_is_meant(tmp_path: Path, monkeypatc
     monkeypatch.setenv("HOME", "/home/jm")
     settings = load_settings(written(tmp_path, WHOLE))
     assert settings.state == tmp_path / "kept" / "here"
-    assert settings.guidelines == tmp_path / "rules.toml"
+    assert settings.guidelines.file == tmp_path / "rules.toml"
     assert (settings.engine.workers, settings.engine.pool_processes, settings.engine.gate_bytes) == (4, 2, 1024)
     conventions = settings.rates.conventions()
     assert (conventions.rate, conventions.dividend_yield, conventions.multiplier) == (0.05, 0.013, 100.0)

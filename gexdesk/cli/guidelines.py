@@ -213,7 +213,7 @@ def _configured() -> Path | None:
     from gexdesk.settings import find_configuration, load_settings
 
     config = find_configuration()
-    return load_settings(config).guidelines if config is not None else None
+    return load_settings(config).guidelines.file if config is not None else None
 
 
 def _moment(at: float) -> str:

@@ -20,6 +20,7 @@ class Staged(Struct, frozen=True):
 
     Attributes:
         base: Version in force when it was offered; its ``diff`` is against that one.
+        at: When it was offered, UTC seconds.
     """
 
     rules: RuleSet
@@ -27,6 +28,7 @@ class Staged(Struct, frozen=True):
     author: str
     base: str
     diff: str
+    at: float
 
 
 class Fault(Struct, frozen=True):
@@ -61,12 +63,18 @@ class Guidelines:
         self._fault: Fault | None = None
         self._staged: Staged | None = None
         self._current: RuleSet | None = None
+        self._version: Version | None = None
         self._text = ""
 
-    def start(self, text: str, author: str) -> RuleSet:
+    def start(self, text: str | GuidelineError, author: str, *, edited: bool = True) -> Version:
         """Put the configured text in force, or, where it is faulty, the last version that decided.
 
         The text becomes a new version where it says something else than the last one. A fault stands beside the last version.
+
+        Args:
+            text: Of the rule file, or why it could not be read.
+            edited: Somebody changed the file since it was last looked at. Where nobody did, the last version stays whatever
+                the file says: what an operator applied or rolled back to outlives a restart.
 
         Raises:
             GuidelineError: The text is faulty and there is no version to go on with, or the versions cannot be read or kept.
@@ -74,18 +82,21 @@ class Guidelines:
         with self._lock:
             last = self._versions.last()
             try:
+                if isinstance(text, GuidelineError):
+                    raise text
                 rules = read(text, self._file)
             except GuidelineError as error:
                 if last is None:
                     raise
                 self._fault = self._refused(error, author)
-                text = self._versions.text(last)
-                rules = read(text, last.version)
             else:
-                if last is None or self._versions.text(last) != text:
-                    self._versions.keep(rules.version, text, at=self._clock.now(), author=author, reason="in force at the start")
-            self._current, self._text = rules, text
-            return rules
+                if last is None or (edited and self._versions.text(last) != text):
+                    last = self._versions.keep(
+                        rules.version, text, at=self._clock.now(), author=author, reason="in force at the start"
+                    )
+            self._text = self._versions.text(last)
+            self._current, self._version = read(self._text, last.version), last
+            return last
 
     @property
     def current(self) -> RuleSet:
@@ -93,6 +104,18 @@ class Guidelines:
         if self._current is None:
             raise GuidelineError("no guidelines are in force yet; call start first")
         return self._current
+
+    @property
+    def version(self) -> Version:
+        """Return the version in force: who set it, when and why."""
+        if self._version is None:
+            raise GuidelineError("no guidelines are in force yet; call start first")
+        return self._version
+
+    @property
+    def text(self) -> str:
+        """Return the text in force."""
+        return self._text
 
     @property
     def fault(self) -> Fault | None:
@@ -104,23 +127,38 @@ class Guidelines:
         """Return the set that waits to be applied, if one does."""
         return self._staged
 
-    def offer(self, text: str, author: str) -> Staged | Fault:
-        """Check a text and stage it; what is in force stays either way.
+    def prepare(self, text: str, author: str, file: str = "") -> Staged:
+        """Check a text against what is in force, and leave everything as it is.
 
-        A good one replaces what was staged and ends the fault. A bad one leaves both the set in force and the staged one.
+        Args:
+            file: Name of where the text is from, for faults; by default the rule file's.
+
+        Raises:
+            GuidelineError: The text is faulty.
         """
-        try:
-            rules = read(text, self._file)
-        except GuidelineError as error:
-            with self._lock:
-                self._fault = self._refused(error, author)
-                return self._fault
+        rules = read(text, file or self._file)
         with self._lock:
             base = self.current.version
             diff = difference(self._text, text, base, rules.version)
-            self._staged = Staged(rules, text, printable(author, 80), base, diff)
+            return Staged(rules, text, printable(author, 80), base, diff, self._clock.now())
+
+    def offer(self, text: str | GuidelineError, author: str) -> Staged | Fault:
+        """Check the rule file's text and stage it; what is in force stays either way.
+
+        A good one replaces what was staged and ends the fault; one that is in force already leaves nothing staged. A bad one,
+        or the reason why there is none, leaves both the set in force and the staged one.
+        """
+        try:
+            if isinstance(text, GuidelineError):
+                raise text
+            prepared = self.prepare(text, author)
+        except GuidelineError as error:
+            self._fault = fault = self._refused(error, author)
+            return fault
+        with self._lock:
+            self._staged = prepared if prepared.text != self._text else None
             self._fault = None
-            return self._staged
+            return prepared
 
     def apply(self, staged: Staged, author: str, reason: str) -> Version:
         """Keep a staged set as a version, then decide by it.
@@ -151,7 +189,7 @@ class Guidelines:
 
     def _swap(self, rules: RuleSet, text: str, author: str, reason: str) -> Version:
         version = self._versions.keep(rules.version, text, at=self._clock.now(), author=author, reason=reason)
-        self._current, self._text = rules, text
+        self._current, self._version, self._text = rules, version, text
         self._staged = None
         return version
 

@@ -68,6 +68,15 @@ def load(path: Path) -> RuleSet:
     Raises:
         GuidelineError: The first fault, with file, line and column.
     """
+    return read(text_of(path), str(path))
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a guideline file, unchecked.
+
+    Raises:
+        GuidelineError: It is no file, cannot be read, is too large, or is not UTF-8.
+    """
     place = Place(str(path))
     try:
         if not path.is_file():
@@ -81,12 +90,11 @@ def load(path: Path) -> RuleSet:
     if len(raw) > MAX_FILE_BYTES:
         raise _too_large(place)
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         fault = f"the byte 0x{raw[error.start]:02x} is not UTF-8"
         raise refuse(Place(str(path), line), fault, f"0x{raw[error.start]:02x}", "text in UTF-8") from None
-    return read(text, str(path))
 
 
 def load_default() -> RuleSet:

@@ -139,7 +139,7 @@ def test_every_example_in_the_starter_is_a_configuration(tmp_path: Path) -> None
     (tmp_path / "desk" / "full.toml").write_text(text)
     settings = load_settings(tmp_path / "desk" / "full.toml")
     assert [source.name for source in settings.sources] == ["cboe-spx", "gexbot-spx", "drop"]
-    assert settings.guidelines == tmp_path / "desk" / "guidelines.toml"
+    assert settings.guidelines.file == tmp_path / "desk" / "guidelines.toml"
 
 
 def _is_prose(line: str) -> bool:
