@@ -21,7 +21,6 @@ from gexdesk.model.job import Job, Place
 from gexdesk.model.level import Level
 from gexdesk.queues.order import Entry, Key, key_of
 
-
 _SHARED = 6
 """How much of a key those that share a place have in common: all but the snapshot's age and the arrival number."""
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from gexdesk.model.job import Job, Place
 
 Key = tuple[int, int, float, float, float, float, float, int]
-"""Level rank, place, score down, freshness, deadline, arrival; then newest ``as_of`` and arrival between those that share a place."""
+"""Level rank, place, score down, freshness, deadline, arrival; between those that share all that, newest ``as_of`` and arrival."""
 
 _OUTDATED = 99.0
 """Freshness of a superseded job in the order: behind every other job of the same score."""

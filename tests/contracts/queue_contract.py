@@ -6,73 +6,20 @@ in any order of calls.
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Protocol
 
 import pytest
 from msgspec.structs import replace
 
 from gexdesk.model.errors import LeaseLost, QueueError
-from gexdesk.model.job import Claim, Job, JobStatus
-from gexdesk.model.level import DEFAULT_PROMISE_S, LEVELS, Level
-from gexdesk.queues.base import Queue, QueueState
+from gexdesk.model.job import JobStatus
+from gexdesk.model.level import LEVELS, Level
+from gexdesk.queues.base import Queue
+from tests.contracts.queue_endings import Endings
+from tests.contracts.queue_places import Places
+from tests.contracts.queue_setting import NOON, Setting, drain, ids, job, take
+from tests.contracts.queue_telling import Telling
 
 C, H, M, L = LEVELS
-NOON = 1_790_000_000.0
-
-
-class Setting(Protocol):
-    """Give queues over one and the same storage, one after the other."""
-
-    async def open(self) -> Queue:
-        """Return a new queue, opened, over what the last one left behind."""
-        ...
-
-    async def pass_time(self, seconds: float) -> None:
-        """Let time pass for leases and retries."""
-        ...
-
-    async def state(self, queue: Queue) -> QueueState:
-        """Return what a queue's ``state`` says once it has looked again."""
-        ...
-
-
-_made = 0
-
-
-def job(name: str, level: Level = M, score: float | None = None, **fields: object) -> Job:
-    """Return a job with a symbol of its own, received a second after the last one made."""
-    global _made  # noqa: PLW0603
-    _made += 1
-    received_at = fields.pop("received_at", NOON + _made)
-    promise = DEFAULT_PROMISE_S[level]
-    values: dict[str, object] = {
-        "score": level.band[1] if score is None else score,
-        "source": "cboe",
-        "symbol": "",
-        "freshness": 1,
-        "as_of": received_at,
-        "deadline_at": None if promise is None else received_at + promise,
-    }
-    return Job(job_id=name, level=level, received_at=received_at, **{**values, **fields})
-
-
-def ids(jobs: object) -> list[str]:
-    return [j.job_id for j in jobs]  # type: ignore[attr-defined]
-
-
-async def drain(queue: Queue, levels: tuple[Level, ...] = LEVELS) -> list[str]:
-    """Claim and ack until nothing is eligible; the order in which it came."""
-    order: list[str] = []
-    while claim := await queue.claim("w1", levels, 5.0):
-        order.append(claim.job.job_id)
-        await queue.ack(claim)
-    return order
-
-
-async def take(queue: Queue, lease_s: float = 5.0, worker: str = "w1") -> Claim:
-    claim = await queue.claim(worker, LEVELS, lease_s)
-    assert claim is not None
-    return claim
 
 
 async def _all_asleep() -> None:
@@ -80,7 +27,7 @@ async def _all_asleep() -> None:
         await asyncio.sleep(0)
 
 
-class QueueContract:
+class QueueContract(Places, Endings, Telling):
     """Inherit this and give the ``setting`` fixture."""
 
     @pytest.fixture

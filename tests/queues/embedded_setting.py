@@ -6,7 +6,7 @@ from virtual_clock import VirtualClock
 
 from gexdesk.queues.base import Queue, QueueState
 from gexdesk.queues.embedded import EmbeddedQueue
-from tests.contracts.queue_contract import NOON
+from tests.contracts.queue_setting import NOON
 
 
 class EmbeddedSetting:
@@ -21,6 +21,9 @@ class EmbeddedSetting:
 
     async def pass_time(self, seconds: float) -> None:
         await self.clock.advance(seconds)
+
+    def now(self) -> float:
+        return self.clock.now()
 
     async def state(self, queue: Queue) -> QueueState:
         return queue.state()

@@ -16,7 +16,7 @@ from gexdesk.model.errors import LeaseLost, StoreError
 from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.queues.embedded import EmbeddedQueue
-from tests.contracts.queue_contract import NOON, drain, ids, job, take
+from tests.contracts.queue_setting import NOON, drain, ids, job, take
 from tests.queues.embedded_setting import EmbeddedSetting
 
 C, H, M, L = LEVELS
