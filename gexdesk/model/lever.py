@@ -12,7 +12,8 @@ class Verb(StrEnum):
 
     ``apply`` and ``rollback`` change the guidelines; ``failover`` serves a symbol from another source; ``release`` and ``refuse``
     settle a quarantined snapshot; ``backfill`` fills a gap; ``cancel`` ends a queued job; ``retry`` and ``discard`` settle a dead
-    letter; ``take``, ``snooze``, ``mute``, ``note``, ``resolve`` and ``see`` act on an incident; ``hand_over`` takes the shift;
+    letter; ``take``, ``snooze``, ``mute``, ``note``, ``resolve`` and ``see`` act on an incident, ``report`` opens one by hand;
+    ``hand_over`` takes the shift;
     ``undo`` takes the operator's own last lever back.
     """
 
@@ -39,8 +40,14 @@ class Verb(StrEnum):
     NOTE = "note"
     RESOLVE = "resolve"
     SEE = "see"
+    REPORT = "report"
     HAND_OVER = "hand_over"
     UNDO = "undo"
+
+    @property
+    def needs_reason(self) -> bool:
+        """Say whether it is refused without a reason: all but what hides and changes nothing."""
+        return self not in (Verb.TAKE, Verb.NOTE, Verb.SEE, Verb.REPORT, Verb.HAND_OVER)
 
 
 class Lever(Struct, frozen=True):
@@ -48,14 +55,15 @@ class Lever(Struct, frozen=True):
 
     Attributes:
         target: Name, id or number of what it acts on, as ``target_kind`` says; empty for the kill switch, undo and hand-over.
-        target_kind: ``source``, ``symbol``, ``job``, ``dead``, ``incident``, ``gap``, ``quarantine`` or ``guidelines``.
+        target_kind: ``source``, ``vendor``, ``symbol``, ``job``, ``dead``, ``incident``, ``gap``, ``quarantine`` or ``guidelines``.
         to: The source to fail over to (empty: the standby), the version to roll back to.
-        text: What is handed in: the rule file to apply, the note to an incident.
+        text: What is handed in: the rule file to apply, the note to an incident, what a reported one is about.
         forced: Do it although it is locked now (guidelines in locked hours); said so in the audit.
         level: The level to set. ``override`` needs it; with ``promote`` and ``demote`` it is the one the operator was shown, so
             that what is done is what was agreed to, even where the source's decided level moved meanwhile.
-        for_s: How long a level stands; None has no end.
-        reason: Required; goes to the audit.
+        for_s: How long a level stands, an incident is snoozed or a maintenance window lasts; None has no end, 0 ends a snooze
+            or a window.
+        reason: Required where ``Verb.needs_reason``; goes to the audit.
         actor: Who asks; the engine replaces it by who the kernel or the key says.
         seen_revision: The target's revision the operator was looking at; when it has changed, the lever is refused.
         dry_run: Only say what would happen.

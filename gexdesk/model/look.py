@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from msgspec import Struct
 
 from gexdesk.model.level import Level
+from gexdesk.model.view import DeskView, IncidentView, MuteView
 
 Seen = TypeVar("Seen")
 
@@ -63,5 +64,150 @@ class JobsLook(Look[JobsSeen], frozen=True):
     source: str = ""
 
 
-AnyLook = JobsLook
+class EntryView(Struct, frozen=True):
+    """Show one line of an incident's timeline.
+
+    Attributes:
+        who: ``desk``, or the operator.
+        what: ``opened``, ``joined``, ``worse``, ``changed``, ``gone``, ``back``, ``closed``, ``reopened``, ``paged``, or an
+            operator's verb.
+    """
+
+    at: float
+    who: str
+    what: str
+    text: str
+
+
+class MemberView(Struct, frozen=True):
+    """Show one of the causes that an incident joins; ``present`` while it is there."""
+
+    subject: str
+    text: str
+    kind: str
+    severity: int
+    source: str
+    symbols: tuple[str, ...]
+    first_at: float
+    last_at: float
+    present: bool
+
+
+class IncidentSeen(Struct, frozen=True):
+    """Tell everything about one incident; ``runbook`` is the section of its kind, Markdown without the heading."""
+
+    incident: IncidentView
+    timeline: tuple[EntryView, ...]
+    members: tuple[MemberView, ...]
+    runbook: str
+
+
+class IncidentLook(Look[IncidentSeen], frozen=True):
+    """Ask for one incident by its number, closed ones of the last weeks included."""
+
+    answer: ClassVar[Any] = IncidentSeen
+    number: int
+
+
+class StandingView(Struct, frozen=True):
+    """Show something that stands until somebody ends it: an ``override`` or a ``pause``, the kill switch as ``everything``.
+
+    Attributes:
+        until: None has no end.
+    """
+
+    what: str
+    target: str
+    words: str
+    author: str
+    reason: str
+    since: float
+    until: float | None
+
+
+class HandOverSeen(Struct, frozen=True):
+    """Sum up what one shift leaves to the next.
+
+    Attributes:
+        shift_by, shift_since: Who has the shift, and since when; empty and None before the first hand-over.
+        incidents: Open and snoozed ones, and closed ones that nobody saw.
+        standing: Overrides and pauses in force, those without an end first.
+        gaps: Holes in the data that are not filled, one line each, newest first.
+        summary: The whole in one line.
+    """
+
+    shift_by: str
+    shift_since: float | None
+    incidents: tuple[IncidentView, ...]
+    standing: tuple[StandingView, ...]
+    mutes: tuple[MuteView, ...]
+    gaps: tuple[str, ...]
+    summary: str
+
+
+class HandOverLook(Look[HandOverSeen], frozen=True):
+    """Ask what the shift that comes has to know."""
+
+    answer: ClassVar[Any] = HandOverSeen
+
+
+class HistorySeen(Struct, frozen=True):
+    """Give recorded pictures, oldest first.
+
+    Attributes:
+        pictures: Each as it was drawn then; its ``taken_at`` says when.
+        first_at, last_at: What the record spans; None where it is empty.
+        fine_from: From here on there is a picture a second, before it one a minute; None where there is none a second.
+        more: There were more between the two times than were asked for.
+    """
+
+    pictures: tuple[DeskView, ...]
+    first_at: float | None
+    last_at: float | None
+    fine_from: float | None
+    more: bool = False
+
+
+class HistoryLook(Look[HistorySeen], frozen=True):
+    """Wind the desk back: the picture at ``at`` (the last one taken by then), or those between two times.
+
+    Attributes:
+        from_at, to_at: Both or none; the pictures between them, at most ``limit``, evenly thinned.
+    """
+
+    answer: ClassVar[Any] = HistorySeen
+    at: float | None = None
+    from_at: float | None = None
+    to_at: float | None = None
+    limit: int = 60
+
+
+class TrendSeen(Struct, frozen=True):
+    """Give recorded figures, oldest first: one row a second for the last minutes, one a minute before.
+
+    Attributes:
+        columns: ``at`` (end of the second or minute), then the names of the figures.
+        rows: One value a column; None is unknown.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[float | None, ...], ...]
+
+
+class TrendLook(Look[TrendSeen], frozen=True):
+    """Ask for the figures of one level or one source between two times.
+
+    Attributes:
+        what: ``level`` or ``source``.
+        name: Which one.
+    """
+
+    answer: ClassVar[Any] = TrendSeen
+    what: str
+    name: str
+    from_at: float
+    to_at: float
+
+
+AnyLook = JobsLook | IncidentLook | HandOverLook | HistoryLook | TrendLook
 """Every question there is, as one union: what the wire takes."""

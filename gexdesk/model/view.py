@@ -54,7 +54,7 @@ class SourceView(Struct, frozen=True):
 
     Attributes:
         state: ``live``, ``late``, ``failing``, ``paused``, ``stopped`` (by the kill switch), ``unassigned``, ``waiting`` (nothing
-            yet) or ``ended``.
+            yet), ``quiet`` (nothing comes, and the market is closed) or ``ended``.
         standing: The configured level word: one of the four, ``auto`` or empty (unassigned).
         level: The level in force now: override, else standing, else last decision.
         why: ``override``, ``standing`` or ``decided``.
@@ -165,10 +165,21 @@ class IncidentView(Struct, frozen=True):
     """Show something an operator must look at.
 
     Attributes:
-        number: Counted from 1 per engine.
+        number: Counted from 1 per state folder, across restarts.
         severity: 2 readers are hit, 1 worth a look.
         closed_at: None while it is open.
         do_first: The one line of advice.
+        kind: Its section in the runbook, e.g. ``feed_failing``.
+        owner: Who took it; empty while nobody has.
+        state: ``open``, ``taken``, ``snoozed``, ``resolved`` (by hand; its cause may still be there) or ``closed`` (by itself).
+        seen: An operator saw it as it stands; a closed one that nobody saw stays until somebody does.
+        readers: Names of the readers it hits, as the configuration has them.
+        snoozed_until: None where it is not snoozed, or until it gets worse.
+        muted: By a maintenance window: it pages nobody.
+        revision: Goes up with what operators do to it; a lever names the one it saw.
+        joined: How many causes it holds, those that have gone included.
+        source: The source it is about, to jump to; empty where it is about none, or about several.
+        job_id: The job of the payload that caused it; empty without one.
     """
 
     number: int
@@ -178,6 +189,32 @@ class IncidentView(Struct, frozen=True):
     opened_at: float
     closed_at: float | None
     do_first: str
+    kind: str = ""
+    owner: str = ""
+    state: str = "open"
+    seen: bool = False
+    readers: tuple[str, ...] = ()
+    snoozed_until: float | None = None
+    muted: bool = False
+    revision: int = 1
+    joined: int = 1
+    source: str = ""
+    job_id: str = ""
+
+
+class MuteView(Struct, frozen=True):
+    """Show a maintenance window: what fails in it pages nobody.
+
+    Attributes:
+        target_kind: ``source``, ``vendor`` or ``symbol``.
+    """
+
+    target_kind: str
+    target: str
+    author: str
+    reason: str
+    since: float
+    until: float
 
 
 class DeskView(Struct, frozen=True):
@@ -195,6 +232,9 @@ class DeskView(Struct, frozen=True):
         undecided: Payloads that are acknowledged and not decided yet: no level's queue has them.
         storing: Results that are available and not stored yet.
         stopped: The kill switch is on.
+        pager: ``-`` (none is configured), ``ok``, or ``failing: `` and why the last page was not sent.
+        mutes: Maintenance windows in force.
+        shift_by, shift_since: Who took the shift over, and when; empty and None before the first.
     """
 
     sequence: int
@@ -226,3 +266,7 @@ class DeskView(Struct, frozen=True):
     stopped: bool
     store_lag_s: float
     replay_position: str = ""
+    pager: str = "-"
+    mutes: tuple[MuteView, ...] = ()
+    shift_by: str = ""
+    shift_since: float | None = None

@@ -6,7 +6,10 @@ from gexdesk.model.lever import Lever, LeverOutcome, Verb
 
 
 class Family(Protocol):
-    """Do what the levers of one kind ask. ``Levers`` calls one at a time, with a reason wherever the lever is not a dry run."""
+    """Do what the levers of one kind ask.
+
+    ``Levers`` calls one at a time, with a reason where the verb needs one and the lever is no dry run.
+    """
 
     verbs: frozenset[Verb]
 

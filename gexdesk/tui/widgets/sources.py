@@ -21,7 +21,7 @@ COLUMNS = (
     Column("ok", 6, right=True, rank=7),
 )
 
-NO_FAULT = ("live", "ended")
+NO_FAULT = ("live", "quiet", "ended")
 """States that are no fault by themselves."""
 
 
@@ -44,7 +44,7 @@ def state_run(source: SourceView) -> Run:
         return ("STOPPED", "eye")
     if source.state == "paused":
         return (f"PAUSED {source.paused_by}".rstrip(), "bold")
-    return (source.state, "") if source.state in ("live", "waiting", "ended") else (source.state.upper(), "eye")
+    return (source.state, "") if source.state in ("live", "waiting", "quiet", "ended") else (source.state.upper(), "eye")
 
 
 class SourcesTable(Table):
