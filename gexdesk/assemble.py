@@ -28,6 +28,7 @@ from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.publish import Publish
 from gexdesk.engine.receive import Receive
+from gexdesk.engine.requests import SUBMITTED, Requests
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
@@ -53,8 +54,10 @@ from gexdesk.model.view import LogLine
 from gexdesk.queues.embedded import EmbeddedQueue
 from gexdesk.sample.story import SOURCES
 from gexdesk.settings import LOCK_NAME, AnySource, DirectorySource, HttpSource, Rates, ReplaySource, Settings
+from gexdesk.sources.address import Addresses
 from gexdesk.sources.base import Source
 from gexdesk.sources.directory import Directory
+from gexdesk.sources.fetch_once import FetchOnce, SourceKey
 from gexdesk.sources.http import Http
 from gexdesk.sources.replay import Replay
 from gexdesk.sources.secret import Secret
@@ -63,6 +66,7 @@ from gexdesk.stores.cache import EmbeddedCache
 from gexdesk.stores.lake import Lake
 from gexdesk.stores.metadata import Metadata
 from gexdesk.stores.query import Rows, run_query
+from gexdesk.stores.request_log import RequestLog
 from gexdesk.stores.spool import Spool
 
 METADATA_NAME = "metadata.duckdb"
@@ -100,7 +104,7 @@ def assemble(
 
     keys = {source.name: key for source in settings.sources if (key := _key(source)) is not None}
     chronicle = Chronicle(clock, log)
-    ledger = Ledger([_account(source) for source in settings.sources])
+    ledger = Ledger([_account(source) for source in settings.sources] + ([_submitted()] if settings.submit.hosts else []))
     flights, flow, tally = Flights(), Flow(clock), Tally()
     standing = Standing(state / "standing.json")
     queue = EmbeddedQueue(state / "queue.sqlite", clock=clock)
@@ -140,7 +144,28 @@ def assemble(
         spool, ledger, flights, triage, clock,
         limit_bytes=limits.payload_limit_bytes, gate_bytes=limits.gate_bytes, columns_folder=str(state / "columns"),
     )  # fmt: skip
+    polled = [source for source in settings.sources if isinstance(source, HttpSource)]
+    addresses = Addresses({source.name: source.base_url or source.url for source in polled}, settings.submit.hosts)
+    requests = Requests(
+        log=RequestLog(state / "requests.jsonl"),
+        addresses=addresses,
+        fetch=FetchOnce(
+            addresses,
+            {s.name: SourceKey(keys[s.name], s.key_header, s.key_param) for s in polled if s.name in keys},
+            timeout_s=settings.submit.timeout_s,
+            cap_bytes=limits.payload_limit_bytes,
+        ),
+        receive=receive,
+        ledger=ledger,
+        triage=triage,
+        queue=queue,
+        keeper=keeper,
+        promises=promises,
+        chronicle=chronicle,
+        clock=clock,
+    )
     work = Work(
+        requests=requests,
         queue=queue,
         pool=pool,
         flights=flights,
@@ -214,6 +239,7 @@ def assemble(
             keeper=keeper,
             triage=triage,
             receive=receive,
+            requests=requests,
             leases=leases,
             work=work,
             supply=supply,
@@ -265,6 +291,14 @@ def _account(source: AnySource) -> Account:
         assumed=(source.assume.volume, source.assume.open_interest) if source.assume is not None else None,
         delay_s=source.delay_s or 0.0,
     )
+
+
+def _submitted() -> Account:
+    """Return the account that documents of allowed hosts are counted under."""
+    return Account(
+        name=SUBMITTED, kind="submitted", symbols=(), format="", standing="auto", configured_delay_s=None, due_s=None,
+        data_type="snapshot",
+    )  # fmt: skip
 
 
 def _cache(settings: Settings) -> EmbeddedCache:

@@ -61,12 +61,14 @@ class HttpSource(_SourceBase):
     """Poll a URL.
 
     Attributes:
+        base_url: What submitted requests may ask for under this source's name and key; None is the folder of ``url``.
         key_env, key_file: Where the key comes from: an environment variable, or a file of ours with mode 0600.
         key_header, key_param: How it is sent.
     """
 
     kind: Literal["http"]
     url: str = Field(pattern=r"^https?://")
+    base_url: str | None = Field(default=None, pattern=r"^https?://")
     every_s: float = Field(default=15.0, ge=0.2, le=3600)
     timeout_s: float = Field(default=10.0, gt=0, le=120)
     key_env: str | None = None
@@ -125,6 +127,17 @@ class EngineSettings(_Strict):
     keep_gb: float = Field(default=20.0, gt=0)
 
 
+class Submit(_Strict):
+    """Say what other programs may make the desk fetch, beside what lies under the configured sources.
+
+    Attributes:
+        hosts: Public host names, lower case; fetched over HTTPS alone.
+    """
+
+    hosts: tuple[Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,253}$")], ...] = ()
+    timeout_s: float = Field(default=20.0, gt=0, le=120)
+
+
 class Rates(_Strict):
     """Give the conventions of every computed exposure."""
 
@@ -171,6 +184,7 @@ class Settings(_Strict):
     sources: tuple[AnySource, ...] = ()
     engine: EngineSettings = EngineSettings()
     rates: Rates = Rates()
+    submit: Submit = Submit()
     guidelines: GuidelineSettings = GuidelineSettings()
     promises_s: dict[Level, Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]] = Field(
         default_factory=lambda: {level: promise_s or 0.0 for level, promise_s in DEFAULT_PROMISE_S.items()}

@@ -21,6 +21,7 @@ from gexdesk.engine.lookout import Lookout
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.receive import Receive
+from gexdesk.engine.requests import Requests
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
@@ -36,6 +37,7 @@ from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look import Look, Seen
 from gexdesk.model.market import session_id
+from gexdesk.model.request import Accepted, RequestStands, Submission
 from gexdesk.model.text import printable
 from gexdesk.model.view import DeskView
 from gexdesk.queues.base import Queue
@@ -69,6 +71,7 @@ class Parts:
     keeper: Keeper
     triage: Triage
     receive: Receive
+    requests: Requests
     leases: Leases
     work: Work
     supply: Supply
@@ -126,11 +129,13 @@ class Engine:
         await asyncio.to_thread(parts.cache.load, parts.state / LIVE_NAME)
         await parts.keeper.start()
         await parts.pool.start()
+        await parts.requests.open()
         await self._recover()
         await self._agree_on_pauses()
         await self._mark_running()
         parts.leases.start()
         parts.work.start()
+        parts.requests.start()
         if parts.standing.stopped is None:
             for account in parts.ledger.all():
                 if parts.standing.pause_of(account.name) is None:
@@ -150,8 +155,10 @@ class Engine:
         async with self._viewed:
             self._viewed.notify_all()  # whoever still waits for a picture learns that none will come
         await parts.supply.stop_all()
+        await parts.requests.stop_fetching()
         await parts.triage.stop()
         await parts.work.stop(DRAIN_S)
+        await parts.requests.close()
         await parts.leases.stop()
         await parts.pool.stop()
         parts.keeper.sources(self._source_records())
@@ -182,6 +189,14 @@ class Engine:
         """Answer what the picture does not hold; errors as in ``Observe.look``."""
         return await self._parts.lookout.answer(question)
 
+    async def submit(self, asked: Submission, who: str) -> Accepted:
+        """Take a request for one document; errors as in ``Requests.submit``."""
+        return await self._parts.requests.submit(asked, who)
+
+    async def request(self, request_id: str) -> RequestStands:
+        """Return how a request stands. Raises UnknownTarget."""
+        return self._parts.requests.stands(request_id)
+
     async def pull(self, lever: Lever) -> LeverOutcome:
         """Do what an operator asks; errors as in ``Control.pull``."""
         return await self._parts.levers.pull(lever)
@@ -193,7 +208,7 @@ class Engine:
     async def idle(self) -> None:
         """Return once every source has ended and everything received is stored or dead."""
         parts = self._parts
-        while not (parts.supply.finished() and len(parts.flights) == 0):
+        while not (parts.supply.finished() and len(parts.flights) == 0 and parts.requests.waiting == 0):
             await parts.clock.sleep(0.05)
 
     def closing(self) -> Closing:
@@ -225,6 +240,7 @@ class Engine:
         kept = await asyncio.to_thread(lambda: list(parts.spool.scan(done=False)))
         untriaged = waiting = 0
         for payload, ref in kept:
+            parts.requests.tie(payload)
             status = await parts.queue.status(payload.payload_id)
             if status is None:
                 parts.receive.take_up(payload, ref)

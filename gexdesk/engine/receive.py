@@ -1,5 +1,7 @@
 """Receive: check, make room, keep, count, hand to triage. A source may forget its bytes once ``deliver`` returned."""
 
+from collections.abc import Callable
+
 from gexdesk.engine.flight import Flight, Flights
 from gexdesk.engine.ledger import Ledger
 from gexdesk.engine.triage import Triage
@@ -38,11 +40,24 @@ class Receive:
             OversizePayload: It is larger than a payload may be; nothing was kept.
             StoreError: It cannot be kept now (disk full); the source tries again.
         """
+        await self.deliver_asked(arrival, lambda _: None)
+
+    async def deliver_asked(self, arrival: Arrival, kept: Callable[[Payload], None]) -> Payload | None:
+        """Acknowledge a payload that a request brought; errors as ``deliver``.
+
+        Args:
+            kept: Told of the payload once it is synced, before triage can end it.
+
+        Returns:
+            The payload.
+        """
         self._check(arrival)
         await self._triage.room(arrival.source)
         payload, ref = await self._spool.keep(arrival)
         self._count(payload)
+        kept(payload)
         self.take_up(payload, ref)
+        return payload
 
     def take_up(self, payload: Payload, ref: PayloadRef) -> None:
         """Begin the way of a payload that is kept: a new one, or one that a crash left untriaged."""

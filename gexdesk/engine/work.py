@@ -15,6 +15,7 @@ from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Ledger
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.publish import Publish
+from gexdesk.engine.requests import Requests
 from gexdesk.engine.tasks import Computed, Processed, ProcessTask, Refused
 from gexdesk.metrics.deviation import Deviation
 from gexdesk.model.clock import Clock
@@ -60,7 +61,7 @@ class Work:
     def __init__(
         self, *, queue: Queue, pool: Pool, flights: Flights, leases: Leases, publish: Publish, keeper: Keeper, spool: Spool,
         ledger: Ledger, deviation: Deviation, flow: Flow, chronicle: Chronicle, clock: Clock,
-        workers: int, reserved: int, conventions: Conventions,
+        requests: Requests, workers: int, reserved: int, conventions: Conventions,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._pool = pool
@@ -74,6 +75,7 @@ class Work:
         self._flow = flow
         self._chronicle = chronicle
         self._clock = clock
+        self._requests = requests
         self._slots = [False] * workers + [True] * reserved
         self._conventions = conventions
         self._tasks: list[asyncio.Task[None]] = []
@@ -127,6 +129,7 @@ class Work:
             self._end_later(self._bury(claim, None, Bury("process", "store_error", lost)))
             return
         flight.started_at = self._clock.now()
+        self._requests.job_began(claim.job.job_id, claim.job.level, flight.started_at)
         match await self._outcome(claim.job, flight):
             case Done(results=results, available_at=available_at):
                 # The slot is free once the value is available; storing goes on behind it, under the same lease.
@@ -216,6 +219,7 @@ class Work:
             return  # somebody else has the job: their rows are ours to the byte, and they will ack
         self.completed += 1
         account.stored()
+        await self._requests.job_ended(record)
         self._forget(claim.job.job_id, flight)
 
     async def _bury(self, claim: Claim, flight: Flight | None, bury: Bury) -> None:
@@ -235,13 +239,15 @@ class Work:
             reason=bury.error,
             attempts=job.attempt,
         )
-        await self._keeper.store(self._record(claim, flight, "DEAD", error=bury.error), (), letter)
+        record = self._record(claim, flight, "DEAD", error=bury.error)
+        await self._keeper.store(record, (), letter)
         try:
             await self._queue.bury(self._leases.release(claim), bury.error)
         except LeaseLost:
             return
         self.dead += 1
         account.refused(now, bury.error)
+        await self._requests.job_ended(record)
         name = payload.name if payload else job.job_id
         self._chronicle.tell("dead", f"{job.source} dead letter: {name}: {bury.error}", grave=True)
         self._forget(job.job_id, flight, keep_bytes=True)

@@ -7,6 +7,7 @@
     │   ├── MalformedPayload
     │   ├── OversizePayload
     │   └── DecoderDied          the pool process that decoded it was killed (time, memory, crash)
+    ├── AddressRefused           a submitted URL that the desk will not fetch
     ├── FetchError               a source could not get at its data; the source tries again
     ├── GuidelineError           a rule file that cannot be used: file, line, column, found, allowed
     ├── QueueError
@@ -60,6 +61,10 @@ class OversizePayload(PayloadError):
 
 class DecoderDied(PayloadError):
     """Say how a pool process ended while it held this payload."""
+
+
+class AddressRefused(GexdeskError):
+    """Refuse to fetch a submitted URL: what is wrong with it, what is allowed."""
 
 
 class FetchError(GexdeskError):

@@ -7,11 +7,13 @@ class Asked(Struct, frozen=True):
     """Name the request that asked for a payload, with what it said of it; None where it did not say.
 
     Attributes:
+        data_type: What kind of data it asked for, whatever its source's other payloads are; None leaves it to the source.
         data_quality: ``low``, ``medium`` or ``high``.
         priority_hint: ``low``, ``normal``, ``high`` or ``critical``: it asks, it does not decide.
     """
 
     request_id: str
+    data_type: str | None = None
     expected_records: int | None = None
     data_quality: str | None = None
     priority_hint: str | None = None

@@ -1,0 +1,102 @@
+"""Keep accepted requests: appended and synced before anybody is told that theirs was accepted, many in one sync."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from gexdesk.model.errors import StoreError
+from gexdesk.stores.base import RequestRecord
+from gexdesk.stores.durable import make_folder, write_durably
+
+_ENDED = ("COMPLETED", "FAILED", "CANCELLED")
+
+
+class RequestLog:
+    """Append records of requests to one file; the newest record of a request is how it stands.
+
+    Args:
+        path: JSON lines, owner-only.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = -1
+        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._encode = msgspec.json.Encoder().encode
+
+    async def open(self, keep_ended_after: float) -> Sequence[RequestRecord]:
+        """Return the requests as they stand, oldest first, forgetting those that ended before a time.
+
+        A last line that a crash left half written was never promised to anybody and is dropped.
+
+        Raises:
+            StoreError: The file cannot be read or written.
+        """
+        return await asyncio.to_thread(self._open, keep_ended_after)
+
+    def _open(self, keep_ended_after: float) -> Sequence[RequestRecord]:
+        found: dict[str, RequestRecord] = {}
+        decode = msgspec.json.Decoder(RequestRecord).decode
+        try:
+            make_folder(self._path.parent)
+            lines = self._path.read_bytes().splitlines() if self._path.exists() else []
+            for number, line in enumerate(lines, 1):
+                try:
+                    record = decode(line)
+                except msgspec.DecodeError as error:
+                    if number == len(lines):
+                        break
+                    raise StoreError(f"line {number} of {self._path} is damaged ({error}); look at it, then remove it") from error
+                found[record.request_id] = record
+            kept = [r for r in found.values() if r.status not in _ENDED or (r.completed_at or 0.0) >= keep_ended_after]
+            write_durably(self._path, b"".join(self._encode(record) + b"\n" for record in kept))
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        except OSError as error:
+            raise StoreError(f"{self._path} cannot be used: {error}") from error
+        return kept
+
+    async def append(self, record: RequestRecord) -> None:
+        """Write one record; synced when it returns. Raises StoreError, and the record does not count."""
+        written = asyncio.get_running_loop().create_future()
+        self._waiting.append((self._encode(record) + b"\n", written))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write(), name="request-log")
+        await written
+
+    async def close(self) -> None:
+        """Finish what is being written."""
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    async def _write(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            try:
+                await asyncio.to_thread(self._write_group, b"".join(line for line, _ in group))
+            except OSError as error:
+                fault = StoreError(f"{self._path} could not be written ({error.strerror}); the request was not taken")
+                for _, written in group:
+                    if not written.done():
+                        written.set_exception(fault)
+            else:
+                for _, written in group:
+                    if not written.done():
+                        written.set_result(None)
+
+    def _write_group(self, lines: bytes) -> None:
+        end = os.fstat(self._fd).st_size
+        try:
+            at = 0
+            while at < len(lines):
+                at += os.write(self._fd, lines[at:])
+            os.fdatasync(self._fd)
+        except OSError:
+            os.ftruncate(self._fd, end)  # half a group on a full disk would be read back as accepted
+            raise
