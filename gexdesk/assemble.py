@@ -18,37 +18,45 @@ from gexdesk.engine.incidents import Incidents
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.levers.guidelines import GuidelineLevers
 from gexdesk.engine.levers.levels import LevelLevers
 from gexdesk.engine.levers.levers import Levers
 from gexdesk.engine.levers.pauses import PauseLevers
 from gexdesk.engine.levers.record import Record
 from gexdesk.engine.lock import StateLock
+from gexdesk.engine.look_guidelines import RulebookLook
+from gexdesk.engine.look_queue import QueueLook
 from gexdesk.engine.lookout import Lookout
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.publish import Publish
 from gexdesk.engine.receive import Receive
 from gexdesk.engine.requests import SUBMITTED, Requests
+from gexdesk.engine.rulebook import Rulebook
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
+from gexdesk.engine.trial import Trial
 from gexdesk.engine.watch import Watch
 from gexdesk.engine.work import Work
 from gexdesk.guidelines.backtest import Backtest, backtest
 from gexdesk.guidelines.decide import decide
 from gexdesk.guidelines.hours import hours
 from gexdesk.guidelines.labelled import Report, check, read_labelled
-from gexdesk.guidelines.rules import RuleSet, load, load_default
+from gexdesk.guidelines.reload import Guidelines
+from gexdesk.guidelines.rules import DEFAULT_FILE, RuleSet, load, load_default
 from gexdesk.guidelines.rules import read as read_rules
 from gexdesk.guidelines.tally import Tally
 from gexdesk.guidelines.versions import Version, Versions
 from gexdesk.metrics.deviation import Deviation
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
+from gexdesk.model.daytime import read_span
 from gexdesk.model.decision import Decision
 from gexdesk.model.errors import GuidelineError, SettingsError
 from gexdesk.model.features import Features
 from gexdesk.model.level import LEVELS
+from gexdesk.model.look import GuidelinesLook, JobsLook
 from gexdesk.model.text import printable
 from gexdesk.model.view import LogLine
 from gexdesk.queues.embedded import EmbeddedQueue
@@ -96,7 +104,6 @@ def assemble(
     """
     state = _folder(settings.state)
     limits = settings.engine
-    rules = load(settings.guidelines.file) if settings.guidelines.file is not None else load_default()
     promises_s = {level: settings.promise_s(level) for level in LEVELS}
     promises = Promises(promises_s)
     deviation = Deviation()
@@ -106,6 +113,7 @@ def assemble(
     chronicle = Chronicle(clock, log)
     ledger = Ledger([_account(source) for source in settings.sources] + ([_submitted()] if settings.submit.hosts else []))
     flights, flow, tally = Flights(), Flow(clock), Tally()
+    guidelines = _guidelines(settings, state, clock)
     standing = Standing(state / "standing.json")
     queue = EmbeddedQueue(state / "queue.sqlite", clock=clock)
     spool = Spool(state / "spool", clock=clock, gate_bytes=limits.gate_bytes)
@@ -136,7 +144,7 @@ def assemble(
         flow=flow,
         chronicle=chronicle,
         clock=clock,
-        rules=lambda: rules,
+        rules=lambda: guidelines.current,
         promises_s=promises_s,
         conventions=conventions,
     )
@@ -200,6 +208,19 @@ def assemble(
         promises_s=promises_s,
         turn=turn,
     )
+    rulebook = Rulebook(
+        guidelines=guidelines,
+        trial=Trial(guidelines, keeper, chronicle, last=settings.guidelines.backtest_last, reserved=RESERVED),
+        file=settings.guidelines.file,
+        seen=state / GUIDELINES_NAME / "file-seen",
+        apply_on_save=settings.guidelines.apply_on_save,
+        locked=[read_span(span) for span in settings.guidelines.locked_hours],
+        keeper=keeper,
+        record=record,
+        chronicle=chronicle,
+        clock=clock,
+        turn=turn,
+    )
     pauses = PauseLevers(
         queue=queue, ledger=ledger, standing=standing, supply=supply, record=record, chronicle=chronicle, clock=clock
     )
@@ -219,7 +240,7 @@ def assemble(
         incidents=incidents,
         chronicle=chronicle,
         promises=promises,
-        rules=lambda: rules,
+        rulebook=rulebook,
         clock=clock,
         engine_id=secrets.token_hex(4),
         mode=settings.mode,
@@ -243,9 +264,15 @@ def assemble(
             leases=leases,
             work=work,
             supply=supply,
-            levers=Levers((levels, pauses), turn, clock),
+            rulebook=rulebook,
+            levers=Levers((levels, pauses, GuidelineLevers(rulebook, record)), turn, clock),
             levels=levels,
-            lookout=Lookout({}),
+            lookout=Lookout(
+                {
+                    JobsLook: QueueLook(queue, flights, flow).jobs,
+                    GuidelinesLook: RulebookLook(rulebook, tally, clock).guidelines,
+                }
+            ),
             picture=picture,
             cache=cache,
             incidents=incidents,
@@ -260,6 +287,14 @@ def assemble(
             keep_bytes=int(limits.keep_gb * 1e9),
         )
     )
+
+
+def _guidelines(settings: Settings, state: Path, clock: Clock) -> Guidelines:
+    """Return the guidelines of a desk, not yet in force. Raises GuidelineError where nothing could ever come into force."""
+    file, versions = settings.guidelines.file, Versions(state / GUIDELINES_NAME)
+    if versions.last() is None:
+        rules_of(file)
+    return Guidelines(versions, clock, str(file or DEFAULT_FILE.name))
 
 
 def _folder(state: Path) -> Path:

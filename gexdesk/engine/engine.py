@@ -22,6 +22,7 @@ from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.receive import Receive
 from gexdesk.engine.requests import Requests
+from gexdesk.engine.rulebook import Rulebook
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
@@ -75,6 +76,7 @@ class Parts:
     leases: Leases
     work: Work
     supply: Supply
+    rulebook: Rulebook
     levers: Levers
     levels: LevelLevers
     lookout: Lookout
@@ -128,6 +130,7 @@ class Engine:
         await parts.spool.open()
         await asyncio.to_thread(parts.cache.load, parts.state / LIVE_NAME)
         await parts.keeper.start()
+        await parts.rulebook.start()
         await parts.pool.start()
         await parts.requests.open()
         await self._recover()
@@ -154,6 +157,7 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         async with self._viewed:
             self._viewed.notify_all()  # whoever still waits for a picture learns that none will come
+        await parts.rulebook.stop()
         await parts.supply.stop_all()
         await parts.requests.stop_fetching()
         await parts.triage.stop()

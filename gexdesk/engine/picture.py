@@ -1,7 +1,5 @@
 """Take the frozen picture of the desk that screens draw."""
 
-from collections.abc import Callable
-
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
@@ -9,11 +7,11 @@ from gexdesk.engine.incidents import Incidents
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.receive import Receive
+from gexdesk.engine.rulebook import Rulebook
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.watch import state_of
 from gexdesk.engine.work import Work
-from gexdesk.guidelines.rules import RuleSet
 from gexdesk.guidelines.tally import Tally
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
@@ -34,7 +32,7 @@ class Picture:
     def __init__(
         self, *, queue: Queue, ledger: Ledger, standing: Standing, triage: Triage, work: Work, receive: Receive, keeper: Keeper,
         cache: LiveCache, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, chronicle: Chronicle,
-        promises: Promises, rules: Callable[[], RuleSet], clock: Clock, engine_id: str, mode: str,
+        promises: Promises, rulebook: Rulebook, clock: Clock, engine_id: str, mode: str,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._ledger = ledger
@@ -50,7 +48,7 @@ class Picture:
         self._incidents = incidents
         self._chronicle = chronicle
         self._promises = promises
-        self._rules = rules
+        self._rulebook = rulebook
         self._clock = clock
         self._engine_id = engine_id
         self._mode = mode
@@ -64,7 +62,7 @@ class Picture:
         now = self._clock.now()
         state = self._queue.state()
         self._sequence += 1
-        rules, open_hours = self._rules(), session(now)
+        rules, open_hours = self._rulebook.rules, session(now)
         return DeskView(
             sequence=self._sequence,
             engine_id=self._engine_id,
@@ -95,6 +93,11 @@ class Picture:
             stopped=state.stopped,
             store_lag_s=self._keeper.lag_s(),
             replay_position=replay_position,
+            guidelines_author=self._rulebook.guidelines.version.author,
+            guidelines_at=self._rulebook.guidelines.version.at,
+            guidelines_fault=fault.message if (fault := self._rulebook.guidelines.fault) is not None else "",
+            guidelines_staged=self._rulebook.staged_words,
+            guidelines_revision=self._rulebook.revision,
         )
 
     def _level(self, level: Level, state: QueueState) -> LevelView:

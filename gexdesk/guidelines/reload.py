@@ -180,8 +180,12 @@ class Guidelines:
             GuidelineError: There is no such version, or it could not be read or kept. What is in force stays.
         """
         with self._lock:
-            text = self._versions.text(self._versions.find(version))
+            text = self.text_of(version)
             return self._swap(read(text, version), text, author, reason)
+
+    def text_of(self, version: str) -> str:
+        """Return the text of an earlier version. Raises GuidelineError where there is none of that name, or it is gone."""
+        return self._versions.text(self._versions.find(version))
 
     def history(self) -> tuple[Version, ...]:
         """Return all versions, the oldest first. Raises GuidelineError."""

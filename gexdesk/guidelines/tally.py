@@ -16,6 +16,7 @@ class _Wins:
 
     def __init__(self) -> None:
         self.session = 0
+        self.conflicts = 0
         self.last_symbol = ""
         self.last_at: float | None = None
         self._cells: deque[tuple[int, int]] = deque()
@@ -77,7 +78,9 @@ class Tally:
     def views(self, rules: RuleSet, now: float) -> tuple[GuidelineView, ...]:
         """Show the active guidelines in the file's order, those that never won too."""
         return tuple(
-            GuidelineView(guideline.name, guideline.level, wins.last_minute(now), wins.session, wins.last_symbol, wins.last_at)
+            GuidelineView(
+                guideline.name, guideline.level, wins.last_minute(now), wins.session, wins.last_symbol, wins.last_at, wins.conflicts
+            )
             for guideline in rules.active
             for wins in [self._wins.get(guideline.name) or _Wins()]
         )
@@ -86,6 +89,8 @@ class Tally:
         before, before_at = self._decided.pop(data, (decision, at))
         if at - before_at < MINUTE_S and before.freshness is decision.freshness and before.level is not decision.level:
             self.conflicts += 1
+            for winner in {before.winner, decision.winner} - {UNMATCHED}:
+                self._wins.setdefault(winner, _Wins()).conflicts += 1
         self._decided[data] = (decision, at)
         while (oldest := next(iter(self._decided))) != data and at - self._decided[oldest][1] >= MINUTE_S:
             del self._decided[oldest]

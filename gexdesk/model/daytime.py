@@ -6,12 +6,13 @@ has twice, the first is meant.
 """
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 
 from msgspec import Struct
 
-from gexdesk.model.market import NEW_YORK
+from gexdesk.model.market import NEW_YORK, new_york_date
 
+_EPOCH = date(1970, 1, 1).toordinal()
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
@@ -21,15 +22,15 @@ class DaySpan(Struct, frozen=True):
     begins: time
     ends: time
 
-    def on(self, day: date) -> tuple[float, float]:
-        """Return begin and end of the span that begins on a date in New York, UTC seconds."""
-        last = day + timedelta(days=1) if self.ends < self.begins else day
+    def on(self, day: int) -> tuple[float, float]:
+        """Return begin and end, in UTC seconds, of the span that begins on a date in New York (days since 1970-01-01)."""
+        last = day + 1 if self.ends < self.begins else day
         return _moment(day, self.begins), _moment(last, self.ends)
 
-    def around(self, at: float) -> tuple[date, float] | None:
+    def around(self, at: float) -> tuple[int, float] | None:
         """Return the date on which the span that holds a moment began, and when it ends; None where none holds it."""
-        today = datetime.fromtimestamp(at, NEW_YORK).date()
-        for day in (today - timedelta(days=1), today):
+        today = new_york_date(at)
+        for day in (today - 1, today):
             begins_at, ends_at = self.on(day)
             if begins_at <= at < ends_at:
                 return day, ends_at
@@ -57,5 +58,5 @@ def read_span(text: str) -> DaySpan:
     return span
 
 
-def _moment(day: date, wall: time) -> float:
-    return datetime.combine(day, wall, NEW_YORK).timestamp()
+def _moment(day: int, wall: time) -> float:
+    return datetime.combine(date.fromordinal(day + _EPOCH), wall, NEW_YORK).timestamp()

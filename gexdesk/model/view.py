@@ -135,7 +135,7 @@ class SymbolView(Struct, frozen=True):
 
 
 class GuidelineView(Struct, frozen=True):
-    """Count the wins of one guideline."""
+    """Count the wins of one guideline, and those over data that was decided at another level within a minute."""
 
     name: str
     level: Level
@@ -143,6 +143,7 @@ class GuidelineView(Struct, frozen=True):
     session: int
     last_symbol: str
     last_at: float | None
+    conflicts: int = 0
 
 
 class LogLine(Struct, frozen=True):
@@ -270,3 +271,8 @@ class DeskView(Struct, frozen=True):
     mutes: tuple[MuteView, ...] = ()
     shift_by: str = ""
     shift_since: float | None = None
+    guidelines_author: str = ""
+    guidelines_at: float | None = None
+    guidelines_fault: str = ""
+    guidelines_staged: str = ""
+    guidelines_revision: int = 0

@@ -183,6 +183,27 @@ class Metadata:
                 temporary.unlink()
             raise StoreError(f"the metadata could not be copied to {path.name}: {_first_line(error)}") from error
 
+    def recent_decisions(self, last: int) -> pl.DataFrame:
+        """Return the last decisions with the features they rested on, oldest first: the columns of ``decisions``.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        newest = f"SELECT * FROM decisions ORDER BY decided_at DESC LIMIT {int(last)}"  # noqa: S608
+        try:
+            return pl.DataFrame(self._connected().sql(newest)).reverse()
+        except duckdb.Error as error:
+            raise StoreError(f"the recorded decisions cannot be read: {_first_line(error)}") from error
+
+    def longest_critical_s(self) -> float | None:
+        """Return the longest that a recorded CRITICAL job was worked on; None where there is none. Raises StoreError."""
+        longest = "SELECT max(epoch(available_at - started_at)) FROM jobs WHERE level = 'CRITICAL'"
+        try:
+            [(found,)] = self._connected().execute(longest).fetchall()
+        except duckdb.Error as error:
+            raise StoreError(f"the recorded jobs cannot be read: {_first_line(error)}") from error
+        return None if found is None else float(found)
+
     def _connected(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
             self.open()
