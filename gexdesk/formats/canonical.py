@@ -64,12 +64,7 @@ class _Record(msgspec.Struct, gc=False):
     metadata: _Metadata | None = None
 
 
-class _RawRecord(msgspec.Struct, gc=False):
-    strikes: list[msgspec.Raw]
-
-
 _RECORD = msgspec.json.Decoder(_Record)
-_RAW_RECORD = msgspec.json.Decoder(_RawRecord)
 _STRIKE = msgspec.json.Decoder(_Strike)
 
 
@@ -103,13 +98,7 @@ class Canonical:
             raise
 
     def _snapshot(self, row: bytes, where: str, time_shift_s: float) -> Snapshot:
-        try:
-            record = json_text.decode(_RECORD, row, where)
-        except MalformedPayload as error:
-            if "$.strikes[" in error.message:
-                strikes = json_text.decode(_RAW_RECORD, row, where).strikes
-                json_text.refuse_first_bad_row(strikes, _STRIKE, lambda i: json_text.at(where, f"strikes[{i}]"))
-            raise
+        record = json_text.decode_listing(_RECORD, row, where, "strikes", _STRIKE)
         json_text.refuse_repeated_keys(row, where)
         quoted_at = _utc(record.snapshot_date, record.snapshot_time, where)
         spot = record.metadata.spot if record.metadata is not None else None

@@ -6,7 +6,6 @@ The symbol is the underlying that most option roots belong to: the file has only
 """
 
 import csv
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -16,19 +15,10 @@ from numpy.typing import NDArray
 
 from gexdesk.formats import json_text
 from gexdesk.formats.cboe_date import parse_date_line
-from gexdesk.formats.osi import Contracts, parse_contracts
-from gexdesk.formats.ranges import (
-    MAX_CONTRACTS,
-    MAX_GREEK,
-    MAX_IV,
-    MAX_POINTS,
-    Where,
-    at_least_zero,
-    at_most,
-    refuse_rows,
-    spot_in_range,
-    symbol_at,
-)
+from gexdesk.formats.chain import build
+from gexdesk.formats.contracts import Contracts
+from gexdesk.formats.osi import parse_contracts
+from gexdesk.formats.ranges import Where, refuse_rows, spot_in_range, symbol_at
 from gexdesk.formats.roots import other_roots_warning, underlying_of
 from gexdesk.model.errors import MalformedPayload
 from gexdesk.model.snapshot import F8, Chain, Snapshot
@@ -77,7 +67,7 @@ class CboeCsv:
         header_line, preamble, header, table = _split(body, self.recognises(body[: json_text.HEAD_BYTES]))
         spot = _spot(preamble[0])
         quoted_at, warning = parse_date_line(preamble[1])
-        chain = _chain(table, header, header_line)
+        chain, repeats = _chain(table, header, header_line)
         counts = Counter(dict(zip(chain.roots, np.bincount(chain.root).tolist(), strict=True)))
         symbol = symbol_at(underlying_of(counts.most_common(1)[0][0]), "the option root")
         warnings = [warning] if warning else []
@@ -92,7 +82,7 @@ class CboeCsv:
                 spot=spot,
                 chain=chain,
                 delay_s=self.default_delay_s,
-                warnings=(*warnings, *other_roots_warning(chain.roots, symbol)),
+                warnings=(*warnings, *repeats, *other_roots_warning(chain.roots, symbol)),
             )
         ]
 
@@ -152,7 +142,7 @@ def _columns(header: list[str], line: int) -> tuple[dict[str, int], dict[str, in
     return sides[0], sides[1]
 
 
-def _chain(table: bytes, header: list[str], header_line: int) -> Chain:
+def _chain(table: bytes, header: list[str], header_line: int) -> tuple[Chain, tuple[str, ...]]:
     calls, puts = _columns(header, header_line)
     width = len(header)
     flat = _fields(table, width, header_line)
@@ -173,21 +163,16 @@ def _chain(table: bytes, header: list[str], header_line: int) -> Chain:
     contracts = parse_contracts(symbols, where)
     strike = _numbers(flat[header.index("strike") :: width], "strike", header_line)
     _refuse_mixed_lines(contracts, strike, where)
-    iv = at_least_zero(both("iv"), MAX_IV, "iv", where)
-    iv[iv == 0.0] = math.nan
-    return Chain(
-        roots=contracts.roots,
-        root=contracts.root,
-        expiry=contracts.expiry,
-        is_call=contracts.is_call,
-        strike=contracts.strike,
-        bid=at_least_zero(both("bid"), MAX_POINTS, "bid", where),
-        ask=at_least_zero(both("ask"), MAX_POINTS, "ask", where),
-        iv=iv,
-        gamma=at_most(both("gamma"), MAX_GREEK, "gamma", where),
-        delta=at_most(both("delta"), MAX_GREEK, "delta", where),
-        open_interest=at_least_zero(both("open interest"), MAX_CONTRACTS, "open interest", where),
-        volume=at_least_zero(both("volume"), MAX_CONTRACTS, "volume", where),
+    return build(
+        contracts,
+        where,
+        bid=both("bid"),
+        ask=both("ask"),
+        iv=both("iv"),
+        gamma=both("gamma"),
+        delta=both("delta"),
+        open_interest=both("open interest"),
+        volume=both("volume"),
     )
 
 

@@ -4,8 +4,6 @@ The outer ``timestamp`` is UTC and is ``as_of``; quotes are 15 minutes delayed. 
 four decimals only, so 0 there is kept as given: recomputing it from IV is the work of ``gex``.
 """
 
-import json
-import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,18 +12,9 @@ import msgspec
 import numpy as np
 
 from gexdesk.formats import json_text
+from gexdesk.formats.chain import build
 from gexdesk.formats.osi import parse_contracts
-from gexdesk.formats.ranges import (
-    MAX_CONTRACTS,
-    MAX_GREEK,
-    MAX_IV,
-    MAX_POINTS,
-    at_least_zero,
-    at_most,
-    spot_in_range,
-    stamp_in_range,
-    symbol_at,
-)
+from gexdesk.formats.ranges import spot_in_range, stamp_in_range, symbol_at
 from gexdesk.formats.roots import other_roots_warning
 from gexdesk.model.errors import MalformedPayload
 from gexdesk.model.snapshot import F8, Chain, Snapshot
@@ -58,16 +47,7 @@ class _Document(msgspec.Struct, gc=False):
     symbol: str | None = None
 
 
-class _RawData(msgspec.Struct, gc=False):
-    options: list[msgspec.Raw]
-
-
-class _RawDocument(msgspec.Struct, gc=False):
-    data: _RawData
-
-
 _DOCUMENT = msgspec.json.Decoder(_Document)
-_RAW_DOCUMENT = msgspec.json.Decoder(_RawDocument)
 _LEG = msgspec.json.Decoder(_Leg)
 
 
@@ -98,20 +78,16 @@ class CboeJson:
         Raises:
             MalformedPayload: What was found, where, what is allowed.
         """
-        body = json_text.utf8(body)
+        body = json_text.text(body)
         try:
-            document = json_text.decode(_DOCUMENT, body)
+            document = json_text.decode_listing(_DOCUMENT, body, "", "data.options", _LEG)
         except MalformedPayload as error:
             json_text.refuse_other_format(error, self.name, self.recognises(body[: json_text.HEAD_BYTES]))
-            if "data.options[" in error.message:
-                legs = json_text.decode(_RAW_DOCUMENT, body).data.options
-                json_text.refuse_first_bad_row(legs, _LEG, lambda i: f"data.options[{i}]")
             raise
-        _refuse_repeated_keys(body, len(document.data.options))
         symbol = _symbol(document)
         quoted_at = _utc(document.timestamp)
         spot = spot_in_range(document.data.current_price, "data.current_price")
-        chain = _chain(document.data.options)
+        chain, repeats = _chain(document.data.options)
         return [
             Snapshot(
                 format=self.name,
@@ -121,7 +97,7 @@ class CboeJson:
                 spot=spot,
                 chain=chain,
                 delay_s=self.default_delay_s,
-                warnings=other_roots_warning(chain.roots, symbol),
+                warnings=(*repeats, *other_roots_warning(chain.roots, symbol)),
             )
         ]
 
@@ -145,7 +121,7 @@ def _utc(text: str) -> float:
     return stamp_in_range(at, "timestamp")
 
 
-def _chain(legs: list[_Leg]) -> Chain:
+def _chain(legs: list[_Leg]) -> tuple[Chain, tuple[str, ...]]:
     if not legs:
         raise MalformedPayload("data.options is empty; allowed: one contract or more")
 
@@ -155,43 +131,14 @@ def _chain(legs: list[_Leg]) -> Chain:
     def column(values: list[float | None]) -> F8:
         return np.array(values, dtype=np.float64)  # None becomes NaN
 
-    contracts = parse_contracts([leg.option for leg in legs], where)
-    iv = at_least_zero(column([leg.iv for leg in legs]), MAX_IV, "iv", where)
-    iv[iv == 0.0] = math.nan
-    return Chain(
-        roots=contracts.roots,
-        root=contracts.root,
-        expiry=contracts.expiry,
-        is_call=contracts.is_call,
-        strike=contracts.strike,
-        bid=at_least_zero(column([leg.bid for leg in legs]), MAX_POINTS, "bid", where),
-        ask=at_least_zero(column([leg.ask for leg in legs]), MAX_POINTS, "ask", where),
-        iv=iv,
-        gamma=at_most(column([leg.gamma for leg in legs]), MAX_GREEK, "gamma", where),
-        delta=at_most(column([leg.delta for leg in legs]), MAX_GREEK, "delta", where),
-        open_interest=at_least_zero(column([leg.open_interest for leg in legs]), MAX_CONTRACTS, "open_interest", where),
-        volume=at_least_zero(column([leg.volume for leg in legs]), MAX_CONTRACTS, "volume", where),
+    return build(
+        parse_contracts([leg.option for leg in legs], where),
+        where,
+        bid=column([leg.bid for leg in legs]),
+        ask=column([leg.ask for leg in legs]),
+        iv=column([leg.iv for leg in legs]),
+        gamma=column([leg.gamma for leg in legs]),
+        delta=column([leg.delta for leg in legs]),
+        open_interest=column([leg.open_interest for leg in legs]),
+        volume=column([leg.volume for leg in legs]),
     )
-
-
-def _refuse_repeated_keys(body: bytes, legs: int) -> None:
-    """Refuse a key that stands twice in the envelope or in a leg, without parsing megabytes again.
-
-    Legs of one capture have the same keys, so the commas between the first bracket and the last are known from the
-    first leg. Where they do not add up (or the document is laid out otherwise) the exact, slow check decides. Only a
-    leg that lacks a key can hide another leg's repeated one.
-    """
-    opened = body.find(b"[", body.find(b'"options"'))
-    closed = body.rfind(b"]")
-    first_end = body.find(b"}", opened) + 1
-    try:
-        json_text.refuse_repeated_keys(body[: opened + 1] + body[closed:])
-        first = body[opened + 1 : first_end]
-        json_text.refuse_repeated_keys(first)
-        expected = legs * len(json.loads(first)) - 1
-        commas = np.count_nonzero(np.frombuffer(body, dtype=np.uint8)[opened:closed] == ord(","))
-        sound = commas == expected
-    except (MalformedPayload, ValueError):
-        sound = False
-    if not sound:
-        json_text.refuse_repeated_keys(body)

@@ -27,8 +27,6 @@ from gexdesk.model.snapshot import Snapshot, StrikeTable
 USD_PER_UNIT = 1e6
 """The vendor's GEX unit in USD per 1% move, as read here."""
 
-_USED_KEYS = (b'"timestamp"', b'"ticker"', b'"strikes"', b'"spot"', b'"zero_gamma"', b'"sum_gex_vol"', b'"sum_gex_oi"')
-
 
 class _Strike(msgspec.Struct, array_like=True, gc=False):
     strike: float
@@ -46,12 +44,7 @@ class _Record(msgspec.Struct, gc=False):
     sum_gex_oi: float | None = None
 
 
-class _RawRecord(msgspec.Struct, gc=False):
-    strikes: list[msgspec.Raw]
-
-
 _RECORD = msgspec.json.Decoder(_Record)
-_RAW_RECORD = msgspec.json.Decoder(_RawRecord)
 _STRIKE = msgspec.json.Decoder(_Strike)
 
 
@@ -78,7 +71,7 @@ class GexbotClassic:
         Raises:
             MalformedPayload: What was found, in which record, what is allowed.
         """
-        body = json_text.utf8(body)
+        body = json_text.text(body)
         try:
             return [self._snapshot(row, where, time_shift_s) for where, row in json_text.records(body, arrays=True)]
         except MalformedPayload as error:
@@ -86,7 +79,7 @@ class GexbotClassic:
             raise
 
     def _snapshot(self, row: bytes, where: str, time_shift_s: float) -> Snapshot:
-        record = _record(row, where)
+        record = json_text.decode_listing(_RECORD, row, where, "strikes", _STRIKE)
         quoted_at = stamp_in_range(record.timestamp, json_text.at(where, "timestamp"))
         flip = record.zero_gamma or None
         if flip is not None and not 0 < flip <= MAX_POINTS:
@@ -103,20 +96,6 @@ class GexbotClassic:
             vendor_zero_gamma=flip,
             warnings=warnings,
         )
-
-
-def _record(row: bytes, where: str) -> _Record:
-    try:
-        record = json_text.decode(_RECORD, row, where)
-    except MalformedPayload as error:
-        if "$.strikes[" in error.message:
-            strikes = json_text.decode(_RAW_RECORD, row, where).strikes
-            json_text.refuse_first_bad_row(strikes, _STRIKE, lambda i: json_text.at(where, f"strikes[{i}]"))
-        raise
-    # Priors are plain arrays, so a key that is found once in the bytes stands once in the record.
-    if b"\\" in row or any(row.count(key) > 1 for key in _USED_KEYS):
-        json_text.refuse_repeated_keys(row, where)
-    return record
 
 
 def _net_gex_usd(record: _Record, where: str) -> tuple[float | None, tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """Turn foreign JSON bytes into typed values, or into one line that says where they are wrong."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -10,6 +10,8 @@ from gexdesk.model.errors import MalformedPayload, PayloadError
 from gexdesk.model.text import printable
 
 T = TypeVar("T")
+R = TypeVar("R")
+_RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ROW = msgspec.json.Decoder(msgspec.Raw)
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -17,17 +19,29 @@ HEAD_BYTES = 65_536
 """How much of a document a format looks at to recognise it."""
 
 
-def utf8(body: bytes) -> bytes:
+def text(body: bytes) -> bytes:
     """Return a text document without its byte order mark.
+
+    A text that a decoder uses is checked as it is read; a vendor's broken byte in a field that nobody reads costs no document.
+
+    Raises:
+        MalformedPayload: Empty, or UTF-16.
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    if not body or body.isspace():
+        raise MalformedPayload("the document is empty")
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise MalformedPayload("the document is UTF-16 text; allowed: UTF-8")
+    return body
+
+
+def utf8(body: bytes) -> bytes:
+    """Return a text document without its byte order mark, every byte of it valid UTF-8.
 
     Raises:
         MalformedPayload: Empty, or not UTF-8; says at which byte.
     """
-    body = body.removeprefix(b"\xef\xbb\xbf")
-    if not body.strip():
-        raise MalformedPayload("the document is empty")
-    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise MalformedPayload("the document is UTF-16 text; allowed: UTF-8")
+    body = text(body)
     if not body.isascii():
         try:
             body.decode("utf-8")
@@ -41,7 +55,7 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes, where: str = "") -> T:
 
     Args:
         decoder: Knows the type.
-        body: Clean UTF-8, see ``utf8``.
+        body: A document, see ``text``.
         where: Goes before the message, e.g. ``line 3``; empty for a whole document.
 
     Raises:
@@ -95,7 +109,7 @@ def records(body: bytes, arrays: bool) -> Iterator[tuple[str, bytes]]:
     """Yield each JSON object of one document, of JSON lines or, where allowed, of an array.
 
     Args:
-        body: Clean UTF-8, see ``utf8``.
+        body: A document, see ``text``.
         arrays: Whether a top-level array holds records too.
 
     Yields:
@@ -126,16 +140,36 @@ def records(body: bytes, arrays: bool) -> Iterator[tuple[str, bytes]]:
             yield f"line {number}", line
 
 
-def refuse_first_bad_row(
-    raws: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[T], where: Callable[[int], str]
-) -> None:
-    """Decode rows one by one and refuse the first that fails, with how many do; returns where all are sound.
+def decode_listing(
+    decoder: msgspec.json.Decoder[T], body: bytes, where: str, path: str, row: msgspec.json.Decoder[R]
+) -> T:
+    """Decode one JSON value that holds a long list, and name the first bad row of it.
 
     A typed decoder's path says ``[...]`` instead of a row's number, so the rows are looked at again once one is bad.
 
+    Args:
+        where: As in ``decode``.
+        path: Where the list stands, e.g. ``data.options``.
+        row: Decodes one row.
+
     Raises:
-        MalformedPayload: Names the first bad row and the count.
+        MalformedPayload: With the path, for a bad row also its number and how many there are.
     """
+    try:
+        return decode(decoder, body, where)
+    except MalformedPayload as error:
+        if f"$.{path}[" in error.message:
+            _refuse_first_bad_row(_raw_rows(body, where, path), row, at(where, path))
+        raise
+
+
+def _raw_rows(body: bytes, where: str, path: str) -> list[msgspec.Raw]:
+    for key in path.split("."):
+        body = bytes(decode(_RAW_OBJECT, body, where)[key])
+    return decode(_ROWS, body, where)
+
+
+def _refuse_first_bad_row(raws: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[R], where: str) -> None:
     first: tuple[int, str] | None = None
     count = 0
     for i, raw in enumerate(raws):
@@ -147,7 +181,7 @@ def refuse_first_bad_row(
     if first is not None:
         row, found = first
         more = f" ({count} such rows of {len(raws)}; this is the first)" if count > 1 else ""
-        raise MalformedPayload(f"{where(row)}: {printable(found, 200)}{more}")
+        raise MalformedPayload(f"{where}[{row}]: {printable(found, 200)}{more}")
 
 
 def refuse_other_format(error: MalformedPayload, name: str, why_not: str) -> None:

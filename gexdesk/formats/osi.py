@@ -5,60 +5,37 @@ before them is the root, 1 to 6 characters, with or without padding: ``SPXW24122
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gexdesk.formats.contracts import Contracts, days_since_epoch
 from gexdesk.formats.ranges import Where, refuse_rows
 from gexdesk.model.errors import MalformedPayload
-from gexdesk.model.snapshot import F8, I4
+from gexdesk.model.snapshot import F8
 from gexdesk.model.text import printable
 
 _TAIL = 15
 _ROOT = 6
 _ALLOWED = "root (1 to 6 of A-Z, 0-9), YYMMDD, C or P, strike x 1000 in 8 digits, e.g. SPXW241220C06000000"
 _MONTH_DAYS = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Contracts:
-    """Hold the key of n contracts in the columns of ``model.snapshot.Chain``."""
-
-    roots: tuple[str, ...]
-    root: I4
-    expiry: I4
-    is_call: NDArray[np.bool_]
-    strike: F8
-
-
-def days_since_epoch(year: NDArray[np.int64], month: NDArray[np.int64], day: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count int64[n] days since 1970-01-01 of Gregorian dates.
-
-    Source: Howard Hinnant, "chrono-compatible low-level date algorithms", ``days_from_civil``.
-    """
-    shifted = year - (month <= 2)
-    era = shifted // 400
-    year_of_era = shifted - era * 400
-    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
-    days: NDArray[np.int64] = era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
-    return days
+_PLACES: F8 = 10.0 ** np.arange(7, -1, -1)
+_LETTER_PLACES: F8 = 256.0 ** np.arange(_ROOT - 1, -1, -1)
+"""Six bytes make a number below 2**48, which a float64 holds exactly: its product with a matrix is the fast one."""
 
 
 def parse_contracts(symbols: Sequence[str], where: Where) -> Contracts:
-    """Parse n >= 1 symbols.
+    """Parse n >= 1 symbols, one a contract, in row order.
 
     Args:
-        symbols: One a contract, in row order.
         where: Names row i for an operator.
 
     Returns:
-        Roots in order of first appearance; ``expiry`` as written in the symbol, in days since 1970-01-01; strikes in
-        points, above 0, with three decimals.
+        Roots in order of first appearance; ``expiry`` as written in the symbol; strikes in points, above 0, with three
+        decimals. A contract may stand twice: ``chain.build`` looks at that.
 
     Raises:
-        MalformedPayload: The first symbol that is none, an impossible date, a strike of 0, or the first contract that
-            stands twice.
+        MalformedPayload: The first symbol that is none, an impossible date, or a strike of 0.
     """
     joined = "\n".join(symbols)
     if " " in joined:
@@ -68,60 +45,61 @@ def parse_contracts(symbols: Sequence[str], where: Where) -> Contracts:
         odd = next(i for i, symbol in enumerate(symbols) if not symbol.isascii() or "\n" in symbol)
         raise MalformedPayload(f"{where(odd)}: '{printable(symbols[odd], 40)}' is no option symbol; allowed: {_ALLOWED}")
 
-    # Row i ends before end[i]; six bytes in front of the buffer let short roots be gathered without leaving it.
-    text = np.frombuffer(b"\n" * _ROOT + joined.encode("ascii") + b"\n", dtype=np.uint8)
-    end = np.flatnonzero(text == 10)[_ROOT:]
-    root_length = np.diff(end, prepend=_ROOT - 1) - 1 - _TAIL
+    # Row i ends before end[i]; bytes in front of the buffer let short symbols be looked at without leaving it.
+    front = _ROOT + _TAIL
+    text = np.frombuffer(b"\n" * front + joined.encode("ascii") + b"\n", dtype=np.uint8)
+    end = np.flatnonzero(text == 10)[front:]
+    root_length = np.diff(end, prepend=front - 1) - 1 - _TAIL
 
     def found(i: int) -> str:
         return f"'{symbols[i]}' is no option symbol"
 
     refuse_rows((root_length < 1) | (root_length > _ROOT), where, found, _ALLOWED)
-    tail = text[end[:, None] + np.arange(-_TAIL, 0)]
-    digits = tail.astype(np.int64) - 48
-    is_call = tail[:, 6] == ord("C")
-    is_digit = (digits >= 0) & (digits <= 9)
-    is_digit[:, 6] = is_call | (tail[:, 6] == ord("P"))
-
-    letters = text[(end - _TAIL)[:, None] + np.arange(-_ROOT, 0)]
+    matrix = np.lib.stride_tricks.sliding_window_view(text, _ROOT + _TAIL)[end - (_ROOT + _TAIL)]
+    right = matrix[:, _ROOT + 6]
+    is_call = right == ord("C")
+    digits = matrix[:, _ROOT:] - 48  # below "0" it wraps to above 9
+    digits[:, 6] = np.where(is_call | (right == ord("P")), 0, 10)
     inside = np.arange(_ROOT, 0, -1) <= root_length[:, None]
+    letters = np.where(inside, matrix[:, :_ROOT], ord("A"))
     is_letter = ((letters >= ord("A")) & (letters <= ord("Z"))) | ((letters >= ord("0")) & (letters <= ord("9")))
-    refuse_rows(~(is_digit.all(axis=1) & (is_letter | ~inside).all(axis=1)), where, found, _ALLOWED)
+    if digits.max() > 9 or not is_letter.all():
+        refuse_rows(~((digits <= 9).all(axis=1) & is_letter.all(axis=1)), where, found, _ALLOWED)
 
-    year = 2000 + digits[:, 0] * 10 + digits[:, 1]
-    month = digits[:, 2] * 10 + digits[:, 3]
-    day = digits[:, 4] * 10 + digits[:, 5]
+    expiry = _expiry(digits, symbols, where)
+    strike = digits[:, 7:].astype(np.float64) @ _PLACES / 1000.0
+    refuse_rows(strike <= 0, where, lambda i: f"'{symbols[i]}' has strike 0", "a strike above 0")
+    letters[~inside] = 0
+    roots, root = _roots(letters.astype(np.float64) @ _LETTER_PLACES, symbols)
+    return Contracts(roots=roots, root=root, expiry=expiry.astype(np.int32), is_call=is_call, strike=strike)
+
+
+def _expiry(digits: NDArray[np.uint8], symbols: Sequence[str], where: Where) -> NDArray[np.int64]:
+    """Return days since 1970-01-01, each distinct date worked out once."""
+    written = (digits[:, :6].astype(np.float64) @ _PLACES[2:]).astype(np.int64)
+    first, run = _runs(written)
+    year, month, day = 2000 + first // 10_000, first // 100 % 100, first % 100
     longest = _MONTH_DAYS[np.clip(month, 0, 12)] - ((month == 2) & (year % 4 != 0))
     no_date = (month < 1) | (month > 12) | (day < 1) | (day > longest)
-    refuse_rows(no_date, where, lambda i: f"'{symbols[i]}' expires on no date of the calendar", _ALLOWED)
+    refuse_rows(no_date[run], where, lambda i: f"'{symbols[i]}' expires on no date of the calendar", _ALLOWED)
+    expiry: NDArray[np.int64] = days_since_epoch(year, month, day)[run]
+    return expiry
 
-    strike = (digits[:, 7:] @ (10 ** np.arange(7, -1, -1, dtype=np.int64))) / 1000.0
-    refuse_rows(strike <= 0, where, lambda i: f"'{symbols[i]}' has strike 0", "a strike above 0")
 
-    packed = np.where(inside, letters, 0).astype(np.int64) @ (256 ** np.arange(_ROOT - 1, -1, -1, dtype=np.int64))
-    _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
-    order = np.argsort(first)
+def _roots(packed: F8, symbols: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    first, run = _runs(packed)
+    starts = np.flatnonzero(np.diff(run, prepend=-1))
+    _, at, inverse = np.unique(first, return_index=True, return_inverse=True)
+    order = np.argsort(at)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    roots = tuple(symbols[int(i)][:-_TAIL] for i in first[order])
-
-    if len(set(symbols)) < len(symbols):
-        _refuse_repeat(symbols, where)
-    return Contracts(
-        roots=roots,
-        root=rank[inverse].astype(np.int32),
-        expiry=days_since_epoch(year, month, day).astype(np.int32),
-        is_call=is_call,
-        strike=strike,
-    )
+    roots = tuple(symbols[int(starts[i])][:-_TAIL] for i in at[order])
+    return roots, rank[inverse][run].astype(np.int32)
 
 
-def _refuse_repeat(symbols: Sequence[str], where: Where) -> None:
-    seen: dict[str, int] = {}
-    repeats = [(seen[symbol], i) for i, symbol in enumerate(symbols) if seen.setdefault(symbol, i) != i]
-    first, again = repeats[0]
-    more = f" ({len(repeats)} repeats in all)" if len(repeats) > 1 else ""
-    raise MalformedPayload(
-        f"{where(again)}: the contract stands twice, first at {where(first)}{more}; "
-        "allowed: each (root, expiry, right, strike) once"
-    )
+def _runs(column: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.intp]]:
+    """Return the first value of each run of equal ones, and each row's run: chains come sorted, their runs are few."""
+    begins = np.empty(len(column), dtype=np.bool_)
+    begins[0] = True
+    np.not_equal(column[1:], column[:-1], out=begins[1:])
+    return column[begins], np.cumsum(begins) - 1

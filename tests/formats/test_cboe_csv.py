@@ -96,6 +96,13 @@ def test_columns_are_found_by_name() -> None:
         assert getattr(other, name).tolist() == pytest.approx(getattr(plain, name).tolist(), nan_ok=True)
 
 
+def test_a_line_that_stands_twice_is_counted_once_and_told() -> None:
+    snapshot = decode(cboe_csv([*ROWS, ROWS[1]]))
+    assert snapshot.chain is not None
+    assert len(snapshot.chain) == 2 * len(ROWS)
+    assert snapshot.warnings == ("2 rows repeat contracts with the same numbers; each is counted once",)
+
+
 def test_the_layout_of_2020_is_read() -> None:
     body = cboe_csv(
         [PLAIN + ","],
@@ -168,7 +175,10 @@ def swapped(number: int, text: str, row: int = 1) -> bytes:
         (swapped(1, "SPX260320P06000000"), "line 6: "),
         (cboe_csv([PLAIN.replace("C0", "X0").replace("P0", "C0").replace("X0", "P0")]), "line 5: its two symbols"),
         (swapped(11, "6010.00"), "line 6: strike 6010 beside a symbol of strike 6000"),
-        (cboe_csv([ROWS[0], ROWS[1], ROWS[0]]), "line 7: the contract stands twice, first at line 5"),
+        (
+            cboe_csv([ROWS[0], ROWS[1], ROWS[0].replace(",40,", ",41,")]),
+            "line 7: the contract stands twice with different numbers, first at line 5",
+        ),
         (cboe_csv(header=HEADER.replace("IV", "Theo", 1)), "the calls have no column 'iv'"),
         (cboe_csv(header=HEADER.replace("Gamma,Open Interest,Strike", "X,Open Interest,Strike")), "calls have no column 'gamma'"),
         (cboe_csv(header=HEADER[::-1].replace("Gamma"[::-1], "X", 1)[::-1]), "the puts have no column 'gamma'"),

@@ -138,7 +138,7 @@ def test_other_key_names_are_refused(names: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
-        ({"open_interest": -1}, "open_interest is -1"),
+        ({"open_interest": -1}, "open interest is -1"),
         ({"volume": -0.5}, "volume is -0.5"),
         ({"volume": 1e11}, "volume is 100000000000"),
         ({"bid": -0.01}, "bid is -0.01"),
@@ -167,16 +167,21 @@ def test_the_first_bad_row_is_named_with_the_count(fields: dict[str, object], wo
         decode(cboe_json(rows))
 
 
-def test_a_contract_that_stands_twice_is_refused_with_both_places() -> None:
-    with pytest.raises(MalformedPayload, match=r"data\.options\[4\].*stands twice, first at data\.options\[1\]"):
+def test_a_contract_twice_with_different_numbers_is_refused_with_both_places() -> None:
+    words = r"data\.options\[4\].*stands twice with different numbers, first at data\.options\[1\]"
+    with pytest.raises(MalformedPayload, match=words):
         decode(cboe_json([*LEGS, LEGS[1] | {"open_interest": 9}]))
+    with pytest.raises(MalformedPayload, match=r"data\.options\[5\].*2 such rows"):
+        decode(cboe_json([*LEGS, LEGS[1], LEGS[1] | {"iv": 0.3}, LEGS[2] | {"bid": None}]))
 
 
-def test_a_key_that_stands_twice_in_a_row_is_refused() -> None:
-    twice = cboe_json().replace(b'"volume": 40.0', b'"volume": 40.0, "volume": 41.0', 3).replace(b'"volume": 40.0, ', b"", 2)
-    assert twice.count(b'"volume"') == 5
-    with pytest.raises(MalformedPayload, match="'volume' stands twice"):
-        decode(twice)
+def test_a_row_that_repeats_a_contract_is_counted_once_and_told() -> None:
+    snapshot = decode(cboe_json([LEGS[1], *LEGS, LEGS[0]]))
+    assert snapshot.warnings == ("2 rows repeat contracts with the same numbers; each is counted once",)
+    chain = snapshot.chain
+    assert chain is not None
+    assert chain.open_interest.tolist() == [75.0, 120.0, 1000.0, 120.0]
+    assert [chain.roots[i] for i in chain.root] == ["SPXW", "SPXW", "SPX", "SPX"]
 
 
 def test_rows_with_different_keys_are_no_fault() -> None:
