@@ -22,6 +22,7 @@ class _Scalars(Struct, frozen=True):
     delay_s: float | None
     vendor_net_gex: float | None
     vendor_zero_gamma: float | None
+    multiplier: float | None
     warnings: tuple[str, ...]
     roots: tuple[str, ...]
 
@@ -46,6 +47,7 @@ def write_columns(path: Path, snapshot: Snapshot) -> None:
         delay_s=snapshot.delay_s,
         vendor_net_gex=snapshot.vendor_net_gex,
         vendor_zero_gamma=snapshot.vendor_zero_gamma,
+        multiplier=snapshot.multiplier,
         warnings=snapshot.warnings,
         roots=chain.roots,
     )
@@ -71,6 +73,7 @@ def read_columns(path: Path) -> Snapshot | None:
         delay_s=head.delay_s,
         vendor_net_gex=head.vendor_net_gex,
         vendor_zero_gamma=head.vendor_zero_gamma,
+        multiplier=head.multiplier,
         warnings=head.warnings,
     )
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gexdesk.gex.greeks import gamma, years_to_settlement
-from gexdesk.model.exposure import Conventions
+from gexdesk.gex.greeks import Priced, price
+from gexdesk.gex.series import Series, iso_date, series_of
+from gexdesk.model.exposure import Conventions, ExpiryGex
 from gexdesk.model.snapshot import F8, Chain, StrikeTable
 
 Flags = NDArray[np.bool_]
@@ -23,18 +24,20 @@ class Weighed:
     gamma is unknown has NaN.
 
     Attributes:
-        years: float64[n], to settlement; at most 0 where settled.
+        series: The chain's roots and expiration dates, with their time to settlement.
         live: bool[n], not settled yet.
         usable_iv: bool[n], IV is there and within ``USABLE_IV``.
         by_vendor: bool[n], the gamma is the vendor's.
+        priced: The parts of every greek; None without a spot.
         open_interest, volume: float64[n], contracts; NaN where unknown.
         gex, gex_volume: float64[n], by open interest and by volume; NaN where unknown.
     """
 
-    years: F8
+    series: Series
     live: Flags
     usable_iv: Flags
     by_vendor: Flags
+    priced: Priced | None
     open_interest: F8
     volume: F8
     gex: F8
@@ -53,22 +56,26 @@ def weigh(chain: Chain, spot: float | None, quoted_at: float, conventions: Conve
         spot: Points; None makes every GEX unknown.
         quoted_at: The vendor's stamp, UTC seconds.
     """
-    years = years_to_settlement(chain.roots, chain.root, chain.expiry, quoted_at)
+    series = series_of(chain, quoted_at)
+    years = series.years[series.of]
     live = years > 0
     usable_iv = (chain.iv >= USABLE_IV[0]) & (chain.iv <= USABLE_IV[1])
     open_interest, volume = _known(chain.open_interest), _known(chain.volume)
+    priced = None
+    by_vendor = np.zeros(len(chain), dtype=np.bool_)
     if spot is None:
         unit = np.full(len(chain), np.nan)
-        by_vendor = np.zeros(len(chain), dtype=np.bool_)
     else:
         iv = np.where(usable_iv, chain.iv, np.nan)
-        per_point, by_vendor = _gamma(chain, spot, iv, years, conventions)
-        unit = np.where(chain.is_call, 1.0, -1.0) * per_point * (conventions.multiplier * spot * spot * 0.01)
+        priced = price(spot, chain.strike, iv, years, conventions.rate, conventions.dividend_yield)
+        unit, by_vendor = _gamma(chain, priced, live, conventions)
+        unit *= np.where(chain.is_call, 1.0, -1.0) * (conventions.multiplier * spot * spot * 0.01)
     return Weighed(
-        years=years,
+        series=series,
         live=live,
         usable_iv=usable_iv,
         by_vendor=by_vendor,
+        priced=priced,
         open_interest=open_interest,
         volume=volume,
         gex=_times(unit, open_interest, live, spot),
@@ -94,7 +101,10 @@ def by_strike(chain: Chain, weighed: Weighed, strike: F8, of: NDArray[np.intp]) 
     def both(column: F8) -> tuple[F8, F8]:
         unknown = np.isnan(column)
         sums = summed(side, column, cells)
-        sums[(sums == 0) & (~listed | (np.bincount(side[unknown], minlength=cells) > 0))] = np.nan
+        gap = ~listed
+        if unknown.any():
+            gap |= np.bincount(side[unknown], minlength=cells) > 0
+        sums[gap & (sums == 0)] = np.nan
         return sums[1::2], sums[0::2]
 
     call_gex, put_gex = both(weighed.gex)
@@ -113,6 +123,30 @@ def by_strike(chain: Chain, weighed: Weighed, strike: F8, of: NDArray[np.intp]) 
     )
 
 
+def by_expiry(weighed: Weighed, gex: F8) -> tuple[ExpiryGex, ...]:
+    """Sum live contracts by expiration date over all roots, ascending; sums unknown as in ``net_and_gross``.
+
+    Args:
+        gex: float64[n], USD per 1%, of every contract of the chain; NaN where unknown.
+    """
+    series = weighed.series
+    groups = len(series)
+    net, gross = summed(series.of, gex, groups), summed(series.of, np.abs(gex), groups)
+    unknown = np.bincount(series.of[np.isnan(gex)], minlength=groups)
+    rows = np.bincount(series.of, minlength=groups)
+    lives = series.years > 0
+    days, of = series.days()
+    found = []
+    for place, day in enumerate(days.tolist()):
+        some = lives & (of == place)
+        if not some.any():
+            continue
+        day_gross, gaps = float(gross[some].sum()), int(unknown[some].sum())
+        known = gaps < int(rows[some].sum()) and (day_gross > 0 or gaps == 0)
+        found.append(ExpiryGex(iso_date(day), float(net[some].sum()) if known else None, day_gross if known else None))
+    return tuple(found)
+
+
 def known_sum(left: F8, right: F8) -> F8:
     """Add two columns row by row; an unknown term is left out, and only two unknown ones make NaN."""
     either: F8 = np.where(np.isnan(left), right, np.where(np.isnan(right), left, left + right))
@@ -121,7 +155,7 @@ def known_sum(left: F8, right: F8) -> F8:
 
 def summed(group: NDArray[np.intp], column: F8, groups: int) -> F8:
     """Sum what is known of a column by group index; float64[groups], 0 for a group without any."""
-    return np.asarray(np.bincount(group, weights=np.nan_to_num(column), minlength=groups), dtype=np.float64)
+    return np.asarray(np.bincount(group, weights=np.where(np.isnan(column), 0.0, column), minlength=groups), dtype=np.float64)
 
 
 def total(column: F8) -> float | None:
@@ -142,11 +176,11 @@ def net_and_gross(gex: F8) -> tuple[float | None, float | None]:
     return float(known.sum()), gross
 
 
-def _gamma(chain: Chain, spot: float, iv: F8, years: F8, conventions: Conventions) -> tuple[F8, Flags]:
-    vendor = np.where(np.isfinite(chain.gamma) & (years > 0), chain.gamma, np.nan)
+def _gamma(chain: Chain, priced: Priced, live: Flags, conventions: Conventions) -> tuple[F8, Flags]:
+    vendor = np.where(np.isfinite(chain.gamma) & live, chain.gamma, np.nan)
     if conventions.gamma_source == "vendor":
         return vendor, ~np.isnan(vendor)
-    computed = gamma(spot, chain.strike, iv, years, conventions.rate, conventions.dividend_yield)
+    computed = priced.gamma()
     by_vendor = np.isnan(computed) & (vendor > 0)
     return np.where(by_vendor, vendor, computed), by_vendor
 

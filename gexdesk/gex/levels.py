@@ -34,6 +34,24 @@ def absolute_gamma_strike(strike: F8, gross_gex: F8) -> float | None:
     return _largest(strike, gross_gex)
 
 
+def concentration(strike: F8, gross_gex: F8, count: int = 5) -> tuple[tuple[float, ...], float | None]:
+    """Return the strikes with the largest gross GEX, largest first and of equal ones the lower, and their share of all gross.
+
+    Args:
+        gross_gex: As for ``absolute_gamma_strike``.
+
+    Returns:
+        Fewer than ``count`` where fewer weigh anything; (), None where all is 0 or unknown.
+    """
+    known = np.where(np.isnan(gross_gex), 0.0, gross_gex)
+    total = float(known.sum())
+    if not total > 0:
+        return (), None
+    first = np.argsort(-known, kind="stable")[:count]
+    first = first[known[first] > 0]
+    return tuple(strike[first].tolist()), float(known[first].sum()) / total
+
+
 def max_pain(strike: F8, call_open_interest: F8, put_open_interest: F8) -> float | None:
     """Return the strike K at which one expiry's holders get least: argmin of sum OI_c (K - K_i)+ + OI_p (K_i - K)+.
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gexdesk.model.exposure import Conventions, ZeroGamma
+from gexdesk.gex.greeks import Priced
+from gexdesk.model.exposure import ZeroGamma
 from gexdesk.model.snapshot import F8
 
 STEP = 0.00025
@@ -64,25 +65,16 @@ class Curve:
         return 0.0 if abs(net) <= _ROUNDING * float(np.abs(d1).sum()) else spot * net
 
 
-def curve(spot: float, *, strike: F8, iv: F8, years: F8, signed_contracts: F8, conventions: Conventions) -> Curve:
-    """Prepare a profile of contracts that all have a positive strike, IV and time.
+def curve(priced: Priced, signed_contracts: F8, multiplier: float) -> Curve:
+    """Prepare a profile of m contracts that all have a positive strike, IV and time.
 
     Args:
-        spot: Points.
-        strike: float64[m], points.
-        iv: float64[m], a fraction per year.
-        years: float64[m], to settlement.
         signed_contracts: float64[m], open interest or volume, negative for puts.
+        multiplier: Underlying units a contract controls.
     """
-    deviation = iv * np.sqrt(years)
-    drift = (conventions.rate - conventions.dividend_yield + 0.5 * iv * iv) * years
-    scale = conventions.multiplier * 0.01 / math.sqrt(2 * math.pi)
-    return Curve(
-        spot=spot,
-        weight=scale * signed_contracts * np.exp(-conventions.dividend_yield * years) / deviation,
-        slope=1.0 / deviation,
-        at_spot=(np.log(spot / strike) + drift) / deviation,
-    )
+    slope = 1.0 / priced.deviation
+    scale = multiplier * 0.01 / math.sqrt(2 * math.pi)
+    return Curve(spot=priced.spot, weight=scale * signed_contracts * priced.carry * slope, slope=slope, at_spot=priced.d1)
 
 
 def scan(contracts: Curve) -> tuple[F8, F8]:

@@ -83,6 +83,7 @@ class Snapshot:
         delay_s: Known delay of the quotes by format (Cboe delayed quotes: 900); None where the format does not fix it.
         vendor_net_gex: The vendor's total in USD per 1%; None where it gives none.
         vendor_zero_gamma: The vendor's flip in points; None where it gives none (a 0 is missing).
+        multiplier: Underlying units a contract controls, where the document says it; None takes the configured one.
         warnings: What the reader should know, one printable line each.
     """
 
@@ -96,4 +97,5 @@ class Snapshot:
     delay_s: float | None = None
     vendor_net_gex: float | None = None
     vendor_zero_gamma: float | None = None
+    multiplier: float | None = None
     warnings: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ def test_gex_of_a_contract_worked_by_hand() -> None:
     weighed = weigh(chain_of([Row("C", volume=4), Row("P", volume=4)]), 100.0, QUARTER_BEFORE, FLAT)
     assert weighed.gex == pytest.approx([3984.439141, -3984.439141], rel=1e-9)
     assert weighed.gex_volume == pytest.approx([1593.7756564, -1593.7756564], rel=1e-9)
-    assert weighed.years == pytest.approx([0.25, 0.25], rel=1e-12)
+    assert weighed.series.years == pytest.approx([0.25], rel=1e-12)
 
 
 def test_the_multiplier_counts() -> None:

@@ -1,7 +1,6 @@
 """Gamma against an oracle, and time to settlement."""
 
 import math
-from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import QuantLib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gexdesk.gex.greeks import gamma, years_to_settlement
+from gexdesk.gex.greeks import gamma, price, upper_tail
 
 
 def oracle(spot: float, strike: float, iv: float, t: float, rate: float, dividend_yield: float) -> float:
@@ -73,23 +72,68 @@ def test_columns_broadcast_and_only_the_bad_row_is_nan() -> None:
     assert list(np.isnan(value)) == [False, True, True]
 
 
-def test_years_count_to_each_root_s_own_settlement() -> None:
-    friday = (date(2026, 1, 16) - date(1970, 1, 1)).days
-    quoted_at = datetime(2026, 1, 15, 14, 30, tzinfo=UTC).timestamp()  # 09:30 in New York on Thursday
-    years = years_to_settlement(
-        ("SPX", "SPXW"), np.array([1, 0, 1], np.int32), np.array([friday, friday, friday - 1], np.int32), quoted_at
-    )
-    # SPXW Friday 16:00 is 30.5 h = 1,830 minutes away, SPX 09:30 24 h = 1,440 minutes, SPXW Thursday 16:00 390 minutes.
-    assert years == pytest.approx([1830 / 525_600, 1440 / 525_600, 390 / 525_600], rel=1e-12)
+def oracle_delta(right: int, spot: float, strike: float, iv: float, t: float, rate: float, dividend_yield: float) -> float:
+    forward, payoff = spot * math.exp((rate - dividend_yield) * t), QuantLib.PlainVanillaPayoff(right, strike)
+    return float(QuantLib.BlackCalculator(payoff, forward, iv * math.sqrt(t), math.exp(-rate * t)).delta(spot))
 
 
-def test_years_are_shorter_over_the_spring_change_and_negative_after_settlement() -> None:
-    monday = (date(2026, 3, 9) - date(1970, 1, 1)).days
-    friday_close = datetime(2026, 3, 6, 21, 0, tzinfo=UTC).timestamp()
-    years = years_to_settlement(("QQQ",), np.zeros(2, np.int32), np.array([monday, monday - 4], np.int32), friday_close)
-    # Friday 16:00 to Monday 16:00 is 71 hours on that weekend; Thursday's contracts ended 24 hours ago.
-    assert years == pytest.approx([71 * 60 / 525_600, -24 * 60 / 525_600], rel=1e-12)
+def delta_of(is_call: bool, spot: float, strike: float, iv: float, t: float, rate: float, dividend_yield: float) -> float:
+    return float(price(spot, strike, iv, t, rate, dividend_yield).delta(np.array(is_call)))
 
 
-def test_years_of_no_contracts() -> None:
-    assert len(years_to_settlement((), np.zeros(0, np.int32), np.zeros(0, np.int32), 0.0)) == 0
+usual = st.tuples(
+    st.booleans(), st.floats(0.5, 50_000), st.floats(-3, 3), st.floats(0.05, 5), st.floats(60, 3 * 525_600), st.floats(-0.02, 0.12),
+    st.floats(0, 0.08),
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(usual)
+def test_delta_is_the_oracle_s(drawn: tuple[bool, float, float, float, float, float, float]) -> None:
+    is_call, spot, moneyness, iv, minutes, rate, dividend_yield = drawn
+    t = minutes / 525_600
+    strike = spot * math.exp(moneyness * iv * math.sqrt(t))
+    right = QuantLib.Option.Call if is_call else QuantLib.Option.Put
+    expected = oracle_delta(right, spot, strike, iv, t, rate, dividend_yield)
+    assert delta_of(is_call, spot, strike, iv, t, rate, dividend_yield) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(usual)
+def test_vanna_and_charm_are_the_slopes_of_the_oracle_s_delta(drawn: tuple[bool, float, float, float, float, float, float]) -> None:
+    is_call, spot, moneyness, iv, minutes, rate, dividend_yield = drawn
+    t = minutes / 525_600
+    strike = spot * math.exp(moneyness * iv * math.sqrt(t))
+    right = QuantLib.Option.Call if is_call else QuantLib.Option.Put
+
+    def slope(step: float, *, by_iv: bool) -> float:
+        """Differentiate by five points, right to the fourth power of the step."""
+        def at(n: int) -> float:
+            sigma, years = (iv + n * step, t) if by_iv else (iv, t - n * step)
+            return oracle_delta(right, spot, strike, sigma, years, rate, dividend_yield)
+
+        return (at(-2) - 8 * at(-1) + 8 * at(1) - at(2)) / (12 * step)
+
+    priced = price(spot, strike, iv, t, rate, dividend_yield)
+    vanna = float(priced.vanna())
+    charm = float(priced.charm(priced.delta(np.array(is_call))))
+    assert vanna == pytest.approx(slope(iv * 2e-3, by_iv=True), rel=1e-6, abs=2e-7 / iv)
+    assert charm == pytest.approx(slope(t * 2e-3, by_iv=False), rel=1e-6, abs=2e-7 / t)
+
+
+def test_greeks_worked_by_hand() -> None:
+    # S = K = 100, r = q = 0, sigma sqrt(T) = 0.1: d1 = 0.05, d2 = -0.05, n(d1) = 0.3984439141, N(d1) = 0.5199388058.
+    priced = price(100.0, np.array([100.0, 100.0]), 0.2, 0.25, 0.0, 0.0)
+    delta = priced.delta(np.array([True, False]))
+    assert delta == pytest.approx([0.5199388058, -0.4800611942], rel=1e-9)
+    assert priced.vanna() == pytest.approx([0.3984439141 * 0.05 / 0.2] * 2, rel=1e-9)
+    # charm = n(d1) d2 / (2 T) = 0.3984439141 * -0.05 / 0.5 a year.
+    assert priced.charm(delta) == pytest.approx([-0.03984439141] * 2, rel=1e-9)
+
+
+def test_the_normal_tail_is_that_of_the_library() -> None:
+    x = np.concatenate((np.linspace(0, 12, 2001), [7.0710678, 7.0710679, 30.0]))
+    expected = np.array([0.5 * math.erfc(value / math.sqrt(2)) for value in x])
+    assert upper_tail(x, np.exp(-x * x / 2)) == pytest.approx(expected, rel=1e-7, abs=1e-300)
+    near = x <= 3
+    assert upper_tail(x[near], np.exp(-x[near] ** 2 / 2)) == pytest.approx(expected[near], rel=1e-12)

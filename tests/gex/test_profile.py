@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from gexdesk.gex.greeks import gamma
+from gexdesk.gex.greeks import gamma, price
 from gexdesk.gex.profile import DRAWN, Curve, curve, find_root, scan, zero_gamma
 from gexdesk.model.exposure import Conventions, ZeroGamma
 from gexdesk.model.snapshot import F8
@@ -26,7 +26,8 @@ def columns(contracts: list[Contract]) -> tuple[F8, F8, F8, F8]:
 
 def curve_of(contracts: list[Contract], spot: float = 100.0, conventions: Conventions = FLAT) -> Curve:
     strike, iv, years, signed = columns(contracts)
-    return curve(spot, strike=strike, iv=iv, years=years, signed_contracts=signed, conventions=conventions)
+    priced = price(spot, strike, iv, years, conventions.rate, conventions.dividend_yield)
+    return curve(priced, signed, conventions.multiplier)
 
 
 def plain(contracts: list[Contract], at: float, conventions: Conventions = FLAT) -> float:
@@ -44,7 +45,9 @@ def flips(contracts: list[Contract], spot: float = 100.0, conventions: Conventio
 def oracle(contracts: list[Contract], spot: float, conventions: Conventions) -> list[float]:
     grid = spot * np.linspace(0.85, 1.15, 6001)
     strike, iv, years, signed = columns(contracts)
-    net = gamma(grid[:, None], strike, iv, years, conventions.rate, conventions.dividend_yield) @ signed
+    deviation, drift = iv * np.sqrt(years), (conventions.rate - conventions.dividend_yield + iv * iv / 2) * years
+    d1 = (np.log(grid[:, None] / strike) + drift) / deviation
+    net = np.exp(-d1 * d1 / 2 - conventions.dividend_yield * years) / deviation @ signed
     return [
         float(brentq(lambda s: plain(contracts, s, conventions), grid[i], grid[i + 1], xtol=1e-9))
         for i in range(len(grid) - 1)

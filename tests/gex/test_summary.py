@@ -11,10 +11,11 @@ from gex_chains import EXPIRY, FLAT, NAN, QUARTER_BEFORE, Row, chain_of, given_o
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gexdesk.gex.greeks import gamma, years_to_settlement
+from gexdesk.gex.greeks import gamma
+from gexdesk.gex.series import series_of
 from gexdesk.gex.summary import Measures, analyse, measure
 from gexdesk.model.errors import SettingsError
-from gexdesk.model.exposure import Conventions, Exposure, ZeroGamma
+from gexdesk.model.exposure import Conventions, ExpiryGex, Exposure, ZeroGamma
 from gexdesk.model.market import settles_at
 from gexdesk.model.snapshot import Snapshot
 
@@ -55,6 +56,10 @@ def test_every_number_of_a_ladder_worked_by_hand() -> None:
     assert exposure.put_call_volume == pytest.approx(15 / 25)
     assert exposure.zero_dte_share == 0.0
     assert (exposure.coverage, exposure.quality, exposure.warnings) == (1.0, 1.0, ())
+    assert exposure.quality_reasons == ()
+    assert exposure.gex_by_expiry == (ExpiryGex("2026-06-17", exposure.net_gex, exposure.gross_gex),)
+    # Gross by strike: 55 at 100, 45 at 95, 30 at 105; they are all there is.
+    assert (exposure.top5_strikes, exposure.top5_share) == ((100.0, 95.0, 105.0), pytest.approx(1.0))
     assert exposure.conventions == FLAT
     assert (exposure.format, exposure.symbol, exposure.spot) == ("cboe_json", "XYZ", 100.0)
     assert exposure.zero_gamma.status == "found"
@@ -107,6 +112,39 @@ def test_what_expires_on_the_quote_s_date_expires_today_in_a_replay_too() -> Non
     assert summed(snapshot_of(LADDER, quoted_at=noon, as_of=noon + 30 * 86400)).zero_dte_share == 1.0
 
 
+def test_expiries_are_summed_by_date_over_all_roots_and_settled_ones_are_left_out() -> None:
+    rows = [
+        Row(open_interest=30, root="SPX"), Row("P", open_interest=10, root="SPXW"), Row(open_interest=7, expiry=EXPIRY + 30),
+        Row(open_interest=4, expiry=EXPIRY + 37, iv=NAN), Row(open_interest=9, expiry=EXPIRY - 92),
+    ]  # fmt: skip
+    near, far, blind = summed(snapshot_of(rows)).gex_by_expiry
+    spx = 30 * float(gamma(100.0, 100.0, 0.2, 0.25 - 6.5 / 8760, 0, 0)) * 10_000
+    spxw = 10 * unit_at(100.0)
+    assert (near.expiry, far.expiry) == ("2026-06-17", "2026-07-17")
+    assert (near.net_gex, near.gross_gex) == (pytest.approx(spx - spxw, rel=1e-9), pytest.approx(spx + spxw, rel=1e-9))
+    later = 7 * float(gamma(100.0, 100.0, 0.2, 0.25 + 30 / 365, 0, 0)) * 10_000
+    assert (far.net_gex, far.gross_gex) == (pytest.approx(later, rel=1e-9), pytest.approx(later, rel=1e-9))
+    assert blind == ExpiryGex("2026-07-24", None, None)
+
+
+def test_the_document_s_own_multiplier_goes_before_the_configured_one() -> None:
+    mini = summed(replace(snapshot_of(LADDER), multiplier=10.0))
+    whole = summed(snapshot_of(LADDER))
+    assert whole.net_gex is not None
+    assert mini.net_gex == pytest.approx(whole.net_gex / 10, rel=1e-12)
+    assert mini.dex == pytest.approx(whole.dex / 10, rel=1e-12)
+    assert mini.conventions == msgspec.structs.replace(FLAT, multiplier=10.0)
+    assert mini.zero_gamma.roots == pytest.approx(whole.zero_gamma.roots, rel=1e-8)
+
+
+def test_a_document_that_came_late_is_trusted_less_and_says_so() -> None:
+    exposure, _ = analyse(snapshot_of(LADDER), FLAT, 1200.0)
+    assert exposure.quality == pytest.approx(0.25)
+    assert exposure.quality_reasons == exposure.warnings == ("late: it came 1,200 s after its stamp, beyond the known delay",)
+    table = table_of(strike=[95.0], net_gex=[1.0])
+    assert analyse(given_of(table), FLAT, 1200.0)[0].quality == pytest.approx(0.25)
+
+
 def test_max_pain_leaves_out_the_root_that_settled_this_morning() -> None:
     morning = [Row(strike=90.0, open_interest=900, root="SPX"), Row("P", 90.0, open_interest=900, root="SPX")]
     rows = [*morning, *(row._replace(root="SPXW") for row in LADDER)]
@@ -126,8 +164,10 @@ def test_max_pain_is_of_the_first_expiry_that_lives() -> None:
 def test_missing_spot_leaves_what_needs_none() -> None:
     for spot in (None, 0.0, -1.0, float("nan"), float("inf")):
         exposure, table = analyse(snapshot_of(LADDER, spot=spot), FLAT)
-        unknown = ("spot", "net_gex", "gross_gex", "net_gex_volume", "call_wall", "put_wall", "absolute_gamma_strike")
-        assert [getattr(exposure, name) for name in (*unknown, "zero_dte_share")] == [None] * 8
+        levels = ("call_wall", "put_wall", "absolute_gamma_strike", "zero_dte_share", "top5_share")
+        unknown = ("spot", "net_gex", "gross_gex", "net_gex_volume", "dex", "vex", "chex", *levels)
+        assert [getattr(exposure, name) for name in unknown] == [None] * 12
+        assert exposure.gex_by_expiry == (ExpiryGex("2026-06-17", None, None),)
         assert exposure.zero_gamma == ZeroGamma("not_enough_data")
         assert exposure.profile_spot == exposure.profile_net_gex == ()
         assert (exposure.total_open_interest, exposure.max_pain, exposure.coverage) == (130, 100.0, 1.0)
@@ -246,7 +286,11 @@ def test_given_strikes_are_used_as_they_are() -> None:
     assert (exposure.put_call_oi, exposure.put_call_volume) == (1.0, 0.25)
     assert (exposure.strikes, exposure.contracts, exposure.expiries) == (3, None, None)
     assert (exposure.zero_dte_share, exposure.max_pain, exposure.coverage) == (None, None, None)
-    assert (exposure.quality, exposure.warnings) == (1.0, ())
+    # Apart from the vendor's -1.5 by 0.5 of 13.
+    assert exposure.quality == pytest.approx(1 - 0.5 / 13)
+    assert exposure.warnings == exposure.quality_reasons == ("vendor's total: -2 per 1%, ours is -1",)
+    assert (exposure.top5_strikes, exposure.top5_share) == ((95.0, 102.5, 100.0), 1.0)
+    assert (exposure.dex, exposure.vex, exposure.chex, exposure.gex_by_expiry) == (None, None, None, ())
     assert exposure.conventions == Conventions(gamma_source="given_strikes")
 
 
@@ -264,7 +308,10 @@ def test_given_by_volume_only(nothing: float) -> None:
     assert (exposure.call_wall, exposure.put_wall) == (100.0, 95.0)
     assert exposure.zero_gamma == ZeroGamma("not_enough_data")
     assert exposure.quality == pytest.approx(2 / 3)
-    assert exposure.warnings == ("volume: no exposure by open interest in the document, the one by volume is taken instead",)
+    assert exposure.warnings == (
+        "volume: no exposure by open interest in the document, the one by volume is taken instead",
+        "coverage 67%: 1 of 3 strikes come without an exposure",
+    )
 
 
 def test_given_nothing_is_unknown_and_given_zeros_are_zero() -> None:
@@ -301,7 +348,7 @@ def test_sums_are_those_of_a_plain_loop() -> None:
         value = (row.gamma or 0.0) if np.isnan(value) else value
         gex = (1 if row.right == "C" else -1) * value * row.open_interest * 100 * 6123.4**2 * 0.01
         net, gross = net + gex, gross + abs(gex)
-    assert (years_to_settlement(chain.roots, chain.root, chain.expiry, QUARTER_BEFORE) <= 0).any()
+    assert (series_of(chain, QUARTER_BEFORE).years <= 0).any()
     assert exposure.net_gex == pytest.approx(net, rel=1e-9)
     assert exposure.gross_gex == pytest.approx(gross, rel=1e-9)
     assert (exposure.contracts, exposure.expiries) == (2000, 5)
@@ -312,6 +359,9 @@ def numbers(exposure: Exposure) -> dict[str, object]:
     values: dict[str, object] = {name: getattr(exposure, name) for name in exposure.__struct_fields__}
     flip = values.pop("zero_gamma")
     assert isinstance(flip, ZeroGamma)
+    days = values.pop("gex_by_expiry")
+    assert isinstance(days, tuple)
+    values |= {"expiries": [day.expiry for day in days], "by_expiry": [day.gross_gex or -1.0 for day in days]}
     values |= {"status": flip.status, "flip": flip.value, "roots": list(flip.roots)}
     curve = values.pop("profile_net_gex")
     assert isinstance(curve, tuple)
@@ -350,8 +400,9 @@ def test_the_order_of_rows_does_not_matter(rows: list[Row], random: object) -> N
     after = numbers(summed(snapshot_of(rows)))
     assert after.pop("curve") == pytest.approx(before.pop("curve"), abs=1e-5)
     for name, value in before.items():
-        scale = 1e-12 * (before["gross_gex"] or 0.0) if name.startswith("net_gex") else 0.0
-        is_number = isinstance(value, float | list)
+        signed = name in ("net_gex", "net_gex_volume", "dex", "vex", "chex")
+        scale = 1e-10 * (before["gross_gex"] or 0.0) if signed else 0.0
+        is_number = isinstance(value, float) or (isinstance(value, list) and name != "expiries")
         assert after[name] == (pytest.approx(value, rel=1e-9, abs=max(scale, 1e-12)) if is_number else value), name
 
 
@@ -382,6 +433,46 @@ def test_scaling_open_interest_scales_exposure_and_moves_no_level(rows: list[Row
         value = getattr(before, name)
         assert getattr(after, name) == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value), name
     assert after.zero_gamma.roots == pytest.approx(before.zero_gamma.roots, rel=1e-8)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ladders())
+def test_swapping_calls_and_puts_turns_the_sign(rows: list[Row]) -> None:
+    before, table = analyse(snapshot_of(rows), FLAT)
+    after, turned = analyse(snapshot_of([row._replace(right="P" if row.right == "C" else "C") for row in rows]), FLAT)
+    assert after.gross_gex == before.gross_gex
+    for name in ("net_gex", "net_gex_volume"):
+        value = getattr(before, name)
+        assert getattr(after, name) == (None if value is None else -value)
+    np.testing.assert_array_equal(turned.net_gex, -table.net_gex)
+    np.testing.assert_array_equal(turned.call_gex, -table.put_gex)
+    assert (after.call_wall, after.put_wall) == (before.put_wall, before.call_wall)
+    assert after.absolute_gamma_strike == before.absolute_gamma_strike
+    assert after.zero_gamma.roots == pytest.approx(before.zero_gamma.roots, rel=1e-8)
+    assert (after.vex is None) == (before.vex is None)
+    if before.vex is not None:
+        assert after.vex == pytest.approx(-before.vex, rel=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ladders(), ladders())
+def test_chains_without_a_common_contract_add(some: list[Row], others: list[Row]) -> None:
+    def usable(row: Row) -> Row:
+        held = row.open_interest if row.open_interest >= 1 else 1.0
+        return row._replace(open_interest=held, iv=0.2 if math.isnan(row.iv) else row.iv)
+
+    some, others = [usable(row) for row in some], [usable(row)._replace(root=f"{row.root}Q") for row in others]
+    parts, whole = [summed(snapshot_of(rows)) for rows in (some, others)], summed(snapshot_of([*some, *others]))
+    for name in ("net_gex", "gross_gex", "dex", "vex", "chex", "total_open_interest", "contracts"):
+        values = [value for part in parts if (value := getattr(part, name)) is not None]
+        scale = sum(part.gross_gex or 0.0 for part in parts)
+        expected = pytest.approx(sum(values), rel=1e-9, abs=1e-9 * scale) if values else None
+        assert getattr(whole, name) == expected, name
+    days: dict[str, float] = {}
+    for part in parts:
+        for day in part.gex_by_expiry:
+            days[day.expiry] = days.get(day.expiry, 0.0) + (day.gross_gex or 0.0)
+    assert {day.expiry: day.gross_gex for day in whole.gex_by_expiry} == pytest.approx(days, rel=1e-9)
 
 
 def test_nothing_of_the_snapshot_is_changed() -> None:
