@@ -12,6 +12,7 @@
     ├── GuidelineError           a rule file that cannot be used: file, line, column, found, allowed
     ├── QueueError
     │   ├── LeaseLost            an ack, heartbeat or retry of a job that was rescued meanwhile
+    │   ├── QueueAway            the server that holds the queue does not answer, or lets nobody write
     │   └── UnknownTarget        no such source or job
     ├── LeverRefused             an operator's act that cannot be done now, with the reason
     ├── StoreError               the spool, the database or the lake refused
@@ -81,6 +82,10 @@ class QueueError(GexdeskError):
 
 class LeaseLost(QueueError):
     """Refuse a worker that no longer holds the job."""
+
+
+class QueueAway(QueueError):
+    """Say that the server of the queue cannot be worked with now; what was asked for may be asked for again."""
 
 
 class UnknownTarget(QueueError):
