@@ -5,11 +5,12 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
+from msgspec import structs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gexdesk.model.daytime import read_span
 from gexdesk.model.errors import SettingsError
-from gexdesk.model.exposure import Conventions
+from gexdesk.model.exposure import ConventionBook, Conventions
 from gexdesk.model.level import DEFAULT_PROMISE_S, Level
 from gexdesk.model.text import printable, symbol_of
 
@@ -138,16 +139,36 @@ class Submit(_Strict):
     timeout_s: float = Field(default=20.0, gt=0, le=120)
 
 
+class SymbolRates(_Strict):
+    """Give one symbol's own rates; what is None is the usual one."""
+
+    rate: float | None = Field(default=None, ge=-0.1, le=1)
+    dividend_yield: float | None = Field(default=None, ge=0, le=1)
+    multiplier: float | None = Field(default=None, gt=0)
+
+
 class Rates(_Strict):
-    """Give the conventions of every computed exposure."""
+    """Give the conventions of every computed exposure, and those of symbols that have their own."""
 
     rate: float = Field(default=0.043, ge=-0.1, le=1)
     dividend_yield: float = Field(default=0.013, ge=0, le=1)
     multiplier: float = Field(default=100.0, gt=0)
 
-    def conventions(self) -> Conventions:
+    symbols: dict[str, SymbolRates] = {}
+
+    @field_validator("symbols")
+    @classmethod
+    def _symbols(cls, symbols: dict[str, SymbolRates]) -> dict[str, SymbolRates]:
+        bad = [name for name in symbols if symbol_of(name) != name]
+        if bad:
+            raise ValueError(f"not a symbol: {bad[0]!r}; allowed is upper case [A-Z0-9._^-]{{1,16}}")
+        return symbols
+
+    def conventions(self) -> ConventionBook:
         """Return them as stored with each snapshot."""
-        return Conventions(rate=self.rate, dividend_yield=self.dividend_yield, multiplier=self.multiplier)
+        usual = Conventions(rate=self.rate, dividend_yield=self.dividend_yield, multiplier=self.multiplier)
+        own = {name: structs.replace(usual, **rates.model_dump(exclude_none=True)) for name, rates in self.symbols.items()}
+        return ConventionBook(usual, own)
 
 
 class GuidelineSettings(_Strict):
@@ -178,6 +199,9 @@ class Settings(_Strict):
         state: Folder of everything the engine keeps.
         guidelines: A table, or only the rule file's path.
         promises_s: Seconds from receipt to available per level; 0 is best effort.
+        listen: ``HOST:PORT`` to answer on TCP, where keys are needed; None answers on the state folder's socket alone.
+        read_only: Nothing can be changed through the engine, whatever a caller's key says.
+        socket_group: Users of this group may operate through the socket, too; None is its owner alone.
     """
 
     state: Path
@@ -189,6 +213,9 @@ class Settings(_Strict):
     promises_s: dict[Level, Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]] = Field(
         default_factory=lambda: {level: promise_s or 0.0 for level, promise_s in DEFAULT_PROMISE_S.items()}
     )
+    listen: str | None = None
+    read_only: bool = False
+    socket_group: str | None = None
     mode: Literal["live", "sample"] = "live"
 
     @field_validator("guidelines", mode="before")

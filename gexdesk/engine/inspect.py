@@ -10,12 +10,12 @@ from gexdesk.formats.compression import expand
 from gexdesk.formats.detect import decode
 from gexdesk.gex.summary import analyse
 from gexdesk.model.errors import MalformedPayload
-from gexdesk.model.exposure import Conventions
+from gexdesk.model.exposure import ConventionBook
 
 _CURVE = ("profile_spot", "profile_net_gex")
 
 
-def inspect_file(path: Path, format_name: str | None, conventions: Conventions) -> list[dict[str, Any]]:
+def inspect_file(path: Path, format_name: str | None, conventions: ConventionBook) -> list[dict[str, Any]]:
     """Return one JSON-able document a snapshot, fields as in ``Exposure``; ``as_of`` is ISO 8601, UTC.
 
     Raises:
@@ -27,7 +27,7 @@ def inspect_file(path: Path, format_name: str | None, conventions: Conventions) 
         raise MalformedPayload(f"cannot be read: {error.strerror}") from error
     found = []
     for snapshot in decode(expand(body), format_name)[1]:
-        document: dict[str, Any] = msgspec.to_builtins(analyse(snapshot, conventions)[0])
+        document: dict[str, Any] = msgspec.to_builtins(analyse(snapshot, conventions.of(snapshot.symbol))[0])
         for name in _CURVE:
             del document[name]
         document["as_of"] = datetime.fromtimestamp(snapshot.as_of, UTC).isoformat().replace("+00:00", "Z")

@@ -56,6 +56,8 @@ def _head(snapshot: Snapshot, conventions: Conventions) -> Head:
         as_of=snapshot.as_of,
         delay_s=snapshot.delay_s or 0.0,
         contracts=found.contracts,
+        spot=found.spot,
+        zero_dte_share=found.zero_dte_share,
         open_interest=found.total_open_interest,
         volume=found.total_volume,
         net_gex=found.net_gex,
@@ -67,7 +69,7 @@ def _head(snapshot: Snapshot, conventions: Conventions) -> Head:
 def triage(task: TriageTask) -> Triaged:
     """Decode once and measure; leave the columns of a large chain for processing."""
     name, snapshots = _decode(task.ref, task.format, task.time_shift_s)
-    heads = tuple(_head(snapshot, task.conventions) for snapshot in snapshots)
+    heads = tuple(_head(snapshot, task.conventions.of(snapshot.symbol)) for snapshot in snapshots)
     if task.columns_path is not None and len(snapshots) == 1:
         write_columns(Path(task.columns_path), snapshots[0])
     return Triaged(format=name, heads=heads)
@@ -79,10 +81,17 @@ def process(task: ProcessTask) -> Processed:
     snapshots = [kept] if kept is not None else _decode(task.ref, task.format, task.time_shift_s)[1]
     results = []
     for snapshot in snapshots:
-        exposure, strikes = analyse(snapshot, task.conventions)
+        exposure, strikes = analyse(snapshot, task.conventions.of(snapshot.symbol), _late_s(snapshot, task))
         arrow = strikes_to_arrow(strikes)
         results.append(Computed(exposure=exposure, delay_s=snapshot.delay_s or 0.0, strikes_arrow=arrow))
     return Processed(results=tuple(results))
+
+
+def _late_s(snapshot: Snapshot, task: ProcessTask) -> float | None:
+    if task.received_at is None:
+        return None
+    delay_s = (snapshot.delay_s or 0.0) if task.delay_s is None else task.delay_s
+    return task.received_at - snapshot.as_of - delay_s
 
 
 def answer(task: TriageTask | ProcessTask) -> Reply:

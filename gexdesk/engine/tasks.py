@@ -4,7 +4,7 @@ import struct
 
 from msgspec import Struct, msgpack
 
-from gexdesk.model.exposure import Conventions, Exposure
+from gexdesk.model.exposure import ConventionBook, Exposure
 from gexdesk.model.payload import PayloadRef
 
 
@@ -18,18 +18,25 @@ class TriageTask(Struct, frozen=True, tag="triage"):
     ref: PayloadRef
     format: str | None
     time_shift_s: float
-    conventions: Conventions
+    conventions: ConventionBook
     columns_path: str | None
 
 
 class ProcessTask(Struct, frozen=True, tag="process"):
-    """Compute every exposure of a payload, from the columns triage left where they are still there."""
+    """Compute every exposure of a payload, from the columns triage left where they are still there.
+
+    Attributes:
+        received_at: Receipt, to tell how late the document came; None for history, which nobody waits for.
+        delay_s: Known delay of the source's quotes; None takes the format's own.
+    """
 
     ref: PayloadRef
     format: str | None
     time_shift_s: float
-    conventions: Conventions
+    conventions: ConventionBook
     columns_path: str | None
+    received_at: float | None = None
+    delay_s: float | None = None
 
 
 Task = TriageTask | ProcessTask
@@ -40,12 +47,15 @@ class Head(Struct, frozen=True):
 
     Attributes:
         delay_s: Known delay of the format's quotes, 0 where the format fixes none.
+        zero_dte_share: Share of gross GEX that expires today, 0 to 1.
     """
 
     symbol: str
     as_of: float
     delay_s: float
     contracts: int | None
+    spot: float | None
+    zero_dte_share: float | None
     open_interest: float | None
     volume: float | None
     net_gex: float | None

@@ -18,7 +18,7 @@ from gexdesk.guidelines.tally import Tally
 from gexdesk.model.clock import Clock
 from gexdesk.model.decision import Freshness
 from gexdesk.model.errors import DecoderDied, GexdeskError
-from gexdesk.model.exposure import Conventions
+from gexdesk.model.exposure import ConventionBook
 from gexdesk.model.job import Job
 from gexdesk.model.level import Level
 from gexdesk.model.text import printable
@@ -39,7 +39,7 @@ class Triage:
     def __init__(
         self, *, pool: Pool, queue: Queue, ledger: Ledger, standing: Standing, keeper: Keeper, tally: Tally, flow: Flow,
         chronicle: Chronicle, clock: Clock, rules: Callable[[], RuleSet], promises_s: Mapping[Level, float | None],
-        conventions: Conventions,
+        conventions: ConventionBook,
     ) -> None:  # fmt: skip
         self._pool = pool
         self._queue = queue
@@ -146,6 +146,7 @@ class Triage:
         lead = max(found.heads, key=lambda head: head.as_of)
         account.delay_s = account.delay_of(lead.delay_s)
         account.seen_symbols.update(head.symbol for head in found.heads)
+        account.stamped(lead.symbol, lead.as_of)
         features = self._precedents.features(account, lead, now)
         rules, override = self._rules(), self._standing.override(account.name, now)
         decision = decide(features, rules, at=now)

@@ -20,7 +20,7 @@ from gexdesk.engine.tasks import Computed, Processed, ProcessTask, Refused
 from gexdesk.metrics.deviation import Deviation
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import DecoderDied, LeaseLost, QueueError, StoreError
-from gexdesk.model.exposure import Conventions
+from gexdesk.model.exposure import ConventionBook
 from gexdesk.model.job import Claim, Job
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.queues.base import Queue
@@ -61,7 +61,7 @@ class Work:
     def __init__(
         self, *, queue: Queue, pool: Pool, flights: Flights, leases: Leases, publish: Publish, keeper: Keeper, spool: Spool,
         ledger: Ledger, deviation: Deviation, flow: Flow, chronicle: Chronicle, clock: Clock,
-        requests: Requests, workers: int, reserved: int, conventions: Conventions,
+        requests: Requests, workers: int, reserved: int, conventions: ConventionBook,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._pool = pool
@@ -83,6 +83,11 @@ class Work:
         self.completed = 0
         self.failed = 0
         self.dead = 0
+
+    @property
+    def slots(self) -> int:
+        """Return how many jobs can be processed at once, the reserve included."""
+        return len(self._slots)
 
     def start(self) -> None:
         """Start every slot."""
@@ -155,12 +160,15 @@ class Work:
     async def _process(self, job: Job, flight: Flight) -> Done | Retry | Bury:
         if flight.refused is not None and flight.refused.final:
             return Bury("triage", flight.refused.kind, flight.refused.message)
+        account = self._ledger.adopt(job.source)
         task = ProcessTask(
             ref=flight.ref,
-            format=flight.triaged.format if flight.triaged is not None else self._ledger.adopt(job.source).format or None,
+            format=flight.triaged.format if flight.triaged is not None else account.format or None,
             time_shift_s=flight.payload.time_shift_s,
             conventions=self._conventions,
             columns_path=flight.columns_path,
+            received_at=None if account.data_type == "historical" else flight.payload.received_at,
+            delay_s=account.configured_delay_s,
         )
         try:
             reply = await self._pool.run(task, job.level)

@@ -23,6 +23,17 @@ class Conventions(Struct, frozen=True):
     gamma_source: str = "iv"
 
 
+class ConventionBook(Struct, frozen=True):
+    """Hold the configured conventions: the usual ones, and those of symbols that have their own."""
+
+    usual: Conventions = Conventions()
+    symbols: dict[str, Conventions] = {}
+
+    def of(self, symbol: str) -> Conventions:
+        """Return the conventions of a symbol."""
+        return self.symbols.get(symbol, self.usual)
+
+
 class ZeroGamma(Struct, frozen=True):
     """Locate the flip.
 

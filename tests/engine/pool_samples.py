@@ -6,13 +6,13 @@ import zlib
 from pathlib import Path
 
 from gexdesk.engine.tasks import TriageTask
-from gexdesk.model.exposure import Conventions
+from gexdesk.model.exposure import ConventionBook
 from gexdesk.model.payload import PayloadRef
 
 
 def task_on(path: Path, size_bytes: int) -> TriageTask:
     """Return a task on a body that lies in a file as the spool keeps it: behind four bytes of checksum."""
-    return TriageTask(PayloadRef(str(path), 4, size_bytes, False), None, 0.0, Conventions(), None)
+    return TriageTask(PayloadRef(str(path), 4, size_bytes, False), None, 0.0, ConventionBook(), None)
 
 
 def task_for(path: Path, body: bytes) -> TriageTask:
