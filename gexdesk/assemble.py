@@ -11,7 +11,7 @@ from msgspec import structs
 
 from gexdesk.engine import inspect
 from gexdesk.engine.chronicle import Chronicle
-from gexdesk.engine.engine import Engine, Parts
+from gexdesk.engine.engine import COPIES_NAME, Engine, Parts
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
 from gexdesk.engine.incidents import Incidents
@@ -194,7 +194,8 @@ def assemble(
     make = partial(_source, keys=keys, clock=clock, state=state, once=once, started_at=story_at, speed=replay_speed)
     sources = {s.name: make(s) for s in settings.sources}
     supply = Supply(sources, ledger, receive.deliver, chronicle, clock)
-    record, turn = Record(Audit(state / "audit.jsonl"), clock), asyncio.Lock()
+    audit = Audit(state / "audit.jsonl")
+    record, turn = Record(audit, clock), asyncio.Lock()
     levels = LevelLevers(
         queue=queue,
         ledger=ledger,
@@ -210,7 +211,10 @@ def assemble(
     )
     rulebook = Rulebook(
         guidelines=guidelines,
-        trial=Trial(guidelines, keeper, chronicle, last=settings.guidelines.backtest_last, reserved=RESERVED),
+        trial=Trial(
+            guidelines, keeper, chronicle,
+            last=settings.guidelines.backtest_last, folder=state / COPIES_NAME, reserved=RESERVED,
+        ),  # fmt: skip
         file=settings.guidelines.file,
         seen=state / GUIDELINES_NAME / "file-seen",
         apply_on_save=settings.guidelines.apply_on_save,
@@ -265,6 +269,7 @@ def assemble(
             work=work,
             supply=supply,
             rulebook=rulebook,
+            audit=audit,
             levers=Levers((levels, pauses, GuidelineLevers(rulebook, record)), turn, clock),
             levels=levels,
             lookout=Lookout(
@@ -325,7 +330,14 @@ def _account(source: AnySource) -> Account:
         data_type=source.data_type,
         assumed=(source.assume.volume, source.assume.open_interest) if source.assume is not None else None,
         delay_s=source.delay_s or 0.0,
+        base_url=_base_url(source),
     )
+
+
+def _base_url(source: AnySource) -> str:
+    """Return where a source gets its data, for people: a key that somebody wrote into a query is not in it."""
+    address = getattr(source, "url", None) or str(getattr(source, "path", ""))
+    return printable(address.partition("?")[0])
 
 
 def _submitted() -> Account:

@@ -1,4 +1,4 @@
-"""``guidelines``: read, test, explain and compare the firm's rules; none of these verbs changes anything."""
+"""``guidelines``: read, test, explain, compare, apply and roll back the firm's rules."""
 
 import time
 from datetime import UTC, datetime
@@ -9,16 +9,19 @@ from cyclopts import App, Parameter
 
 from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson, StateFolder, state_folder
+from gexdesk.cli.levers import DryRun, Reason, pull_lever
 from gexdesk.model.errors import GuidelineError
 from gexdesk.model.features import Features
 from gexdesk.model.level import LEVELS
+from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.text import symbol_of
 
 if TYPE_CHECKING:
     from gexdesk.guidelines.rules import RuleSet
 
-app = App(name="guidelines", help="Read, test, explain and compare the firm's rules.")
+app = App(name="guidelines", help="Read, test, explain, compare, apply and roll back the firm's rules.")
 RuleFile = Annotated[Path | None, Parameter(name="--guidelines", help="Rule file; default: the rules in force.")]
+Force = Annotated[bool, Parameter(negative="", help="Also in locked hours; the audit says so.")]
 COLUMNS = "symbol, data_type, volume, open_interest, gamma_change, data_age_s, expected_level"
 DATA_TYPES = ("real_time", "snapshot", "historical")
 
@@ -201,6 +204,39 @@ def history(*, state: StateFolder = None, json: AsJson = False) -> int:
     else:
         say("no version is kept yet")
     return 0
+
+
+@app.command
+def apply(
+    file: Annotated[Path | None, Parameter(help="Rule file; left out: what the desk has staged.")] = None, *,
+    reason: Reason, force: Force = False, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+) -> int:  # fmt: skip
+    """Put a rule file in force on the running desk; it is checked first, and kept as a version.
+
+    Example: `gexdesk guidelines apply candidate.toml --reason "calmer open"`
+    """
+    from gexdesk.guidelines.rules import read, text_of
+
+    text = ""
+    if file is not None:
+        text = text_of(file)
+        read(text, str(file))  # a fault is named with this file's name, not the engine's
+    return pull_lever(
+        state, Lever(Verb.APPLY, "", reason, target_kind="guidelines", text=text, forced=force, dry_run=dry_run), json=json
+    )
+
+
+@app.command
+def rollback(
+    version: Annotated[str, Parameter(help="A version of `gexdesk guidelines history`.")], *,
+    reason: Reason, force: Force = False, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+) -> int:  # fmt: skip
+    """Put an earlier version in force again on the running desk.
+
+    Example: `gexdesk guidelines rollback v-3f2a90c1d4 --reason "too many CRITICAL"`
+    """
+    lever = Lever(Verb.ROLLBACK, "", reason, target_kind="guidelines", to=version, forced=force, dry_run=dry_run)
+    return pull_lever(state, lever, json=json)
 
 
 def _rules(file: Path | None, state: Path | None) -> "RuleSet":

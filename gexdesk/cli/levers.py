@@ -69,7 +69,7 @@ def promote(
 
     Example: `gexdesk promote cboe-spx --reason "desk asked" --for 15m`
     """
-    return _pull(state, Lever(Verb.PROMOTE, target, reason, for_s=_until(duration), dry_run=dry_run), json=json)
+    return pull_lever(state, Lever(Verb.PROMOTE, target, reason, for_s=_until(duration), dry_run=dry_run), json=json)
 
 
 def demote(
@@ -80,7 +80,7 @@ def demote(
 
     Example: `gexdesk demote backfill --reason "make room"`
     """
-    return _pull(state, Lever(Verb.DEMOTE, target, reason, for_s=_until(duration), dry_run=dry_run), json=json)
+    return pull_lever(state, Lever(Verb.DEMOTE, target, reason, for_s=_until(duration), dry_run=dry_run), json=json)
 
 
 def override(
@@ -94,7 +94,7 @@ def override(
     if to.upper() not in Level.__members__:
         raise LeverRefused(f"{to!r} is no level; there are {', '.join(LEVELS)}")
     lever = Lever(Verb.OVERRIDE, target, reason, level=Level(to.upper()), for_s=_until(duration), dry_run=dry_run)
-    return _pull(state, lever, json=json)
+    return pull_lever(state, lever, json=json)
 
 
 def clear(target: Target, *, reason: Reason, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False) -> int:
@@ -102,7 +102,7 @@ def clear(target: Target, *, reason: Reason, state: StateFolder = None, dry_run:
 
     Example: `gexdesk clear gexbot-spx --reason "open is over"`
     """
-    return _pull(state, Lever(Verb.CLEAR, target, reason, dry_run=dry_run), json=json)
+    return pull_lever(state, Lever(Verb.CLEAR, target, reason, dry_run=dry_run), json=json)
 
 
 def pause(
@@ -115,7 +115,7 @@ def pause(
     Example: `gexdesk pause backfill --reason "incident 41"`
     """
     lever = _hold(Verb.PAUSE, Verb.PAUSE_ALL, target, everything=everything, reason=reason, dry_run=dry_run)
-    return _pull(state, lever, json=json)
+    return pull_lever(state, lever, json=json)
 
 
 def resume(
@@ -129,7 +129,7 @@ def resume(
     Example: `gexdesk resume backfill --reason "incident over"`
     """
     lever = _hold(Verb.RESUME, Verb.RESUME_ALL, target, everything=everything, reason=reason, dry_run=dry_run)
-    return _pull(state, lever, json=json)
+    return pull_lever(state, lever, json=json)
 
 
 def _hold(one: Verb, every: Verb, target: str, *, everything: bool, reason: str, dry_run: bool) -> Lever:
@@ -142,7 +142,8 @@ def _until(span: str) -> float | None:
     return None if span == "none" else span_s(span)
 
 
-def _pull(state: Path | None, lever: Lever, *, json: bool) -> int:
+def pull_lever(state: Path | None, lever: Lever, *, json: bool) -> int:
+    """Send a lever to the running engine and say what came of it; returns the exit code."""
     from gexdesk.api.client import Client
 
     outcome = asyncio.run(Client(state_folder(state)).pull(lever))

@@ -5,6 +5,9 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from msgspec import to_builtins
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.closing import Closing, LevelClosing, SourceClosing
@@ -33,6 +36,7 @@ from gexdesk.metrics.deviation import Deviation
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError, StoreError
+from gexdesk.model.event import QueueEvent
 from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome
@@ -42,14 +46,17 @@ from gexdesk.model.request import Accepted, RequestStands, Submission
 from gexdesk.model.text import printable
 from gexdesk.model.view import DeskView
 from gexdesk.queues.base import Queue
+from gexdesk.stores.audit import Audit
 from gexdesk.stores.base import SourceRecord
 from gexdesk.stores.cache import EmbeddedCache
+from gexdesk.stores.newest import Wanted
 from gexdesk.stores.spool import Spool
 
 VIEWS_PER_S = 4
 DRAIN_S = 10.0
 RETENTION_EVERY_S = 600.0
 LIVE_EVERY_S = 10.0
+COUNTS_EVERY_S = 60.0
 LIVE_NAME = "live.msgpack"
 COPIES_NAME = "copies"
 RUNNING_NAME = "running"
@@ -77,6 +84,7 @@ class Parts:
     work: Work
     supply: Supply
     rulebook: Rulebook
+    audit: Audit
     levers: Levers
     levels: LevelLevers
     lookout: Lookout
@@ -129,7 +137,10 @@ class Engine:
         await parts.queue.open()
         await parts.spool.open()
         await asyncio.to_thread(parts.cache.load, parts.state / LIVE_NAME)
+        parts.supply.open_threads()
         await parts.keeper.start()
+        await self._restore_counts()
+        await asyncio.to_thread(_clear, parts.state / COPIES_NAME)
         await parts.rulebook.start()
         await parts.pool.start()
         await parts.requests.open()
@@ -143,7 +154,10 @@ class Engine:
             for account in parts.ledger.all():
                 if parts.standing.pause_of(account.name) is None:
                     parts.supply.start(account.name)
-        loops = {"views": self._take_views, "seconds": self._each_second, "retention": self._retain, "live": self._keep_live}
+        loops = {
+            "views": self._take_views, "seconds": self._each_second, "retention": self._retain, "live": self._keep_live,
+            "counts": self._keep_counts,
+        }  # fmt: skip
         self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
         for task in self._tasks:
             task.add_done_callback(self._loop_ended)
@@ -223,13 +237,35 @@ class Engine:
             completed=parts.work.completed,
             failed=parts.work.failed,
             dead=parts.work.dead,
+            repeats=sum(a.repeats for a in parts.ledger.all()),
             open=len(parts.flights),
             conflated=parts.queue.state().conflated,
             deviation=parts.deviation.share or 0.0,
             dispatches=parts.deviation.dispatches,
             levels={level: LevelClosing.of(parts.promises[level]) for level in LEVELS},
-            sources={a.name: SourceClosing(a.received, a.completed, a.dead, a.requests, a.successes) for a in parts.ledger.all()},
+            sources={
+                a.name: SourceClosing(a.received, a.completed, a.dead, a.requests, a.successes, a.repeats) for a in parts.ledger.all()
+            },
         )
+
+    async def rows(self, relation: str, limit: int, symbol: str | None = None, after: float | None = None) -> list[dict[str, Any]]:
+        """Return the newest rows of what was kept. Raises UnknownTarget, StoreError."""
+        wanted = Wanted(relation, limit, symbol, after)
+        return await self._parts.keeper.reading(lambda metadata: metadata.newest(wanted))
+
+    async def arrow(self, relation: str, limit: int, symbol: str | None = None, after: float | None = None) -> bytes:
+        """Return them as an Arrow IPC stream."""
+        wanted = Wanted(relation, limit, symbol, after)
+        return await self._parts.keeper.reading(lambda metadata: metadata.newest_arrow(wanted))
+
+    async def audit(self, limit: int) -> list[dict[str, Any]]:
+        """Return the last lines of the audit, the newest first. Raises StoreError."""
+        lines = await asyncio.to_thread(self._parts.audit.read, limit)
+        return [to_builtins(line) for line in reversed(lines)]
+
+    def updates(self) -> AsyncIterator[QueueEvent]:
+        """Return what happens to jobs from this call on."""
+        return self._parts.queue.events()
 
     async def copy_metadata(self) -> Path:
         """Write a consistent copy of the metadata for a reader of its own, who removes it; the next start removes what is left."""
@@ -240,12 +276,13 @@ class Engine:
     async def _recover(self) -> None:
         parts = self._parts
         await asyncio.to_thread(_clear, parts.state / "columns")
-        await asyncio.to_thread(_clear, parts.state / COPIES_NAME)
         kept = await asyncio.to_thread(lambda: list(parts.spool.scan(done=False)))
         untriaged = waiting = 0
         for payload, ref in kept:
             parts.requests.tie(payload)
             status = await parts.queue.status(payload.payload_id)
+            if status is not JobStatus.DEAD:
+                parts.receive.remember(payload)
             if status is None:
                 parts.receive.take_up(payload, ref)
                 untriaged += 1
@@ -261,6 +298,12 @@ class Engine:
             parts.chronicle.tell("engine", f"spool: {words}", grave=True)
         if untriaged or waiting:
             parts.chronicle.tell("engine", f"recovered {waiting} queued and {untriaged} unsorted payloads of the last run")
+
+    async def _restore_counts(self) -> None:
+        """Let each source's lifetime go on where the last engine wrote it down."""
+        counts = await self._parts.keeper.reading(lambda metadata: metadata.source_counts())
+        for account in self._parts.ledger.all():
+            account.tries.requests_before, account.tries.successes_before = counts.get(account.name, (0, 0))
 
     async def _agree_on_pauses(self) -> None:
         """Let the queue hold what operators paused and nothing else: a crash may have come between the two records."""
@@ -322,11 +365,16 @@ class Engine:
         parts = self._parts
         while True:
             await parts.clock.sleep(RETENTION_EVERY_S)
-            parts.keeper.sources(self._source_records())
             try:
                 await self._sweep()
             except GexdeskError as error:
                 parts.chronicle.tell("engine", f"{error.message}; trying again later", grave=True)
+
+    async def _keep_counts(self) -> None:
+        """Write the sources' lifetime counts down now and then: an engine that is killed loses no more than the last of them."""
+        while True:
+            await self._parts.clock.sleep(COUNTS_EVERY_S)
+            self._parts.keeper.sources(self._source_records())
 
     async def _keep_live(self) -> None:
         """Save the live values now and then, so that readers of a restarted engine have the last ones, with their age."""
@@ -358,8 +406,8 @@ class Engine:
         return [
             SourceRecord(
                 name=a.name, kind=a.kind, symbols=a.symbols or tuple(sorted(a.seen_symbols)), format=a.format, standing=a.standing,
-                delay_s=a.delay_s, paused=self._parts.standing.pause_of(a.name) is not None, requests=a.requests,
-                successes=a.successes, last_success_at=a.last_heard_at, last_error=a.last_error, updated_at=now,
+                delay_s=a.delay_s, paused=self._parts.standing.pause_of(a.name) is not None, requests=a.tries.requests_before + a.requests,
+                successes=a.tries.successes_before + a.successes, last_success_at=a.last_heard_at, last_error=a.last_error, updated_at=now,
             )
             for a in self._parts.ledger.all()
         ]

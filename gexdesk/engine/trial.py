@@ -1,11 +1,14 @@
 """Trial: decide what was decided lately once more by a staged set, beside everything else and never in its way."""
 
 import asyncio
+import secrets
+from pathlib import Path
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.keep import Keeper
 from gexdesk.guidelines.backtest import Backtest, backtest
 from gexdesk.guidelines.reload import Guidelines, Staged
+from gexdesk.guidelines.rules import RuleSet
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.text import printable
 
@@ -15,6 +18,7 @@ class Trial:
 
     Args:
         last: How many of the last decisions a set is tried on.
+        folder: Where they lie meanwhile; it is there once the engine has started.
         reserved: Slots that serve CRITICAL alone.
 
     Attributes:
@@ -22,11 +26,14 @@ class Trial:
         note: Why it is not known; empty where it is, or nothing is staged.
     """
 
-    def __init__(self, guidelines: Guidelines, keeper: Keeper, chronicle: Chronicle, *, last: int, reserved: int) -> None:
+    def __init__(
+        self, guidelines: Guidelines, keeper: Keeper, chronicle: Chronicle, *, last: int, folder: Path, reserved: int
+    ) -> None:
         self._guidelines = guidelines
         self._keeper = keeper
         self._chronicle = chronicle
         self._last = last
+        self._folder = folder
         self._reserved = reserved
         self._staged: Staged | None = None
         self._wanted = asyncio.Event()
@@ -53,12 +60,14 @@ class Trial:
 
     async def run(self, staged: Staged) -> Backtest | None:
         """Return what a set would have decided; None where nothing was decided yet. Raises GexdeskError."""
-        frame = await self._keeper.reading(lambda metadata: metadata.recent_decisions(self._last))
-        longest_s = await self._keeper.reading(lambda metadata: metadata.longest_critical_s())
-        if not len(frame):
-            return None
-        capacity_per_min = self._reserved * 60 / longest_s if longest_s else None
-        return await asyncio.to_thread(backtest, frame, self._guidelines.current, staged.rules, capacity_per_min)
+        file = self._folder / f"{secrets.token_hex(8)}.parquet"
+        try:
+            await self._keeper.reading(lambda metadata: metadata.write_decisions(self._last, file))
+            longest_s = await self._keeper.reading(lambda metadata: metadata.longest_critical_s())
+            capacity_per_min = self._reserved * 60 / longest_s if longest_s else None
+            return await asyncio.to_thread(_compare, file, self._guidelines.current, staged.rules, capacity_per_min)
+        finally:
+            await asyncio.to_thread(file.unlink, missing_ok=True)
 
     async def _run(self) -> None:
         while True:
@@ -69,11 +78,18 @@ class Trial:
                 continue
             try:
                 found = await self.run(staged)
-            except GexdeskError as error:
-                found, note = None, printable(f"cannot be tried on the record: {error.message}", 300)
+            except (GexdeskError, OSError) as error:
+                found, note = None, printable(f"cannot be tried on the record: {error}", 300)
             else:
                 note = "" if found is not None else "nothing was decided yet that it could be tried on"
             if self._staged is staged:
                 self.found, self.note = found, note
                 if found is not None:
                     self._chronicle.tell("engine", f"guidelines {staged.rules.version}: {found.words}")
+
+
+def _compare(file: Path, current: RuleSet, candidate: RuleSet, capacity_per_min: float | None) -> Backtest | None:
+    import polars as pl
+
+    frame = pl.read_parquet(file)
+    return backtest(frame, current, candidate, capacity_per_min) if len(frame) else None

@@ -15,6 +15,7 @@ from gexdesk.model.text import printable
 from gexdesk.stores.base import Batch
 from gexdesk.stores.durable import make_folder
 from gexdesk.stores.lake import strikes_key
+from gexdesk.stores.newest import Wanted, newest, newest_arrow
 from gexdesk.stores.rows import (
     DEAD_LETTERS,
     DECISIONS,
@@ -163,6 +164,14 @@ class Metadata:
             self.close()
             raise StoreError(f"the metadata could not store a batch, twice: {_first_line(error)}; check free space") from error
 
+    def source_counts(self) -> dict[str, tuple[int, int]]:
+        """Return each source's requests and successes as last written. Raises StoreError."""
+        try:
+            rows = self._connected().execute("SELECT name, requests, successes FROM sources").fetchall()
+        except duckdb.Error as error:
+            raise StoreError(f"the metadata cannot be read: {_first_line(error)}") from error
+        return {name: (requests, successes) for name, requests, successes in rows}
+
     def copy_to(self, path: Path) -> None:
         """Put a consistent copy of the file at a path, owner-only and atomically, for readers in other processes.
 
@@ -183,15 +192,18 @@ class Metadata:
                 temporary.unlink()
             raise StoreError(f"the metadata could not be copied to {path.name}: {_first_line(error)}") from error
 
-    def recent_decisions(self, last: int) -> pl.DataFrame:
-        """Return the last decisions with the features they rested on, oldest first: the columns of ``decisions``.
+    def write_decisions(self, last: int, to: Path) -> None:
+        """Write the last decisions with the features they rested on, oldest first, into a Parquet file: ``decisions``, no matches.
+
+        By file, since no way by Arrow works without pyarrow and the way by objects would hold the interpreter.
 
         Raises:
-            StoreError: They cannot be read.
+            StoreError: They cannot be read, or not be written.
         """
-        newest = f"SELECT * FROM decisions ORDER BY decided_at DESC LIMIT {int(last)}"  # noqa: S608
+        newest = f"SELECT * EXCLUDE (matches) FROM decisions ORDER BY decided_at DESC LIMIT {int(last)}"  # noqa: S608
+        where = str(to).replace("'", "''")
         try:
-            return pl.DataFrame(self._connected().sql(newest)).reverse()
+            self._connected().execute(f"COPY (FROM ({newest}) ORDER BY decided_at) TO '{where}' (FORMAT parquet)")
         except duckdb.Error as error:
             raise StoreError(f"the recorded decisions cannot be read: {_first_line(error)}") from error
 
@@ -203,6 +215,20 @@ class Metadata:
         except duckdb.Error as error:
             raise StoreError(f"the recorded jobs cannot be read: {_first_line(error)}") from error
         return None if found is None else float(found)
+
+    def newest(self, wanted: Wanted) -> list[dict[str, Any]]:
+        """Return the newest rows of a relation. Raises UnknownTarget, StoreError."""
+        try:
+            return newest(self._connected(), wanted)
+        except duckdb.Error as error:
+            raise StoreError(f"the recorded {wanted.relation} cannot be read: {_first_line(error)}") from error
+
+    def newest_arrow(self, wanted: Wanted) -> bytes:
+        """Return them as an Arrow IPC stream. Raises UnknownTarget, StoreError."""
+        try:
+            return newest_arrow(self._connected(), wanted)
+        except duckdb.Error as error:
+            raise StoreError(f"the recorded {wanted.relation} cannot be read: {_first_line(error)}") from error
 
     def _connected(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
