@@ -67,6 +67,7 @@ from gexdesk.sources.base import Source
 from gexdesk.sources.directory import Directory
 from gexdesk.sources.fetch_once import FetchOnce, SourceKey
 from gexdesk.sources.http import Http
+from gexdesk.sources.pace import Pace
 from gexdesk.sources.replay import Replay
 from gexdesk.sources.secret import Secret
 from gexdesk.stores.audit import Audit
@@ -77,6 +78,7 @@ from gexdesk.stores.query import Rows, run_query
 from gexdesk.stores.request_log import RequestLog
 from gexdesk.stores.spool import Spool
 
+LIVE_SOURCES = (HttpSource,)
 METADATA_NAME = "metadata.duckdb"
 GUIDELINES_NAME = "guidelines"
 """Folder of the guidelines' versions in a state folder."""
@@ -313,12 +315,10 @@ def _folder(state: Path) -> Path:
 
 def _account(source: AnySource) -> Account:
     match source:
-        case HttpSource():
-            due_s: float | None = source.every_s
-        case ReplaySource():
-            due_s = source.every_s
         case DirectorySource():
-            due_s = None
+            due_s: float | None = None
+        case _:
+            due_s = source.every_s
     return Account(
         name=source.name,
         kind=source.kind,
@@ -330,6 +330,7 @@ def _account(source: AnySource) -> Account:
         data_type=source.data_type,
         assumed=(source.assume.volume, source.assume.open_interest) if source.assume is not None else None,
         delay_s=source.delay_s or 0.0,
+        hours=source.hours if isinstance(source, LIVE_SOURCES) else "always",
         base_url=_base_url(source),
     )
 
@@ -360,7 +361,7 @@ def _cache(settings: Settings) -> EmbeddedCache:
 
 
 def _key(source: AnySource) -> Secret | None:
-    if not isinstance(source, HttpSource):
+    if not isinstance(source, LIVE_SOURCES):
         return None
     if source.key_env is not None:
         return Secret.from_env(source.key_env)
@@ -381,8 +382,9 @@ def _source(
             return Http(
                 source.name,
                 source.url,
-                every_s=source.every_s,
+                pace=Pace(source.every_s, source.every_outside_s, source.hours),
                 timeout_s=source.timeout_s,
+                rate_per_s=source.rate_per_s,
                 clock=clock,
                 key=keys.get(source.name),
                 key_header=source.key_header,

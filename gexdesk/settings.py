@@ -3,7 +3,7 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from msgspec import structs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -12,6 +12,7 @@ from gexdesk.model.daytime import read_span
 from gexdesk.model.errors import SettingsError
 from gexdesk.model.exposure import ConventionBook, Conventions
 from gexdesk.model.level import DEFAULT_PROMISE_S, Level
+from gexdesk.model.market import Hours
 from gexdesk.model.text import printable, symbol_of
 
 LOCK_NAME = "engine.lock"
@@ -19,6 +20,8 @@ LOCK_NAME = "engine.lock"
 
 StandingLevel = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "auto", ""]
 FormatName = Literal["cboe_json", "cboe_csv", "gexbot", "canonical"]
+JSON_PATH = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
+"""Names of JSON objects, the outer one first, e.g. ``data.seq``."""
 
 
 class _Strict(BaseModel):
@@ -58,32 +61,119 @@ class _SourceBase(_Strict):
         return symbols
 
 
-class HttpSource(_SourceBase):
+class _LiveBase(_SourceBase):
+    """What the kinds share that hear of the market while it is on.
+
+    Attributes:
+        extended: It also has something to say from 04:00 to four hours after the close, New York.
+        always: It has something to say around the clock, every day.
+        key_env, key_file: Where its key comes from: an environment variable, or a file of ours with mode 0600.
+    """
+
+    extended: bool = False
+    always: bool = False
+    key_env: str | None = None
+    key_file: Path | None = None
+
+    @property
+    def hours(self) -> Hours:
+        """Return when its silence means something; without a word on it that is regular hours."""
+        return "always" if self.always else "extended" if self.extended else "regular"
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if self.extended and self.always:
+            raise ValueError("extended and always contradict each other: leave one out")
+        if self.key_env is not None and self.key_file is not None:
+            raise ValueError("a key comes from key_env or from key_file, not from both")
+        return self
+
+    @property
+    def has_key(self) -> bool:
+        """Say whether there is a key to send."""
+        return self.key_env is not None or self.key_file is not None
+
+
+class HttpSource(_LiveBase):
     """Poll a URL.
 
     Attributes:
         base_url: What submitted requests may ask for under this source's name and key; None is the folder of ``url``.
-        key_env, key_file: Where the key comes from: an environment variable, or a file of ours with mode 0600.
-        key_header, key_param: How it is sent.
+        every_s: Interval while the market is on.
+        every_outside_s: Interval while it is not; None is ten times ``every_s``, at most 300 s.
+        rate_per_s: Most requests a second, retries included.
+        key_header, key_param: How the key is sent.
     """
 
     kind: Literal["http"]
     url: str = Field(pattern=r"^https?://")
     base_url: str | None = Field(default=None, pattern=r"^https?://")
     every_s: float = Field(default=15.0, ge=0.2, le=3600)
+    every_outside_s: float | None = Field(default=None, ge=0.2, le=86_400)
+    rate_per_s: float | None = Field(default=None, gt=0, le=100)
     timeout_s: float = Field(default=10.0, gt=0, le=120)
-    key_env: str | None = None
-    key_file: Path | None = None
     key_header: str | None = None
     key_param: str | None = None
 
     @model_validator(mode="after")
-    def _one_key(self) -> "HttpSource":
-        places = [p for p in (self.key_env, self.key_file) if p is not None]
+    def _one_way(self) -> Self:
         ways = [w for w in (self.key_header, self.key_param) if w is not None]
-        if len(places) > 1 or len(ways) > 1 or bool(places) != bool(ways):
+        if len(ways) > 1 or bool(ways) != self.has_key:
             raise ValueError("a key needs one of key_env, key_file and one of key_header, key_param")
         return self
+
+
+class WebSocketSource(_LiveBase):
+    """Listen to messages that a server pushes.
+
+    Attributes:
+        subscribe: Sent in this order once connected; ``{key}`` in them is replaced by the key.
+        every_s: Expected interval between data messages; None where nobody knows.
+        data: Path of a JSON field, e.g. ``data.strikes``, that only data messages have; others (heartbeats, answers to a
+            subscription) are not handed over.
+        sequence: Path of the JSON field in which the sender counts its messages.
+        key_header, key_param: How the key is sent, where it is not in ``subscribe``.
+    """
+
+    kind: Literal["websocket"]
+    url: str = Field(pattern=r"^wss?://")
+    subscribe: tuple[str, ...] = ()
+    every_s: float | None = Field(default=None, gt=0, le=3600)
+    data: str | None = Field(default=None, pattern=JSON_PATH)
+    sequence: str | None = Field(default=None, pattern=JSON_PATH)
+    timeout_s: float = Field(default=10.0, gt=0, le=120)
+    key_header: str | None = None
+    key_param: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = [w for w in (self.key_header, self.key_param) if w is not None]
+        in_words = any("{key}" in words for words in self.subscribe)
+        if len(ways) + in_words > 1 or bool(ways or in_words) != self.has_key:
+            raise ValueError("a key needs one of key_env, key_file and one of key_header, key_param, {key} in subscribe")
+        return self
+
+
+class RedisStreamSource(_LiveBase):
+    """Read a Redis stream as one consumer of a group.
+
+    Attributes:
+        url: ``redis://host:port/db``, ``rediss://...`` (TLS) or ``unix:///path``, without user and password.
+        stream: Key of the stream.
+        group: Consumer group, made at the first start where it is not there; it begins with what the stream then holds.
+        field: Of each entry: it holds the payload.
+        username: Of the ACL; the password comes from ``key_env`` or ``key_file``.
+        every_s: Expected interval between entries; None where nobody knows.
+    """
+
+    kind: Literal["redis_stream"]
+    url: str = Field(pattern=r"^(rediss?|unix)://")
+    stream: str = Field(min_length=1, max_length=512)
+    group: str = Field(default="gexdesk", min_length=1, max_length=128)
+    field: str = Field(default="payload", min_length=1, max_length=128)
+    username: str | None = None
+    every_s: float | None = Field(default=None, gt=0, le=3600)
+    timeout_s: float = Field(default=10.0, gt=0, le=120)
 
 
 class DirectorySource(_SourceBase):

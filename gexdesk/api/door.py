@@ -1,5 +1,6 @@
 """The door: an owner-only unix socket in the state folder, whatever the length of its path."""
 
+import grp
 import os
 import pwd
 import socket
@@ -8,7 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gexdesk.model.errors import SettingsError
+from gexdesk.model.text import printable
+
 SOCKET_NAME = "engine.sock"
+UNIX = 0
+"""Stands for the port of a caller on the unix socket; on TCP it is never 0."""
+
 _PATH_LIMIT = 100  # the kernel's is 108 bytes, the ending NUL included
 
 
@@ -26,11 +33,14 @@ def short_path(state: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def listen(state: Path) -> socket.socket:
-    """Return a listening socket with mode 0600; whoever holds the state folder's lock may replace a stale one.
+def listen(state: Path, group: str | None = None) -> socket.socket:
+    """Return a listening socket with mode 0600, or 0660 and a group's.
+
+    Whoever holds the state folder's lock may replace a stale one.
 
     Raises:
-        OSError: The folder cannot be written.
+        OSError: The folder cannot be written, or the socket not given to the group.
+        KeyError: There is no such group.
     """
     door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     (state / SOCKET_NAME).unlink(missing_ok=True)
@@ -40,6 +50,10 @@ def listen(state: Path) -> socket.socket:
             door.bind(path)
     finally:
         os.umask(before)
+    if group is not None:
+        with short_path(state) as path:
+            os.chown(path, -1, grp.getgrnam(group).gr_gid)
+            os.chmod(path, 0o660)
     door.listen(64)
     door.setblocking(False)
     return door
@@ -60,6 +74,22 @@ def connect(state: Path, timeout_s: float = 2.0) -> socket.socket:
         line.close()
         raise
     return line
+
+
+def listen_tcp(address: str) -> socket.socket:
+    """Return a socket that listens on ``host:port``; port 0 takes a free one.
+
+    Raises:
+        SettingsError: That is no address, or it cannot be listened on.
+    """
+    host, colon, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not colon or not host or not port.isdecimal() or int(port) > 65_535:
+        raise SettingsError(f"{printable(address, 60)!r} is no address to listen on; write HOST:PORT, e.g. 127.0.0.1:8765")
+    try:
+        return socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=256)
+    except OSError as error:
+        raise SettingsError(f"nobody can listen on {printable(address, 60)}: {error.strerror}") from None
 
 
 def peer(line: socket.socket) -> str:

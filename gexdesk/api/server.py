@@ -1,15 +1,20 @@
-"""Serve the routes on the unix socket; on it, operators are who the kernel says they are."""
+"""Serve the routes on the unix socket, and on TCP when asked; on the socket, operators are who the kernel says they are."""
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from gexdesk.api.door import peer
+from gexdesk.api.door import UNIX, peer
+
+CALLS_AT_ONCE = 512
+"""More are answered 503: a flood of calls must not take the memory of the engine they are for."""
 
 
 class _KnownPeer(H11Protocol):
@@ -17,9 +22,20 @@ class _KnownPeer(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        line = transport.get_extra_info("socket")
-        if line is not None and line.family == socket.AF_UNIX:
-            self.client = (peer(line), 0)
+        self.client = _caller(transport) or self.client
+
+
+class _KnownReader(WebSocketsSansIOProtocol):
+    """WebSocket likewise."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.client = _caller(transport) or self.client
+
+
+def _caller(transport: asyncio.BaseTransport) -> tuple[str, int] | None:
+    line = transport.get_extra_info("socket")
+    return (peer(line), UNIX) if line is not None and line.family == socket.AF_UNIX else None
 
 
 class _Server(uvicorn.Server):
@@ -30,20 +46,21 @@ class _Server(uvicorn.Server):
 
 
 class Server:
-    """Answer on a listening socket until stopped."""
+    """Answer on listening sockets until stopped."""
 
-    def __init__(self, app: FastAPI, door: socket.socket) -> None:
+    def __init__(self, app: FastAPI, *doors: socket.socket) -> None:
         config = uvicorn.Config(
-            app, http=_KnownPeer, ws="websockets-sansio", ws_per_message_deflate=False, log_config=None, access_log=False,
-            lifespan="off", timeout_graceful_shutdown=1,
+            app, http=_KnownPeer, ws=_KnownReader, ws_per_message_deflate=False, ws_max_size=64 * 1024, log_config=None,
+            access_log=False, lifespan="off", timeout_graceful_shutdown=1, limit_concurrency=CALLS_AT_ONCE, server_header=False,
+            date_header=False, proxy_headers=False,
         )  # fmt: skip
         self._server = _Server(config)
-        self._door = door
+        self._doors: Sequence[socket.socket] = doors
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to answer; returns when it does."""
-        self._task = asyncio.create_task(self._server.serve(sockets=[self._door]), name="api")
+        self._task = asyncio.create_task(self._server.serve(sockets=list(self._doors)), name="api")
         while not self._server.started:
             if self._task.done():
                 await self._task

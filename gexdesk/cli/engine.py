@@ -28,6 +28,8 @@ def run(
     duration: Annotated[str | None, Parameter(name="--for", help="End after a time, e.g. 30s, 5m.")] = None,
     until_idle: Annotated[bool, Parameter(negative="", help="End when folders and replays have given everything.")] = False,
     sample: Annotated[bool, Parameter(negative="", help="Run the sample desk.")] = False,
+    listen: Annotated[str | None, Parameter(help="Answer on TCP, too: HOST:PORT; keys are needed there.")] = None,
+    read_only: Annotated[bool, Parameter(negative="", help="Let nobody change anything through it.")] = False,
     json: AsJson = False,
 ) -> int:
     """Run the engine alone, in the foreground, until it is stopped. Without a configuration: default rules, no sources.
@@ -43,6 +45,10 @@ def run(
         settings = load_settings(config, state)
     else:
         settings = Settings(state=state or default_state())
+    if listen is not None:
+        settings = settings.model_copy(update={"listen": listen})
+    if read_only:
+        settings = settings.model_copy(update={"read_only": True})
     return run_engine(settings, until_idle=until_idle, for_s=None if duration is None else span_s(duration), json=json)
 
 
@@ -82,7 +88,7 @@ def run_engine(
 
     async def whole() -> "tuple[Closing, str]":
         engine = assemble(settings, SystemClock(), once=until_idle, replay_speed=replay_speed, log=_log_line)
-        return await _serve(engine, settings.state, until_idle=until_idle, for_s=for_s, status_lines=status_lines), engine.fault
+        return await _serve(engine, settings, until_idle=until_idle, for_s=for_s, status_lines=status_lines), engine.fault
 
     closing, fault = asyncio.run(whole())
     if json:
@@ -95,16 +101,23 @@ def run_engine(
     return 0
 
 
-async def _serve(engine: "Engine", state: Path, *, until_idle: bool, for_s: float | None, status_lines: bool) -> "Closing":
+async def _serve(
+    engine: "Engine", settings: "Settings", *, until_idle: bool, for_s: float | None, status_lines: bool
+) -> "Closing":
     from gexdesk.api import door
     from gexdesk.api.app import make_app
+    from gexdesk.api.guard import Guard
     from gexdesk.api.server import Server
+
+    state = settings.state
+    doors = [door.listen_tcp(settings.listen)] if settings.listen is not None else []
 
     loop = asyncio.get_running_loop()
     await engine.start()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, engine.stopping.set)
-    server = Server(make_app(engine), door.listen(state))
+    guard = Guard(state, read_only=settings.read_only)
+    server = Server(make_app(engine, guard), door.listen(state, settings.socket_group), *doors)
     await server.start()
     ends: list[Awaitable[object]] = [engine.stopping.wait()]
     if until_idle:

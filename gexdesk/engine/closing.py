@@ -46,12 +46,14 @@ class SourceClosing(Struct, frozen=True):
     dead: int
     requests: int
     successes: int
+    repeats: int
 
 
 class Closing(Struct, frozen=True):
-    """Sum up a run.
+    """Sum up a run: received = completed + dead + repeats + open.
 
     Attributes:
+        repeats: Acknowledged payloads that were their source's last one again, byte for byte; they make no job.
         failed: Attempts that failed and were tried again.
         open: Acknowledged payloads neither completed nor dead; the journal has them for the next start.
         deviation: Share of dispatches made while a strictly higher eligible job waited.
@@ -62,6 +64,7 @@ class Closing(Struct, frozen=True):
     completed: int
     failed: int
     dead: int
+    repeats: int
     open: int
     conflated: int
     deviation: float

@@ -244,7 +244,8 @@ class Engine:
             dispatches=parts.deviation.dispatches,
             levels={level: LevelClosing.of(parts.promises[level]) for level in LEVELS},
             sources={
-                a.name: SourceClosing(a.received, a.completed, a.dead, a.requests, a.successes, a.repeats) for a in parts.ledger.all()
+                a.name: SourceClosing(a.received, a.completed, a.dead, a.requests, a.successes, a.repeats)
+                for a in parts.ledger.all()
             },
         )
 
@@ -406,8 +407,9 @@ class Engine:
         return [
             SourceRecord(
                 name=a.name, kind=a.kind, symbols=a.symbols or tuple(sorted(a.seen_symbols)), format=a.format, standing=a.standing,
-                delay_s=a.delay_s, paused=self._parts.standing.pause_of(a.name) is not None, requests=a.tries.requests_before + a.requests,
-                successes=a.tries.successes_before + a.successes, last_success_at=a.last_heard_at, last_error=a.last_error, updated_at=now,
+                delay_s=a.delay_s, paused=self._parts.standing.pause_of(a.name) is not None,
+                requests=a.tries.requests_before + a.requests, successes=a.tries.successes_before + a.successes,
+                last_success_at=a.last_heard_at, last_error=a.last_error, updated_at=now,
             )
             for a in self._parts.ledger.all()
         ]

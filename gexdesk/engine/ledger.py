@@ -3,10 +3,14 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from gexdesk.engine.reliability import Reliability
 from gexdesk.model.level import Level
+from gexdesk.model.market import Hours, open_since
 
 ERROR_WINDOW_S = 300.0
 RATE_WINDOW_S = 60.0
+RESPONSE_WEIGHT = 0.2
+"""Of the newest request in the moving average of response times."""
 
 
 @dataclass(slots=True)
@@ -16,10 +20,18 @@ class Account:
     Attributes:
         configured_delay_s: Known delay of its quotes; None takes each payload's format's own.
         delay_s: The delay of its last payload.
-        due_s: Expected interval between payloads; None where nobody knows.
+        due_s: Expected interval between payloads while ``hours`` are on; None where nobody knows.
+        hours: When it has something to say; outside of them its silence means nothing.
+        repeats: Payloads of ``received`` that were the one before, byte for byte: acknowledged, and no job.
+        reorders: Snapshots older than one of the same symbol that came before them, and messages out of the sender's own order.
+        missed, last_missed: Messages that never came by the sender's own count, and where the last of them were missing.
+        breaker, probe_at: State of its breaker, and UTC seconds of the next probe while it is open.
+        response_s: Exponential moving average of what a successful request takes; None before the first.
         last_at: Receipt of its last payload.
-        last_heard_at: Last request that succeeded, with or without a payload.
+        last_heard_at: Last request that succeeded, with or without a payload; a heartbeat is none.
+        listening_since: Since when it could have been heard without a break; None before it first ran.
         decided: Level of its last decision.
+        base_url: Where it gets its data, without key and query.
         failing_since: First failure after the last success; None while it is well.
     """
 
@@ -33,11 +45,18 @@ class Account:
     data_type: str
     assumed: tuple[float, float] | None = None
     delay_s: float = 0.0
-    requests: int = 0
-    successes: int = 0
+    hours: Hours = "always"
     received: int = 0
     completed: int = 0
     dead: int = 0
+    repeats: int = 0
+    reorders: int = 0
+    missed: int = 0
+    last_missed: str = ""
+    breaker: str = "closed"
+    probe_at: float | None = None
+    response_s: float | None = None
+    listening_since: float | None = None
     last_at: float | None = None
     last_heard_at: float | None = None
     last_error: str = ""
@@ -47,7 +66,10 @@ class Account:
     decided: Level | None = None
     ended: bool = False
     revision: int = 1
+    base_url: str = ""
     seen_symbols: set[str] = field(default_factory=set)
+    tries: Reliability = field(default_factory=Reliability)
+    _newest: dict[str, float] = field(default_factory=dict)
     _errors: deque[float] = field(default_factory=deque)
     _arrivals: deque[float] = field(default_factory=deque)
 
@@ -58,8 +80,18 @@ class Account:
 
     @property
     def reliability(self) -> float:
-        """Return successful over total requests; 1 before the first."""
-        return self.successes / self.requests if self.requests else 1.0
+        """Return successful over total requests of its lifetime; 1 before the first."""
+        return self.tries.lifetime
+
+    @property
+    def requests(self) -> int:
+        """Return the requests since the engine started."""
+        return self.tries.requests
+
+    @property
+    def successes(self) -> int:
+        """Return the successful ones among ``requests``."""
+        return self.tries.successes
 
     @property
     def carries(self) -> str:
@@ -73,17 +105,27 @@ class Account:
         """Return the delay of quotes that came in a format with a known delay of its own."""
         return format_delay_s if self.configured_delay_s is None else self.configured_delay_s
 
-    def succeeded(self, at: float) -> None:
-        """Note a request that worked."""
-        self.requests += 1
-        self.successes += 1
+    def quiet_s(self, now: float) -> float | None:
+        """Return for how long nothing was heard that could have been; None while its hours are not on, or it does not run."""
+        opened_at = open_since(now, self.hours)
+        if opened_at is None or self.listening_since is None:
+            return None
+        return now - max(opened_at, self.listening_since, self.last_heard_at or 0.0)
+
+    def succeeded(self, at: float, elapsed_s: float) -> None:
+        """Note a request that worked, and how long it took."""
+        self.tries.add(at, worked=True)
+        if self.response_s is None:
+            self.response_s = elapsed_s
+        else:
+            self.response_s += RESPONSE_WEIGHT * (elapsed_s - self.response_s)
         self.last_heard_at = at
         self.last_error = ""
         self.failing_since = None
 
     def failed(self, at: float, reason: str) -> None:
         """Note a request that did not, with the reason."""
-        self.requests += 1
+        self.tries.add(at, worked=False)
         self.last_error = reason
         self._errors.append(at)
         if self.failing_since is None:
@@ -94,6 +136,24 @@ class Account:
         self.received += 1
         self.last_at = at
         self._arrivals.append(at)
+
+    def repeated(self, at: float) -> None:
+        """Note an acknowledged payload that was the one before again."""
+        self.arrived(at)
+        self.repeats += 1
+
+    def missed_some(self, count: int, words: str) -> None:
+        """Note messages that never came."""
+        self.missed += count
+        self.last_missed = words
+
+    def stamped(self, symbol: str, as_of: float) -> None:
+        """Note the stamp of a snapshot in order of arrival; one that is older than the newest of its symbol is a reorder."""
+        newest = self._newest.get(symbol)
+        if newest is not None and as_of < newest:
+            self.reorders += 1
+        else:
+            self._newest[symbol] = as_of
 
     def stored(self) -> None:
         """Note a payload that is completed."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from gexdesk.engine.flight import Flight, Flights
 from gexdesk.engine.ledger import Ledger
+from gexdesk.engine.repeats import Repeats
 from gexdesk.engine.triage import Triage
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import OversizePayload
@@ -31,6 +32,7 @@ class Receive:
         self._limit_bytes = limit_bytes
         self._gate_bytes = gate_bytes
         self._columns_folder = columns_folder
+        self._repeats = Repeats()
         self.bytes_received = 0
 
     async def deliver(self, arrival: Arrival) -> None:
@@ -40,6 +42,11 @@ class Receive:
             OversizePayload: It is larger than a payload may be; nothing was kept.
             StoreError: It cannot be kept now (disk full); the source tries again.
         """
+        self._check(arrival)
+        if await self._repeats.of(arrival) is not None:
+            self._ledger.adopt(arrival.source).repeated(arrival.received_at)
+            self.bytes_received += len(arrival.body)
+            return
         await self.deliver_asked(arrival, lambda _: None)
 
     async def deliver_asked(self, arrival: Arrival, kept: Callable[[Payload], None]) -> Payload | None:
@@ -54,10 +61,16 @@ class Receive:
         self._check(arrival)
         await self._triage.room(arrival.source)
         payload, ref = await self._spool.keep(arrival)
+        self._repeats.remember(payload)
         self._count(payload)
         kept(payload)
         self.take_up(payload, ref)
         return payload
+
+    def remember(self, payload: Payload) -> None:
+        """Know a payload of an earlier engine that is not dead: what repeats it, as a file that its folder had no time to note, is
+        no second job."""
+        self._repeats.remember(payload)
 
     def take_up(self, payload: Payload, ref: PayloadRef) -> None:
         """Begin the way of a payload that is kept: a new one, or one that a crash left untriaged."""

@@ -127,7 +127,7 @@ class Requests:
         )
         await self._log.append(record)
         self._known[record.request_id] = record
-        self._keeper.note(record)
+        self._keeper.note(replace(record, source_url=record.source_url.partition("?")[0]))
         self._push(record)
         async with self._news:
             self._news.notify_all()
@@ -251,7 +251,7 @@ class Requests:
 
     async def _note(self, record: RequestRecord) -> None:
         self._known[record.request_id] = record
-        self._keeper.note(record)
+        self._keeper.note(replace(record, source_url=record.source_url.partition("?")[0]))
         try:
             await self._log.append(record)
         except StoreError as error:

@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.model.clock import Clock
 from gexdesk.model.text import printable
-from gexdesk.sources.base import Deliver, Ended, Failed, Fetched, Outcome, Source, Unchanged
+from gexdesk.sources.base import BreakerMoved, Deliver, Ended, Failed, Fetched, Missed, Outcome, OutOfOrder, Source, Unchanged
 
 RESTART_S = 5.0
+ENDLESS = ("http", "websocket", "redis_stream")
+THREADS_A_SOURCE = 4
+"""Looking up a host name or a file takes a thread until the system answers, which can outlast several tries."""
 
 
 class Supply:
@@ -23,13 +27,19 @@ class Supply:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
+    def open_threads(self) -> None:
+        """Give the loop threads enough that no source waits for one behind others whose servers or file systems hang.
+
+        Sources share nothing else that could run out: each has a connection of its own.
+        """
+        threads = ThreadPoolExecutor(8 + THREADS_A_SOURCE * len(self._sources), thread_name_prefix="desk")
+        asyncio.get_running_loop().set_default_executor(threads)
+
     def start(self, source: str) -> None:
         """Run a source, unless it runs already or has no standing level; it is late from now on only."""
         if source not in self._sources or source in self._tasks or not self._ledger[source].assigned:
             return
-        account = self._ledger[source]
-        if account.last_heard_at is not None:
-            account.last_heard_at = self._clock.now()
+        self._ledger[source].listening_since = self._clock.now()
         self._tasks[source] = asyncio.create_task(self._run(source), name=f"source-{source}")
 
     async def stop(self, source: str) -> None:
@@ -46,7 +56,7 @@ class Supply:
     def finished(self) -> bool:
         """Say whether every assigned source has nothing more to give, or at least answered once where it never ends."""
         assigned = [account for account in self._ledger.all() if account.assigned and account.name in self._sources]
-        return all(account.ended or (account.kind == "http" and account.requests > 0) for account in assigned)
+        return all(account.ended or (account.kind in ENDLESS and account.requests > 0) for account in assigned)
 
     async def _run(self, source: str) -> None:
         account = self._ledger[source]
@@ -63,13 +73,23 @@ class Supply:
     def _note(self, account: Account, outcome: Outcome) -> None:
         now = self._clock.now()
         match outcome:
-            case Fetched() | Unchanged():
+            case Fetched(elapsed_s=elapsed_s) | Unchanged(elapsed_s=elapsed_s):
                 if account.failing_since is not None:
                     self._chronicle.tell("source", f"{account.name} is back after {now - account.failing_since:.0f} s")
-                account.succeeded(now)
+                account.succeeded(now, elapsed_s)
             case Failed(reason=reason):
                 if account.last_error != reason:
                     self._chronicle.tell("source", f"{account.name}: {reason}", grave=True)
                 account.failed(now, reason)
+            case Missed(count=count, words=words):
+                account.missed_some(count, words)
+                self._chronicle.tell("source", f"{account.name}: {count:,} missing: {words}", grave=True)
+            case OutOfOrder():
+                account.reorders += 1
+            case BreakerMoved(state=state, probe_at=probe_at):
+                account.breaker, account.probe_at = state, probe_at
+                if state == "open" and probe_at is not None:
+                    words = f"is left alone for {max(0.0, probe_at - now):.0f} s, then asked once"
+                    self._chronicle.tell("source", f"{account.name} {words}")
             case Ended():
                 account.ended = True

@@ -26,11 +26,10 @@ def state_of(account: Account, standing: Standing, now: float) -> str:
         return "ended"
     if account.failing_since is not None or account.refused_in_a_row >= REFUSED_IN_A_ROW:
         return "failing"
-    if account.last_heard_at is None:
-        return "waiting"
-    if account.due_s is not None and now - account.last_heard_at > LATE_INTERVALS * account.due_s:
+    quiet_s = account.quiet_s(now)
+    if account.due_s is not None and quiet_s is not None and quiet_s > LATE_INTERVALS * account.due_s:
         return "late"
-    return "live"
+    return "waiting" if account.last_heard_at is None else "live"
 
 
 class Watch:
@@ -49,8 +48,8 @@ class Watch:
         """Show for a minute something that befell this engine itself, and blame no source for it meanwhile."""
         self._told, self._told_until = words, now + TOLD_S
         for account in self._ledger.all():
-            if account.last_heard_at is not None:
-                account.last_heard_at = now
+            if account.listening_since is not None:
+                account.listening_since = now
 
     def conditions(self, queue: QueueState, critical_missed: int, now: float) -> list[Condition]:
         """Return everything that is wrong at this moment."""

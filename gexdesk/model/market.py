@@ -8,11 +8,15 @@ that very date, so that the two weekends a year on which the offset changes need
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
 AM_SETTLED_ROOTS = frozenset({"SPX", "NDX", "RUT"})
 """Monthly index roots that settle on the opening prints; SPXW, NDXP, RUTW and every other root settle at the close."""
+
+Hours = Literal["regular", "extended", "always"]
+"""When a feed has something to say: in regular hours, from pre-market to post-market, or around the clock."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _PRE_OPEN = time(4, 0)
@@ -107,6 +111,28 @@ def session_id(at: float) -> int:
     while not _trades(day):
         day += timedelta(days=1)
     return day.toordinal() - _EPOCH
+
+
+def open_since(at: float, hours: Hours) -> float | None:
+    """Return since when a feed of these hours is on, in UTC seconds; None while it is not, 0 where it always is."""
+    if hours == "always":
+        return 0.0
+    now = session(at)
+    if now.kind == "regular":
+        return now.opens_at if hours == "regular" else _pre_open(at)
+    return _pre_open(at) if hours == "extended" and now.kind != "closed" else None
+
+
+def opens_next(at: float, hours: Hours) -> float:
+    """Return when a feed of these hours begins again, in UTC seconds, for a moment at which it is not on."""
+    if hours == "always":
+        return at
+    now = session(at)
+    return now.opens_at if hours == "regular" else now.changes_at
+
+
+def _pre_open(at: float) -> float:
+    return _moment(datetime.fromtimestamp(at, NEW_YORK).date(), _PRE_OPEN)
 
 
 def _closed(at: float, today: date, upcoming: date) -> Session:

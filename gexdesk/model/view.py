@@ -71,6 +71,14 @@ class SourceView(Struct, frozen=True):
         last_error: One line; empty when the last request succeeded.
         last_refusal: Why its last dead letter was refused; empty without one.
         revision: Goes up with each lever; a lever names the one it saw.
+        repeats: Payloads of ``received`` that were the one before again, byte for byte; they make no job.
+        reorders: Snapshots that came after a newer one of their symbol.
+        missed, last_missed: Messages that never came by the sender's own count, and where the last were missing.
+        breaker: ``closed``, ``open`` (left alone until ``probe_at``) or ``half_open`` (one request asks whether it is back).
+        response_s: Moving average of a successful request; None before the first.
+        reliability: Successful over total requests of its lifetime; 1 before the first. Likewise ``_today`` (New York's), ``_5m``.
+        hours: ``regular``, ``extended`` or ``always``: when it is expected to send; its silence at other times means nothing.
+        base_url: Where it gets its data, without key and query; a path for folders and replays.
     """
 
     name: str
@@ -100,6 +108,18 @@ class SourceView(Struct, frozen=True):
     last_error: str
     last_refusal: str
     revision: int
+    repeats: int = 0
+    reorders: int = 0
+    missed: int = 0
+    last_missed: str = ""
+    breaker: str = "closed"
+    probe_at: float | None = None
+    response_s: float | None = None
+    reliability: float = 1.0
+    reliability_today: float = 1.0
+    reliability_5m: float = 1.0
+    hours: str = "always"
+    base_url: str = ""
 
 
 class SymbolView(Struct, frozen=True):
@@ -233,6 +253,7 @@ class DeskView(Struct, frozen=True):
         undecided: Payloads that are acknowledged and not decided yet: no level's queue has them.
         storing: Results that are available and not stored yet.
         stopped: The kill switch is on.
+        slots: Jobs the engine can process at once, CRITICAL's reserve included.
         pager: ``-`` (none is configured), ``ok``, or ``failing: `` and why the last page was not sent.
         mutes: Maintenance windows in force.
         shift_by, shift_since: Who took the shift over, and when; empty and None before the first.
@@ -271,8 +292,10 @@ class DeskView(Struct, frozen=True):
     mutes: tuple[MuteView, ...] = ()
     shift_by: str = ""
     shift_since: float | None = None
+    repeats: int = 0
     guidelines_author: str = ""
     guidelines_at: float | None = None
     guidelines_fault: str = ""
     guidelines_staged: str = ""
     guidelines_revision: int = 0
+    slots: int = 0

@@ -8,6 +8,7 @@ from typing import Any
 
 from gexdesk.api import door
 from gexdesk.api.app import make_app
+from gexdesk.api.guard import Guard
 from gexdesk.api.server import Server
 from gexdesk.engine.engine import Engine
 from tests.engine.desk_setting import engine_on, folder_source, settings_of
@@ -17,7 +18,7 @@ from tests.engine.desk_setting import engine_on, folder_source, settings_of
 async def served(folder: Path) -> AsyncIterator[tuple[Engine, Server]]:
     """Run an engine on ``folder / "state"`` with one source, ``drop``, and answer on its socket."""
     async with engine_on(settings_of(folder / "state", folder_source("drop", folder / "in"))) as engine:
-        server = Server(make_app(engine), door.listen(folder / "state"))
+        server = Server(make_app(engine, Guard(folder / "state")), door.listen(folder / "state"))
         await server.start()
         try:
             yield engine, server

@@ -1,0 +1,96 @@
+"""The guard at the door: who calls, and whether they may do what they ask."""
+
+import pwd
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+from starlette.requests import HTTPConnection
+
+from gexdesk.api.answers import NoKey, NotAllowed, TooMany
+from gexdesk.api.door import UNIX
+from gexdesk.api.keys import KeyBook, Scope
+from gexdesk.api.rate import RateLimit
+from gexdesk.model.text import printable
+
+FAILED_PER_MINUTE = 30
+"""Calls without a valid key that one address may make."""
+
+
+class Visitor(Struct, frozen=True):
+    """Name who calls.
+
+    Attributes:
+        scopes: What they may do; on the unix socket its owner everything, its group all but what is for admins.
+    """
+
+    name: str
+    scopes: frozenset[Scope]
+
+
+class Guard:
+    """Let callers in: on the socket they are who the kernel says, on TCP who their key says.
+
+    Args:
+        state: The folder that holds the keys.
+        read_only: Let nobody change anything, whatever their key says.
+    """
+
+    def __init__(self, state: Path, *, read_only: bool = False, now: Callable[[], float] = time.time) -> None:
+        self._keys = KeyBook(state)
+        self._rate = RateLimit(time.monotonic)
+        self._read_only = read_only
+        self._owners = {"root", _user(state.stat().st_uid)}
+        self._now = now
+
+    def visitor(self, call: HTTPConnection) -> Visitor:
+        """Say who calls.
+
+        Raises:
+            NoKey: Over TCP without a key in force.
+            TooMany: Over the rate of the key, or of addresses that show none.
+        """
+        host, port = call.client if call.client is not None else ("unknown", -1)
+        if port == UNIX:
+            return self._on_socket(call, host)
+        shown = call.headers.get("x-api-key") or _bearer(call.headers.get("authorization", ""))
+        key = self._keys.holder(shown, self._now()) if shown else None
+        if key is None:
+            self._within(f"address {host}", FAILED_PER_MINUTE)
+            raise NoKey("no key in force was shown; send one as X-API-Key or as Authorization: Bearer")
+        self._within(f"key {key.id}", key.per_minute)
+        return Visitor(f"{key.name} (key {key.id})", frozenset(Scope) if Scope.ADMIN in key.scopes else frozenset(key.scopes))
+
+    def _on_socket(self, call: HTTPConnection, user: str) -> Visitor:
+        """Take who the kernel says; over a login that several share, the name they gave stands before it."""
+        given = printable(call.headers.get("x-operator", ""), 24)
+        name = f"{given} as {user}" if given and given != user else user
+        return Visitor(name, frozenset(Scope) if user in self._owners else frozenset(Scope) - {Scope.ADMIN})
+
+    def allowed(self, call: HTTPConnection, scope: Scope) -> Visitor:
+        """Say who calls, where they may do what needs a scope. Raises as ``visitor``, and NotAllowed."""
+        visitor = self.visitor(call)
+        if scope not in visitor.scopes:
+            has = ", ".join(sorted(visitor.scopes))
+            raise NotAllowed(f"{printable(visitor.name, 60)} may {has}; this needs {scope}")
+        if self._read_only and scope is not Scope.READ:
+            raise NotAllowed("this engine was started read-only: nothing can be changed through it")
+        return visitor
+
+    def _within(self, caller: str, per_minute: int) -> None:
+        wait_s = self._rate.wait_s(caller, per_minute)
+        if wait_s:
+            raise TooMany(f"over {per_minute} calls a minute; come back in {wait_s:.0f} s", retry_after_s=round(wait_s, 1))
+
+
+def _bearer(header: str) -> str:
+    scheme, _, value = header.partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"

@@ -1,0 +1,88 @@
+"""What a screen needs of an engine elsewhere: pictures, questions, levers, and its end."""
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response, WebSocket
+from msgspec.structs import replace
+from starlette.websockets import WebSocketDisconnect
+
+from gexdesk.api.answers import NoKey, NotAllowed, TooMany, as_json
+from gexdesk.api.body import body_of
+from gexdesk.api.describe import described
+from gexdesk.api.guard import Guard
+from gexdesk.api.keys import Scope
+from gexdesk.api.served import Served
+from gexdesk.model.lever import Lever, LeverOutcome
+from gexdesk.model.look import AnyLook, Look
+from gexdesk.model.view import DeskView
+
+POLICY_VIOLATION = 1008
+GOING_AWAY = 1001
+
+
+def desk(engine: Served, guard: Guard) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(tags=["desk"])
+
+    @router.get("/view", **described(DeskView, refusals=(401, 403, 429, 503), says="The newest picture of the desk"))
+    async def view(request: Request) -> Response:
+        """Return the newest picture of the desk."""
+        guard.allowed(request, Scope.READ)
+        return as_json(await engine.view())
+
+    @router.websocket("/views")
+    async def views(socket: WebSocket) -> None:
+        """Send pictures as they are taken; a slow reader misses some."""
+        if not await let_in(socket, guard):
+            return
+        try:
+            await socket.send_bytes(msgspec.json.encode(await engine.view()))
+            async for picture in engine.views():
+                await socket.send_bytes(msgspec.json.encode(picture))
+            await socket.close(code=GOING_AWAY, reason="the engine is stopping")
+        except (WebSocketDisconnect, RuntimeError):
+            return  # the reader went away, which is its right
+
+    @router.post("/look", **described(takes=AnyLook, refusals=(400, 401, 403, 404, 429, 503), says="The answer to the question"))
+    async def look(request: Request) -> Response:
+        """Answer what the picture does not hold."""
+        guard.allowed(request, Scope.READ)
+        question: Look[Any] = await body_of(request, AnyLook)
+        seen = await engine.look(question)
+        return as_json(seen)
+
+    @router.post(
+        "/levers",
+        **described(LeverOutcome, takes=Lever, refusals=(400, 401, 403, 404, 409, 429, 503), says="What it did, or would do"),
+    )
+    async def levers(request: Request) -> Response:
+        """Do what an operator asks; who asks is who the kernel or the key says."""
+        visitor = guard.allowed(request, Scope.OPERATE)
+        return as_json(await engine.pull(replace(await body_of(request, Lever), actor=visitor.name)))
+
+    @router.post("/metadata/copy", **described(refusals=(401, 403, 429, 503), says="Where the copy lies"))
+    async def copy_metadata(request: Request) -> Response:
+        """Write a consistent copy of the metadata into the state folder and name it; whoever asked removes it."""
+        guard.allowed(request, Scope.ADMIN)
+        return as_json({"path": str(await engine.copy_metadata())})
+
+    @router.post("/stop", **described(refusals=(401, 403, 429), says="It finishes what it holds and ends"))
+    async def stop(request: Request) -> Response:
+        """Ask the engine to finish what it holds and end."""
+        guard.allowed(request, Scope.ADMIN)
+        await engine.stop()
+        return as_json({"status": "stopping"})
+
+    return router
+
+
+async def let_in(socket: WebSocket, guard: Guard) -> bool:
+    """Accept a reader's socket, or close it with the reason; says which."""
+    try:
+        guard.allowed(socket, Scope.READ)
+    except (NoKey, NotAllowed, TooMany) as error:
+        await socket.close(code=POLICY_VIOLATION, reason=error.message[:120])
+        return False
+    await socket.accept()
+    return True
