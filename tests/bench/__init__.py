@@ -11,7 +11,7 @@ class Row(NamedTuple):
     Attributes:
         reference: The same unit, measured in the same run; None where the target is absolute.
         ratio: value / reference.
-        target: Highest allowed ratio, or without a reference the highest value; None only informs.
+        target: Highest allowed ratio, or without a reference the highest value; the lowest for a ``rate``. None only informs.
     """
 
     name: str
@@ -28,6 +28,13 @@ def row(name: str, value: float, unit: str, *, reference: float | None = None, t
     ratio = None if reference is None else value / reference
     judged = value if ratio is None else ratio
     return Row(name, value, unit, reference, ratio, target, None if target is None else judged <= target)
+
+
+def rate(name: str, value: float, unit: str, *, reference: float | None = None, target: float | None = None) -> Row:
+    """Judge a figure where more is better."""
+    ratio = None if reference is None else value / reference
+    judged = value if ratio is None else ratio
+    return Row(name, value, unit, reference, ratio, target, None if target is None else judged >= target)
 
 
 def side_by_side(first: Callable[[], object], second: Callable[[], object], rounds: int = 15) -> tuple[float, float]:

@@ -79,7 +79,8 @@ class Places:
         await asyncio.wait_for(queue.wait([C], 1000.0), 5)
 
     async def test_a_place_is_kept_over_retry_rescue_pause_and_restart(self, queue: Queue, setting: Setting) -> None:
-        await queue.put([job("own", H, 0.7), job("escalated", H, 0.8, place=Place.ESCALATED), job("head", H, 0.7, place=Place.HEAD)])
+        await queue.put([job("own", H, 0.7), job("escalated", H, 0.8, place=Place.ESCALATED)])
+        await queue.put([job("head", H, 0.7, place=Place.HEAD)])
         expected = ["head", "own", "escalated"]
         await queue.retry(await take(queue), 0.0, "x")
         assert ids(await queue.peek(9)) == expected
