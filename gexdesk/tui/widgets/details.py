@@ -64,6 +64,8 @@ def source_facts(s: SourceView, now: float) -> list[Fact]:
 
 def symbol_facts(s: SymbolView, now: float) -> list[Fact]:
     """Return label and text for every field of a symbol."""
+    if s.as_of is None or s.changed_at is None or s.available_at is None:
+        return [("served by", "nothing"), ("check", s.check), ("why", s.check_text)]
     return [
         ("served by", s.served_by),
         ("level", f"{s.level}, {s.why}"),
@@ -79,7 +81,7 @@ def symbol_facts(s: SymbolView, now: float) -> list[Fact]:
         ("call wall", figures.price(s.call_wall)),
         ("put wall", figures.price(s.put_wall)),
         ("coverage", figures.share(round(s.coverage * 1000), 1000) if s.coverage is not None else figures.UNKNOWN),
-        ("check", s.check),
+        ("check", f"{s.check}: {s.check_text}" if s.check_text else s.check),
     ]
 
 

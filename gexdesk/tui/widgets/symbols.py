@@ -35,7 +35,7 @@ class SymbolsTable(Table):
     def items(self) -> dict[str, tuple[str, bool]]:
         """Look through symbol, its source and its level; faulty is what has a warning."""
         view = self.sight.shown
-        return {s.symbol: (f"{s.symbol} {s.served_by} {s.level}", s.check != "ok") for s in view.symbols} if view else {}
+        return {s.symbol: (f"{s.symbol} {s.served_by} {s.level or ''}", not _fine(s)) for s in view.symbols} if view else {}
 
     def cells(self, name: str) -> list[Run] | None:
         """Return one run a column."""
@@ -43,16 +43,21 @@ class SymbolsTable(Table):
         if s is None:
             return None
         now = self.sight.now
-        fine = s.check == "ok"
+        fine = _fine(s)
         return [
             (name, ""),
-            (f"{s.served_by} D{s.delay_s / 60:.0f}" if s.delay_s else s.served_by, ""),
-            (str(s.level), ""),
+            (f"{s.served_by} D{s.delay_s / 60:.0f}" if s.delay_s else s.served_by or "nothing", ""),
+            (str(s.level or figures.UNKNOWN), ""),
             (s.why, "faint"),
-            (figures.age(now - s.as_of + s.delay_s), ""),
-            (figures.age(now - s.changed_at), ""),
+            (figures.age(None if s.as_of is None else now - s.as_of + s.delay_s), ""),
+            (figures.age(None if s.changed_at is None else now - s.changed_at), ""),
             (figures.latency(s.added_s), ""),
             (figures.billions(s.net_gex, s.gross_gex), ""),
             (figures.price(s.zero_gamma), ""),
             (s.check if fine else f"! {s.check}", "faint" if fine else "eye"),
         ]
+
+
+def _fine(s: SymbolView) -> bool:
+    """Say whether nothing is wrong with it: a known delay is no fault."""
+    return s.check == "ok" or (s.check.startswith("D") and s.check[1:].isdecimal())
