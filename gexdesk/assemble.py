@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec import structs
 
@@ -14,7 +15,10 @@ from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.engine import COPIES_NAME, Engine, Parts
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
-from gexdesk.engine.incidents import Incidents
+from gexdesk.engine.incidents.incidents import Incidents
+from gexdesk.engine.incidents.kind import Kind
+from gexdesk.engine.incidents.mutes import Mutes
+from gexdesk.engine.incidents.shelf import Shelf
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Account, Ledger
@@ -27,9 +31,11 @@ from gexdesk.engine.lock import StateLock
 from gexdesk.engine.look_guidelines import RulebookLook
 from gexdesk.engine.look_queue import QueueLook
 from gexdesk.engine.lookout import Lookout
+from gexdesk.engine.pager import Pager, Paging
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.publish import Publish
+from gexdesk.engine.readers import Readers
 from gexdesk.engine.receive import Receive
 from gexdesk.engine.requests import SUBMITTED, Requests
 from gexdesk.engine.rulebook import Rulebook
@@ -37,7 +43,15 @@ from gexdesk.engine.standing import Standing
 from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.trial import Trial
-from gexdesk.engine.watch import Watch
+from gexdesk.engine.watch.backlog import Backlog
+from gexdesk.engine.watch.dead import DeadLetters
+from gexdesk.engine.watch.fault import Fault
+from gexdesk.engine.watch.feeds import Feeds
+from gexdesk.engine.watch.host import Host
+from gexdesk.engine.watch.promises import PromisesKept
+from gexdesk.engine.watch.stores import Disk, Stores
+from gexdesk.engine.watch.switch import KillSwitch
+from gexdesk.engine.watch.watch import Watch
 from gexdesk.engine.work import Work
 from gexdesk.guidelines.backtest import Backtest, backtest
 from gexdesk.guidelines.decide import decide
@@ -230,7 +244,26 @@ def assemble(
     pauses = PauseLevers(
         queue=queue, ledger=ledger, standing=standing, supply=supply, record=record, chronicle=chronicle, clock=clock
     )
-    incidents = Incidents(chronicle)
+    mutes, pager = Mutes(state / "mutes.json"), Pager(Paging(**settings.pager.model_dump()), chronicle)
+    incidents = Incidents(
+        chronicle=chronicle, clock=clock, shelf=Shelf(state / "incidents"), mutes=mutes, pager=pager,
+        readers=Readers(settings.readers).of, note=keeper.note,
+    )  # fmt: skip
+    host = Host(ledger, clock)
+    causes = (
+        host,
+        KillSwitch(standing),
+        PromisesKept(promises, queue.state),
+        Backlog(flow, queue.state),
+        Feeds(ledger, standing, cache),
+        DeadLetters(ledger),
+        Stores(keeper),
+        Disk(state),
+        Fault(
+            Kind.RULES_INVALID, "guidelines", lambda: fault.message if (fault := guidelines.fault) is not None else "",
+            "correct the file; the last good set decides meanwhile", severity=1,
+        ),
+    )  # fmt: skip
     picture = Picture(
         queue=queue,
         ledger=ledger,
@@ -244,6 +277,8 @@ def assemble(
         flow=flow,
         tally=tally,
         incidents=incidents,
+        mutes=mutes,
+        pager=pager,
         chronicle=chronicle,
         promises=promises,
         rulebook=rulebook,
@@ -283,7 +318,9 @@ def assemble(
             picture=picture,
             cache=cache,
             incidents=incidents,
-            watch=Watch(ledger, standing, keeper),
+            pager=pager,
+            watch=Watch(causes),
+            host=host,
             flow=flow,
             chronicle=chronicle,
             tally=tally,
@@ -347,6 +384,14 @@ def _submitted() -> Account:
         name=SUBMITTED, kind="submitted", symbols=(), format="", standing="auto", configured_delay_s=None, due_s=None,
         data_type="snapshot",
     )  # fmt: skip
+
+
+def _vendor(source: AnySource) -> str:
+    """Name who runs a source: what the configuration says, else the host of its URL, else its name up to the first ``-``."""
+    if source.vendor:
+        return source.vendor
+    host = urlsplit(source.url).hostname if isinstance(source, HttpSource) else None
+    return host or source.name.partition("-")[0]
 
 
 def _cache(settings: Settings) -> EmbeddedCache:

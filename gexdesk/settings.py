@@ -39,12 +39,15 @@ class _SourceBase(_Strict):
     """What every kind of source shares.
 
     Attributes:
+        vendor: Who runs it: sources of one vendor that fail together are one incident. Empty takes a URL's host, else the name
+            up to its first ``-``.
         level: Standing level; without it the source is shown as unassigned and not processed.
         delay_s: Known delay of its quotes; None takes the format's own.
         format: None lets the content decide.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")
+    vendor: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
     symbols: tuple[str, ...] = ()
     format: FormatName | None = None
     level: StandingLevel = ""
@@ -237,6 +240,23 @@ class SymbolRates(_Strict):
     multiplier: float | None = Field(default=None, gt=0)
 
 
+class PagerSettings(_Strict):
+    """Say how somebody is paged for an incident.
+
+    Attributes:
+        command: Program and arguments; gets the incident as JSON on stdin. Empty pages nobody.
+        min_severity: 2 pages only where readers are hit, 1 for everything.
+        timeout_s: The command is killed after this long.
+        on_worse, on_closed: Page again when an incident gets worse, and when it is over.
+    """
+
+    command: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    min_severity: Literal[1, 2] = 2
+    timeout_s: float = Field(default=10.0, gt=0, le=120)
+    on_worse: bool = True
+    on_closed: bool = False
+
+
 class Rates(_Strict):
     """Give the conventions of every computed exposure, and those of symbols that have their own."""
 
@@ -282,13 +302,102 @@ class GuidelineSettings(_Strict):
         return tuple(str(read_span(span)) for span in spans)
 
 
+class GateSettings(_Strict):
+    """Set how far a symbol's snapshot may be off before it is held back from readers; what is None is the usual limit.
+
+    Attributes:
+        spot_implied: Share between the spot as given and the one the chain's own quotes imply.
+        spot_jump: Share a spot may move between two snapshots of a session where nothing confirms it.
+        session_gap: The same from one session to the next.
+        net_jump: Share of gross GEX that net GEX may move beyond what the symbol's own history explains.
+        open_interest: Share that open interest may change within a session.
+        strikes_lost: Share of its contracts a chain may lose within a session.
+        coverage_drop: How far coverage may fall, 0 to 1.
+        skew_s: How far a stamp may lie in the future before it is flagged.
+    """
+
+    spot_implied: float | None = Field(default=None, gt=0, lt=1)
+    spot_jump: float | None = Field(default=None, gt=0, lt=1)
+    session_gap: float | None = Field(default=None, gt=0, lt=1)
+    net_jump: float | None = Field(default=None, gt=0, le=2)
+    open_interest: float | None = Field(default=None, gt=0, le=10)
+    strikes_lost: float | None = Field(default=None, gt=0, lt=1)
+    coverage_drop: float | None = Field(default=None, gt=0, le=1)
+    skew_s: float | None = Field(default=None, gt=0, le=3600)
+
+
+class CompareSettings(_Strict):
+    """Set how far two sources of a symbol may be apart before they disagree; what is None is the usual tolerance.
+
+    Attributes:
+        net, gross: Shares of the larger gross GEX.
+        flip, walls, spot: Shares of spot.
+        age_s: How much older the serving source's data may be than the other's, known delays included.
+    """
+
+    net: float | None = Field(default=None, gt=0, le=2)
+    gross: float | None = Field(default=None, gt=0, le=1)
+    flip: float | None = Field(default=None, gt=0, le=1)
+    walls: float | None = Field(default=None, gt=0, le=1)
+    spot: float | None = Field(default=None, gt=0, le=1)
+    age_s: float | None = Field(default=None, gt=0)
+
+
+class SymbolSettings(_Strict):
+    """Say what is expected of one symbol, who reads it, and from where.
+
+    Attributes:
+        session: When it has something to say: New York's regular hours, ``extended`` (04:00 to four hours after the close),
+            ``index`` (to a quarter of an hour after the close) or ``always``; None is ``index`` for the indices that trade so,
+            else ``regular``.
+        readers: Who is to be named when it fails, e.g. a pit or a program.
+        serving, standby: Sources; None takes the first and the second configured source that names the symbol.
+        aliases: Other names and roots under which feeds carry it.
+        failover_after_s: Serve it from the standby once the serving source was frozen, silent or held back for so long; None
+            leaves that to operators.
+        fail_back_after_s: Serve it from the first source again once that was well for so long.
+        history: Folder of files that can fill its gaps.
+        gates, compare: Limits of its own.
+    """
+
+    name: str
+    session: Literal["regular", "extended", "index", "always"] | None = None
+    readers: tuple[str, ...] = ()
+    serving: str | None = None
+    standby: str | None = None
+    aliases: tuple[str, ...] = ()
+    failover_after_s: float | None = Field(default=None, ge=1, le=3600)
+    fail_back_after_s: float = Field(default=120.0, ge=1, le=86_400)
+    history: Path | None = None
+    gates: GateSettings = GateSettings()
+    compare: CompareSettings = CompareSettings()
+
+    @field_validator("name", "aliases")
+    @classmethod
+    def _symbols(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for name in (value,) if isinstance(value, str) else value:
+            if symbol_of(name) != name:
+                raise ValueError(f"not a symbol: {name!r}; allowed is upper case [A-Z0-9._^-]{{1,16}}")
+        return value
+
+    @field_validator("readers")
+    @classmethod
+    def _readers(cls, readers: tuple[str, ...]) -> tuple[str, ...]:
+        bad = [name for name in readers if not name or printable(name, 32) != name]
+        if bad:
+            raise ValueError(f"not a reader's name: {bad[0]!r}; 1 to 32 printable characters are allowed")
+        return readers
+
+
 class Settings(_Strict):
     """Hold one desk's whole configuration.
 
     Attributes:
         state: Folder of everything the engine keeps.
+        symbols: What is expected; a symbol that only a source names has the usual of everything.
         guidelines: A table, or only the rule file's path.
         promises_s: Seconds from receipt to available per level; 0 is best effort.
+        readers: Who reads which symbols, ``*`` for all: an incident names whom it hits.
         listen: ``HOST:PORT`` to answer on TCP, where keys are needed; None answers on the state folder's socket alone.
         read_only: Nothing can be changed through the engine, whatever a caller's key says.
         socket_group: Users of this group may operate through the socket, too; None is its owner alone.
@@ -296,6 +405,7 @@ class Settings(_Strict):
 
     state: Path
     sources: tuple[AnySource, ...] = ()
+    symbols: tuple[SymbolSettings, ...] = ()
     engine: EngineSettings = EngineSettings()
     rates: Rates = Rates()
     submit: Submit = Submit()
@@ -306,6 +416,8 @@ class Settings(_Strict):
     listen: str | None = None
     read_only: bool = False
     socket_group: str | None = None
+    pager: PagerSettings = PagerSettings()
+    readers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,32}$")], tuple[str, ...]] = {}
     mode: Literal["live", "sample"] = "live"
 
     @field_validator("guidelines", mode="before")
@@ -321,6 +433,27 @@ class Settings(_Strict):
         if twice:
             raise ValueError(f"two sources are named {sorted(twice)[0]!r}; every name stands once")
         return sources
+
+    @model_validator(mode="after")
+    def _symbols_fit(self) -> Self:
+        sources = {source.name: source for source in self.sources}
+        owner: dict[str, str] = {}
+        for symbol in self.symbols:
+            for name in (symbol.name, *symbol.aliases):
+                if name in owner:
+                    raise ValueError(f"symbols: {name!r} stands under {owner[name]} and {symbol.name}; every name stands once")
+                owner[name] = symbol.name
+            for role in ("serving", "standby"):
+                named = getattr(symbol, role)
+                if named is None:
+                    continue
+                if named not in sources:
+                    raise ValueError(f"symbols: {symbol.name} names {named!r} as {role}; there are {', '.join(sources) or 'no sources'}")
+                if sources[named].data_type == "historical":
+                    raise ValueError(f"symbols: {symbol.name} names {named!r} as {role}, which brings history; that is never served")
+            if symbol.serving is not None and symbol.serving == symbol.standby:
+                raise ValueError(f"symbols: {symbol.name} is served by {symbol.serving!r} and has it as standby; name two sources")
+        return self
 
     def promise_s(self, level: Level) -> float | None:
         """Return a level's promise in seconds; None is best effort."""
@@ -393,7 +526,10 @@ def _relative_to(folder: Path, settings: Settings) -> Settings:
     for source in sources:
         if isinstance(source, DirectorySource) and source.path.absolute() == state.absolute():
             raise SettingsError(f"source {source.name} watches the state folder itself ({state}); give it a folder of its own")
-    update: dict[str, object] = {"sources": sources, "state": state}
+    symbols = tuple(
+        s.model_copy(update={"history": folder / s.history.expanduser()}) if s.history is not None else s for s in settings.symbols
+    )
+    update: dict[str, object] = {"sources": sources, "symbols": symbols, "state": state}
     rules = settings.guidelines.file
     if rules is not None:
         update["guidelines"] = settings.guidelines.model_copy(update={"file": folder / rules.expanduser()})

@@ -13,7 +13,8 @@ from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.closing import Closing, LevelClosing, SourceClosing
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
-from gexdesk.engine.incidents import Incidents
+from gexdesk.engine.incidents.incidents import Incidents
+from gexdesk.engine.incidents.kind import Kind
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Ledger
@@ -21,6 +22,7 @@ from gexdesk.engine.levers.levels import LevelLevers
 from gexdesk.engine.levers.levers import Levers
 from gexdesk.engine.lock import StateLock
 from gexdesk.engine.lookout import Lookout
+from gexdesk.engine.pager import Pager
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.receive import Receive
@@ -29,7 +31,8 @@ from gexdesk.engine.rulebook import Rulebook
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
-from gexdesk.engine.watch import Watch
+from gexdesk.engine.watch.host import Host
+from gexdesk.engine.watch.watch import Watch
 from gexdesk.engine.work import Work
 from gexdesk.guidelines.tally import Tally
 from gexdesk.metrics.deviation import Deviation
@@ -38,7 +41,7 @@ from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError, StoreError
 from gexdesk.model.event import QueueEvent
 from gexdesk.model.job import JobStatus
-from gexdesk.model.level import LEVELS, Level
+from gexdesk.model.level import LEVELS
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look import Look, Seen
 from gexdesk.model.market import session_id
@@ -60,7 +63,6 @@ COUNTS_EVERY_S = 60.0
 LIVE_NAME = "live.msgpack"
 COPIES_NAME = "copies"
 RUNNING_NAME = "running"
-STOOD_STILL_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,9 @@ class Parts:
     picture: Picture
     cache: EmbeddedCache
     incidents: Incidents
+    pager: Pager
     watch: Watch
+    host: Host
     flow: Flow
     chronicle: Chronicle
     tally: Tally
@@ -144,6 +148,7 @@ class Engine:
         await parts.rulebook.start()
         await parts.pool.start()
         await parts.requests.open()
+        await asyncio.to_thread(parts.incidents.open)
         await self._recover()
         await self._agree_on_pauses()
         await self._mark_running()
@@ -179,6 +184,7 @@ class Engine:
         await parts.requests.close()
         await parts.leases.stop()
         await parts.pool.stop()
+        await parts.pager.stop()
         parts.keeper.sources(self._source_records())
         await parts.keeper.stop()
         try:
@@ -324,7 +330,7 @@ class Engine:
         mark = parts.state / RUNNING_NAME
         if mark.exists():
             words = "the last engine did not end as asked; counts begin anew, what it had acknowledged goes on"
-            parts.watch.tell(words, parts.clock.now())
+            parts.host.tell(Kind.UNCLEAN_START, words, parts.clock.now())
             parts.chronicle.tell("engine", words, grave=True)
         await asyncio.to_thread(mark.touch, 0o600)
 
@@ -339,23 +345,14 @@ class Engine:
     async def _each_second(self) -> None:
         parts = self._parts
         trading_day = session_id(parts.clock.now())
-        looked_at = parts.clock.monotonic()
         while True:
-            still_s, looked_at = parts.clock.monotonic() - looked_at, parts.clock.monotonic()
-            if still_s > STOOD_STILL_S:
-                words = f"the engine itself stood still for {still_s:.0f} s"
-                parts.watch.tell(words, parts.clock.now())
-                parts.chronicle.tell("engine", words, grave=True)
-            state = parts.queue.state()
-            parts.flow.sample(state.levels)
-            critical = parts.promises[Level.CRITICAL]
-            missed = critical.latency.count - critical.within
+            parts.flow.sample(parts.queue.state().levels)
             now = parts.clock.now()
             if session_id(now) != trading_day:
                 trading_day = session_id(now)
                 parts.tally.start_session()
                 parts.chronicle.tell("engine", "session roll: the guidelines' counts begin anew")
-            parts.incidents.look(parts.watch.conditions(state, missed, now), now)
+            await parts.incidents.look(parts.watch.conditions(now))
             try:
                 await parts.levels.end_expired()
             except (GexdeskError, OSError) as error:
@@ -368,6 +365,7 @@ class Engine:
             await parts.clock.sleep(RETENTION_EVERY_S)
             try:
                 await self._sweep()
+                await parts.incidents.prune()
             except GexdeskError as error:
                 parts.chronicle.tell("engine", f"{error.message}; trying again later", grave=True)
 

@@ -31,6 +31,7 @@ class Account:
         last_heard_at: Last request that succeeded, with or without a payload; a heartbeat is none.
         listening_since: Since when it could have been heard without a break; None before it first ran.
         decided: Level of its last decision.
+        vendor: Who runs it; empty where nobody else fails with it.
         base_url: Where it gets its data, without key and query.
         failing_since: First failure after the last success; None while it is well.
     """
@@ -67,6 +68,7 @@ class Account:
     ended: bool = False
     revision: int = 1
     base_url: str = ""
+    vendor: str = ""
     seen_symbols: set[str] = field(default_factory=set)
     tries: Reliability = field(default_factory=Reliability)
     _newest: dict[str, float] = field(default_factory=dict)

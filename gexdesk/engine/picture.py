@@ -3,14 +3,16 @@
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
-from gexdesk.engine.incidents import Incidents
+from gexdesk.engine.incidents.incidents import Incidents
+from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.pager import Pager
 from gexdesk.engine.receive import Receive
 from gexdesk.engine.rulebook import Rulebook
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.triage import Triage
-from gexdesk.engine.watch import state_of
+from gexdesk.engine.watch.state import state_of
 from gexdesk.engine.work import Work
 from gexdesk.guidelines.tally import Tally
 from gexdesk.metrics.slo import Promises
@@ -31,7 +33,8 @@ class Picture:
 
     def __init__(
         self, *, queue: Queue, ledger: Ledger, standing: Standing, triage: Triage, work: Work, receive: Receive, keeper: Keeper,
-        cache: LiveCache, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, chronicle: Chronicle,
+        cache: LiveCache, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, mutes: Mutes,
+        pager: Pager, chronicle: Chronicle,
         promises: Promises, rulebook: Rulebook, clock: Clock, engine_id: str, mode: str,
     ) -> None:  # fmt: skip
         self._queue = queue
@@ -46,6 +49,8 @@ class Picture:
         self._flow = flow
         self._tally = tally
         self._incidents = incidents
+        self._mutes = mutes
+        self._pager = pager
         self._chronicle = chronicle
         self._promises = promises
         self._rulebook = rulebook
@@ -95,6 +100,8 @@ class Picture:
             slots=self._work.slots,
             store_lag_s=self._keeper.lag_s(),
             replay_position=replay_position,
+            pager=self._pager.state,
+            mutes=self._mutes.in_force(now),
             guidelines_author=self._rulebook.guidelines.version.author,
             guidelines_at=self._rulebook.guidelines.version.at,
             guidelines_fault=fault.message if (fault := self._rulebook.guidelines.fault) is not None else "",

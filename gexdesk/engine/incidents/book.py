@@ -1,0 +1,207 @@
+"""Judge what is wrong now against what was wrong before: open, join, close, open again. Pure: it neither writes nor tells."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gexdesk.engine.incidents.condition import Condition
+from gexdesk.engine.incidents.incident import Incident, Member
+
+JOIN_S = 60.0
+"""Causes of one vendor that come within this of each other are one incident."""
+
+REOPEN_S = 600.0
+"""A cause that comes back within this opens its old incident again."""
+
+CLOSED_HELD = 100
+"""Closed incidents that are held at most, those included that nobody saw."""
+
+RESTART_S = 30.0
+"""After a start, causes have this long to be found again before their incidents are closed."""
+
+
+class Happening(Struct, frozen=True):
+    """Name one thing that befell an incident: ``opened``, ``joined``, ``worse``, ``closed``, ``reopened`` or ``woken``."""
+
+    what: str
+    incident: Incident
+
+
+class Book:
+    """Hold the incidents that matter now: open ones, closed ones that may open again or that nobody saw.
+
+    Attributes:
+        changed: Numbers of those that have to be kept; whoever keeps them clears it.
+    """
+
+    def __init__(self) -> None:
+        self._incidents: dict[int, Incident] = {}
+        self._homes: dict[str, int] = {}
+        self._last_number = 0
+        self._grace_until = 0.0
+        self.changed: set[int] = set()
+
+    def load(self, incidents: Iterable[Incident], last_number: int, now: float) -> None:
+        """Take what an earlier engine left."""
+        self._last_number = last_number
+        self._grace_until = now + RESTART_S
+        for incident in sorted(incidents, key=lambda i: i.number):
+            self._put(incident)
+        self.changed.clear()
+
+    def get(self, number: int) -> Incident | None:
+        """Return an incident that matters now."""
+        return self._incidents.get(number)
+
+    def all(self) -> list[Incident]:
+        """Return every incident that matters now, by number."""
+        return [self._incidents[number] for number in sorted(self._incidents)]
+
+    def change(self, incident: Incident) -> None:
+        """Replace an incident by its next state."""
+        self._put(incident)
+
+    def report(self, condition: Condition, who: str, now: float) -> Incident:
+        """Open one that an operator reports; it stays until it is resolved."""
+        incident = Incident(number=self._next(), opened_at=now, joined_at=now, reported=condition, seen=True, owner=who)
+        incident = incident.told(now, who, "opened", condition.text)
+        self._put(incident)
+        return incident
+
+    def drop(self, incident: Incident) -> None:
+        """Take back one that could not be kept."""
+        self._incidents.pop(incident.number, None)
+        self.changed.discard(incident.number)
+
+    def look(self, conditions: Sequence[Condition], now: float) -> list[Happening]:
+        """Take what is wrong at this moment, and return what befell the incidents by it."""
+        happened: list[Happening] = []
+        there = {condition.key: condition for condition in conditions}
+        for condition in there.values():
+            happened += self._meet(condition, now)
+        for incident in self.all():
+            happened += self._wake(incident, now)
+            happened += self._age(self._incidents[incident.number], there.keys(), now)
+        self._forget(now)
+        return happened
+
+    def _meet(self, condition: Condition, now: float) -> list[Happening]:
+        home = self._incidents.get(self._homes.get(condition.key, 0))
+        if home is not None and (home.closed_at is None or (home.resolved and now - home.last_at < home.kind.close_after_s)):
+            return self._refresh(home, condition, now)
+        gathering = self._gathering(condition, now)
+        if gathering is not None:
+            return self._join(gathering, condition, now)
+        if home is not None and now - home.over_at <= REOPEN_S:
+            return self._reopen(home, condition, now, "came back")
+        incident = Incident(
+            number=self._next(), opened_at=now, joined_at=now, members={condition.key: Member(condition, now, now)}
+        )
+        return self._say("opened", incident.told(now, "desk", "opened", condition.text))
+
+    def _refresh(self, incident: Incident, condition: Condition, now: float) -> list[Happening]:
+        known = incident.members[condition.key]
+        severity, kind = incident.severity, incident.kind
+        member = Member(condition, known.first_at, now)
+        fresh = replace(incident, members=incident.members | {condition.key: member}, gone_at=None)
+        if not known.present and len(fresh.members) > 1:
+            fresh = fresh.told(now, "desk", "back", condition.text)
+            self.changed.add(fresh.number)
+        worse = fresh.severity > severity and incident.gone_at is None
+        if fresh.closed_at is not None:
+            if worse:
+                return self._reopen(fresh, condition, now, "got worse")
+            self._incidents[fresh.number] = fresh
+            return []
+        if worse:
+            return self._woken(fresh.told(now, "desk", "worse", condition.text), now, "worse")
+        if fresh.kind is not kind:
+            fresh = fresh.told(now, "desk", "changed", condition.text)
+            self.changed.add(fresh.number)
+        self._incidents[fresh.number] = fresh
+        return []
+
+    def _join(self, incident: Incident, condition: Condition, now: float) -> list[Happening]:
+        worse = condition.severity > incident.severity
+        members = incident.members | {condition.key: Member(condition, now, now)}
+        joined = replace(incident, members=members, joined_at=now, gone_at=None)
+        joined = joined.told(now, "desk", "joined", f"{condition.subject}: {condition.text}")
+        return self._woken(joined, now, "worse" if worse else "joined")
+
+    def _woken(self, incident: Incident, now: float, what: str) -> list[Happening]:
+        """Say what befell an incident; one that was snoozed wakes up by it."""
+        if incident.snooze is not None:
+            incident = replace(incident, snooze=None, revision=incident.revision + 1)
+            incident = incident.told(now, "desk", "woken", f"its snooze ended: {what}")
+        return self._say(what, incident)
+
+    def _reopen(self, incident: Incident, condition: Condition, now: float, why: str) -> list[Happening]:
+        known = incident.members.get(condition.key)
+        member = Member(condition, known.first_at if known is not None else now, now)
+        members = {key: replace(m, present=False) if m.last_at < now else m for key, m in incident.members.items()}
+        again = replace(
+            incident, members=members | {condition.key: member}, closed_at=None, gone_at=None, resolved=False, seen=False,
+            snooze=None, joined_at=now, revision=incident.revision + 1,
+        )  # fmt: skip
+        return self._say("reopened", again.told(now, "desk", "reopened", f"{why}: {condition.text}"))
+
+    def _gathering(self, condition: Condition, now: float) -> Incident | None:
+        """Return the open incident of a condition's vendor that it belongs to, the newest first."""
+        if not condition.vendor:
+            return None
+        for incident in reversed(self.all()):
+            if incident.closed_at is None and incident.vendor == condition.vendor:
+                several = sum(member.present for member in incident.members.values()) > 1
+                if several or now - incident.joined_at <= JOIN_S:
+                    return incident
+        return None
+
+    def _wake(self, incident: Incident, now: float) -> list[Happening]:
+        """End a snooze whose time has come."""
+        if incident.snooze is None or incident.snooze.until is None or incident.snooze.until > now:
+            return []
+        awake = replace(incident, snooze=None, revision=incident.revision + 1)
+        return self._say("woken", awake.told(now, "desk", "woken", "its time came"))
+
+    def _age(self, incident: Incident, there: Iterable[str], now: float) -> list[Happening]:
+        """Note which causes have gone, and close what has none left for long enough."""
+        for key, member in incident.members.items():
+            if member.present and key not in there:
+                incident = replace(incident, members=incident.members | {key: replace(member, present=False)})
+                if len(incident.members) > 1:
+                    incident = incident.told(now, "desk", "gone", f"{member.condition.subject}: {member.condition.source} is back")
+                    self.changed.add(incident.number)
+        if incident.members and not any(member.present for member in incident.members.values()):
+            incident = replace(incident, gone_at=now if incident.gone_at is None else incident.gone_at)
+        self._incidents[incident.number] = incident
+        if incident.gone_at is None or incident.closed_at is not None or now < self._grace_until:
+            return []
+        if now - incident.gone_at < incident.kind.close_after_s:
+            return []
+        closed = replace(incident, closed_at=now, snooze=None, revision=incident.revision + 1)
+        return self._say("closed", closed.told(now, "desk", "closed", "its cause has gone"))
+
+    def _forget(self, now: float) -> None:
+        """Let go of what is over, was seen, and can no more open again; it stays where it is kept."""
+        over = [i for i in self.all() if i.closed_at is not None and i.number not in self.changed and not i.cause_stays]
+        spare = len(over) - CLOSED_HELD
+        for place, incident in enumerate(over):
+            if place < spare or (incident.seen and now - incident.over_at > REOPEN_S):
+                del self._incidents[incident.number]
+                for key in incident.members:
+                    if self._homes.get(key) == incident.number:
+                        del self._homes[key]
+
+    def _say(self, what: str, incident: Incident) -> list[Happening]:
+        self._put(incident)
+        return [Happening(what, incident)]
+
+    def _put(self, incident: Incident) -> None:
+        self._incidents[incident.number] = incident
+        self._homes |= dict.fromkeys(incident.members, incident.number)
+        self.changed.add(incident.number)
+
+    def _next(self) -> int:
+        self._last_number += 1
+        return self._last_number

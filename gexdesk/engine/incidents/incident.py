@@ -1,0 +1,157 @@
+"""One incident: its causes, what operators did about it, and its timeline. Frozen: every step makes a new one."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gexdesk.engine.incidents.condition import Condition
+from gexdesk.engine.incidents.kind import Kind
+
+FIRST_KEPT, LAST_KEPT = 20, 180
+"""A timeline that grows longer than both keeps its beginning and its end."""
+
+NAMED_MEMBERS = 3
+
+
+class Entry(Struct, frozen=True):
+    """Hold one line of a timeline; words as in ``EntryView``."""
+
+    at: float
+    who: str
+    what: str
+    text: str
+
+
+class Member(Struct, frozen=True):
+    """Hold one cause as last stated; ``present`` while it is there."""
+
+    condition: Condition
+    first_at: float
+    last_at: float
+    present: bool = True
+
+
+class Snooze(Struct, frozen=True):
+    """Hold that nobody wants to hear of it until a time, or until it gets worse; None is only the latter."""
+
+    until: float | None
+
+
+class Incident(Struct, frozen=True, kw_only=True):
+    """Hold one incident.
+
+    Attributes:
+        members: By key, in the order they came; none for one that an operator reported.
+        reported: What an operator reported; None for one that the desk opened.
+        joined_at: When the last cause joined it.
+        gone_at: Since when no cause is there; None while one is.
+        resolved: By hand; it stays so for as long as its cause does not come anew or get worse.
+        paged_severity: The severity somebody was last paged for; 0 before the first page.
+    """
+
+    number: int
+    opened_at: float
+    members: dict[str, Member] = {}
+    reported: Condition | None = None
+    joined_at: float = 0.0
+    gone_at: float | None = None
+    closed_at: float | None = None
+    owner: str = ""
+    seen: bool = False
+    snooze: Snooze | None = None
+    resolved: bool = False
+    paged_severity: int = 0
+    revision: int = 1
+    timeline: tuple[Entry, ...] = ()
+
+    @property
+    def present(self) -> list[Condition]:
+        """Return the causes that are there; where none is, those that were."""
+        if self.reported is not None:
+            return [self.reported]
+        there = [m.condition for m in self.members.values() if m.present]
+        return there or [m.condition for m in self.members.values()]
+
+    @property
+    def lead(self) -> Condition:
+        """Return the cause that speaks for all: the gravest, of those the first."""
+        return max(self.present, key=lambda c: c.severity)
+
+    @property
+    def kind(self) -> Kind:
+        """Return the kind of its lead."""
+        return self.lead.kind
+
+    @property
+    def severity(self) -> int:
+        """Return the severity of its lead."""
+        return self.lead.severity
+
+    @property
+    def vendor(self) -> str:
+        """Return the vendor whose causes it joins; empty where it joins none."""
+        return self.lead.vendor
+
+    @property
+    def last_at(self) -> float:
+        """Return when a cause was last there."""
+        return max((member.last_at for member in self.members.values()), default=self.opened_at)
+
+    @property
+    def over_at(self) -> float:
+        """Return since when it is over: closed, and its cause gone; for ever from now where it is not."""
+        if self.closed_at is None or self.cause_stays:
+            return float("inf")
+        return max(self.closed_at, self.gone_at or 0.0)
+
+    @property
+    def cause_stays(self) -> bool:
+        """Say whether the desk still finds its cause."""
+        return self.reported is None and self.gone_at is None
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Return what readers lack by it."""
+        return tuple(dict.fromkeys(symbol for c in self.present for symbol in c.symbols))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return the sources it is about."""
+        return tuple(dict.fromkeys(c.source for c in self.present if c.source))
+
+    @property
+    def subject(self) -> str:
+        """Return what it befalls: the vendor where it joined several causes."""
+        return self.lead.subject if len(self.members) < 2 else self.vendor
+
+    @property
+    def text(self) -> str:
+        """Say what was found, members by name."""
+        if len(self.members) < 2:
+            return self.lead.text
+        there = [m.condition.source for m in self.members.values() if m.present]
+        named = there or [m.condition.source for m in self.members.values()]
+        more = f" +{len(named) - NAMED_MEMBERS}" if len(named) > NAMED_MEMBERS else ""
+        return f"{len(there)} of {len(self.members)} sources: {', '.join(named[:NAMED_MEMBERS])}{more}; {self.lead.text}"
+
+    @property
+    def do_first(self) -> str:
+        """Return the one line of advice."""
+        return self.lead.do_first if len(self.members) < 2 else "call the vendor once; Enter lists the sources"
+
+    @property
+    def state(self) -> str:
+        """Return its state, the words of ``IncidentView.state``."""
+        if self.resolved:
+            return "resolved"
+        if self.closed_at is not None:
+            return "closed"
+        if self.snooze is not None:
+            return "snoozed"
+        return "taken" if self.owner else "open"
+
+    def told(self, at: float, who: str, what: str, text: str = "") -> "Incident":
+        """Return it with one more line in its timeline."""
+        timeline = (*self.timeline, Entry(at, who, what, text))
+        if len(timeline) > FIRST_KEPT + LAST_KEPT:
+            timeline = (*timeline[:FIRST_KEPT], *timeline[-LAST_KEPT:])
+        return replace(self, timeline=timeline)

@@ -1,0 +1,75 @@
+"""Maintenance windows: what fails in one is shown and pages nobody."""
+
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from gexdesk.engine.incidents.condition import Condition
+from gexdesk.engine.incidents.incident import Incident
+from gexdesk.model.errors import StoreError
+from gexdesk.model.view import MuteView
+from gexdesk.stores.durable import write_durably
+
+TARGET_KINDS = ("source", "vendor", "symbol")
+
+
+class _Kept(Struct, frozen=True):
+    mutes: tuple[MuteView, ...] = ()
+
+
+class Mutes:
+    """Hold the windows, synced to a file at each change."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mutes: tuple[MuteView, ...] = ()
+
+    def open(self) -> None:
+        """Read what an earlier engine left.
+
+        Raises:
+            StoreError: The file is damaged; it is named, and nothing is assumed in its place.
+        """
+        try:
+            self._mutes = msgspec.json.decode(self._path.read_bytes(), type=_Kept).mutes
+        except FileNotFoundError:
+            return
+        except (OSError, msgspec.DecodeError) as error:
+            raise StoreError(
+                f"{self._path} holds the maintenance windows and cannot be read ({error}); "
+                "look at it, then remove it to start without any"
+            ) from error
+
+    def in_force(self, now: float) -> tuple[MuteView, ...]:
+        """Return the windows that are on."""
+        return tuple(mute for mute in self._mutes if mute.until > now)
+
+    def find(self, target_kind: str, target: str, now: float) -> MuteView | None:
+        """Return the window of one target that is on."""
+        return next((m for m in self.in_force(now) if (m.target_kind, m.target) == (target_kind, target)), None)
+
+    def cover(self, incident: Incident, now: float) -> bool:
+        """Say whether every cause of an incident lies in a window."""
+        mutes = self.in_force(now)
+        return bool(mutes) and all(any(_covers(mute, condition) for mute in mutes) for condition in incident.present)
+
+    def set(self, mutes: tuple[MuteView, ...], ended: tuple[tuple[str, str], ...], now: float) -> None:
+        """Begin windows and end others, by target; durable when it returns. Raises StoreError, and nothing was changed."""
+        gone = {*ended, *((m.target_kind, m.target) for m in mutes)}
+        kept = (*(m for m in self.in_force(now) if (m.target_kind, m.target) not in gone), *mutes)
+        try:
+            write_durably(self._path, msgspec.json.format(msgspec.json.encode(_Kept(kept))))
+        except OSError as error:
+            raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
+        self._mutes = kept
+
+
+def _covers(mute: MuteView, condition: Condition) -> bool:
+    match mute.target_kind:
+        case "source":
+            return condition.source == mute.target
+        case "vendor":
+            return condition.vendor == mute.target
+        case _:
+            return condition.symbols == (mute.target,)
