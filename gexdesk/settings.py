@@ -443,14 +443,12 @@ class Settings(_Strict):
                 if name in owner:
                     raise ValueError(f"symbols: {name!r} stands under {owner[name]} and {symbol.name}; every name stands once")
                 owner[name] = symbol.name
-            for role in ("serving", "standby"):
-                named = getattr(symbol, role)
-                if named is None:
-                    continue
-                if named not in sources:
-                    raise ValueError(f"symbols: {symbol.name} names {named!r} as {role}; there are {', '.join(sources) or 'no sources'}")
-                if sources[named].data_type == "historical":
-                    raise ValueError(f"symbols: {symbol.name} names {named!r} as {role}, which brings history; that is never served")
+            for role, named in (("serving", symbol.serving), ("standby", symbol.standby)):
+                as_role = f"symbols: {symbol.name} names {named!r} as {role}"
+                if named is not None and named not in sources:
+                    raise ValueError(f"{as_role}; there are {', '.join(sources) or 'no sources'}")
+                if named is not None and sources[named].data_type == "historical":
+                    raise ValueError(f"{as_role}, which brings history; that is never served")
             if symbol.serving is not None and symbol.serving == symbol.standby:
                 raise ValueError(f"symbols: {symbol.name} is served by {symbol.serving!r} and has it as standby; name two sources")
         return self
