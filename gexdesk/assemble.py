@@ -369,6 +369,7 @@ def _account(source: AnySource) -> Account:
         delay_s=source.delay_s or 0.0,
         hours=source.hours if isinstance(source, LIVE_SOURCES) else "always",
         base_url=_base_url(source),
+        vendor=_vendor(source),
     )
 
 
