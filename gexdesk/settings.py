@@ -19,7 +19,7 @@ LOCK_NAME = "engine.lock"
 """File of a state folder that its engine holds locked."""
 
 StandingLevel = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "auto", ""]
-FormatName = Literal["cboe_json", "cboe_csv", "gexbot", "canonical"]
+FormatName = Literal["cboe_json", "cboe_csv", "gexbot", "canonical", "yahoo", "tradier", "schwab", "deribit"]
 JSON_PATH = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
 """Names of JSON objects, the outer one first, e.g. ``data.seq``."""
 

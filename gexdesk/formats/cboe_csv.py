@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from gexdesk.formats import json_text
 from gexdesk.formats.cboe_date import parse_date_line
-from gexdesk.formats.chain import build
+from gexdesk.formats.chain import Built, build
 from gexdesk.formats.contracts import Contracts
 from gexdesk.formats.osi import parse_contracts
 from gexdesk.formats.ranges import Where, refuse_rows, spot_in_range, symbol_at
 from gexdesk.formats.roots import other_roots_warning, underlying_of
 from gexdesk.model.errors import MalformedPayload
-from gexdesk.model.snapshot import F8, Chain, Snapshot
+from gexdesk.model.snapshot import F8, Snapshot
 from gexdesk.model.text import printable
 
 _PREAMBLE_LINES = 8
@@ -67,8 +67,8 @@ class CboeCsv:
         header_line, preamble, header, table = _split(body, self.recognises(body[: json_text.HEAD_BYTES]))
         spot = _spot(preamble[0])
         quoted_at, warning = parse_date_line(preamble[1])
-        chain, repeats = _chain(table, header, header_line)
-        counts = Counter(dict(zip(chain.roots, np.bincount(chain.root).tolist(), strict=True)))
+        built = _chain(table, header, header_line)
+        counts = Counter(dict(zip(built.chain.roots, np.bincount(built.chain.root).tolist(), strict=True)))
         symbol = symbol_at(underlying_of(counts.most_common(1)[0][0]), "the option root")
         warnings = [warning] if warning else []
         if not body.endswith(b"\n"):
@@ -80,9 +80,9 @@ class CboeCsv:
                 as_of=quoted_at + time_shift_s,
                 quoted_at=quoted_at,
                 spot=spot,
-                chain=chain,
+                chain=built.chain,
                 delay_s=self.default_delay_s,
-                warnings=(*warnings, *repeats, *other_roots_warning(chain.roots, symbol)),
+                warnings=(*warnings, *built.warnings, *other_roots_warning(built.chain.roots, symbol)),
             )
         ]
 
@@ -142,7 +142,7 @@ def _columns(header: list[str], line: int) -> tuple[dict[str, int], dict[str, in
     return sides[0], sides[1]
 
 
-def _chain(table: bytes, header: list[str], header_line: int) -> tuple[Chain, tuple[str, ...]]:
+def _chain(table: bytes, header: list[str], header_line: int) -> Built:
     calls, puts = _columns(header, header_line)
     width = len(header)
     flat = _fields(table, width, header_line)

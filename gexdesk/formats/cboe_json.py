@@ -12,12 +12,12 @@ import msgspec
 import numpy as np
 
 from gexdesk.formats import json_text
-from gexdesk.formats.chain import build
+from gexdesk.formats.chain import Built, build
 from gexdesk.formats.osi import parse_contracts
 from gexdesk.formats.ranges import spot_in_range, stamp_in_range, symbol_at
 from gexdesk.formats.roots import other_roots_warning
 from gexdesk.model.errors import MalformedPayload
-from gexdesk.model.snapshot import F8, Chain, Snapshot
+from gexdesk.model.snapshot import F8, Snapshot
 from gexdesk.model.text import printable
 
 _STAMP = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
@@ -87,7 +87,7 @@ class CboeJson:
         symbol = _symbol(document)
         quoted_at = _utc(document.timestamp)
         spot = spot_in_range(document.data.current_price, "data.current_price")
-        chain, repeats = _chain(document.data.options)
+        built = _chain(document.data.options)
         return [
             Snapshot(
                 format=self.name,
@@ -95,9 +95,9 @@ class CboeJson:
                 as_of=quoted_at + time_shift_s,
                 quoted_at=quoted_at,
                 spot=spot,
-                chain=chain,
+                chain=built.chain,
                 delay_s=self.default_delay_s,
-                warnings=(*repeats, *other_roots_warning(chain.roots, symbol)),
+                warnings=(*built.warnings, *other_roots_warning(built.chain.roots, symbol)),
             )
         ]
 
@@ -121,7 +121,7 @@ def _utc(text: str) -> float:
     return stamp_in_range(at, "timestamp")
 
 
-def _chain(legs: list[_Leg]) -> tuple[Chain, tuple[str, ...]]:
+def _chain(legs: list[_Leg]) -> Built:
     if not legs:
         raise MalformedPayload("data.options is empty; allowed: one contract or more")
 

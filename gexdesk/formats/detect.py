@@ -6,13 +6,20 @@ from gexdesk.formats.base import Format
 from gexdesk.formats.canonical import Canonical
 from gexdesk.formats.cboe_csv import CboeCsv
 from gexdesk.formats.cboe_json import CboeJson
+from gexdesk.formats.deribit import Deribit
 from gexdesk.formats.gexbot import GexbotClassic
 from gexdesk.formats.json_text import HEAD_BYTES
+from gexdesk.formats.schwab import Schwab
+from gexdesk.formats.tradier import Tradier
+from gexdesk.formats.yahoo import Yahoo
 from gexdesk.model.errors import UnrecognisedFormat
 from gexdesk.model.snapshot import Snapshot
 from gexdesk.model.text import printable
 
-FORMATS: Mapping[str, Format] = {part.name: part for part in (CboeJson(), CboeCsv(), GexbotClassic(), Canonical())}
+FORMATS: Mapping[str, Format] = {
+    part.name: part
+    for part in (CboeJson(), CboeCsv(), GexbotClassic(), Canonical(), Yahoo(), Tradier(), Schwab(), Deribit())
+}
 """Every format by name, most used first."""
 
 
@@ -37,7 +44,10 @@ def choose(head: bytes, name: str | None) -> Format:
         if not reasons[part.name]:
             return part
     start = printable(head[:200].decode("utf-8", "replace"), 40)
-    why = "; ".join(f"{format_name}: {reason}" for format_name, reason in reasons.items())
+    alike: dict[str, list[str]] = {}
+    for format_name, reason in reasons.items():
+        alike.setdefault(reason, []).append(format_name)
+    why = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in alike.items())
     raise UnrecognisedFormat(f"no format fits a document that begins '{start}'. {why}", reasons=reasons)
 
 

@@ -1,6 +1,7 @@
 """Turn foreign JSON bytes into typed values, or into one line that says where they are wrong."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
@@ -48,6 +49,11 @@ def utf8(body: bytes) -> bytes:
         except UnicodeDecodeError as error:
             raise MalformedPayload(f"byte {error.start} is not valid UTF-8 ({error.reason}); allowed: UTF-8 text") from None
     return body
+
+
+def starts(head: bytes, pattern: bytes) -> bool:
+    """Say whether a document begins with what a pattern describes, a byte order mark and blanks aside."""
+    return re.match(pattern, head.removeprefix(b"\xef\xbb\xbf").lstrip()) is not None
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes, where: str = "") -> T:

@@ -5,6 +5,7 @@ before them is the root, 1 to 6 characters, with or without padding: ``SPXW24122
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,13 @@ from gexdesk.model.errors import MalformedPayload
 from gexdesk.model.snapshot import F8
 from gexdesk.model.text import printable
 
+T = TypeVar("T", bound=np.generic)
 _TAIL = 15
 _ROOT = 6
 _ALLOWED = "root (1 to 6 of A-Z, 0-9), YYMMDD, C or P, strike x 1000 in 8 digits, e.g. SPXW241220C06000000"
 _MONTH_DAYS = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
-_PLACES: F8 = 10.0 ** np.arange(7, -1, -1)
-_LETTER_PLACES: F8 = 256.0 ** np.arange(_ROOT - 1, -1, -1)
+_PLACES: F8 = np.array([1e7, 1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1e0], dtype=np.float64)
+_LETTER_PLACES: F8 = np.array([256.0**i for i in range(_ROOT - 1, -1, -1)], dtype=np.float64)
 """Six bytes make a number below 2**48, which a float64 holds exactly: its product with a matrix is the fast one."""
 
 
@@ -64,11 +66,12 @@ def parse_contracts(symbols: Sequence[str], where: Where) -> Contracts:
     letters = np.where(inside, matrix[:, :_ROOT], ord("A"))
     is_letter = ((letters >= ord("A")) & (letters <= ord("Z"))) | ((letters >= ord("0")) & (letters <= ord("9")))
     if digits.max() > 9 or not is_letter.all():
-        refuse_rows(~((digits <= 9).all(axis=1) & is_letter.all(axis=1)), where, found, _ALLOWED)
+        bad: NDArray[np.bool_] = np.any(digits > 9, axis=1) | np.any(~is_letter, axis=1)
+        refuse_rows(bad, where, found, _ALLOWED)
 
     expiry = _expiry(digits, symbols, where)
     strike = digits[:, 7:].astype(np.float64) @ _PLACES / 1000.0
-    refuse_rows(strike <= 0, where, lambda i: f"'{symbols[i]}' has strike 0", "a strike above 0")
+    refuse_rows(~(strike > 0), where, lambda i: f"'{symbols[i]}' has strike 0", "a strike above 0")
     letters[~inside] = 0
     roots, root = _roots(letters.astype(np.float64) @ _LETTER_PLACES, symbols)
     return Contracts(roots=roots, root=root, expiry=expiry.astype(np.int32), is_call=is_call, strike=strike)
@@ -97,7 +100,7 @@ def _roots(packed: F8, symbols: Sequence[str]) -> tuple[tuple[str, ...], NDArray
     return roots, rank[inverse][run].astype(np.int32)
 
 
-def _runs(column: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.intp]]:
+def _runs(column: NDArray[T]) -> tuple[NDArray[T], NDArray[np.intp]]:
     """Return the first value of each run of equal ones, and each row's run: chains come sorted, their runs are few."""
     begins = np.empty(len(column), dtype=np.bool_)
     begins[0] = True

@@ -18,18 +18,26 @@ def underlying_of(root: str) -> str:
     return UNDERLYING_OF_ROOT.get(root, root)
 
 
+def is_adjusted(root: str) -> bool:
+    """Say whether an OSI root is that of adjusted, mini or flexible contracts (``AAPL1``, ``SPX7``, ``2SPX``).
+
+    The clearing house appends or prepends a digit; such a contract need not deliver 100 units. Standard roots are letters.
+    """
+    return any(c.isdigit() for c in root)
+
+
 def other_roots_warning(roots: Sequence[str], symbol: str) -> tuple[str, ...]:
-    """Warn of roots that are not the symbol's own, e.g. ``AAPL1`` (adjusted, not 100 shares) in a chain of AAPL.
+    """Warn of standard roots that are not the symbol's own, e.g. ``XSP`` in a chain of SPX.
 
     Args:
-        roots: The distinct roots of a chain.
+        roots: The distinct roots of a chain; adjusted ones are ``chain.build``'s to warn of.
         symbol: The chain's symbol; a mark in it is no difference (``BRK.B`` owns ``BRKB``).
 
     Returns:
         One printable line, or nothing.
     """
     own = "".join(c for c in symbol if c.isalnum())
-    others = [root for root in roots if underlying_of(root) != own]
+    others = [root for root in roots if underlying_of(root) != own and not is_adjusted(root)]
     if not others:
         return ()
     shown = ", ".join(others[:5]) + (" ..." if len(others) > 5 else "")

@@ -6,12 +6,14 @@ that very date, so that the two weekends a year on which the offset changes need
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
+DERIBIT = "@DERIBIT"
+"""Ends the roots of Deribit's options (``BTC@DERIBIT``), which settle at 08:00 UTC: plain ``BTC`` is a root of the OCC's."""
 AM_SETTLED_ROOTS = frozenset({"SPX", "NDX", "RUT"})
 """Monthly index roots that settle on the opening prints; SPXW, NDXP, RUTW and every other root settle at the close."""
 
@@ -19,6 +21,7 @@ Hours = Literal["regular", "extended", "always"]
 """When a feed has something to say: in regular hours, from pre-market to post-market, or around the clock."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
+_DERIBIT_SETTLES = time(8, 0)
 _PRE_OPEN = time(4, 0)
 _OPEN = time(9, 30)
 _CLOSE = time(16, 0)
@@ -63,7 +66,7 @@ def settles_at(root: str, expiry: int) -> float:
     """Return when the contracts of a root and expiry stop existing, in UTC seconds.
 
     09:30 New York for the AM-settled monthly roots SPX, NDX and RUT; for all others 16:00, or 13:00 on a day with an early
-    close. A date without trading is taken as written.
+    close. 08:00 UTC for Deribit's. A date without trading is taken as written.
 
     Args:
         root: OSI root, e.g. ``SPXW``.
@@ -73,6 +76,8 @@ def settles_at(root: str, expiry: int) -> float:
         ValueError, OverflowError: ``expiry`` lies outside the years 1 to 9999.
     """
     day = _date(expiry)
+    if root.endswith(DERIBIT):
+        return datetime.combine(day, _DERIBIT_SETTLES, UTC).timestamp()
     return _moment(day, _OPEN if root in AM_SETTLED_ROOTS else _close_of(day))
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gexdesk.formats.base import Format
 from gexdesk.formats.detect import FORMATS, choose
 from gexdesk.model.errors import PayloadError, UnrecognisedFormat
+from gexdesk.model.market import DERIBIT
 from gexdesk.model.snapshot import Chain, Snapshot, StrikeTable
 from gexdesk.model.text import printable, symbol_of
 
@@ -31,6 +32,7 @@ def assert_sound(snapshot: Snapshot) -> None:
     assert 631_152_000 <= snapshot.quoted_at < 4_133_980_800
     assert math.isfinite(snapshot.as_of)
     assert snapshot.spot is None or 0 < snapshot.spot < math.inf
+    assert snapshot.multiplier is None or 0 < snapshot.multiplier < math.inf
     assert snapshot.vendor_net_gex is None or math.isfinite(snapshot.vendor_net_gex)
     assert snapshot.vendor_zero_gamma is None or 0 < snapshot.vendor_zero_gamma < math.inf
     assert all(warning and warning == printable(warning, 1000) for warning in snapshot.warnings)
@@ -47,7 +49,8 @@ def assert_sound_chain(chain: Chain) -> None:
     assert (chain.root.dtype, chain.expiry.dtype, chain.is_call.dtype) == (np.int32, np.int32, np.bool_)
     assert len(chain.root) == len(chain.expiry) == len(chain.is_call) == n
     assert sorted(set(chain.root.tolist())) == list(range(len(chain.roots)))
-    assert all(1 <= len(root) <= 6 and root.isascii() and root.isalnum() for root in chain.roots)
+    names = [root.removesuffix(DERIBIT) for root in chain.roots]
+    assert all(1 <= len(name) <= 6 and name.isascii() and name.isalnum() for name in names)
     assert len(set(chain.roots)) == len(chain.roots)
     keys = set(zip(chain.root.tolist(), chain.expiry.tolist(), chain.is_call.tolist(), chain.strike.tolist(), strict=True))
     assert len(keys) == n

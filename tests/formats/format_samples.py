@@ -101,15 +101,173 @@ def canonical(**fields: object) -> bytes:
     return json.dumps(record | fields).encode()
 
 
-TRADIER = b'{"options":{"option":[{"symbol":"SPY260320P00300000","strike":300.0,"greeks":{"gamma":5.6E-5},"open_interest":341}]}}'
-YAHOO = b'{"underlyingSymbol":"^SPX","options":[{"expirationDate":1773964800,"calls":[{"strike":4000.0,"bid":3451.7}]}]}'
-DERIBIT = b'{"as_of":"2026-03-02T15:00:00+00:00","futures":[{"instrument_name":"BTC-PERPETUAL"}],"options":[{"iv":1}]}'
+GREEKS = {"delta": 0.51, "gamma": 0.0012, "theta": -0.4, "mid_iv": 0.15, "smv_vol": 0.16, "updated_at": "2026-03-02 14:59:00"}
+QUOTED_MS = 1772463600000
+
+
+def tradier_option(symbol: str = "SPXW260320C06000000", **fields: object) -> dict[str, object]:
+    """One contract of Tradier's chain."""
+    return {
+        "symbol": symbol,
+        "description": "SPX Mar 20 2026 $6000.00 Call",
+        "underlying": "SPX",
+        "bid": 12.5,
+        "ask": 13.0,
+        "volume": 40,
+        "open_interest": 120,
+        "contract_size": 100,
+        "trade_date": QUOTED_MS - 60_000,
+        "bid_date": QUOTED_MS - 1000,
+        "ask_date": QUOTED_MS,
+        "last": None,
+        "greeks": GREEKS,
+    } | fields
+
+
+TRADIER_OPTIONS = (
+    tradier_option(),
+    tradier_option("SPXW260320P06000000", greeks=None, open_interest=75),
+    tradier_option("SPX260320C06000000", open_interest=1000, bid_date=0, trade_date=0),
+    tradier_option("SPX260320P06002500", greeks=GREEKS | {"mid_iv": 0.0}, volume=0),
+)
+
+
+def tradier(options: object = TRADIER_OPTIONS) -> bytes:
+    return json.dumps({"options": {"option": options}}).encode()
+
+
+def schwab_contract(symbol: str = "SPXW  260320C06000000", **fields: object) -> dict[str, object]:
+    """One contract of Schwab's chain."""
+    return {
+        "putCall": "CALL",
+        "symbol": symbol,
+        "bid": 12.5,
+        "ask": 13.0,
+        "totalVolume": 40,
+        "openInterest": 120,
+        "volatility": 15.0,
+        "delta": 0.51,
+        "gamma": 0.0012,
+        "quoteTimeInLong": QUOTED_MS,
+        "tradeTimeInLong": 0,
+        "multiplier": 100.0,
+        "nonStandard": False,
+        "deliverableNote": "",
+        "optionDeliverablesList": None,
+    } | fields
+
+
+def schwab(calls: object = None, puts: object = None, **fields: object) -> bytes:
+    calls = {"2026-03-20:18": {"6000.0": [schwab_contract(), schwab_contract("SPX   260320C06000000", openInterest=1000)]}} \
+        if calls is None else calls
+    puts = {
+        "2026-03-20:18": {
+            "6000.0": [schwab_contract("SPXW  260320P06000000", volatility="NaN", gamma="NaN", delta="NaN", openInterest=75)],
+            "6002.5": [schwab_contract("SPX   260320P06002500", volatility=-999.0, gamma=-999, bid=0, totalVolume=0)],
+        }
+    } if puts is None else puts  # fmt: skip
+    answer = {
+        "symbol": "$SPX",
+        "status": "SUCCESS",
+        "underlying": None,
+        "strategy": "SINGLE",
+        "isDelayed": False,
+        "interestRate": 4.3,
+        "underlyingPrice": 6001.25,
+        "numberOfContracts": 4,
+        "putExpDateMap": puts,
+        "callExpDateMap": calls,
+    }
+    return json.dumps(answer | fields).encode()
+
+
+def yahoo_contract(symbol: str = "SPXW260320C06000000", **fields: object) -> dict[str, object]:
+    """One contract of Yahoo's chain."""
+    return {
+        "contractSymbol": symbol,
+        "strike": 6000.0,
+        "currency": "USD",
+        "volume": 40,
+        "openInterest": 120,
+        "bid": 12.5,
+        "ask": 13.0,
+        "contractSize": "REGULAR",
+        "expiration": 1773964800,
+        "impliedVolatility": 0.15,
+        "inTheMoney": True,
+    } | fields
+
+
+YAHOO_CALLS = (yahoo_contract(), yahoo_contract("SPX260320C06000000", openInterest=1000))
+YAHOO_PUTS = (
+    yahoo_contract("SPXW260320P06000000", impliedVolatility=1.0000000000000003e-05, openInterest=0),
+    {"contractSymbol": "SPX260320P06002500", "strike": 6002.5, "ask": 0.05},
+)
+
+
+def yahoo_result(calls: object = YAHOO_CALLS, puts: object = YAHOO_PUTS, **fields: object) -> dict[str, object]:
+    return {
+        "underlyingSymbol": "^SPX",
+        "expirationDates": [1773964800],
+        "strikes": [6000.0, 6002.5],
+        "quote": {"symbol": "^SPX", "regularMarketPrice": 6001.25, "regularMarketTime": 1772463600},
+        "options": [{"expirationDate": 1773964800, "hasMiniOptions": False, "calls": calls, "puts": puts}],
+    } | fields
+
+
+def yahoo(*results: object) -> bytes:
+    return json.dumps({"optionChain": {"result": results or [yahoo_result()], "error": None}}).encode()
+
+
+def deribit_summary(name: str = "BTC-27MAR26-100000-C", **fields: object) -> dict[str, object]:
+    """One instrument of Deribit's book summary."""
+    return {
+        "instrument_name": name,
+        "underlying_price": 95000.0,
+        "underlying_index": "BTC-27MAR26",
+        "estimated_delivery_price": 94000.0,
+        "mark_iv": 52.5,
+        "bid_price": 0.02,
+        "ask_price": 0.021,
+        "open_interest": 310.5,
+        "volume": 12.5,
+        "volume_usd": 24000.0,
+        "creation_timestamp": QUOTED_MS,
+        "base_currency": "BTC",
+        "low": None,
+    } | fields
+
+
+DERIBIT_SUMMARIES = (
+    deribit_summary(),
+    deribit_summary("BTC-27MAR26-100000-P", bid_price=None, open_interest=0.0),
+    deribit_summary("BTC-6MAR26-94500-P", underlying_index="SYN.BTC-6MAR26", underlying_price=94200.0, mark_iv=0.0),
+    {"instrument_name": "BTC-PERPETUAL", "open_interest": 1e9, "creation_timestamp": QUOTED_MS + 5},
+)
+
+
+def deribit(summaries: object = DERIBIT_SUMMARIES, **fields: object) -> bytes:
+    answer = {"jsonrpc": "2.0", "result": summaries, "usIn": 1, "usOut": 1772463600123456, "testnet": False}
+    return json.dumps(answer | fields).encode()
+
+
+DUMP = b'{"as_of":"2026-03-02T15:00:00+00:00","futures":[{"instrument_name":"BTC-PERPETUAL"}],"options":[{"iv":1}]}'
 LOG = b"2026-03-02 12:50:08,049|spot_greek_exposure|INFO|Starting main loop...\n"
 HTML = b"<html><body>503</body></html>"
 LONG_TABLE = b"symbol,ts,strike,gex\nSPX,2026-03-02T15:00:00Z,6000,1.5\n"
+FAULT = b'{"fault":{"faultstring":"Invalid Access Token"}}'
 
-OTHERS = {"tradier": TRADIER, "yahoo": YAHOO, "deribit": DERIBIT, "log": LOG, "html": HTML, "table": LONG_TABLE}
-OWN = {"cboe_json": cboe_json(), "cboe_csv": cboe_csv(), "gexbot": gexbot(), "canonical": canonical()}
+OTHERS = {"dump": DUMP, "log": LOG, "html": HTML, "table": LONG_TABLE, "fault": FAULT}
+OWN = {
+    "cboe_json": cboe_json(),
+    "cboe_csv": cboe_csv(),
+    "gexbot": gexbot(),
+    "canonical": canonical(),
+    "yahoo": yahoo(),
+    "tradier": tradier(),
+    "schwab": schwab(),
+    "deribit": deribit(),
+}
 
 
 def strangers_to(name: str) -> dict[str, bytes]:

@@ -155,7 +155,7 @@ def test_a_bad_value_is_refused_and_named(layout: Layout, place: str, raw: str, 
 @every_layout
 @pytest.mark.parametrize("raw", [b"\xff", b"\xc0\xaf"])
 def test_bytes_that_are_no_utf8_are_refused_where_they_are_read(layout: Layout, raw: bytes) -> None:
-    with pytest.raises(MalformedPayload, match="(?i)utf-8"):
+    with pytest.raises(MalformedPayload, match=r"(?i)utf-8"):
         layout.part.decode(layout.make("symbol", "@@").replace(b"@@", raw))
     unread = layout.make("extra", "@@").replace(b"@@", raw)
     if layout.part.name == "canonical":

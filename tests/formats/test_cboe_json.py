@@ -194,10 +194,25 @@ def test_an_array_behind_the_options_is_no_fault() -> None:
 
 
 def test_a_foreign_root_is_kept_and_warned_of() -> None:
-    snapshot = decode(cboe_json([leg("AAPL260320C00200000"), leg("AAPL1260320C00200000")], data={"symbol": None}, symbol="AAPL"))
+    snapshot = decode(cboe_json([leg("SPX260320C00200000"), leg("XSP260320C00200000")]))
     assert snapshot.chain is not None
-    assert snapshot.chain.roots == ("AAPL", "AAPL1")
-    assert snapshot.warnings == ("the chain of AAPL holds contracts of other roots: AAPL1",)
+    assert snapshot.chain.roots == ("SPX", "XSP")
+    assert snapshot.warnings == ("the chain of SPX holds contracts of other roots: XSP",)
+
+
+@pytest.mark.parametrize("root", ["AAPL1", "AAPL7", "2AAPL"])
+def test_an_adjusted_contract_is_counted_and_has_no_exposure(root: str) -> None:
+    legs = [leg("AAPL260320C00200000"), leg(f"{root}260320C00200000", open_interest=33.0)]
+    snapshot = decode(cboe_json(legs, data={"symbol": None}, symbol="AAPL"))
+    chain = snapshot.chain
+    assert chain is not None
+    assert chain.roots == ("AAPL", root)
+    assert chain.open_interest.tolist() == [120.0, 33.0]
+    for column in (chain.iv, chain.gamma, chain.delta, chain.bid, chain.ask):
+        assert [math.isnan(value) for value in column] == [False, True]
+    (warning,) = snapshot.warnings
+    assert warning.startswith(f"1 of 2 contracts ({root}) do not deliver what the others do")
+
 
 
 def test_what_a_terminal_would_obey_is_taken_out_of_the_error() -> None:

@@ -1,11 +1,17 @@
 """Every format passes the one contract, each on its own documents."""
 
-from format_samples import OWN, cboe_csv, gexbot, gexbot_low_tier, strangers_to
+import json
+
+from format_samples import OWN, cboe_csv, gexbot, gexbot_low_tier, strangers_to, tradier, tradier_option, yahoo_result
 
 from gexdesk.formats.canonical import Canonical
 from gexdesk.formats.cboe_csv import CboeCsv
 from gexdesk.formats.cboe_json import CboeJson
+from gexdesk.formats.deribit import Deribit
 from gexdesk.formats.gexbot import GexbotClassic
+from gexdesk.formats.schwab import Schwab
+from gexdesk.formats.tradier import Tradier
+from gexdesk.formats.yahoo import Yahoo
 from tests.contracts.format_contract import FormatContract
 
 
@@ -52,3 +58,39 @@ class TestCanonical(FormatContract):
     part = Canonical()
     sample = OWN["canonical"]
     strangers = strangers_to("canonical")
+
+
+class TestYahoo(FormatContract):
+    part = Yahoo()
+    sample = OWN["yahoo"]
+    strangers = strangers_to("yahoo")
+
+
+class TestYahooWithoutItsWrapper(FormatContract):
+    part = Yahoo()
+    sample = json.dumps(yahoo_result()).encode()
+    strangers = strangers_to("yahoo")
+
+
+class TestTradier(FormatContract):
+    part = Tradier()
+    sample = OWN["tradier"]
+    strangers = strangers_to("tradier")
+
+
+class TestTradierOfOneContract(FormatContract):
+    part = Tradier()
+    sample = tradier(tradier_option())
+    strangers = strangers_to("tradier")
+
+
+class TestSchwab(FormatContract):
+    part = Schwab()
+    sample = OWN["schwab"]
+    strangers = strangers_to("schwab")
+
+
+class TestDeribit(FormatContract):
+    part = Deribit()
+    sample = OWN["deribit"]
+    strangers = strangers_to("deribit")
