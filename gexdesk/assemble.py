@@ -247,7 +247,7 @@ def assemble(
     mutes, pager = Mutes(state / "mutes.json"), Pager(Paging(**settings.pager.model_dump()), chronicle)
     incidents = Incidents(
         chronicle=chronicle, clock=clock, shelf=Shelf(state / "incidents"), mutes=mutes, pager=pager,
-        readers=Readers(settings.readers).of, note=keeper.note,
+        readers=Readers({symbol.name: symbol.readers for symbol in settings.symbols}).of, note=keeper.note,
     )  # fmt: skip
     host = Host(ledger, clock)
     causes = (

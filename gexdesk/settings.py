@@ -397,7 +397,6 @@ class Settings(_Strict):
         symbols: What is expected; a symbol that only a source names has the usual of everything.
         guidelines: A table, or only the rule file's path.
         promises_s: Seconds from receipt to available per level; 0 is best effort.
-        readers: Who reads which symbols, ``*`` for all: an incident names whom it hits.
         listen: ``HOST:PORT`` to answer on TCP, where keys are needed; None answers on the state folder's socket alone.
         read_only: Nothing can be changed through the engine, whatever a caller's key says.
         socket_group: Users of this group may operate through the socket, too; None is its owner alone.
@@ -417,7 +416,6 @@ class Settings(_Strict):
     read_only: bool = False
     socket_group: str | None = None
     pager: PagerSettings = PagerSettings()
-    readers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,32}$")], tuple[str, ...]] = {}
     mode: Literal["live", "sample"] = "live"
 
     @field_validator("guidelines", mode="before")

@@ -2,20 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-EVERY_SYMBOL = "*"
-
 
 class Readers:
     """Name readers by what they read.
 
     Args:
-        symbols: Of each reader; ``*`` is every symbol.
+        of_symbol: The readers of each symbol that has any.
     """
 
-    def __init__(self, symbols: Mapping[str, Sequence[str]]) -> None:
-        self._symbols = {name: frozenset(read) for name, read in symbols.items()}
+    def __init__(self, of_symbol: Mapping[str, Sequence[str]]) -> None:
+        self._of_symbol = dict(of_symbol)
 
     def of(self, symbols: Sequence[str]) -> tuple[str, ...]:
-        """Return who reads one of these symbols, in the configuration's order."""
-        hit = set(symbols)
-        return tuple(name for name, read in self._symbols.items() if hit and (EVERY_SYMBOL in read or hit & read))
+        """Return who reads one of these symbols, each once."""
+        return tuple(dict.fromkeys(name for symbol in symbols for name in self._of_symbol.get(symbol, ())))
