@@ -76,3 +76,13 @@ def why(error: Exception, timeout_s: float) -> str:
     if isinstance(error, httpx2.RemoteProtocolError):
         return f"broken answer: {error}"
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def may_pass(error: Exception) -> bool:
+    """Say whether the same request may go well in a moment; a certificate that is refused will be refused again."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return False
+        cause = cause.__cause__ or cause.__context__
+    return True

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 
 CAP_S = 60.0
+RETRY_FIRST_S = 1.0
+"""Shortest wait after a failure that may pass; how often it is tried so soon, the breaker bounds."""
+
 STORE_FIRST_S = 1.0
 """Shortest wait where the store refused: the bytes are here already, so nobody's server is pressed."""
 
@@ -11,7 +14,7 @@ def backoff_s(failures: int, first_s: float, jitter: Callable[[], float]) -> flo
     """Return a wait between ``first_s`` and a ceiling that doubles with each failure, up to 60 s.
 
     Full jitter over that span: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/, but never
-    under ``first_s``, so that a failing server is not asked faster than a healthy one.
+    under ``first_s``.
 
     Args:
         failures: In a row, from 1.

@@ -1,11 +1,13 @@
 """What a source owes: bytes as they come, and an honest word on every try."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from gexdesk.model.payload import Arrival
+
+BreakerState = Literal["closed", "open", "half_open"]
 
 
 class Fetched(Struct, frozen=True):
@@ -30,7 +32,36 @@ class Ended(Struct, frozen=True):
     """Report that the source has nothing more to give, ever (a replay without loop)."""
 
 
-Outcome = Fetched | Unchanged | Failed | Ended
+class Missed(Struct, frozen=True):
+    """Note, beside the outcomes, that the sender's own count shows messages that never came.
+
+    Attributes:
+        count: How many.
+        words: Where, e.g. ``sequence 41 to 45``; printable.
+    """
+
+    count: int
+    words: str
+
+
+class OutOfOrder(Struct, frozen=True):
+    """Note, beside the outcomes, that a message came after one the sender counts later; it is handed over all the same."""
+
+    words: str
+
+
+class BreakerMoved(Struct, frozen=True):
+    """Note, beside the outcomes, that the source's breaker changed.
+
+    Attributes:
+        probe_at: UTC seconds of the next probe while it is open, else None.
+    """
+
+    state: BreakerState
+    probe_at: float | None
+
+
+Outcome = Fetched | Unchanged | Failed | Ended | Missed | OutOfOrder | BreakerMoved
 Deliver = Callable[[Arrival], Awaitable[None]]
 """Hand over bytes; returns once they are acknowledged (synced), so that only then the source forgets them.
 Raises PayloadError where the bytes can never be taken, and StoreError where they cannot be kept now (try again)."""

@@ -4,10 +4,8 @@ import asyncio
 import os
 import random
 import stat
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
@@ -20,6 +18,7 @@ from gexdesk.sources.base import Deliver, Ended, Failed, Fetched, Outcome, Repor
 from gexdesk.sources.delivered import Delivered
 from gexdesk.sources.files import FileChanged, Sighting, StillOpen, Version, WriterUnknown, look, look_at_all, read
 from gexdesk.sources.folder_watch import FolderWatch
+from gexdesk.sources.undivided import undivided
 
 FILE_CAP_BYTES = 512 << 20
 
@@ -34,7 +33,6 @@ _CONTENT_TYPES = {
 }
 _SCAN_SHARE = 20  # a scan of a huge folder is not repeated before 20 times what it took
 _LONG_OPEN_S = 60.0
-_FINISH_S = 5.0
 
 
 class _Waiting(Struct, frozen=True):
@@ -255,7 +253,7 @@ class Directory:
         handing_over = self._deliver_and_remember(
             name, sighting.version, arrival, fetched, deliver=deliver, report=report
         )
-        return await _undivided(handing_over)
+        return await undivided(handing_over)
 
     async def _deliver_and_remember(
         self, name: str, version: Version, arrival: Arrival, fetched: Fetched, *, deliver: Deliver, report: Report
@@ -323,26 +321,3 @@ class Directory:
     def _unusable(self, error: OSError) -> Failed:
         where = printable(str(error.filename or self._folder), 100)
         return Failed(printable(f"{where} cannot be read ({error.strerror}): create it, allow it or correct the path"))
-
-
-async def _undivided(work: Coroutine[Any, Any, bool]) -> bool:
-    """Finish the work although a cancellation comes, which takes effect afterwards; for ``_FINISH_S`` at most.
-
-    A desk whose disk is full may let a delivery wait for ever: that must not keep anybody from stopping it.
-    """
-    task = asyncio.ensure_future(work)
-    cancellation: asyncio.CancelledError | None = None
-    give_up_at: float | None = None
-    while not task.done():
-        left_s = None if give_up_at is None else give_up_at - time.monotonic()
-        if left_s is not None and left_s <= 0:
-            task.cancel()
-            left_s = None
-        try:
-            await asyncio.wait([task], timeout=left_s)
-        except asyncio.CancelledError as error:
-            cancellation = cancellation or error
-            give_up_at = give_up_at or time.monotonic() + _FINISH_S
-    if cancellation and (task.cancelled() or task.exception() is None):
-        raise cancellation
-    return task.result()

@@ -1,7 +1,6 @@
-"""Poll one URL at a fixed pace."""
+"""Poll one URL at the market's pace."""
 
 import asyncio
-import hashlib
 import logging
 import random
 import re
@@ -19,11 +18,14 @@ from gexdesk.model.clock import Clock
 from gexdesk.model.errors import FetchError, GexdeskError, OversizePayload, PayloadError, SettingsError
 from gexdesk.model.payload import Arrival
 from gexdesk.model.text import printable
-from gexdesk.sources.answer import origin_of, retry_after_s, status_line, validators_of, why
-from gexdesk.sources.backoff import STORE_FIRST_S, backoff_s
+from gexdesk.sources.answer import may_pass, origin_of, retry_after_s, status_line, validators_of, why
+from gexdesk.sources.backoff import RETRY_FIRST_S, STORE_FIRST_S, backoff_s
 from gexdesk.sources.base import Deliver, Failed, Fetched, Report, Unchanged
+from gexdesk.sources.breaker import Breaker
 from gexdesk.sources.encoding import ACCEPTED, Expander
+from gexdesk.sources.pace import Bucket, Pace, next_on_grid
 from gexdesk.sources.secret import Secret
+from gexdesk.sources.url import checked_path
 
 if TYPE_CHECKING:
     import httpx2
@@ -32,6 +34,7 @@ BODY_CAP_BYTES = 256 << 20
 RETRY_AFTER_CAP_S = 300.0
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 _CHATTY = (
     "httpx2",
     *(f"httpcore2.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
@@ -43,27 +46,28 @@ _CHATTY = (
 
 class _Answer(Struct, frozen=True):
     arrival: Arrival
-    digest: bytes
     validators: dict[str, str]
     elapsed_s: float
 
 
 class Http:
-    """Get a document again and again, and hand it over when it has changed.
+    """Get a document again and again, and hand it over unless the server says that it has not changed.
 
-    One request at a time, on a grid of ``every_s`` that slow answers do not shift. After failures the pace slows down
-    with full jitter, from ``every_s`` to 60 s at most; 429 and 503 may ask for another wait (up to 300 s). Redirects
-    are not followed: the key would go along. A body the store refuses for now is kept and handed over again before
-    anything newer is fetched. Proxies named in the environment are not used.
+    One request at a time on one connection, on a grid of the pace's interval that slow answers do not shift. What may pass (no
+    connection, a timeout, a cut-off answer, 5xx) is tried again after 1 s and more, with full jitter; what will not pass so soon
+    (any other refusal) at the pace or slower, up to 60 s. After five failures in a row the breaker opens. 429 and 503 may ask for
+    another wait (up to 300 s). Redirects are not followed: the key would go along, and https could become http. A body the store
+    refuses for now is kept and handed over again before anything newer is fetched. Proxies named in the environment are not used.
 
     Args:
         name: Of the source.
         url: http or https, without user and password.
-        every_s: Seconds from one request to the next.
+        pace: Seconds from one request to the next.
         clock: For the pace and the stamps; ``timeout_s`` runs on the event loop.
         key: Sent with each request; shown nowhere.
         key_header, key_param: Where the key goes; exactly one of them with a key.
         timeout_s: For the whole answer, from connecting to the last byte.
+        rate_per_s: Most requests a second, whatever they are for; None is as many as the pace and the retries bring.
         cap_bytes: Largest body, also once expanded.
         jitter: Gives a float in [0, 1).
 
@@ -76,25 +80,26 @@ class Http:
         name: str,
         url: str,
         *,
-        every_s: float,
+        pace: Pace,
         clock: Clock,
         key: Secret | None = None,
         key_header: str | None = None,
         key_param: str | None = None,
         timeout_s: float = 10.0,
+        rate_per_s: float | None = None,
         cap_bytes: int = BODY_CAP_BYTES,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
-        self._every_s = every_s
+        self._pace = pace
         self._clock = clock
         self._key = key
         self._timeout_s = timeout_s
         self._cap_bytes = cap_bytes
         self._jitter = jitter
-        self._path = _checked_path(name, url)
-        if every_s <= 0 or timeout_s <= 0:
-            raise SettingsError(f"source {printable(name)}: interval and timeout must be more than 0 s")
+        self._path = checked_path(name, url, ("http", "https"))
+        if min(pace.every_s, pace.outside_s, timeout_s) <= 0 or (rate_per_s is not None and rate_per_s <= 0):
+            raise SettingsError(f"source {printable(name)}: intervals, timeout and rate must be more than 0")
         if (key is None) != (not key_header and not key_param) or (key_header and key_param):
             raise SettingsError(f"source {printable(name)}: a key needs either a header or a parameter to go in, and only then")
         if key_header and not _TOKEN.fullmatch(key_header):
@@ -106,14 +111,16 @@ class Http:
         elif key is not None and key_param:
             self._url += ("&" if urlsplit(url).query else "?") + urlencode({key_param: key.reveal()})
         # What the last acknowledged answer was, and one that is not acknowledged yet: both outlive a pause.
-        self._digest = b""
         self._validators: dict[str, str] = {}
         self._held: _Answer | None = None
+        self._breaker = Breaker(clock, jitter)
+        self._bucket = Bucket(rate_per_s, clock) if rate_per_s is not None else None
 
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Poll until cancelled; see ``Source.run``."""
+        self._breaker.tell(report)
         async with await self._open(report) as client:
-            due = self._clock.monotonic()
+            due = self._clock.monotonic() + (self._breaker.wait_s if self._held is None else 0.0)
             failures = 0
             while True:
                 await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
@@ -125,8 +132,7 @@ class Http:
                     due = self._clock.monotonic() + self._wait_s(failures, error)
                 else:
                     failures = 0
-                    missed = max(0, int((self._clock.monotonic() - due) // self._every_s))
-                    due += (missed + 1) * self._every_s
+                    due = next_on_grid(due, self._clock.monotonic(), self._interval_s())
 
     async def _open(self, report: Report) -> "httpx2.AsyncClient":
         failures = 0
@@ -137,15 +143,22 @@ class Http:
             except OSError as error:  # SSL_CERT_FILE names something that is not there, or no certificates
                 report(Failed(self._clean(f"the trusted certificates cannot be read: {error}")))
                 failures += 1
-                await self._clock.sleep(backoff_s(failures, self._every_s, self._jitter))
+                await self._clock.sleep(backoff_s(failures, self._interval_s(), self._jitter))
+
+    def _interval_s(self) -> float:
+        return self._pace.interval_s(self._clock.now())
 
     def _wait_s(self, failures: int, error: FetchError) -> float:
         asked_s = error.details.get("retry_after_s")
+        interval_s = self._interval_s()
+        if self._held is not None:  # only to be handed over: that presses no server
+            return backoff_s(failures, min(STORE_FIRST_S, interval_s), self._jitter)
         if isinstance(asked_s, float):
-            return max(self._every_s, min(asked_s, RETRY_AFTER_CAP_S))
-        # What is held already is only to be handed over: that presses no server.
-        first_s = self._every_s if self._held is None else min(STORE_FIRST_S, self._every_s)
-        return backoff_s(failures, first_s, self._jitter)
+            wait_s = max(interval_s, min(asked_s, RETRY_AFTER_CAP_S))
+        else:
+            soon = error.details.get("passing") is True
+            wait_s = backoff_s(failures, min(RETRY_FIRST_S, interval_s) if soon else interval_s, self._jitter)
+        return max(wait_s, self._breaker.wait_s)
 
     async def _turn(self, client: "httpx2.AsyncClient", deliver: Deliver) -> Fetched | Unchanged | Failed:
         """Make one try.
@@ -155,13 +168,17 @@ class Http:
         """
         began = self._clock.monotonic()
         if self._held is None:
+            if self._bucket is not None:
+                await self._bucket.take()
+                began = self._clock.monotonic()
             try:
-                async with asyncio.timeout(self._timeout_s):
-                    await self._get(client, began)
+                with self._breaker.attempt():
+                    async with asyncio.timeout(self._timeout_s):
+                        await self._get(client, began)
             except GexdeskError as error:
                 raise FetchError(error.message, **error.details) from None
             except Exception as error:  # whatever it was, the next poll may go well
-                raise FetchError(why(error, self._timeout_s)) from None
+                raise FetchError(why(error, self._timeout_s), passing=may_pass(error)) from None
         if self._held is None:
             return Unchanged(self._clock.monotonic() - began)
         try:
@@ -176,7 +193,7 @@ class Http:
     def _forget_held(self) -> _Answer:
         answer, self._held = self._held, None
         assert answer is not None
-        self._digest, self._validators = answer.digest, answer.validators
+        self._validators = answer.validators
         return answer
 
     async def _get(self, client: "httpx2.AsyncClient", began: float) -> None:
@@ -197,19 +214,12 @@ class Http:
                 raise OversizePayload(f"the body is larger than {self._cap_bytes:,} bytes ({int(declared):,} announced): not read")
             expander = Expander(response.headers.get("content-encoding", ""), self._cap_bytes)
             pieces: list[bytes] = []
-            hasher = hashlib.sha256()
             async for raw in response.aiter_raw():
-                for piece in expander.feed(raw):
-                    pieces.append(piece)
-                    hasher.update(piece)
+                pieces += expander.feed(raw)
             expander.finish()
             body = b"".join(pieces)
             if not body:
                 raise FetchError(f"{status_line(response.status_code)} with an empty body")
-            validators = validators_of(response.headers)
-            if hasher.digest() == self._digest:
-                self._validators = validators
-                return
             # Set before the next await, so that a pause cannot lose it.
             self._held = _Answer(
                 arrival=Arrival(
@@ -219,8 +229,7 @@ class Http:
                     content_type=self._clean(response.headers.get("content-type", ""), 100),
                     name=self._clean(self._path),
                 ),
-                digest=hasher.digest(),
-                validators=validators,
+                validators=validators_of(response.headers),
                 elapsed_s=self._clock.monotonic() - began,
             )
 
@@ -239,31 +248,12 @@ class Http:
             asked_s = retry_after_s(response.headers.get("retry-after", ""), self._clock.now())
             if asked_s is not None:
                 raise FetchError(f"{status_line(code)}: the server asks to wait {asked_s:.0f} s", retry_after_s=asked_s)
-        raise FetchError(status_line(code))
+        raise FetchError(status_line(code), passing=code >= 500 or code in _PASSING)
 
     def _clean(self, text: str, limit: int = 200) -> str:
         # Redacted after what could split a key is stripped, and before a cut could leave half of one.
         text = printable(text, 10_000)
         return printable(self._key.redact(text) if self._key else text, limit)
-
-
-def _checked_path(name: str, url: str) -> str:
-    """Return the URL's path; the errors do not quote the URL, for it may hold what somebody took for the place of a key."""
-    where = f"source {printable(name)}: the URL"
-    if any(not "!" <= c <= "~" for c in url):
-        raise SettingsError(f"{where} holds a space, a control or a character outside ASCII: percent-encode it")
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise SettingsError(f"{where} cannot be read: {printable(str(error).partition(':')[0])}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError(f"{where} must be http://host/... or https://host/...")
-    if "@" in parts.netloc or "\\" in url:
-        raise SettingsError(f"{where} carries a user, a password or a backslash: give the key as a key")
-    if parts.fragment:
-        raise SettingsError(f"{where} ends in a #fragment, which is never sent: leave it out")
-    return parts.path or "/"
 
 
 @cache

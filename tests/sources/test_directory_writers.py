@@ -14,7 +14,7 @@ import pytest
 
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.payload import Arrival
-from gexdesk.sources import directory as directory_module
+from gexdesk.sources import undivided as undivided_module
 from gexdesk.sources import files as files_module
 from gexdesk.sources.base import Failed, Outcome
 from gexdesk.sources.delivered import Delivered
@@ -404,7 +404,7 @@ async def test_sixty_pauses_in_the_midst_of_deliveries_repeat_and_lose_nothing(f
 async def test_a_delivery_that_never_ends_does_not_keep_the_source_from_stopping(
     folder: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directory_module, "_FINISH_S", 0.05)
+    monkeypatch.setattr(undivided_module, "FINISH_S", 0.05)
     move_in(folder, "a.csv", b"1")
     began = asyncio.Event()
 

@@ -16,8 +16,9 @@ import zstandard
 
 from gexdesk import __version__
 from gexdesk.model.errors import MalformedPayload, SettingsError, StoreError
-from gexdesk.sources.base import Failed, Fetched, Unchanged
+from gexdesk.sources.base import BreakerMoved, Failed, Fetched, Unchanged
 from gexdesk.sources.http import Http
+from gexdesk.sources.pace import Pace
 from gexdesk.sources.secret import Secret
 from tests.contracts.source_contract import Desk, Rig, SourceContract, run_until
 from tests.feed_server import Answer, FeedServer
@@ -27,7 +28,7 @@ KEY = "Kanarie-7/8+x=="
 
 
 class HttpRig:
-    """Serve the first body that was not taken, with an entity tag, until it is taken."""
+    """Serve the first body that was not taken, until it is taken."""
 
     def __init__(self, server: FeedServer) -> None:
         self._server = server
@@ -35,7 +36,7 @@ class HttpRig:
         self._stumbles = False
 
     def source(self) -> Http:
-        return Http("cboe-spx", f"{self._server.url}/quotes/SPX.json", every_s=15.0, clock=RunningClock(), timeout_s=5.0)
+        return Http("cboe-spx", f"{self._server.url}/quotes/SPX.json", pace=Pace(15.0), clock=RunningClock(), timeout_s=5.0)
 
     def offer(self, *bodies: bytes) -> None:
         self._bodies.extend(bodies)
@@ -45,11 +46,14 @@ class HttpRig:
         self._stumbles = True
 
     def taken(self, body: bytes) -> None:
-        if self._bodies[0] == body and len(self._bodies) > 1:
+        if self._bodies and self._bodies[0] == body:
             del self._bodies[0]
         self._script()
 
     def _script(self) -> None:
+        if not self._bodies:
+            self._server.answers = [Answer(status=204)]
+            return
         answer = Answer(body=self._bodies[0], headers={"Content-Type": "application/json"})
         self._server.answers = [Answer(status=500), answer] if self._stumbles else [answer]
         self._stumbles = False
@@ -87,7 +91,7 @@ class _NoRig:
 
 async def poll(*answers: Answer, outcomes: int | None = None, path: str = "/q", **options) -> Poll:
     clock = RunningClock()
-    given = {"every_s": 15.0, "timeout_s": 5.0, "jitter": lambda: 0.5} | options
+    given = {"pace": Pace(15.0), "timeout_s": 5.0, "jitter": lambda: 0.5} | options
     async with FeedServer(*answers) as server:
         source = Http("spx", server.url + path, clock=clock, **given)
         done = await Poll(clock).run(source, outcomes or len(answers))
@@ -140,20 +144,20 @@ async def test_proxies_of_the_environment_are_left_alone(monkeypatch: pytest.Mon
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    assert (await poll(Answer(body=b"1"))).desk.bodies == [b"1"]
+    assert (await poll(Answer(body=b"1"))).desk.bodies[0] == b"1"
 
 
-async def test_an_identical_body_is_unchanged_and_the_next_other_one_is_not():
-    done = await poll(Answer(body=b"1"), Answer(body=b"1", headers={"ETag": '"n"'}), Answer(body=b"2"), Answer(body=b"1"))
-    assert [type(o) for o in done.desk.outcomes[:4]] == [Fetched, Unchanged, Fetched, Fetched]
-    assert done.desk.bodies[:3] == [b"1", b"2", b"1"]
+async def test_an_identical_body_is_handed_over_for_the_desk_to_count():
+    done = await poll(Answer(body=b"1"), Answer(body=b"1", headers={"ETag": '"n"'}), Answer(body=b"2"))
+    assert [type(o) for o in done.desk.outcomes[:3]] == [Fetched, Fetched, Fetched]
+    assert done.desk.bodies[:3] == [b"1", b"1", b"2"]
     assert done.requests[2].headers["if-none-match"] == '"n"'
 
 
-async def test_a_pause_forgets_neither_tag_nor_body():
-    async with FeedServer(Answer(body=b"1", headers={"ETag": '"n"'})) as server:
+async def test_a_pause_does_not_forget_the_tag():
+    async with FeedServer(Answer(body=b"1", headers={"ETag": '"n"'}), Answer(status=304)) as server:
         clock = RunningClock()
-        source = Http("spx", server.url, every_s=15.0, clock=clock)
+        source = Http("spx", server.url, pace=Pace(15.0), clock=clock)
         await Poll(clock).run(source, 1)
         again = await Poll(clock).run(source, 1)
         assert again.desk.arrivals == []
@@ -164,7 +168,7 @@ async def test_a_pause_forgets_neither_tag_nor_body():
 async def test_a_refused_body_is_not_marked_as_seen_before_it_is_kept():
     async with FeedServer(Answer(body=b"1", headers={"ETag": '"n"'})) as server:
         clock = RunningClock()
-        source = Http("spx", server.url, every_s=15.0, clock=clock, jitter=lambda: 0.0)
+        source = Http("spx", server.url, pace=Pace(15.0), clock=clock, jitter=lambda: 0.0)
         done = Poll(clock)
         done.desk.refusals = [StoreError("disk full")] * 2
         asked: list[int] = []
@@ -172,7 +176,7 @@ async def test_a_refused_body_is_not_marked_as_seen_before_it_is_kept():
         done.desk.report = lambda outcome: (kept_report(outcome), asked.append(len(server.requests)))[0]
         await done.run(source, 3)
         assert [type(o) for o in done.desk.outcomes[:3]] == [Failed, Failed, Fetched]
-        assert done.desk.bodies == [b"1"]
+        assert done.desk.bodies[0] == b"1"
         assert asked[:3] == [1, 1, 1], "held, and not fetched again"
         assert done.asked_at[:3] == [0.0, 1.0, 2.0], "a second each, not the pace of the server"
 
@@ -227,9 +231,9 @@ async def test_a_closed_port_and_an_unknown_host_are_named():
     async with FeedServer(Answer()) as server:
         url = server.url
     clock = RunningClock()
-    done = await Poll(clock).run(Http("spx", url, every_s=1.0, clock=clock), 1)
+    done = await Poll(clock).run(Http("spx", url, pace=Pace(1.0), clock=clock), 1)
     assert done.desk.failures[0] == "connection refused"
-    done = await Poll(clock).run(Http("spx", "http://no-such-host.invalid/", every_s=1.0, clock=clock, timeout_s=5.0), 1)
+    done = await Poll(clock).run(Http("spx", "http://no-such-host.invalid/", pace=Pace(1.0), clock=clock, timeout_s=5.0), 1)
     assert done.desk.failures[0].startswith(("the host name cannot be resolved", "timed out"))
 
 
@@ -238,7 +242,7 @@ async def test_a_certificate_nobody_vouches_for_is_refused():
     tls.load_cert_chain(Path(__file__).with_name("loopback_cert.pem"))
     async with FeedServer(Answer(body=b"1"), tls=tls) as server:
         clock = RunningClock()
-        done = await Poll(clock).run(Http("spx", server.url, every_s=1.0, clock=clock), 1)
+        done = await Poll(clock).run(Http("spx", server.url, pace=Pace(1.0), clock=clock), 1)
     assert done.desk.failures[0].startswith("TLS certificate refused: self-signed certificate")
     assert server.requests == []
 
@@ -252,24 +256,104 @@ async def test_keeps_a_fixed_cadence_however_long_an_answer_takes():
         clock.advance({1: 4.0, 2: 31.0}.get(len(began), 0.0))
 
     async with FeedServer(*(Answer(body=b"%d" % n) for n in range(5))) as server:
-        source = Http("spx", server.url, every_s=15.0, clock=clock)
+        source = Http("spx", server.url, pace=Pace(15.0), clock=clock)
         await run_until(source.run(deliver, lambda outcome: None), lambda: len(began) == 5)
     # The second took over two intervals: those are left out, the grid stands.
     assert began == [0.0, 15.0, 60.0, 75.0, 90.0]
 
 
-async def test_backs_off_with_jitter_and_returns_to_its_pace():
-    down = Answer(status=500)
-    up = [Answer(body=b"%d" % n) for n in range(3)]
-    done = await poll(*[down] * 5, *up, down, down, every_s=5.0, outcomes=11)
-    waits = [round(b - a, 6) for a, b in zip(done.asked_at, done.asked_at[1:], strict=False)][:10]
-    # Half way between 5 s and 10, 20, 40, 60, 60; then at its pace; then from the beginning.
-    assert waits == [7.5, 12.5, 22.5, 32.5, 32.5, 5.0, 5.0, 5.0, 7.5, 12.5]
+def waits(done: Poll, count: int) -> list[float]:
+    return [round(b - a, 6) for a, b in zip(done.asked_at, done.asked_at[1:], strict=False)][:count]
 
 
-async def test_a_slow_pace_is_never_quickened_by_failures():
-    done = await poll(*[Answer(status=500)] * 3, every_s=120.0)
-    assert done.asked_at[:3] == [0.0, 120.0, 240.0]
+def outcomes_of(done: Poll) -> list:
+    return [outcome for outcome in done.desk.outcomes if not isinstance(outcome, BreakerMoved)]
+
+
+async def test_what_may_pass_is_tried_again_soon_and_what_will_not_at_the_pace():
+    up = [Answer(body=b"%d" % n) for n in range(2)]
+    done = await poll(*[Answer(status=500)] * 3, *up, Answer(status=408), *up, outcomes=8)
+    # Half way between 1 s and 2, 4, 8; then at its pace; then from the beginning.
+    assert waits(done, 7) == [1.5, 2.5, 4.5, 15.0, 15.0, 1.5, 15.0]
+    done = await poll(*[Answer(status=404)] * 3, *up, Answer(body=b""), *up, pace=Pace(5.0), outcomes=8)
+    assert waits(done, 7) == [7.5, 12.5, 22.5, 5.0, 5.0, 7.5, 5.0]
+    done = await poll(*[Answer(status=403)] * 3, pace=Pace(120.0))
+    assert waits(done, 2) == [120.0, 120.0], "a slow pace is never quickened"
+
+
+async def test_after_five_failures_in_a_row_the_server_is_left_alone_and_probed_once():
+    down, up = Answer(status=502), [Answer(body=b"%d" % n) for n in range(3)]
+    clock = RunningClock()
+    told: list[tuple[float, object]] = []
+    async with FeedServer(*[down] * 7, *up) as server:
+        source = Http("spx", server.url, pace=Pace(15.0), clock=clock, jitter=lambda: 0.0)
+        done = Poll(clock)
+        done.desk.report = lambda outcome: told.append((clock.monotonic(), outcome))
+        await run_until(source.run(done.desk.deliver, done.desk.report), lambda: len(done.desk.arrivals) >= 2)
+    at = {n: [t for t, o in told if isinstance(o, Failed | Fetched)][n] for n in range(9)}
+    began = 1_750_000_000.0
+    assert [at[n] for n in range(5)] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert at[5] - at[4] == 30.0
+    assert at[6] - at[5] == 60.0
+    assert at[7] - at[6] == 120.0
+    assert at[8] - at[7] == 15.0
+    moves = [(t, o.state, o.probe_at and o.probe_at - began) for t, o in told if isinstance(o, BreakerMoved)]
+    assert moves == [
+        (4.0, "open", 34.0), (34.0, "half_open", None), (34.0, "open", 94.0), (94.0, "half_open", None),
+        (94.0, "open", 214.0), (214.0, "half_open", None), (214.0, "closed", None),
+    ]  # fmt: skip
+
+
+async def test_a_pause_does_not_close_the_breaker():
+    clock = RunningClock()
+    async with FeedServer(Answer(status=502)) as server:
+        source = Http("spx", server.url, pace=Pace(15.0), clock=clock, jitter=lambda: 0.0)
+        failures = 0
+
+        def report(outcome):
+            nonlocal failures
+            failures += isinstance(outcome, Failed)
+            if failures == 5:
+                raise EOFError
+
+        with pytest.raises(EOFError):
+            await source.run(Poll(clock).desk.deliver, report)
+        opened_at = clock.monotonic()
+        again = await Poll(clock).run(source, 3)
+    assert [(type(o), getattr(o, "state", "")) for o in again.desk.outcomes[:2]] == [(BreakerMoved, "open"), (BreakerMoved, "half_open")]
+    assert again.asked_at[1] - opened_at == 30.0
+
+
+async def test_no_more_requests_a_second_than_allowed():
+    done = await poll(*[Answer(status=500)] * 4, Answer(body=b"1"), Answer(body=b"2"), pace=Pace(1.0), rate_per_s=0.1, outcomes=6)
+    assert all(wait >= 10.0 - 1e-6 for wait in waits(done, 5))
+
+
+@pytest.mark.parametrize(
+    ("moment", "pace", "waits_s"),
+    [
+        ("2026-03-02T15:00:00", Pace(15.0, hours="regular"), 15.0),  # Monday 10:00 in New York
+        ("2026-03-02T14:00:00", Pace(15.0, hours="regular"), 150.0),  # 09:00
+        ("2026-03-02T14:28:00", Pace(15.0, hours="regular"), 120.0),  # two minutes before the opening: there at it
+        ("2026-03-02T14:29:55", Pace(15.0, hours="regular"), 15.0),  # and never faster than in it
+        ("2026-03-02T21:00:00", Pace(15.0, hours="regular"), 150.0),  # the close
+        ("2026-11-27T18:30:00", Pace(15.0, hours="regular"), 150.0),  # half past one on a day with an early close
+        ("2026-11-26T16:00:00", Pace(15.0, hours="regular"), 150.0),  # Thanksgiving
+        ("2026-02-28T16:00:00", Pace(60.0, hours="regular"), 300.0),  # Saturday: at most five minutes
+        ("2026-02-28T16:00:00", Pace(600.0, hours="regular"), 600.0),
+        ("2026-02-28T16:00:00", Pace(15.0, 40.0, hours="regular"), 40.0),
+        ("2026-03-02T14:00:00", Pace(15.0, hours="extended"), 15.0),
+        ("2026-03-03T00:30:00", Pace(15.0, hours="extended"), 15.0),  # 19:30: post-market
+        ("2026-03-03T01:30:00", Pace(15.0, hours="extended"), 150.0),
+        ("2026-03-03T08:59:00", Pace(15.0, hours="extended"), 60.0),  # a minute before 04:00
+        ("2026-02-28T16:00:00", Pace(15.0), 15.0),
+    ],
+)
+async def test_the_pace_follows_the_market(moment: str, pace: Pace, waits_s: float):
+    clock = RunningClock(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp())
+    async with FeedServer(Answer(body=b"1"), Answer(body=b"2")) as server:
+        done = await Poll(clock).run(Http("spx", server.url, pace=pace, clock=clock), 2)
+    assert waits(done, 1) == [waits_s]
 
 
 @pytest.mark.parametrize(
@@ -279,9 +363,9 @@ async def test_a_slow_pace_is_never_quickened_by_failures():
         ("2", 15.0),  # never faster than the pace
         ("99999999", 300.0),
         (format_datetime(datetime.fromtimestamp(1_750_000_050, UTC), usegmt=True), 50.0),
-        ("soon", 22.5),
-        ("-5", 22.5),
-        ("９", 22.5),
+        ("soon", 1.5),
+        ("-5", 1.5),
+        ("９", 1.5),
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
@@ -289,7 +373,7 @@ async def test_honours_retry_after_up_to_five_minutes(status: int, value: str, w
     done = await poll(Answer(status=status, headers={"Retry-After": value.encode("utf-8").decode("latin-1")}), Answer(body=b"1"))
     assert done.asked_at[1] == pytest.approx(waits_s)
     assert done.desk.failures[0].startswith(str(status))
-    assert ("the server asks to wait" in done.desk.failures[0]) == (waits_s != 22.5)
+    assert ("the server asks to wait" in done.desk.failures[0]) == (waits_s != 1.5)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
@@ -301,7 +385,7 @@ async def test_expands_what_came_compressed(encoding: str):
     for chunk_bytes in (0, 7, 1000):
         answer = Answer(body=sent, headers={"Content-Encoding": encoding}, chunk_bytes=chunk_bytes)
         done = await poll(answer)
-        assert done.desk.bodies == [body]
+        assert done.desk.bodies[0] == body
 
 
 @pytest.mark.parametrize(
@@ -394,7 +478,7 @@ async def test_what_a_deliver_says_of_the_key_is_not_passed_on():
         clock = RunningClock()
         done = Poll(clock)
         done.desk.refusals = [StoreError(f"cannot keep {KEY}"), MalformedPayload(f"nonsense: Kanarie\u200b{KEY[7:]}")]
-        source = Http("spx", server.url, every_s=15.0, clock=clock, key=Secret(KEY), key_param="key")
+        source = Http("spx", server.url, pace=Pace(15.0), clock=clock, key=Secret(KEY), key_param="key")
         await done.run(source, 2)
     assert done.desk.failures[:2] == ["could not be kept, will be handed over again: cannot keep ***", "nonsense: ***"]
 
@@ -427,7 +511,7 @@ async def test_the_libraries_that_log_urls_and_headers_are_silent_at_any_level(e
 )  # fmt: skip
 def test_a_url_that_cannot_be_meant_is_refused_without_quoting_it(url: str):
     with pytest.raises(SettingsError, match="source spx: the URL") as refused:
-        Http("spx", url, every_s=1.0, clock=RunningClock())
+        Http("spx", url, pace=Pace(1.0), clock=RunningClock())
     assert "Kanarie" not in str(refused.value)
 
 
@@ -438,13 +522,15 @@ def test_a_url_that_cannot_be_meant_is_refused_without_quoting_it(url: str):
         {"key": Secret("abc"), "key_header": "X-Key", "key_param": "key"},
         {"key_header": "X-Key"},
         {"key": Secret("abc"), "key_header": "X Key\r\n"},
-        {"every_s": 0.0},
+        {"pace": Pace(0.0)},
+        {"pace": Pace(1.0, 0.0)},
+        {"rate_per_s": 0.0},
         {"timeout_s": 0.0},
     ],
 )
 def test_settings_that_contradict_themselves_are_refused(options):
     with pytest.raises(SettingsError, match="source spx"):
-        Http("spx", "https://feed.example/q", **({"every_s": 1.0, "clock": RunningClock()} | options))
+        Http("spx", "https://feed.example/q", **({"pace": Pace(1.0), "clock": RunningClock()} | options))
 
 
 async def test_certificates_that_cannot_be_read_are_reported_and_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -455,7 +541,7 @@ async def test_certificates_that_cannot_be_read_are_reported_and_tried_again(mon
     async with FeedServer(Answer(body=b"1")) as server:
         clock = RunningClock()
         done = Poll(clock)
-        source = Http("spx", server.url, every_s=15.0, clock=clock)
+        source = Http("spx", server.url, pace=Pace(15.0), clock=clock)
         await done.run(source, 1)
         assert done.desk.failures[0].startswith("the trusted certificates cannot be read: ")
         monkeypatch.delenv("SSL_CERT_FILE")

@@ -1,0 +1,41 @@
+"""Tell a payload that brings nothing new: byte for byte the one its source sent before."""
+
+import asyncio
+import hashlib
+
+from gexdesk.model.payload import Arrival, Payload
+
+_INLINE_BYTES = 64 * 1024
+_SHIFT_TOLERANCE_S = 0.001  # a replay computes its shift anew for each event
+
+
+class Repeats:
+    """Hold the last kept payload of each source.
+
+    What it stood for is done or under way, so a repeat needs no job: the stores would find its rows there already. A dead letter's
+    repeat is one too, for the same bytes would fail again; it can be tried again from the dead letters.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, Payload] = {}
+
+    def remember(self, payload: Payload) -> None:
+        """Take a payload that is kept as its source's last one; what a request brought is not the source's own doing."""
+        if payload.asked is None:
+            self._last[payload.source] = payload
+
+    async def of(self, arrival: Arrival) -> Payload | None:
+        """Return the payload an arrival repeats, None where it brings something else; large bodies are hashed on a thread."""
+        last = self._last.get(arrival.source)
+        # Only a body of the same length can be the same, so hardly any other is hashed here.
+        if last is None or arrival.asked is not None or last.size_bytes != len(arrival.body):
+            return None
+        if abs(last.time_shift_s - arrival.time_shift_s) > _SHIFT_TOLERANCE_S:
+            return None
+        large = len(arrival.body) > _INLINE_BYTES
+        digest = await asyncio.to_thread(_digest, arrival.body) if large else _digest(arrival.body)
+        return last if digest == last.sha256 else None
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
