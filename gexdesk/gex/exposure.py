@@ -129,22 +129,21 @@ def by_expiry(weighed: Weighed, gex: F8) -> tuple[ExpiryGex, ...]:
     Args:
         gex: float64[n], USD per 1%, of every contract of the chain; NaN where unknown.
     """
-    series = weighed.series
-    groups = len(series)
-    net, gross = summed(series.of, gex, groups), summed(series.of, np.abs(gex), groups)
-    unknown = np.bincount(series.of[np.isnan(gex)], minlength=groups)
-    rows = np.bincount(series.of, minlength=groups)
-    lives = series.years > 0
+    series, groups = weighed.series, len(weighed.series)
     days, of = series.days()
-    found = []
-    for place, day in enumerate(days.tolist()):
-        some = lives & (of == place)
-        if not some.any():
-            continue
-        day_gross, gaps = float(gross[some].sum()), int(unknown[some].sum())
-        known = gaps < int(rows[some].sum()) and (day_gross > 0 or gaps == 0)
-        found.append(ExpiryGex(iso_date(day), float(net[some].sum()) if known else None, day_gross if known else None))
-    return tuple(found)
+    unknown = np.isnan(gex)
+    known = np.where(unknown, 0.0, gex)
+    sums = np.stack((
+        np.bincount(series.of, known, groups), np.bincount(series.of, np.abs(known), groups),
+        np.bincount(series.of, minlength=groups), np.bincount(series.of[unknown], minlength=groups),
+    )) * (series.years > 0)  # fmt: skip
+    net, gross, rows, gaps = (np.bincount(of, column, len(days)) for column in sums)
+    sound = (gaps < rows) & ((gross > 0) | (gaps == 0))
+    return tuple(
+        ExpiryGex(iso_date(day), day_net if is_sound else None, day_gross if is_sound else None)
+        for day, day_net, day_gross, is_sound, count in zip(*(c.tolist() for c in (days, net, gross, sound, rows)), strict=True)
+        if count
+    )
 
 
 def known_sum(left: F8, right: F8) -> F8:

@@ -62,7 +62,7 @@ def max_pain(strike: F8, call_open_interest: F8, put_open_interest: F8) -> float
     Returns:
         None where there is no open interest.
     """
-    calls, puts = np.nan_to_num(call_open_interest), np.nan_to_num(put_open_interest)
+    calls, puts = (np.where(np.isnan(side), 0.0, side) for side in (call_open_interest, put_open_interest))
     if not calls.sum() + puts.sum() > 0:
         return None
     distance = strike - strike[0]
@@ -81,6 +81,6 @@ def ratio(part: float | None, whole: float | None) -> float | None:
 
 
 def _largest(strike: F8, value: F8) -> float | None:
-    known = np.nan_to_num(value, nan=0.0)
+    known = np.where(np.isnan(value), 0.0, value)
     top = known.max(initial=0.0)
     return float(strike[np.flatnonzero(known >= top * (1 - _TIE))[0]]) if top > 0 else None
