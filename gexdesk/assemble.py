@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
 from gexdesk.model.daytime import read_span
 from gexdesk.model.decision import Decision
-from gexdesk.model.errors import GuidelineError, SettingsError
+from gexdesk.model.errors import GexdeskError, GuidelineError, SettingsError
 from gexdesk.model.features import Features
 from gexdesk.model.level import LEVELS
 from gexdesk.model.look import GuidelinesLook, JobsLook
@@ -84,7 +84,7 @@ from gexdesk.sources.http import Http
 from gexdesk.sources.pace import Pace
 from gexdesk.sources.replay import Replay
 from gexdesk.sources.secret import Secret
-from gexdesk.stores.audit import Audit
+from gexdesk.stores.audit import Audit, BrokenLink, verify
 from gexdesk.stores.cache import EmbeddedCache
 from gexdesk.stores.lake import Lake
 from gexdesk.stores.metadata import Metadata
@@ -94,6 +94,7 @@ from gexdesk.stores.spool import Spool
 
 LIVE_SOURCES = (HttpSource,)
 METADATA_NAME = "metadata.duckdb"
+AUDIT_NAME = "audit.jsonl"
 GUIDELINES_NAME = "guidelines"
 """Folder of the guidelines' versions in a state folder."""
 
@@ -210,7 +211,7 @@ def assemble(
     make = partial(_source, keys=keys, clock=clock, state=state, once=once, started_at=story_at, speed=replay_speed)
     sources = {s.name: make(s) for s in settings.sources}
     supply = Supply(sources, ledger, receive.deliver, chronicle, clock)
-    audit = Audit(state / "audit.jsonl")
+    audit = Audit(state / AUDIT_NAME)
     record, turn = Record(audit, clock), asyncio.Lock()
     levels = LevelLevers(
         queue=queue,
@@ -339,6 +340,33 @@ def _guidelines(settings: Settings, state: Path, clock: Clock) -> Guidelines:
     if versions.last() is None:
         rules_of(file)
     return Guidelines(versions, clock, str(file or DEFAULT_FILE.name))
+
+
+def audit_of(state: Path) -> Audit:
+    """Return the audit of a state folder; nothing is opened before it is used."""
+    return Audit(state / AUDIT_NAME)
+
+
+def verify_audit(state: Path) -> int | BrokenLink:
+    """Check every link of a state folder's audit: the number of lines, or the first broken one."""
+    return verify(state / AUDIT_NAME)
+
+
+def check_parts(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Try what a configuration names, without an engine: yield each thing's name and why it cannot be used, empty where it can."""
+
+    def tried(use: Callable[[], object]) -> str:
+        try:
+            use()
+        except GexdeskError as error:
+            return error.message
+        return ""
+
+    yield "guidelines", tried(lambda: rules_of(settings.guidelines.file))
+    for source in settings.sources:
+        path = getattr(source, "path", None)
+        missing = f"{path} is not there" if path is not None and not path.exists() else ""
+        yield f"source {source.name}", missing or tried(partial(_key, source))
 
 
 def _folder(state: Path) -> Path:

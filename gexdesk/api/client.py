@@ -1,23 +1,36 @@
-"""A ``Desk`` over the unix socket: what screens and verbs hold of an engine in another process."""
+"""A ``Desk`` over the unix socket or TCP: what screens, verbs and scripts hold of an engine in another process."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as websocket
 from websockets.exceptions import WebSocketException
 
-from gexdesk.api.door import connect, short_path
-from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, StoreError, UnknownTarget
+from gexdesk.api.line import Line, SocketLine, TcpLine
+from gexdesk.model.errors import (
+    AddressRefused,
+    EngineAway,
+    GexdeskError,
+    GuidelineError,
+    LeverRefused,
+    SettingsError,
+    StoreError,
+    UnknownTarget,
+)
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look import Look, Seen
+from gexdesk.model.request import Accepted, RequestStands, Submission
+from gexdesk.model.text import printable
 from gexdesk.model.view import DeskView
 
 _PREFIX = "/api/v1"
-_ERRORS: dict[str, type[GexdeskError]] = {kind("").kind: kind for kind in (LeverRefused, UnknownTarget, StoreError, EngineAway)}
+_POLICY_VIOLATION = 1008
+_KINDS = (AddressRefused, EngineAway, GuidelineError, LeverRefused, SettingsError, StoreError, UnknownTarget)
+_ERRORS: dict[str, type[GexdeskError]] = {kind("").kind: kind for kind in _KINDS}
 LEVER_LIMIT_S = 4.0
 """How long a lever may take; after that the engine refuses it."""
 
@@ -60,28 +73,32 @@ class _Newest:
 
 
 class Client:
-    """Observe and control the engine of a state folder.
+    """Observe and control one engine: that of a state folder over its socket, or one elsewhere over TCP.
 
     Every call connects anew, so that an engine which was restarted meanwhile simply answers.
+
+    Args:
+        at: The state folder, or ``http://host:port`` of an engine that listens there.
+        key: What the engine's owner made with ``gexdesk key create``; over TCP it is needed.
+        operator: Who sits here, where several share one login.
+        timeout_s: For one call.
     """
 
-    def __init__(self, state: Path, timeout_s: float = 10.0) -> None:
-        self._state = state
+    def __init__(self, at: Path | str, *, key: str | None = None, operator: str = "", timeout_s: float = 10.0) -> None:
+        self._line: Line = SocketLine(at) if isinstance(at, Path) else TcpLine(at)
+        self._headers = {} if key is None else {"X-API-Key": key}
+        if operator:
+            self._headers["X-Operator"] = operator
         self._timeout_s = timeout_s
 
     async def view(self) -> DeskView:
         """Return the newest picture. Raises EngineAway."""
-        return _VIEW.decode(await self._call("GET", f"{_PREFIX}/view"))
+        return _VIEW.decode(await self._call("GET", "/view"))
 
     async def views(self) -> AsyncIterator[DeskView]:
         """Yield the newest picture each time. Raises EngineAway when the engine is not there or goes away."""
         try:
-            line = await asyncio.to_thread(connect, self._state)
-            line.setblocking(False)
-            async with websocket(
-                f"ws://gexdesk{_PREFIX}/ingest/status", sock=line, compression=None, max_size=16 * 1024 * 1024, proxy=None,
-                ping_interval=None,
-            ) as socket:  # fmt: skip
+            async with self._line.websocket(f"{_PREFIX}/views", self._headers) as socket:
                 newest = _Newest()
                 following = asyncio.create_task(newest.follow(socket))
                 try:
@@ -89,41 +106,47 @@ class Client:
                         yield _VIEW.decode(message)
                 finally:
                     following.cancel()
+                if socket.close_code == _POLICY_VIOLATION:
+                    raise EngineAway(f"the engine at {self._line.name} lets nobody in: {printable(socket.close_reason or '')}")
         except (OSError, WebSocketException, msgspec.DecodeError) as error:
-            raise EngineAway(f"no engine answers in {self._state} ({error})") from error
+            raise EngineAway(f"no engine answers {self._line.name} ({printable(str(error))})") from error
         raise EngineAway("the engine ended")
 
     async def look(self, question: Look[Seen]) -> Seen:
         """Ask what the picture does not hold; errors as in ``Observe.look``."""
-        answer = await self._call("POST", f"{_PREFIX}/look", msgspec.json.encode(question))
-        seen: Seen = msgspec.json.decode(answer, type=question.answer)
+        seen: Seen = msgspec.json.decode(await self._call("POST", "/look", msgspec.json.encode(question)), type=question.answer)
         return seen
 
     async def pull(self, lever: Lever) -> LeverOutcome:
         """Send a lever; errors as in ``Control.pull``."""
         # An engine that hangs must not do it later, when we have said that it was not done.
         lever = msgspec.structs.replace(lever, not_after=time.time() + LEVER_LIMIT_S)
-        return _OUTCOME.decode(await self._call("POST", f"{_PREFIX}/levers", msgspec.json.encode(lever), LEVER_LIMIT_S))
+        return _OUTCOME.decode(await self._call("POST", "/levers", msgspec.json.encode(lever), LEVER_LIMIT_S))
+
+    async def submit(self, asked: Submission) -> Accepted:
+        """Ask for one document; it is durable when this returns. Raises what the engine refuses with, and EngineAway."""
+        return msgspec.json.decode(await self._call("POST", "/ingest/priority", msgspec.json.encode(asked)), type=Accepted)
+
+    async def request(self, request_id: str) -> RequestStands:
+        """Return how a request stands. Raises UnknownTarget, EngineAway."""
+        return msgspec.json.decode(await self._call("GET", f"/ingest/priority/{quote(request_id, safe='')}"), type=RequestStands)
 
     async def stop(self) -> None:
         """Ask the engine to end."""
-        await self._call("POST", f"{_PREFIX}/stop")
+        await self._call("POST", "/stop")
 
     async def copy_metadata(self) -> Path:
         """Let the engine write a consistent copy of its metadata; whoever asked removes it. Raises EngineAway, StoreError."""
-        answer = await self._call("POST", f"{_PREFIX}/metadata/copy")
-        return Path(msgspec.json.decode(answer, type=dict[str, str])["path"])
+        return Path(msgspec.json.decode(await self._call("POST", "/metadata/copy"), type=dict[str, str])["path"])
 
     async def _call(self, method: str, path: str, body: bytes = b"", timeout_s: float | None = None) -> bytes:
         import httpx2
 
         try:
-            with short_path(self._state) as socket_path:
-                transport = httpx2.AsyncHTTPTransport(uds=socket_path)
-                async with httpx2.AsyncClient(transport=transport, timeout=timeout_s or self._timeout_s, trust_env=False) as client:
-                    answer = await client.request(method, f"http://gexdesk{path}", content=body)
+            async with self._line.http(timeout_s or self._timeout_s) as client:
+                answer = await client.request(method, f"{_PREFIX}{path}", content=body, headers=self._headers)
         except (httpx2.HTTPError, OSError) as error:
-            raise EngineAway(f"no engine answers in {self._state} ({type(error).__name__})") from error
+            raise EngineAway(f"no engine answers {self._line.name} ({type(error).__name__})") from error
         if answer.is_success:
             return answer.content
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import os
 import re
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from cyclopts import Parameter
 from gexdesk.cli import launch
 from gexdesk.cli.answer import say
 from gexdesk.cli.arguments import StateFolder, state_folder
+from gexdesk.cli.reach import KEY_VARIABLE
 from gexdesk.model.errors import EngineAway, SettingsError
 
 ConfigPath = Annotated[Path | None, Parameter(name="--config", help="Configuration; default: the user's, else the sample desk.")]
@@ -35,6 +37,34 @@ def desk(*, config: ConfigPath = None, state: StateFolder = None) -> int:
     else:
         state, arguments = load_settings(config, state).state, ["--config", str(config.absolute())]
     return _screen(state.absolute(), arguments, sample=config is None)
+
+
+def attach(
+    url: Annotated[str | None, Parameter(name="URL", help="http://HOST:PORT elsewhere; without it, the engine here.")] = None,
+    *,
+    name: Annotated[str, Parameter(help="Who you are, where several share one login.")] = "",
+    state: StateFolder = None,
+) -> int:
+    """Open the desk on an engine that runs already; over TCP its key is taken from $GEXDESK_KEY.
+
+    Example: `GEXDESK_KEY=... gexdesk attach http://desk1:8765`
+    """
+    from gexdesk.api.client import Client
+    from gexdesk.desk import Desk
+    from gexdesk.tui.app import DeskApp
+
+    key = os.environ.get(KEY_VARIABLE)
+    if url is not None and not key:
+        raise SettingsError(f"over TCP a key is needed: put it into ${KEY_VARIABLE}; `gexdesk key create` makes one over there")
+    engine = Client(url, key=key, operator=name) if url is not None else Client(state_folder(state), operator=name)
+    asyncio.run(engine.view())  # whoever is refused learns it here, not on a screen without a desk
+
+    async def connect() -> Desk:
+        await asyncio.to_thread(__import__, "httpx2")
+        return engine
+
+    code = DeskApp(connect=connect, sample=False, operator=name or getpass.getuser()).run(mouse=False)
+    return 1 if code is None else code
 
 
 def picture(

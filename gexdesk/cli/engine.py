@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from cyclopts import Parameter
 
 from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson, StateFolder, span_s, state_folder
+from gexdesk.cli.notify import Supervisor
 from gexdesk.model.errors import EngineAway
 
 if TYPE_CHECKING:
@@ -57,8 +59,6 @@ def stop(*, state: StateFolder = None) -> int:
 
     Example: `gexdesk stop`
     """
-    import time
-
     from gexdesk.api.client import Client
     from gexdesk.cli import launch
 
@@ -114,11 +114,15 @@ async def _serve(
 
     loop = asyncio.get_running_loop()
     await engine.start()
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the terminal it was started from may go
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, engine.stopping.set)
     guard = Guard(state, read_only=settings.read_only)
     server = Server(make_app(engine, guard), door.listen(state, settings.socket_group), *doors)
     await server.start()
+    supervisor = Supervisor()
+    supervisor.tell("READY=1")
+    alive = asyncio.create_task(supervisor.keep_alive(engine.view, time.time), name="watchdog")
     ends: list[Awaitable[object]] = [engine.stopping.wait()]
     if until_idle:
         ends.append(engine.idle())
@@ -130,7 +134,8 @@ async def _serve(
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         closing = engine.closing()
     finally:
-        for task in [*tasks, *([ticker] if ticker else [])]:
+        supervisor.tell("STOPPING=1")
+        for task in [*tasks, alive, *([ticker] if ticker else [])]:
             task.cancel()
         engine.stopping.set()
         with suppress(OSError):

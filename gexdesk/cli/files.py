@@ -1,5 +1,8 @@
 """Verbs on files: ``inspect``, ``query``, ``sample``, ``init``; none needs a running engine."""
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,26 +92,36 @@ def sample(folder: Annotated[Path, Parameter(help="Folder to write to; made if m
     return 0
 
 
-def init(folder: Annotated[Path | None, Parameter(help="Where to; default: the user's configuration folder.")] = None) -> int:
+def init(
+    folder: Annotated[Path | None, Parameter(help="Where to; default: the user's configuration folder.")] = None, *,
+    systemd: Annotated[bool, Parameter(negative="", help="Write a hardened unit for the engine, too.")] = False,
+    prometheus: Annotated[bool, Parameter(negative="", help="Write a scrape configuration and alert rules, too.")] = False,
+) -> int:  # fmt: skip
     """Write a commented configuration and the default guidelines to start from.
 
-    Example: `gexdesk init ~/.config/gexdesk`
+    Example: `gexdesk init ~/.config/gexdesk --systemd --prometheus`
     """
-    import os
     from importlib.resources import files
 
-    base = folder or Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "gexdesk"
-    starters = {
-        "gexdesk.toml": files("gexdesk.cli") / "starter.toml",
-        "guidelines.toml": files("gexdesk.guidelines") / "default.toml",
-    }
+    base = (folder or Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "gexdesk").absolute()
+    cli, deploy = files("gexdesk.cli"), files("gexdesk.cli") / "deploy"
+    starters = {"gexdesk.toml": cli / "starter.toml", "guidelines.toml": files("gexdesk.guidelines") / "default.toml"}
+    if systemd:
+        starters["gexdesk.service"] = deploy / "gexdesk.service"
+    if prometheus:
+        starters |= {"prometheus.yml": deploy / "prometheus.yml", "alerts.yml": deploy / "alerts.yml"}
     there = [name for name in starters if (base / name).exists()]
     if there:
         raise SettingsError(f"{base / there[0]} is there already; nothing was written")
-    base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, starter in starters.items():
-        (base / name).write_text(starter.read_text(encoding="utf-8"), encoding="utf-8")
-        say(f"wrote {base / name}")
+    program = shutil.which("gexdesk") or str(Path(sys.argv[0]).absolute())
+    try:
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, starter in starters.items():
+            text = starter.read_text(encoding="utf-8").replace("@PROGRAM@", program).replace("@CONFIG@", str(base / "gexdesk.toml"))
+            (base / name).write_text(text, encoding="utf-8")
+            say(f"wrote {base / name}")
+    except OSError as error:
+        raise SettingsError(f"{base} cannot be written: {error.strerror}") from error
     return 0
 
 
