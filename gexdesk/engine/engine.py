@@ -63,6 +63,7 @@ COUNTS_EVERY_S = 60.0
 LIVE_NAME = "live.msgpack"
 COPIES_NAME = "copies"
 RUNNING_NAME = "running"
+HISTORY_S = 8 * 86_400.0
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,8 @@ class Engine:
         parts.supply.open_threads()
         await parts.keeper.start()
         await self._restore_counts()
+        since = parts.clock.now() - HISTORY_S
+        parts.triage.begin(await parts.keeper.reading(lambda metadata: metadata.symbol_minutes(since)))
         await asyncio.to_thread(_clear, parts.state / COPIES_NAME)
         await parts.rulebook.start()
         await parts.pool.start()

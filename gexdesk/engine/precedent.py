@@ -2,12 +2,14 @@
 
 from msgspec import Struct
 
+from gexdesk.engine.history import History
 from gexdesk.engine.ledger import Account
 from gexdesk.engine.tasks import Head
 from gexdesk.gex.change import gamma_change
 from gexdesk.guidelines.hours import hours
 from gexdesk.model.features import Features
 from gexdesk.model.market import session_id
+from gexdesk.model.payload import Asked
 
 CLOCK_SKEW_S = 2.0
 
@@ -17,6 +19,7 @@ class _Previous(Struct, frozen=True):
     as_of: float
     net_gex: float | None
     gross_gex: float | None
+    spot: float | None
 
 
 class _Totals(Struct, frozen=True):
@@ -31,28 +34,34 @@ class Precedents:
     def __init__(self) -> None:
         self._previous: dict[tuple[str, str], _Previous] = {}
         self._chains: dict[str, _Totals] = {}
+        self.history = History()
 
-    def features(self, account: Account, head: Head, now: float) -> Features:
+    def features(self, account: Account, head: Head, now: float, asked: Asked | None = None) -> Features:
         """Describe a snapshot for the guidelines and let it be the next one's precedent.
 
         The previous one is of the same source and session and strictly older; yesterday's close is none.
+
+        Args:
+            asked: The request that brought it; what it said of it comes along.
         """
         as_of = min(head.as_of, now)  # a stamp in the future must not make every later snapshot an old one
         session = session_id(as_of)
         key = (account.name, head.symbol)
         before = self._previous.get(key)
-        change = None
+        change = spot_move = None
         if before is not None and before.session == session and before.as_of <= as_of:
             change = gamma_change(head.net_gex, before.net_gex, before.gross_gex)
+            spot_move = head.spot / before.spot - 1 if head.spot and before.spot else None
         if before is None or before.as_of <= as_of:
-            self._previous[key] = _Previous(session, as_of, head.net_gex, head.gross_gex)
+            self._previous[key] = _Previous(session, as_of, head.net_gex, head.gross_gex, head.spot)
+        past = self.history.past(account.name, head, as_of, session, change)
         volume, open_interest, volume_from = self._size(account, head, as_of)
         kind, minutes_to_close = hours(now)
         skew = head.as_of - now > CLOCK_SKEW_S
         return Features(
             symbol=head.symbol,
             source=account.name,
-            data_type=account.data_type,
+            data_type=(asked.data_type if asked is not None else None) or account.data_type,
             volume=volume,
             open_interest=open_interest,
             gamma_change=change,
@@ -63,6 +72,16 @@ class Precedents:
             coverage=head.coverage,
             session=kind,
             minutes_to_close=minutes_to_close,
+            zero_dte_share=head.zero_dte_share,
+            spot_move=spot_move,
+            expected_records=asked.expected_records if asked is not None else None,
+            data_quality=asked.data_quality if asked is not None else None,
+            priority_hint=asked.priority_hint if asked is not None else None,
+            gamma_change_5m=past.gamma_change_5m,
+            volume_percentile=past.volume_percentile,
+            open_interest_percentile=past.open_interest_percentile,
+            change_percentile=past.change_percentile,
+            minutes_since_changed=past.minutes_since_changed,
         )
 
     def _size(self, account: Account, head: Head, as_of: float) -> tuple[float | None, float | None, str]:

@@ -1,7 +1,7 @@
 """Triage: decode once in a pool process, strictest standing level first; decide; queue."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.flight import Flight
@@ -23,7 +23,7 @@ from gexdesk.model.job import Job
 from gexdesk.model.level import Level
 from gexdesk.model.text import printable
 from gexdesk.queues.base import Queue
-from gexdesk.stores.base import DecisionRecord
+from gexdesk.stores.base import DecisionRecord, SymbolMinute
 
 DEATHS_ALLOWED = 2
 UNTRIAGED_PER_SOURCE = 500
@@ -83,6 +83,10 @@ class Triage:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def begin(self, minutes: Iterable[SymbolMinute]) -> None:
+        """Let what earlier engines decided on be the symbols' history."""
+        self._precedents.history.begin(minutes)
 
     def level_of(self, account: Account, now: float) -> Level:
         """Return the level a source's untriaged payloads have: override, else standing, else its last decision, else MEDIUM."""
@@ -147,7 +151,7 @@ class Triage:
         account.delay_s = account.delay_of(lead.delay_s)
         account.seen_symbols.update(head.symbol for head in found.heads)
         account.stamped(lead.symbol, lead.as_of)
-        features = self._precedents.features(account, lead, now)
+        features = self._precedents.features(account, lead, now, payload.asked)
         rules, override = self._rules(), self._standing.override(account.name, now)
         decision = decide(features, rules, at=now)
         account.decided = decision.level

@@ -5,6 +5,7 @@ from gexdesk.guidelines.classes import CLASSES
 NUMBERS = (
     "volume", "open_interest", "gamma_change", "data_age_s", "source_reliability", "coverage",
     "minutes_to_close", "zero_dte_share", "spot_move", "expected_records",
+    "gamma_change_5m", "volume_percentile", "open_interest_percentile", "change_percentile", "minutes_since_changed",
 )  # fmt: skip
 TEXTS: dict[str, tuple[str, ...]] = {
     "symbol": (),

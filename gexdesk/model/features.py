@@ -26,6 +26,12 @@ class Features(Struct, frozen=True):
         expected_records: Metadata of the request that asked for the payload; None where none did or it did not say.
         data_quality: Likewise: ``low``, ``medium`` or ``high``.
         priority_hint: Likewise: ``low``, ``normal``, ``high`` or ``critical``. It moves the score inside its level's band.
+        gamma_change_5m: As gamma_change, against the snapshot of five minutes before (of ten at the most); None without one.
+        volume_percentile, open_interest_percentile: Share of the symbol's last minutes that had less, 0 to 100, equal ones
+            counted half; up to 2,000 minutes of all its sources, None below 30 of them and where the payload carries none.
+        change_percentile: Likewise for gamma_change, over the minutes of this source.
+        minutes_since_changed: Since the numbers of this source and symbol last were other ones, whatever stamps they carried;
+            None for the first snapshot.
     """
 
     symbol: str
@@ -46,3 +52,8 @@ class Features(Struct, frozen=True):
     expected_records: int | None = None
     data_quality: str | None = None
     priority_hint: str | None = None
+    gamma_change_5m: float | None = None
+    volume_percentile: float | None = None
+    open_interest_percentile: float | None = None
+    change_percentile: float | None = None
+    minutes_since_changed: float | None = None

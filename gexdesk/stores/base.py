@@ -106,6 +106,21 @@ class DecisionRecord(Struct, frozen=True):
     decision: Decision
 
 
+class SymbolMinute(Struct, frozen=True):
+    """Sum up a minute's decisions on one symbol of one source: the last known values; None where there was none.
+
+    Attributes:
+        volume, open_interest: Of payloads that carried them themselves.
+    """
+
+    symbol: str
+    source: str
+    minute_at: float
+    volume: float | None
+    open_interest: float | None
+    gamma_change: float | None
+
+
 class DeadLetter(Struct, frozen=True):
     """Record a payload that ended outside the stores; its bytes stay in the spool.
 

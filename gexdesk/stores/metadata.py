@@ -12,7 +12,7 @@ import polars as pl
 
 from gexdesk.model.errors import StoreError
 from gexdesk.model.text import printable
-from gexdesk.stores.base import Batch
+from gexdesk.stores.base import Batch, SymbolMinute
 from gexdesk.stores.durable import make_folder
 from gexdesk.stores.lake import strikes_key
 from gexdesk.stores.newest import Wanted, newest, newest_arrow
@@ -29,11 +29,12 @@ from gexdesk.stores.rows import (
     SOURCES,
     Columns,
     columns_of,
+    microseconds,
 )
 
 R = TypeVar("R")
 
-STEPS = ("schema.sql", "schema_2.sql")
+STEPS = ("schema.sql", "schema_2.sql", "schema_3.sql")
 """What brings an empty file to the present schema, in order; a file's version is how many of them it has seen."""
 
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -71,6 +72,13 @@ _SNAPSHOTS = """
     ORDER BY place
 """
 
+_MINUTES = """
+    SELECT symbol, source, epoch(date_trunc('minute', decided_at)) AS minute_at,
+        arg_max(volume, decided_at) FILTER (volume_from = 'payload'),
+        arg_max(open_interest, decided_at) FILTER (volume_from = 'payload'),
+        arg_max(gamma_change, decided_at)
+    FROM decisions WHERE decided_at >= make_timestamp($since) GROUP BY ALL ORDER BY minute_at DESC LIMIT 200_000
+"""
 
 _Incoming = tuple[str, tuple[str, ...], pl.DataFrame]
 """A table, the columns that tell its rows apart, and the new rows."""
@@ -206,6 +214,18 @@ class Metadata:
             self._connected().execute(f"COPY (FROM ({newest}) ORDER BY decided_at) TO '{where}' (FORMAT parquet)")
         except duckdb.Error as error:
             raise StoreError(f"the recorded decisions cannot be read: {_first_line(error)}") from error
+
+    def symbol_minutes(self, since: float) -> list[SymbolMinute]:
+        """Return what was decided on, summed up by symbol, source and minute from a time on (UTC seconds), oldest first.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        try:
+            found = self._connected().execute(_MINUTES, {"since": microseconds(since)}).fetchall()
+        except duckdb.Error as error:
+            raise StoreError(f"the recorded decisions cannot be read: {_first_line(error)}") from error
+        return [SymbolMinute(*row) for row in reversed(found)]
 
     def longest_critical_s(self) -> float | None:
         """Return the longest that a recorded CRITICAL job was worked on; None where there is none. Raises StoreError."""

@@ -55,6 +55,8 @@ def holds(condition, **changed):
         ("priority_hint >= high and data_quality == medium", True),
         ("spot_move < -0.005 and zero_dte_share > 0.3 and expected_records >= 500", True),
         ("volume_from != 'assumed'", True),
+        ("gamma_change_5m > 0.2 and change_percentile >= 95 and volume_percentile > 98", True),
+        ("minutes_since_changed > 5 or open_interest_percentile > 50", False),
         ("volume > +1", True),
         ("volume > 1 or volume / 2 > 1 and not volume < 1", True),
     ],
