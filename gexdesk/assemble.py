@@ -15,18 +15,22 @@ from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.engine import COPIES_NAME, Engine, Parts
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
+from gexdesk.engine.hand_over import HandOver
 from gexdesk.engine.incidents.incidents import Incidents
 from gexdesk.engine.incidents.kind import Kind
+from gexdesk.engine.incidents.looks import IncidentLooks
 from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.incidents.shelf import Shelf
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.levers.guidelines import GuidelineLevers
+from gexdesk.engine.levers.incidents import IncidentLevers
 from gexdesk.engine.levers.levels import LevelLevers
 from gexdesk.engine.levers.levers import Levers
 from gexdesk.engine.levers.pauses import PauseLevers
 from gexdesk.engine.levers.record import Record
+from gexdesk.engine.levers.shift import ShiftLevers
 from gexdesk.engine.lock import StateLock
 from gexdesk.engine.look_guidelines import RulebookLook
 from gexdesk.engine.look_queue import QueueLook
@@ -39,6 +43,7 @@ from gexdesk.engine.readers import Readers
 from gexdesk.engine.receive import Receive
 from gexdesk.engine.requests import SUBMITTED, Requests
 from gexdesk.engine.rulebook import Rulebook
+from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
@@ -70,7 +75,7 @@ from gexdesk.model.decision import Decision
 from gexdesk.model.errors import GexdeskError, GuidelineError, SettingsError
 from gexdesk.model.features import Features
 from gexdesk.model.level import LEVELS
-from gexdesk.model.look import GuidelinesLook, JobsLook
+from gexdesk.model.look import GuidelinesLook, HandOverLook, IncidentLook, JobsLook
 from gexdesk.model.text import printable
 from gexdesk.model.view import LogLine
 from gexdesk.queues.embedded import EmbeddedQueue
@@ -250,6 +255,16 @@ def assemble(
         chronicle=chronicle, clock=clock, shelf=Shelf(state / "incidents"), mutes=mutes, pager=pager,
         readers=Readers({symbol.name: symbol.readers for symbol in settings.symbols}).of, note=keeper.note,
     )  # fmt: skip
+    shift = Shift(state / "shift.json")
+    hand_over = HandOver(
+        incidents=incidents, mutes=mutes, standing=standing, shift=shift, gaps=lambda: _gaps(ledger), clock=clock
+    )
+    on_incidents = IncidentLevers(
+        incidents=incidents, mutes=mutes, ledger=ledger, record=record, chronicle=chronicle, clock=clock
+    )
+    on_shift = ShiftLevers(
+        hand_over=hand_over, shift=shift, incidents=incidents, record=record, chronicle=chronicle, clock=clock
+    )
     host = Host(ledger, clock)
     causes = (
         host,
@@ -280,6 +295,7 @@ def assemble(
         incidents=incidents,
         mutes=mutes,
         pager=pager,
+        shift=shift,
         chronicle=chronicle,
         promises=promises,
         rulebook=rulebook,
@@ -308,18 +324,21 @@ def assemble(
             supply=supply,
             rulebook=rulebook,
             audit=audit,
-            levers=Levers((levels, pauses, GuidelineLevers(rulebook, record)), turn, clock),
+            levers=Levers((levels, pauses, GuidelineLevers(rulebook, record), on_incidents, on_shift), turn, clock),
             levels=levels,
             lookout=Lookout(
                 {
                     JobsLook: QueueLook(queue, flights, flow).jobs,
                     GuidelinesLook: RulebookLook(rulebook, tally, clock).guidelines,
+                    IncidentLook: IncidentLooks(incidents).answer,
+                    HandOverLook: hand_over.answer,
                 }
             ),
             picture=picture,
             cache=cache,
             incidents=incidents,
             pager=pager,
+            shift=shift,
             watch=Watch(causes),
             host=host,
             flow=flow,
@@ -367,6 +386,11 @@ def check_parts(settings: Settings) -> Iterator[tuple[str, str]]:
         path = getattr(source, "path", None)
         missing = f"{path} is not there" if path is not None and not path.exists() else ""
         yield f"source {source.name}", missing or tried(partial(_key, source))
+
+
+def _gaps(ledger: Ledger) -> list[str]:
+    """Return what sources missed by their senders' own count, one line each."""
+    return [f"{a.name}: {a.missed:,} messages never came, the last of them {a.last_missed}" for a in ledger.all() if a.missed]
 
 
 def _folder(state: Path) -> Path:
@@ -419,8 +443,7 @@ def _vendor(source: AnySource) -> str:
     """Name who runs a source: what the configuration says, else the host of its URL, else its name up to the first ``-``."""
     if source.vendor:
         return source.vendor
-    host = urlsplit(source.url).hostname if isinstance(source, HttpSource) else None
-    return host or source.name.partition("-")[0]
+    return urlsplit(getattr(source, "url", "")).hostname or source.name.partition("-")[0]
 
 
 def _cache(settings: Settings) -> EmbeddedCache:

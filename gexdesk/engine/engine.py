@@ -28,6 +28,7 @@ from gexdesk.engine.pool import Pool
 from gexdesk.engine.receive import Receive
 from gexdesk.engine.requests import Requests
 from gexdesk.engine.rulebook import Rulebook
+from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
@@ -95,6 +96,7 @@ class Parts:
     cache: EmbeddedCache
     incidents: Incidents
     pager: Pager
+    shift: Shift
     watch: Watch
     host: Host
     flow: Flow
@@ -152,6 +154,7 @@ class Engine:
         await parts.pool.start()
         await parts.requests.open()
         await asyncio.to_thread(parts.incidents.open)
+        parts.shift.open()
         await self._recover()
         await self._agree_on_pauses()
         await self._mark_running()

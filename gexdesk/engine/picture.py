@@ -10,6 +10,7 @@ from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.pager import Pager
 from gexdesk.engine.receive import Receive
 from gexdesk.engine.rulebook import Rulebook
+from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.watch.state import state_of
@@ -34,7 +35,7 @@ class Picture:
     def __init__(
         self, *, queue: Queue, ledger: Ledger, standing: Standing, triage: Triage, work: Work, receive: Receive, keeper: Keeper,
         cache: LiveCache, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, mutes: Mutes,
-        pager: Pager, chronicle: Chronicle,
+        pager: Pager, shift: Shift, chronicle: Chronicle,
         promises: Promises, rulebook: Rulebook, clock: Clock, engine_id: str, mode: str,
     ) -> None:  # fmt: skip
         self._queue = queue
@@ -51,6 +52,7 @@ class Picture:
         self._incidents = incidents
         self._mutes = mutes
         self._pager = pager
+        self._shift = shift
         self._chronicle = chronicle
         self._promises = promises
         self._rulebook = rulebook
@@ -101,6 +103,8 @@ class Picture:
             store_lag_s=self._keeper.lag_s(),
             replay_position=replay_position,
             pager=self._pager.state,
+            shift_by=self._shift.on_duty.operator,
+            shift_since=self._shift.on_duty.since,
             mutes=self._mutes.in_force(now),
             guidelines_author=self._rulebook.guidelines.version.author,
             guidelines_at=self._rulebook.guidelines.version.at,

@@ -59,6 +59,14 @@ class Standing:
         """Return overrides whose time has come; the caller ends them."""
         return {t: o for t, o in self._kept.overrides.items() if o.until is not None and o.until <= now}
 
+    def overrides(self, now: float) -> dict[str, Override]:
+        """Return every override in force, by target."""
+        return {t: o for t, o in self._kept.overrides.items() if o.until is None or o.until > now}
+
+    def pauses(self) -> dict[str, Pause]:
+        """Return every pause in force, by source."""
+        return dict(self._kept.pauses)
+
     def pause_of(self, source: str) -> Pause | None:
         """Return the pause in force for a source."""
         return self._kept.pauses.get(source)

@@ -54,15 +54,23 @@ class Mutes:
         mutes = self.in_force(now)
         return bool(mutes) and all(any(_covers(mute, condition) for mute in mutes) for condition in incident.present)
 
-    def set(self, mutes: tuple[MuteView, ...], ended: tuple[tuple[str, str], ...], now: float) -> None:
-        """Begin windows and end others, by target; durable when it returns. Raises StoreError, and nothing was changed."""
-        gone = {*ended, *((m.target_kind, m.target) for m in mutes)}
-        kept = (*(m for m in self.in_force(now) if (m.target_kind, m.target) not in gone), *mutes)
+    def begin(self, mute: MuteView, now: float) -> None:
+        """Begin a window, in place of one for the same target; durable when it returns. Raises StoreError: nothing was changed."""
+        self._keep((*self._others(mute.target_kind, mute.target, now), mute))
+
+    def end(self, target_kind: str, target: str, now: float) -> None:
+        """End a window; durable when it returns. Raises StoreError: nothing was changed."""
+        self._keep(self._others(target_kind, target, now))
+
+    def _others(self, target_kind: str, target: str, now: float) -> tuple[MuteView, ...]:
+        return tuple(m for m in self.in_force(now) if (m.target_kind, m.target) != (target_kind, target))
+
+    def _keep(self, mutes: tuple[MuteView, ...]) -> None:
         try:
-            write_durably(self._path, msgspec.json.format(msgspec.json.encode(_Kept(kept))))
+            write_durably(self._path, msgspec.json.format(msgspec.json.encode(_Kept(mutes))))
         except OSError as error:
             raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
-        self._mutes = kept
+        self._mutes = mutes
 
 
 def _covers(mute: MuteView, condition: Condition) -> bool:
