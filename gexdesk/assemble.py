@@ -52,6 +52,7 @@ from gexdesk.engine.watch.backlog import Backlog
 from gexdesk.engine.watch.dead import DeadLetters
 from gexdesk.engine.watch.fault import Fault
 from gexdesk.engine.watch.feeds import Feeds
+from gexdesk.engine.watch.gaps import Gaps
 from gexdesk.engine.watch.host import Host
 from gexdesk.engine.watch.promises import PromisesKept
 from gexdesk.engine.watch.stores import Disk, Stores
@@ -272,6 +273,7 @@ def assemble(
         PromisesKept(promises, queue.state),
         Backlog(flow, queue.state),
         Feeds(ledger, standing, cache),
+        Gaps(ledger),
         DeadLetters(ledger),
         Stores(keeper),
         Disk(state),

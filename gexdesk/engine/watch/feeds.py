@@ -1,6 +1,8 @@
-"""Sources that fail, fall silent, send nothing usable, or have no standing level. One condition a source: the gravest."""
+"""Sources that fail, are left alone, fall silent, repeat themselves or have no standing level: at most one condition a source."""
 
 from collections.abc import Iterator
+
+from msgspec import Struct
 
 from gexdesk.engine.incidents.condition import Condition
 from gexdesk.engine.incidents.kind import Kind
@@ -12,6 +14,19 @@ from gexdesk.stores.base import LiveCache
 FAILING_S = 3.0
 """A request that fails once and works again is nobody's business."""
 
+REPEATS = 5
+REPEATING_S = 60.0
+REPEATING_INTERVALS = 4.0
+"""A source repeats itself when so many payloads over so long, and over so many of its intervals, were the one before again."""
+
+
+class _Fresh(Struct):
+    """Remember when a source last gave something new, and how often it had repeated itself by then."""
+
+    given: int
+    at: float
+    repeats: int
+
 
 class Feeds:
     """Find what is wrong with sources."""
@@ -20,36 +35,56 @@ class Feeds:
         self._ledger = ledger
         self._standing = standing
         self._cache = cache
+        self._fresh: dict[str, _Fresh] = {}
 
     def conditions(self, now: float) -> Iterator[Condition]:
-        """Yield at most one condition a source."""
+        """Yield at most one condition a source: what says most about it."""
         serving = {value.symbol: value.source for value in self._cache.all()}
         for account in self._ledger.all():
-            state = state_of(account, self._standing, now)
-            if state == "unassigned":
-                yield Condition(
-                    kind=Kind.SOURCE_UNASSIGNED, key=f"unassigned {account.name}", severity=1,
-                    subject=account.carries or account.name, source=account.name,
-                    text=f"{account.name} has no standing level and is not processed",
-                    do_first='give it level = "auto" in the configuration',
-                )  # fmt: skip
-            elif (found := self._of(account, state, now)) is not None:
-                kind, text = found
-                hit = _hit(account, serving)
-                yield Condition(
-                    kind=kind, key=f"feed {account.name}", severity=2 if hit is None or hit else 1,
-                    subject=account.carries or account.name, text=text, do_first="the vendor; P pauses the source",
-                    symbols=hit or (), source=account.name, vendor=account.vendor,
-                )  # fmt: skip
+            found = self._of(account, now)
+            if found is None:
+                continue
+            kind, text, do_first = found
+            hit = _hit(account, serving)
+            grave = kind is not Kind.SOURCE_UNASSIGNED and (hit is None or bool(hit))
+            yield Condition(
+                kind=kind, key=f"feed {account.name}", severity=2 if grave else 1, subject=account.carries or account.name,
+                text=text, do_first=do_first, symbols=hit or (), source=account.name,
+                vendor="" if kind is Kind.SOURCE_UNASSIGNED else account.vendor,
+            )  # fmt: skip
 
-    def _of(self, account: Account, state: str, now: float) -> tuple[Kind, str] | None:
-        if state == "failing" and account.failing_since is None:
-            return Kind.FEED_FAILING, f"{account.name} sends nothing usable: {account.last_refusal}"
-        if state == "failing" and account.failing_since is not None and now - account.failing_since > FAILING_S:
-            return Kind.FEED_FAILING, f"{account.name} fails: {account.last_error}"
-        if state == "late" and account.due_s is not None:
-            return Kind.FEED_SILENT, f"{account.name} silent for {account.quiet_s(now) or 0.0:.0f} s: due each {account.due_s:g} s"
+    def _of(self, account: Account, now: float) -> tuple[Kind, str, str] | None:
+        name = account.name
+        repeated_s = self._repeated_s(account, now)
+        match state_of(account, self._standing, now):
+            case "unassigned":
+                words = f"{name} has no standing level and is not processed"
+                return Kind.SOURCE_UNASSIGNED, words, 'give it level = "auto" in the configuration'
+            case "failing" if account.breaker == "open":
+                probe = "" if account.probe_at is None else f", probe in {max(0.0, account.probe_at - now):.0f} s"
+                return Kind.BREAKER_OPEN, f"{name} is left alone{probe}: {account.last_error}", "wait for the probe, then the vendor"
+            case "failing" if account.failing_since is None:
+                return Kind.FEED_FAILING, f"{name} sends nothing usable: {account.last_refusal}", "the vendor; P pauses the source"
+            case "failing" if account.failing_since is not None and now - account.failing_since > FAILING_S:
+                return Kind.FEED_FAILING, f"{name} fails: {account.last_error}", "the vendor; P pauses the source"
+            case "late" if account.due_s is not None:
+                words = f"{name} silent for {account.quiet_s(now) or 0.0:.0f} s: due each {account.due_s:g} s"
+                return Kind.FEED_SILENT, words, "the vendor; P pauses the source"
+            case "live" if repeated_s is not None:
+                words = f"{name} has sent the same bytes for {repeated_s:.0f} s"
+                return Kind.FEED_REPEATING, words, "compare with another source; the vendor"
         return None
+
+    def _repeated_s(self, account: Account, now: float) -> float | None:
+        """Return for how long a source has only repeated itself while its hours are on; None where that is not long enough."""
+        given = account.received - account.repeats
+        fresh = self._fresh.get(account.name)
+        if fresh is None or given != fresh.given or account.quiet_s(now) is None:
+            self._fresh[account.name] = _Fresh(given, now, account.repeats)
+            return None
+        repeated_s = now - fresh.at
+        long_s = max(REPEATING_S, REPEATING_INTERVALS * (account.due_s or 0.0))
+        return repeated_s if account.repeats - fresh.repeats >= REPEATS and repeated_s > long_s else None
 
 
 def _hit(account: Account, serving: dict[str, str]) -> tuple[str, ...] | None:
