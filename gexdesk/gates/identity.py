@@ -1,0 +1,155 @@
+"""Check that it is the symbol's own: not another's numbers, not a multiple of them, calls not puts, not what was there before."""
+
+import math
+
+from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, dollars, points, share
+
+GATE = "identity"
+_FACTOR = 1.35
+_TWIN_SPOT = 0.003
+_TWIN_INTEREST = 0.002
+_SCALES = (10.0, 100.0, 1000.0)
+_NEAR_SCALE = 0.2
+_SWAPPED = 0.02
+_OPPOSITE = -0.8
+_STRANGE = 0.2
+_SHAPE_WITHIN_S = 900.0
+_VOLUME_BACK = 0.005
+_MOST_STRIKES_GONE = 0.5
+
+
+def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
+    """Return what says that these are not the numbers of this symbol at this moment."""
+    found = _twin(facts, known) or _sides(facts, known) or _scale(facts, known) or _elsewhere(facts, known) or _stale(facts, known)
+    return [] if found is None else [found]
+
+
+def _wrong(word: str, text: str, found: float | None, expected: float | None) -> Finding:
+    return Finding(GATE, Outcome.QUARANTINE, word, text, found, expected, wrong=True)
+
+
+def _twin(facts: Facts, known: Known) -> Finding | None:
+    """Find the other symbol whose numbers these are: the very same ones, or a spot far off and right at that symbol's."""
+    before = known.before
+    for twin in known.twins:
+        if facts.evidence is not None and twin.evidence is not None and facts.evidence.inputs == twin.evidence.inputs:
+            text = f"carries {twin.symbol}'s numbers: not one differs; spot {points(facts.spot)}"
+            return _wrong("swapped", text, facts.spot, before.spot if before is not None else None)
+    off = share(facts.spot, before.spot) if before is not None else None
+    if before is None or off is None or facts.spot is None or before.shift_s != facts.shift_s:
+        return None
+    interest_moved = abs(share(facts.open_interest, before.open_interest) or 0.0) > _TWIN_INTEREST
+    for twin in known.twins:
+        at_spot = abs(share(facts.spot, twin.spot) or 1.0) <= _TWIN_SPOT
+        at_interest = abs(share(facts.open_interest, twin.open_interest) or 1.0) <= _TWIN_INTEREST
+        if at_spot and (abs(off) > 0.02 or (at_interest and interest_moved)):
+            text = f"carries {twin.symbol}'s numbers: spot {points(facts.spot)}, {twin.symbol}'s is {points(twin.spot)}"
+            return _wrong("swapped", f"{text}; the last one here was {points(before.spot)}", facts.spot, before.spot)
+    if not 1 / _FACTOR <= 1 + off <= _FACTOR:
+        text = f"spot {points(facts.spot)}, the last one was {points(before.spot)}: another symbol, or a split"
+        return _wrong("other_symbol", text, facts.spot, before.spot)
+    return None
+
+
+def _sides(facts: Facts, known: Known) -> Finding | None:
+    """Find calls that are puts: by put-call parity, by open interest of the sides, by strikes that all changed sign."""
+    now = facts.evidence
+    if now is None:
+        return None
+    if now.parity_slope is not None and now.parity_slope > 0.5:
+        text = f"calls and puts are swapped: calls less puts rise with the strike ({now.parity_slope:+.2f} a point, -1 is right)"
+        return _wrong("sides_swapped", text, now.parity_slope, -1.0)
+    before = known.before
+    if before is None or before.evidence is None or before.shift_s != facts.shift_s:
+        return None
+    was = before.evidence
+    calls, puts = share(now.call_open_interest, was.put_open_interest), share(now.put_open_interest, was.call_open_interest)
+    apart = share(was.call_open_interest, was.put_open_interest)
+    crossed = calls is not None and puts is not None and abs(calls) < _SWAPPED and abs(puts) < _SWAPPED
+    if crossed and apart is not None and abs(apart) > 3 * _SWAPPED:
+        text = f"calls and puts are swapped: {now.call_open_interest:,.0f} calls open, before {was.call_open_interest:,.0f}"
+        return _wrong("sides_swapped", text, now.call_open_interest, was.call_open_interest)
+    alike = _alike(facts, before)
+    if alike is not None and alike < _OPPOSITE and facts.market_at - before.market_at < _SHAPE_WITHIN_S:
+        text = f"every strike changed its sign: net GEX {dollars(facts.net_gex)}, the last one was {dollars(before.net_gex)}"
+        return _wrong("sign_flipped", text, facts.net_gex, before.net_gex)
+    return None
+
+
+def _scale(facts: Facts, known: Known) -> Finding | None:
+    """Find open interest, or where none is given gross GEX, that is a power of ten times the last."""
+    before = known.before
+    if before is None or before.shift_s != facts.shift_s:
+        return None
+    interest = facts.open_interest is not None and before.open_interest is not None
+    found, expected = (facts.open_interest, before.open_interest) if interest else (facts.gross_gex, before.gross_gex)
+    if not found or not expected:
+        return None
+    for scale in _SCALES:
+        for factor, words in ((scale, f"{scale:.0f} times"), (1 / scale, f"1/{scale:.0f} of")):
+            if abs(math.log(found / expected / factor)) < _NEAR_SCALE:
+                what = f"open interest {found:,.0f} is {words} the last, {expected:,.0f}"
+                if not interest:
+                    what = f"gross GEX {dollars(found)} is {words} the last, {dollars(expected)}"
+                return _wrong("scaled", what, found, expected)
+    return None
+
+
+def _elsewhere(facts: Facts, known: Known) -> Finding | None:
+    """Find strikes that are none of the last ones, and heaviest strikes with nothing in common with them."""
+    before, now = known.before, facts.evidence
+    if before is None or now is None or before.evidence is None or before.shift_s != facts.shift_s:
+        return None
+    was = before.evidence
+    ends = (now.low, now.high, was.low, was.high)
+    low, high, low_before, high_before = (end if end is not None else math.nan for end in ends)
+    if low > high_before or high < low_before:
+        text = f"strikes {points(low)} to {points(high)}, the last ones were {points(low_before)} to {points(high_before)}"
+        return _wrong("other_symbol", text, low, low_before)
+    alike = _alike(facts, before)
+    near = known.same_session(facts) and facts.market_at - before.market_at < _SHAPE_WITHIN_S
+    if alike is not None and near and abs(alike) < _STRANGE and _shared(facts, before) < _MOST_STRIKES_GONE:
+        ago_s = facts.market_at - before.market_at
+        text = f"its heaviest strikes are not those of {ago_s:.0f} s ago (alike by {alike:.2f}, 1 is the same)"
+        return _wrong("other_symbol", text, alike, 1.0)
+    return None
+
+
+def _stale(facts: Facts, known: Known) -> Finding | None:
+    """Find numbers that were there before, under a new stamp."""
+    before, now = known.before, facts.evidence
+    if before is None or now is None or not known.same_session(facts) or facts.market_at < before.market_at:
+        return None
+    if facts.volume is not None and before.volume is not None and facts.volume < before.volume * (1 - _VOLUME_BACK):
+        whole = facts.contracts is None or before.contracts is None or facts.contracts >= before.contracts
+        if whole and (facts.open_interest or 0.0) >= (before.open_interest or 0.0) * 0.999:
+            text = f"volume went back from {before.volume:,.0f} to {facts.volume:,.0f}: older numbers under a new stamp"
+            return _wrong("stale_numbers", text, facts.volume, before.volume)
+    again = known.seen.get(now.inputs)
+    if again is None or (before.evidence is not None and before.evidence.inputs == now.inputs):
+        return None
+    text = f"the very numbers of {facts.market_at - again:.0f} s before, under a new stamp; other ones came since"
+    moved = facts.spot != before.spot or (facts.volume is not None and facts.volume != before.volume)
+    if moved:
+        return _wrong("stale_numbers", text, facts.spot, before.spot)
+    return Finding(GATE, Outcome.FLAG, "numbers_again", text, facts.spot, before.spot)
+
+
+def _alike(facts: Facts, before: Facts) -> float | None:
+    """Return the cosine between the heaviest strikes of two given tables: 1 the same shape, -1 the same with the other sign."""
+    now, was = facts.evidence, before.evidence
+    if now is None or was is None or len(now.ladder) < 4 or len(was.ladder) < 4:
+        return None
+    left, right = dict(now.ladder), dict(was.ladder)
+    product = sum(net * right[strike] for strike, net in left.items() if strike in right)
+    size = math.sqrt(sum(net * net for net in left.values()) * sum(net * net for net in right.values()))
+    return product / size if size > 0 else None
+
+
+def _shared(facts: Facts, before: Facts) -> float:
+    """Return which share of the last heaviest strikes is among the present ones."""
+    now, was = facts.evidence, before.evidence
+    if now is None or was is None or not was.ladder:
+        return 1.0
+    left = {strike for strike, _ in now.ladder}
+    return sum(strike in left for strike, _ in was.ladder) / len(was.ladder)

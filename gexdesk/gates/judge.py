@@ -1,0 +1,109 @@
+"""Judge a snapshot by every check, and say when one that goes on may be released by rule."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from gexdesk.gates import coverage, identity, jump, open_interest, ordering, skew, spot
+from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, share
+
+_CHECKS = (skew.check, ordering.check, identity.check, spot.check, open_interest.check, coverage.check, jump.check)
+
+RELEASE_COUNT = 5
+RELEASE_CONFIRMED_COUNT = 3
+RELEASE_S = 30.0
+_DISTINCT = 3
+_SAME_SPOT = 0.005
+_SAME_INTEREST = 0.005
+_SAME_LEVEL = 0.15
+
+
+class Verdict(Struct, frozen=True):
+    """Hold what the checks found of one snapshot."""
+
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def held(self) -> bool:
+        """Say whether it is kept from readers."""
+        return any(finding.outcome is Outcome.QUARANTINE for finding in self.findings)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Return the words that go with the value, each once; what was only named is not among them."""
+        return tuple(dict.fromkeys(finding.word for finding in self.findings if finding.outcome is not Outcome.NOTE))
+
+    @property
+    def words(self) -> str:
+        """Return the gravest finding in one line; empty where there is none."""
+        order = {Outcome.QUARANTINE: 0, Outcome.FLAG: 1, Outcome.NOTE: 2}
+        return min(self.findings, key=lambda finding: order[finding.outcome]).text if self.findings else ""
+
+
+def judge(facts: Facts, known: Known, limits: Limits) -> Verdict:
+    """Run every check; a snapshot that is older than the one before is only named so: it reaches nobody anyway."""
+    found = [finding for check in _CHECKS for finding in check(facts, known, limits)]
+    if any(finding.word == "reordered" for finding in found):
+        found = [finding for finding in found if finding.gate in ("ordering", "skew")]
+    return Verdict(tuple(found))
+
+
+def releases(run: Sequence[Facts], verdicts: Sequence[Verdict], before: Facts | None, other: Facts | None) -> str:
+    """Say why an unbroken row of held snapshots may be released; empty where it may not.
+
+    A move that the market really made goes on, and more than its going on speaks for it. So two things are needed: the row is
+    long enough, agrees with itself and its numbers live; and either another source says the same, or the snapshot's own inputs
+    are whole (contracts, open interest, quotes that imply its spot) and only their level is new. What no market does (another
+    symbol's numbers, swapped sides, a power of ten, yesterday's open interest, a spot its own quotes deny) is never released by
+    going on: it needs another source that says the same, or an operator.
+
+    Args:
+        run: What is held of one source and symbol, oldest first.
+        verdicts: One each.
+        before: The last good one.
+        other: What another source says for the moment of the newest; None where none does.
+    """
+    last = run[-1]
+    lives = len({one.evidence.inputs for one in run if one.evidence is not None})
+    if lives < min(_DISTINCT, len(run)) or len(run) < RELEASE_CONFIRMED_COUNT:
+        return ""
+    if not all(_together(one, last) for one in run[-RELEASE_COUNT:]):
+        return ""
+    if other is not None and _confirms(last, other):
+        return f"{other.source} says the same; {len(run)} snapshots in a row do"
+    if any(finding.wrong for verdict in verdicts for finding in verdict.findings):
+        return ""
+    long_enough = len(run) >= RELEASE_COUNT and last.received_at - run[0].received_at >= RELEASE_S
+    if long_enough and before is not None and _whole(last, before, verdicts[-1]):
+        return f"{len(run)} snapshots over {last.received_at - run[0].received_at:.0f} s agree, and their inputs are whole"
+    return ""
+
+
+def _together(one: Facts, last: Facts) -> bool:
+    """Say whether two snapshots of a row say the same."""
+    spot_off, gross_off = share(one.spot, last.spot), share(one.gross_gex, last.gross_gex)
+    return abs(spot_off or 0.0) <= 4 * _SAME_SPOT and abs(gross_off or 0.0) <= 2 * _SAME_LEVEL
+
+
+def _confirms(last: Facts, other: Facts) -> bool:
+    """Say whether another source has the same spot and, where both know it, the same level and open interest."""
+    spot_off, gross_off = share(last.spot, other.spot), share(last.gross_gex, other.gross_gex)
+    if spot_off is None or abs(spot_off) > _SAME_SPOT or gross_off is None or abs(gross_off) > 2 * _SAME_LEVEL:
+        return False
+    if last.net_gex is None or other.net_gex is None or not other.gross_gex:
+        return False
+    return abs(last.net_gex - other.net_gex) / other.gross_gex <= _SAME_LEVEL
+
+
+def _whole(last: Facts, before: Facts, verdict: Verdict) -> bool:
+    """Say whether only the level is new: contracts, open interest and strikes as before, and the spot where it can be."""
+    if any(f.outcome is Outcome.QUARANTINE and f.gate != "jump" for f in verdict.findings) or last.evidence is None:
+        return False
+    if last.evidence.given:
+        same = before.evidence is not None and last.evidence.strikes >= before.evidence.strikes
+        return same and abs(share(last.spot, before.spot) or 1.0) <= 4 * _SAME_SPOT
+    interest, quotes = share(last.open_interest, before.open_interest), share(last.spot, last.evidence.implied_spot)
+    contracts = last.contracts is not None and before.contracts is not None and last.contracts >= 0.995 * before.contracts
+    if interest is None or quotes is None:
+        return False
+    return contracts and abs(interest) <= _SAME_INTEREST and abs(quotes) <= _SAME_SPOT
