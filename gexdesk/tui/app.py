@@ -13,6 +13,7 @@ from textual.screen import Screen
 from gexdesk.desk import Desk
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.text import printable
+from gexdesk.tui.house import House
 from gexdesk.tui.screens.desk import DeskScreen
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.theme import DEFAULT_THEME, load_themes
@@ -60,6 +61,7 @@ class DeskApp(App[int]):
         self.operator = printable(operator, 24)
         self.desk: Desk | None = None
         self.sight = Sight(clock)
+        self.house = House(self.sight, lambda: self.desk, sample, self.operator)
         self._leaving = False
         self._themes = load_themes()
         for each in self._themes:
@@ -68,7 +70,7 @@ class DeskApp(App[int]):
 
     def get_default_screen(self) -> Screen[None]:
         """Return the desk."""
-        return DeskScreen(self.sight, lambda: self.desk, self.sample, self.operator, self.left)
+        return DeskScreen(self.house, self.left)
 
     @property
     def main(self) -> DeskScreen:

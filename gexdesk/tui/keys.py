@@ -1,5 +1,6 @@
 """Every key of the desk, once: the bindings, the line at the bottom and the help come from here."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from textual.binding import Binding
@@ -40,6 +41,7 @@ KEYS = (
     Key("f", "faults", "f", "faults", "show only rows with a fault; again shows all"),
     Key("z", "freeze", "z", "freeze", "freeze the picture to read it; the engine goes on"),
     Key("1,2,3,4,5,6", "panel", "1-6", "panels", "put a panel away or bring it back", narrow=False),
+    Key("w", "page('queue')", "w", "queue", "what waits, in true order", narrow=False),
     Key("t", "theme", "t", "theme", "next theme", narrow=False),
     Key("question_mark,f1", "help", "?", "help", "this help"),
     Key("escape", "back", "Esc", "", "close the details, clear the filter"),
@@ -54,13 +56,22 @@ KEYS = (
 )
 
 
-def bindings() -> list[Binding]:
-    """Return Textual's bindings, each with an id so that a keymap can move it."""
+_EVERYWHERE = ("move(1)", "move(-1)", "move(10)", "move(-10)", "move(-1000000)", "move(1000000)", "find", "freeze", "theme", "help")
+PAGE_KEYS = (
+    Key("escape", "back", "Esc", "back", "clear the filter, else back to where the page was opened"),
+    *(key for key in KEYS if key.action in _EVERYWHERE),
+    Key("q", "leave", "q", "quit", "leave the desk: it asks whether the engine goes on"),
+)
+"""Keys of every page beside the desk."""
+
+
+def bindings(keys: Iterable[Key] = KEYS, screen: str = "desk") -> list[Binding]:
+    """Return Textual's bindings of one screen, each with an id so that a keymap can move it."""
     made = []
-    for key in KEYS:
+    for key in keys:
         if key.action == "panel":
-            made += [Binding(n, f"panel({n})", key.says, show=False, id=f"desk.panel_{n}") for n in key.keys.split(",")]
+            made += [Binding(n, f"panel({n})", key.says, show=False, id=f"{screen}.panel_{n}") for n in key.keys.split(",")]
         else:
             name = key.action.translate(str.maketrans("('-", "___", "')")).strip("_")
-            made.append(Binding(key.keys, key.action, key.says, show=False, id=f"desk.{name}"))
+            made.append(Binding(key.keys, key.action, key.says, show=False, id=f"{screen}.{name}"))
     return made

@@ -1,28 +1,26 @@
 """The desk: what needs you, what waits, what readers have - one frozen picture, drawn four times a second."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.events import Key, Paste, Resize
+from textual.events import Resize
 from textual.layout import Layout
-from textual.screen import Screen
-from textual.worker import Worker
 
-from gexdesk.desk import Desk
 from gexdesk.model.lever import Verb
 from gexdesk.tui.arrange import DeskLayout, Wants, arrange
-from gexdesk.tui.forms.base import Form, Step
+from gexdesk.tui.forms.base import Step
 from gexdesk.tui.forms.find import FindForm
 from gexdesk.tui.forms.lever import LeverForm
 from gexdesk.tui.frugal import FrugalCompositor
+from gexdesk.tui.house import House
 from gexdesk.tui.keys import bindings
 from gexdesk.tui.screens.beat import TICK_S, Beat
 from gexdesk.tui.screens.cursor import Cursor
 from gexdesk.tui.screens.leaving import Leaving
 from gexdesk.tui.screens.levers import Levers
-from gexdesk.tui.sight import Sight
+from gexdesk.tui.screens.staged import Staged
 from gexdesk.tui.theme import inks
 from gexdesk.tui.widgets.decisions import DecisionsPane
 from gexdesk.tui.widgets.details import DetailsPane
@@ -35,14 +33,11 @@ from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.status import StatusPane
 
 
-class DeskScreen(Screen[None]):
+class DeskScreen(Staged):
     """Draw the desk and take its keys.
 
     Args:
-        sight: What there is to draw.
-        desk: Gives the engine that levers go to; None while none answers.
-        sample: Whether this is the sample desk.
-        operator: Who sits here.
+        house: What every screen shares.
         leave: Called when the operator leaves.
     """
 
@@ -52,13 +47,12 @@ class DeskScreen(Screen[None]):
 
     def __init__(
         self,
-        sight: Sight,
-        desk: Callable[[], Desk | None],
-        sample: bool,
-        operator: str,
+        house: House,
         leave: Callable[[], None],
     ) -> None:
         super().__init__()
+        self.house = house
+        sight, desk, sample, operator = house.sight, house.desk, house.sample, house.operator
         self._compositor = FrugalCompositor()
         self.sight = sight
         self.hidden: frozenset[int] = frozenset()
@@ -69,7 +63,6 @@ class DeskScreen(Screen[None]):
         self.cursor = Cursor(sight)
         self.notice = NoticePane("notice", sight, self.cursor.filter_words, lambda: "decisions" in self.shown)
         self.dialog = DialogPane("dialog", sight)
-        self._form_step: Callable[[Step], None] = lambda step: None
         self.levers = Levers(
             self, self.cursor, notice=self.notice, desk=desk, too_small=lambda: "small" in self.shown, operator=operator
         )
@@ -236,6 +229,12 @@ class DeskScreen(Screen[None]):
             self.cursor.adopt()
         self.paint_all()
 
+    def action_page(self, name: str) -> None:
+        """Open a page beside the desk."""
+        from gexdesk.tui.screens.pages import page_of
+
+        self.app.push_screen(page_of(name, self.house))
+
     def action_theme(self) -> None:
         """Use the next theme."""
         self.app.action_next_theme()  # type: ignore[attr-defined]
@@ -245,56 +244,6 @@ class DeskScreen(Screen[None]):
         from gexdesk.tui.screens.help import HelpScreen
 
         self.app.push_screen(HelpScreen(self.status))
-
-    # ------------------------------------------------------------------ dialogs
-    def open(self, form: Form, step: Callable[[Step], None]) -> None:
-        """Show a form at the bottom; every key goes to it until it is left."""
-        self.dialog.form, self._form_step = form, step
-        self.dialog.paint()
-        self.rearrange()
-
-    def close(self) -> None:
-        """Put the form away."""
-        self.dialog.form = None
-        self.rearrange()
-
-    def shows(self, form: Form) -> bool:
-        """Tell whether it is the form that is shown."""
-        return self.dialog.form is form
-
-    def redraw(self, form: Form) -> None:
-        """Draw a form anew if it is still the one that is shown."""
-        if self.dialog.form is form:
-            self.dialog.paint()
-
-    def work(self, job: Coroutine[Any, Any, None], group: str) -> Worker[None]:
-        """Run a job beside the screen; an error of its own never ends the desk."""
-        return self.run_worker(job, group=group, exit_on_error=False)
-
-    def on_key(self, event: Key) -> None:
-        """Give keys to the open form; without one the bindings have them."""
-        form = self.dialog.form
-        if form is None:
-            return
-        event.stop()
-        event.prevent_default()
-        if isinstance(form, FindForm) and event.key in ("up", "down", "pageup", "pagedown"):
-            self.action_move({"up": -1, "down": 1, "pageup": -10, "pagedown": 10}[event.key])
-            return
-        self._step(form.press(event.key, event.character))
-
-    def on_paste(self, event: Paste) -> None:
-        """Give pasted text to the open form."""
-        if (form := self.dialog.form) is not None:
-            event.stop()
-            self._step(form.paste(event.text))
-
-    def _step(self, step: Step) -> None:
-        self._form_step(step)
-        if step is Step.LEAVE:
-            self.close()
-        else:
-            self.dialog.paint()
 
     # ------------------------------------------------------------------ acting
     def action_lever(self, word: str) -> None:

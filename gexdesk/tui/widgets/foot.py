@@ -1,11 +1,11 @@
 """The two lines at the bottom: what was just done, and the keys."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from gexdesk.tui import figures
 from gexdesk.tui.arrange import LEAST
 from gexdesk.tui.ink import Run, fit_middle
-from gexdesk.tui.keys import KEYS
+from gexdesk.tui.keys import KEYS, Key
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.decisions import newest_first
 from gexdesk.tui.widgets.pane import BLANK, Pane
@@ -56,14 +56,19 @@ class NoticePane(Pane):
 class KeysPane(Pane):
     """Draw the keys: those that look, then those that act."""
 
+    def __init__(self, id: str, sight: Sight, keys: Sequence[Key] = KEYS) -> None:
+        super().__init__(id, sight)
+        self._keys = keys
+
     def draw(self, y: int) -> Iterable[Run]:
         """Draw the line."""
         wide = self.size.width >= 140
         runs: list[Run] = [(" ", "")]
         for acts in (False, True):
-            if acts:
-                runs += [("ACT ", "faint"), ("+ - ", "bold")]
-            for key in KEYS:
+            if acts and any(key.acts for key in self._keys):
+                levels = any(key.keys == "plus" for key in self._keys)
+                runs += [("ACT ", "faint"), ("+ - " if levels else "", "bold")]
+            for key in self._keys:
                 if key.acts is not acts or not key.word or not (wide or key.narrow):
                     continue
                 bare = acts and not wide

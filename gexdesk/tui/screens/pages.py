@@ -1,0 +1,18 @@
+"""Every page by the name that keys and commands open it with; a page's imports wait until it is opened."""
+
+from importlib import import_module
+
+from gexdesk.tui.house import House
+from gexdesk.tui.screens.page import Page
+
+PAGES = {
+    "queue": "queue.QueuePage",
+}
+"""Name to file and class."""
+
+
+def page_of(name: str, house: House, *subject: str) -> Page:
+    """Make a page; ``subject`` is what it is about, where it is about one thing. Raises KeyError for a name that is none."""
+    module, _, kind = PAGES[name].partition(".")
+    page: Page = getattr(import_module(f"gexdesk.tui.screens.{module}"), kind)(house, *subject)
+    return page
