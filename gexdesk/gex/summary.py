@@ -6,11 +6,12 @@ a gamma; 0 only where open interest is known to be 0 throughout and nothing trad
 """
 
 import math
+from dataclasses import replace
 
 import msgspec
 from msgspec import Struct
 
-from gexdesk.gex import exposure, given, quality
+from gexdesk.gex import exposure, given, implied, quality
 from gexdesk.gex.analysis import analyse_chain, basis, zero_dte_gex
 from gexdesk.gex.levels import ratio
 from gexdesk.model.errors import SettingsError
@@ -50,7 +51,7 @@ def measure(snapshot: Snapshot, conventions: Conventions) -> Measures:
     spot = _spot(snapshot)
     if snapshot.chain is None:
         return Measures(spot, *given.sums(_given(snapshot)), zero_dte_share=None, coverage=None, contracts=None)
-    chain = snapshot.chain
+    chain, _ = implied.recover(snapshot.chain, spot, snapshot.quoted_at, conventions)
     weighed = exposure.weigh(chain, spot, snapshot.quoted_at, conventions)
     _, gex, _ = basis(weighed)
     net, gross = exposure.net_and_gross(gex[weighed.live])
@@ -82,7 +83,13 @@ def analyse(snapshot: Snapshot, conventions: Conventions, late_s: float | None =
     conventions = _in_force(snapshot, conventions)
     if snapshot.chain is None:
         return given.analyse_given(snapshot, _given(snapshot), _spot(snapshot), conventions, late_s)
-    return analyse_chain(snapshot, snapshot.chain, _spot(snapshot), conventions, late_s)
+    spot = _spot(snapshot)
+    chain, recovered = implied.recover(snapshot.chain, spot, snapshot.quoted_at, conventions)
+    if recovered:
+        conventions = msgspec.structs.replace(conventions, gamma_source=implied.MID)
+        words = f"IV from mid: {recovered} of {len(chain)} contracts ({recovered / len(chain):.1%}) take what their quote implies"
+        snapshot = replace(snapshot, warnings=(*snapshot.warnings, words))
+    return analyse_chain(snapshot, chain, spot, conventions, late_s)
 
 
 def _given(snapshot: Snapshot) -> StrikeTable:

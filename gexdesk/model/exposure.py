@@ -12,7 +12,8 @@ class Conventions(Struct, frozen=True):
         multiplier: Underlying units a contract controls.
         time: How T is counted.
         sign: Whose side dealers are taken to be on.
-        gamma_source: ``iv`` (recomputed), ``vendor`` (as given), ``given_strikes`` (the vendor's per-strike exposure).
+        gamma_source: ``iv`` (recomputed), ``iv+mid`` (some IVs from mid prices, a warning says how many), ``vendor`` (as given),
+            ``given_strikes`` (the vendor's per-strike exposure).
     """
 
     rate: float = 0.043

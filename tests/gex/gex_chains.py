@@ -20,7 +20,7 @@ QUARTER_BEFORE = settles_at("XYZ", EXPIRY) - 0.25 * 365 * 86400
 
 
 class Row(NamedTuple):
-    """One contract; the defaults are at the money, a quarter of a year before its end, with sigma sqrt(T) = 0.1."""
+    """One contract; the defaults are at the money, without quotes, a quarter of a year before its end, with sigma sqrt(T) = 0.1."""
 
     right: str = "C"
     strike: float = 100.0
@@ -30,8 +30,8 @@ class Row(NamedTuple):
     root: str = "XYZ"
     expiry: int = EXPIRY
     gamma: float = NAN
-    bid: float = 1.0
-    ask: float = 1.1
+    bid: float = NAN
+    ask: float = NAN
     delta: float = NAN
 
 
