@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from gexdesk.engine.columns import read_columns, strikes_to_arrow, write_columns
+from gexdesk.engine.columns import read_columns, write_columns
 from gexdesk.engine.tasks import (
     BEGUN,
     ENCODER,
@@ -82,8 +82,7 @@ def process(task: ProcessTask) -> Processed:
     results = []
     for snapshot in snapshots:
         exposure, strikes = analyse(snapshot, task.conventions.of(snapshot.symbol), _late_s(snapshot, task))
-        arrow = strikes_to_arrow(strikes)
-        results.append(Computed(exposure=exposure, delay_s=snapshot.delay_s or 0.0, strikes_arrow=arrow))
+        results.append(Computed(exposure=exposure, delay_s=snapshot.delay_s or 0.0, strikes=strikes.to_bytes()))
     return Processed(results=tuple(results))
 
 

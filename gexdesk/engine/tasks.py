@@ -71,11 +71,11 @@ class Triaged(Struct, frozen=True, tag="triaged"):
 
 
 class Computed(Struct, frozen=True):
-    """Hold one snapshot's exposure and its per-strike rows as an Arrow IPC stream; ``delay_s`` as in ``Head``."""
+    """Hold one snapshot's exposure and its per-strike rows as ``StrikeTable.to_bytes`` gives them; ``delay_s`` as in ``Head``."""
 
     exposure: Exposure
     delay_s: float
-    strikes_arrow: bytes
+    strikes: bytes
 
 
 class Processed(Struct, frozen=True, tag="processed"):

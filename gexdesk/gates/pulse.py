@@ -9,7 +9,6 @@ from msgspec import Struct
 INTERVALS = 3.0
 """So many intervals without what is due are a fault."""
 
-FAST_S = 3.0
 FROZEN_FAST_S = 12.0
 """A feed that brings something every three seconds or faster is frozen after this long with the same numbers."""
 
