@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +31,7 @@ from gexdesk.engine.tasks import (
 )
 from gexdesk.formats.compression import expand
 from gexdesk.formats.detect import choose
+from gexdesk.gates.evidence import evidence
 from gexdesk.gex.summary import analyse, measure
 from gexdesk.model.errors import GexdeskError, PayloadError
 from gexdesk.model.exposure import Conventions
@@ -43,10 +45,13 @@ _HEAD_BYTES = 64 * 1024
 _PR_SET_PDEATHSIG = 1
 
 
-def _decode(ref: PayloadRef, name: str | None, time_shift_s: float) -> tuple[str, Sequence[Snapshot]]:
-    body = expand(read_payload(ref))
-    chosen = choose(body[:_HEAD_BYTES], name)
-    return chosen.name, chosen.decode(body, time_shift_s)
+def _decode(task: TriageTask | ProcessTask) -> tuple[str, Sequence[Snapshot]]:
+    body = expand(read_payload(task.ref))
+    chosen = choose(body[:_HEAD_BYTES], task.format)
+    snapshots = chosen.decode(body, task.time_shift_s)
+    if not task.names:
+        return chosen.name, snapshots
+    return chosen.name, [replace(one, symbol=task.names.get(one.symbol, one.symbol)) for one in snapshots]
 
 
 def _head(snapshot: Snapshot, conventions: Conventions) -> Head:
@@ -63,12 +68,13 @@ def _head(snapshot: Snapshot, conventions: Conventions) -> Head:
         net_gex=found.net_gex,
         gross_gex=found.gross_gex,
         coverage=found.coverage,
+        evidence=evidence(snapshot, conventions.rate, conventions.dividend_yield),
     )
 
 
 def triage(task: TriageTask) -> Triaged:
     """Decode once and measure; leave the columns of a large chain for processing."""
-    name, snapshots = _decode(task.ref, task.format, task.time_shift_s)
+    name, snapshots = _decode(task)
     heads = tuple(_head(snapshot, task.conventions.of(snapshot.symbol)) for snapshot in snapshots)
     if task.columns_path is not None and len(snapshots) == 1:
         write_columns(Path(task.columns_path), snapshots[0])
@@ -78,11 +84,13 @@ def triage(task: TriageTask) -> Triaged:
 def process(task: ProcessTask) -> Processed:
     """Compute every exposure, from the columns triage left or else from the payload."""
     kept = read_columns(Path(task.columns_path)) if task.columns_path is not None else None
-    snapshots = [kept] if kept is not None else _decode(task.ref, task.format, task.time_shift_s)[1]
+    snapshots = [kept] if kept is not None else _decode(task)[1]
     results = []
     for snapshot in snapshots:
-        exposure, strikes = analyse(snapshot, task.conventions.of(snapshot.symbol), _late_s(snapshot, task))
-        results.append(Computed(exposure=exposure, delay_s=snapshot.delay_s or 0.0, strikes=strikes.to_bytes()))
+        conventions = task.conventions.of(snapshot.symbol)
+        exposure, strikes = analyse(snapshot, conventions, _late_s(snapshot, task))
+        head = None if task.judged else _head(snapshot, conventions)
+        results.append(Computed(exposure=exposure, delay_s=snapshot.delay_s or 0.0, strikes=strikes.to_bytes(), head=head))
     return Processed(results=tuple(results))
 
 

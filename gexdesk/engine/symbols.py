@@ -1,8 +1,9 @@
 """Know the symbols: what is expected, who reads it, which source serves it and which stands by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.gates.agree import Tolerances
@@ -10,8 +11,7 @@ from gexdesk.gates.facts import Limits
 from gexdesk.gates.hours import Session, on_since, session_of
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Hold what is configured for one symbol, or the usual of everything.
 
     Attributes:

@@ -4,6 +4,7 @@ import struct
 
 from msgspec import Struct, msgpack
 
+from gexdesk.gates.facts import Evidence
 from gexdesk.model.exposure import ConventionBook, Exposure
 from gexdesk.model.payload import PayloadRef
 
@@ -13,6 +14,7 @@ class TriageTask(Struct, frozen=True, tag="triage"):
 
     Attributes:
         columns_path: Where to leave the decoded columns for processing; None where decoding twice costs less than a file.
+        names: The desk's names of symbols that feeds carry under others.
     """
 
     ref: PayloadRef
@@ -20,6 +22,7 @@ class TriageTask(Struct, frozen=True, tag="triage"):
     time_shift_s: float
     conventions: ConventionBook
     columns_path: str | None
+    names: dict[str, str] = {}
 
 
 class ProcessTask(Struct, frozen=True, tag="process"):
@@ -28,6 +31,8 @@ class ProcessTask(Struct, frozen=True, tag="process"):
     Attributes:
         received_at: Receipt, to tell how late the document came; None for history, which nobody waits for.
         delay_s: Known delay of the source's quotes; None takes the format's own.
+        names: As for triage.
+        judged: Triage has measured what the checks need; False after a restart, when it is measured here.
     """
 
     ref: PayloadRef
@@ -37,6 +42,8 @@ class ProcessTask(Struct, frozen=True, tag="process"):
     columns_path: str | None
     received_at: float | None = None
     delay_s: float | None = None
+    names: dict[str, str] = {}
+    judged: bool = True
 
 
 Task = TriageTask | ProcessTask
@@ -48,6 +55,7 @@ class Head(Struct, frozen=True):
     Attributes:
         delay_s: Known delay of the format's quotes, 0 where the format fixes none.
         zero_dte_share: Share of gross GEX that expires today, 0 to 1.
+        evidence: What the checks before publishing need beyond these.
     """
 
     symbol: str
@@ -61,6 +69,7 @@ class Head(Struct, frozen=True):
     net_gex: float | None
     gross_gex: float | None
     coverage: float | None
+    evidence: Evidence | None = None
 
 
 class Triaged(Struct, frozen=True, tag="triaged"):
@@ -71,11 +80,16 @@ class Triaged(Struct, frozen=True, tag="triaged"):
 
 
 class Computed(Struct, frozen=True):
-    """Hold one snapshot's exposure and its per-strike rows as ``StrikeTable.to_bytes`` gives them; ``delay_s`` as in ``Head``."""
+    """Hold one snapshot's exposure and its per-strike rows as ``StrikeTable.to_bytes`` gives them; ``delay_s`` as in ``Head``.
+
+    Attributes:
+        head: What triage would have measured; None where it did.
+    """
 
     exposure: Exposure
     delay_s: float
     strikes: bytes
+    head: Head | None = None
 
 
 class Processed(Struct, frozen=True, tag="processed"):
