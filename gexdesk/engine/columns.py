@@ -1,14 +1,12 @@
 """Keep decoded columns as Arrow between triage and processing, so that a large document is parsed once."""
 
-import io
 from dataclasses import fields
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 from msgspec import Struct, msgpack
 
-from gexdesk.model.snapshot import Chain, Snapshot, StrikeTable
+from gexdesk.model.snapshot import Chain, Snapshot
 
 _CHAIN_COLUMNS = tuple(f.name for f in fields(Chain) if f.name != "roots")
 
@@ -83,10 +81,3 @@ def drop_columns(path: Path) -> None:
     path.unlink(missing_ok=True)
     path.with_suffix(".head").unlink(missing_ok=True)
 
-
-def strikes_to_arrow(table: StrikeTable) -> bytes:
-    """Return the per-strike rows as an Arrow IPC stream, columns as in ``StrikeTable``, float64, NaN where unknown."""
-    frame = pl.DataFrame({f.name: np.ascontiguousarray(getattr(table, f.name)) for f in fields(StrikeTable)})
-    out = io.BytesIO()
-    frame.write_ipc_stream(out)
-    return out.getvalue()

@@ -211,7 +211,7 @@ class Work:
                 received_at=flight.payload.received_at,
                 delay_s=account.delay_of(computed.delay_s),
                 exposure=computed.exposure,
-                strikes_arrow=computed.strikes_arrow,
+                strikes=computed.strikes,
             )
             for ordinal, computed in enumerate(results)
         )

@@ -71,6 +71,11 @@ class StrikeTable:
         """Return the number of strikes."""
         return len(self.strike)
 
+    def to_bytes(self) -> bytes:
+        """Return the columns one after another in the order they are named here, float64 in this machine's byte order."""
+        columns: F8 = np.stack([getattr(self, name) for name in self.__slots__], dtype=np.float64)
+        return columns.tobytes()
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

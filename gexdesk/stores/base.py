@@ -57,7 +57,7 @@ class KeptSnapshot(Struct, frozen=True):
 
     Attributes:
         ordinal: Position in its payload; a JSON-lines file holds many.
-        strikes_arrow: Arrow IPC stream of the per-strike rows (columns of ``StrikeTable``).
+        strikes: The per-strike rows, as ``StrikeTable.to_bytes`` gives them.
         flags: What the checks before publishing found, one word each.
         quarantined: The checks kept it from readers; it is stored apart from what was served.
     """
@@ -69,7 +69,7 @@ class KeptSnapshot(Struct, frozen=True):
     received_at: float
     delay_s: float
     exposure: Exposure
-    strikes_arrow: bytes
+    strikes: bytes
     flags: tuple[str, ...] = ()
     quarantined: bool = False
 

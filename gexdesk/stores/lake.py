@@ -7,18 +7,20 @@ write, and a reader joins on (strikes_key, job_id, ordinal) of the accepted snap
 
 import contextlib
 import hashlib
-import io
 import os
-from collections import defaultdict
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+import time
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from gexdesk.model.errors import StoreError
+from gexdesk.model.snapshot import F8
 from gexdesk.model.text import printable
 from gexdesk.stores.base import KeptSnapshot
 from gexdesk.stores.durable import make_folder, sync_folder
@@ -37,10 +39,14 @@ STRIKE_COLUMNS = (
 )
 """Columns of ``StrikeTable`` as kept: float64, NaN as null, GEX in USD per 1% move."""
 
-_REPLACES = "gexdesk.replaces"
+_REPLACED_AT = "gexdesk.replaced_at"
+_REMEMBERED_S = 3600.0
+"""So long a joined file names what it stands for: a write that failed half-way may be done again, with the same file."""
 _COMPACTED = "compacted-"
 _SMALL_BYTES = 8 * 1024 * 1024
+_GRAIN_BYTES = 64 * 1024
 _AT_MOST = 512
+_TIDY_AT = 32
 
 
 def strikes_key(kept: Sequence[KeptSnapshot]) -> str:
@@ -60,6 +66,7 @@ class Lake:
 
     def __init__(self, folder: Path) -> None:
         self.strikes = folder / "strikes"
+        self._fresh: Counter[Path] = Counter()
 
     def write(self, kept: Sequence[KeptSnapshot]) -> None:
         """Write one file a (symbol, UTC date of as_of), synced and renamed into place when this returns.
@@ -71,22 +78,34 @@ class Lake:
             StoreError: The disk refused, or a snapshot's strikes cannot be read; files already in place stay and are not seen.
         """
         key = strikes_key(kept)
-        partitions: dict[Path, list[pl.DataFrame]] = defaultdict(list)
+        partitions: dict[Path, list[tuple[KeptSnapshot, F8]]] = defaultdict(list)
         for snapshot in kept:
-            rows = _rows(snapshot, key)
-            if len(rows):
-                partitions[self.strikes / partition_of(snapshot.exposure.symbol, snapshot.exposure.as_of)].append(rows)
+            table = _table(snapshot)
+            if table.size:
+                partition = partition_of(snapshot.exposure.symbol, snapshot.exposure.as_of)
+                partitions[self.strikes / partition].append((snapshot, table))
         if not partitions:
             return
         name = f"{_safe(kept[0].job_id)}-{key}.parquet"
         try:
-            for folder, frames in partitions.items():
+            for folder, some in partitions.items():
                 make_folder(folder)
-                _write_parquet(pl.concat(frames), folder / name, {})
+                _write_parquet(_rows(some, key), folder / name, {})
             for folder in partitions:
                 sync_folder(folder)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise StoreError(f"strikes of {len(kept)} snapshots could not be written: {_reason(error)}; check space") from error
+        self._fresh.update(list(partitions))
+
+    def tidy(self) -> int:
+        """Join small files in partitions that have gathered many since the last time; returns how many were replaced.
+
+        Called between writes, so that a symbol's day never lies in hundreds of files; errors and order as in ``compact``.
+        """
+        crowded = [folder for folder, count in self._fresh.items() if count >= _TIDY_AT]
+        for folder in crowded:
+            del self._fresh[folder]
+        return sum(_compact(folder, _TIDY_AT) for folder in crowded)
 
     def compact(self, at_least: int = 64) -> int:
         """Join the small files of each partition that has many, and remove what a killed process left behind.
@@ -103,22 +122,27 @@ class Lake:
         Raises:
             StoreError: A file could not be read or written; the old ones stay.
         """
-        replaced = 0
+        return sum(_compact(folder, at_least) for folder in sorted(self.strikes.glob("symbol=*/date=*")))
+
+    def forget_before(self, day: date) -> int:
+        """Remove every symbol's partitions of UTC dates before a day; returns how many. What is gone has no strikes any more.
+
+        Raises:
+            StoreError: A partition could not be removed.
+        """
+        gone = 0
         for folder in sorted(self.strikes.glob("symbol=*/date=*")):
+            if not folder.name.removeprefix("date=") < day.isoformat():
+                continue
             try:
-                for left in folder.glob(".*.tmp"):
-                    left.unlink()
-                files = sorted(folder.glob("*.parquet"))
-                gone = _replaced(files)
-                for file in files:
-                    if file.name in gone:
-                        file.unlink()
-                small = [file for file in files if file.name not in gone and file.stat().st_size < _SMALL_BYTES][:_AT_MOST]
-                if len(small) >= at_least:
-                    replaced += _join(folder, small)
-            except (OSError, pl.exceptions.PolarsError) as error:
-                raise StoreError(f"{folder.parent.name}/{folder.name} could not be compacted: {_reason(error)}") from error
-        return replaced
+                for file in folder.iterdir():
+                    file.unlink()
+                folder.rmdir()
+            except OSError as error:
+                raise StoreError(f"{folder.parent.name}/{folder.name} could not be removed: {_reason(error)}") from error
+            self._fresh.pop(folder, None)
+            gone += 1
+        return gone
 
 
 def partition_of(symbol: str, as_of: float) -> Path:
@@ -132,48 +156,89 @@ def visible_files(folder: Path) -> list[Path]:
     files: list[Path] = []
     for partition in sorted((folder / "strikes").glob("symbol=*/date=*")):
         names = sorted(partition.glob("*.parquet"))
-        gone = _replaced(names) if len(names) > 1 else set()
+        gone = _replaced(names) if len(names) > 1 else {}
         files += [file for file in names if file.name not in gone]
     return files
 
 
-def _rows(snapshot: KeptSnapshot, key: str) -> pl.DataFrame:
+def _table(snapshot: KeptSnapshot) -> F8:
+    """Return the strikes as float64[9, k], rows as ``STRIKE_COLUMNS``."""
     try:
-        strikes = pl.read_ipc_stream(io.BytesIO(snapshot.strikes_arrow)).select(STRIKE_COLUMNS)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        return np.frombuffer(snapshot.strikes).reshape(len(STRIKE_COLUMNS), -1)
+    except ValueError as error:
         raise StoreError(f"the strikes of job {printable(snapshot.job_id)} cannot be read: {_reason(error)}") from error
-    return strikes.select(
-        pl.lit(snapshot.exposure.symbol).alias("symbol"),
-        pl.lit(snapshot.source).alias("source"),
-        pl.lit(microseconds(snapshot.exposure.as_of)).cast(pl.Datetime("us", "UTC")).alias("as_of"),
-        pl.lit(snapshot.job_id).alias("job_id"),
-        pl.lit(snapshot.ordinal, pl.Int64).alias("ordinal"),
-        pl.lit(snapshot.payload_sha256).alias("payload_sha256"),
-        pl.col(STRIKE_COLUMNS).cast(pl.Float64).fill_nan(None),
-        pl.lit(key).alias("strikes_key"),
-    )
+
+
+def _rows(some: Sequence[tuple[KeptSnapshot, F8]], key: str) -> pl.DataFrame:
+    """Return the rows of several snapshots of one symbol and day."""
+    snapshots = [snapshot for snapshot, _ in some]
+    of = pl.Series(np.repeat(np.arange(len(some)), [table.shape[1] for _, table in some]))
+    heads = pl.DataFrame(
+        {
+            "symbol": [s.exposure.symbol for s in snapshots],
+            "source": [s.source for s in snapshots],
+            "as_of": pl.Series([microseconds(s.exposure.as_of) for s in snapshots], dtype=pl.Datetime("us", "UTC")),
+            "job_id": [s.job_id for s in snapshots],
+            "ordinal": pl.Series([s.ordinal for s in snapshots], dtype=pl.Int64),
+            "payload_sha256": [s.payload_sha256 for s in snapshots],
+        }
+    )[of]
+    columns = np.concatenate([table for _, table in some], axis=1)
+    numbers = [pl.Series(name, column, nan_to_null=True) for name, column in zip(STRIKE_COLUMNS, columns, strict=True)]
+    return heads.with_columns(*numbers, strikes_key=pl.lit(key))
+
+
+def _compact(folder: Path, at_least: int) -> int:
+    try:
+        for left in folder.glob(".*.tmp"):
+            left.unlink()
+        sizes = {file: file.stat().st_size for file in sorted(folder.glob("*.parquet"))}
+        gone = _replaced(sizes)
+        for file in [file for file in sizes if file.name in gone]:
+            file.unlink()
+            del sizes[file]
+        small = _alike({file: size for file, size in sizes.items() if size < _SMALL_BYTES})
+        return _join(folder, small) if len(small) >= at_least else 0
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise StoreError(f"{folder.parent.name}/{folder.name} could not be compacted: {_reason(error)}") from error
+
+
+def _alike(sizes: Mapping[Path, int]) -> list[Path]:
+    """Return the smallest files as long as the next is not far larger than all before it.
+
+    So a row is joined again only when what it lies in at least doubles: a logarithm of a day's files, never all of them.
+    """
+    some: list[Path] = []
+    total = 0
+    for file in sorted(sizes, key=lambda file: (sizes[file], file))[:_AT_MOST]:
+        if some and sizes[file] > max(2 * total, _GRAIN_BYTES):
+            break
+        some.append(file)
+        total += sizes[file]
+    return some
 
 
 def _join(folder: Path, files: Sequence[Path]) -> int:
     names = [file.name for file in files]
     rows = pl.concat([pl.read_parquet(file, hive_partitioning=False) for file in files])
     rows = rows.sort("as_of", "job_id", "ordinal", "strike")
-    # What the joined ones replaced stays named, because a repeated write may bring such a file back.
-    gone = sorted({*names, *_replaced(files)})
-    name = f"{_COMPACTED}{hashlib.sha256(msgspec.json.encode(gone)).hexdigest()[:32]}.parquet"
-    _write_parquet(rows, folder / name, {_REPLACES: msgspec.json.encode(gone).decode()})
+    now = time.time()
+    known = {name: at for name, at in _replaced(files).items() if at > now - _REMEMBERED_S}
+    replaced = {**known, **dict.fromkeys(names, now)}
+    name = f"{_COMPACTED}{hashlib.sha256(msgspec.json.encode(sorted(replaced))).hexdigest()[:32]}.parquet"
+    _write_parquet(rows, folder / name, {_REPLACED_AT: msgspec.json.encode(replaced).decode()})
     sync_folder(folder)
     for file in files:
         file.unlink()
     return len(files)
 
 
-def _replaced(files: Collection[Path]) -> set[str]:
-    """Return every name that a joined file stands for."""
-    gone: set[str] = set()
+def _replaced(files: Collection[Path]) -> dict[str, float]:
+    """Return every name that a joined file stands for, and when it was joined."""
+    gone: dict[str, float] = {}
     for file in files:
         if file.name.startswith(_COMPACTED):
-            gone |= msgspec.json.decode(pl.read_parquet_metadata(file).get(_REPLACES, "[]"), type=set[str])
+            gone |= msgspec.json.decode(pl.read_parquet_metadata(file).get(_REPLACED_AT, "{}"), type=dict[str, float])
     return gone
 
 

@@ -1,10 +1,9 @@
 """Snapshots as processing hands them over."""
 
 import hashlib
-import io
 from typing import Any
 
-import polars as pl
+import numpy as np
 
 from gexdesk.model.exposure import Conventions, Exposure, ZeroGamma
 from gexdesk.stores.base import KeptSnapshot
@@ -13,16 +12,15 @@ from gexdesk.stores.lake import STRIKE_COLUMNS
 OPEN_AT = 1_772_461_800.0  # 2026-03-02T14:30:00Z
 
 
-def arrow(strikes: dict[float, float]) -> bytes:
-    """Return the Arrow stream of a strike table: net GEX by strike, the rest unknown (NaN)."""
-    columns = {name: [float("nan")] * len(strikes) for name in STRIKE_COLUMNS}
-    columns |= {"strike": list(strikes), "net_gex": list(strikes.values())}
-    stream = io.BytesIO()
-    pl.DataFrame(columns, schema=dict.fromkeys(STRIKE_COLUMNS, pl.Float64)).write_ipc_stream(stream)
-    return stream.getvalue()
+def packed(strikes: dict[float, float]) -> bytes:
+    """Return the bytes of a strike table: net GEX by strike, the rest unknown (NaN)."""
+    columns = np.full((len(STRIKE_COLUMNS), len(strikes)), np.nan)
+    columns[STRIKE_COLUMNS.index("strike")] = list(strikes)
+    columns[STRIKE_COLUMNS.index("net_gex")] = list(strikes.values())
+    return columns.tobytes()
 
 
-THREE = arrow({5000.0: 1.5e9, 5005.0: -2.5e8, 5010.5: float("nan")})
+THREE = packed({5000.0: 1.5e9, 5005.0: -2.5e8, 5010.5: float("nan")})
 
 
 def kept(

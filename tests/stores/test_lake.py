@@ -2,14 +2,17 @@
 
 import os
 import stat
+from datetime import date
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import polars as pl
 import pytest
-from kept_samples import OPEN_AT, arrow, kept
+from kept_samples import OPEN_AT, kept, packed
 
 from gexdesk.model.errors import StoreError
+from gexdesk.stores import lake as lake_module
 from gexdesk.stores.lake import STRIKE_COLUMNS, Lake, partition_of, strikes_key, visible_files
 
 
@@ -96,12 +99,12 @@ def test_no_symbol_leaves_its_folder(tmp_path: Path, symbol: str, folder: str) -
 
 
 def test_snapshots_without_strikes_leave_no_file(tmp_path: Path) -> None:
-    Lake(tmp_path).write([kept("j1", strikes=arrow({}))])
+    Lake(tmp_path).write([kept("j1", strikes=packed({}))])
     Lake(tmp_path).write([])
     assert files(tmp_path) == []
 
 
-@pytest.mark.parametrize("stream", [b"", b"garbage", arrow({1.0: 2.0})[:200], b"\xff\xff\xff\xff\xff\xff\xff\x7f" * 4])
+@pytest.mark.parametrize("stream", [b"garbage", packed({1.0: 2.0})[:64], packed({1.0: 2.0}) + b"\0"])
 def test_strikes_that_cannot_be_read_name_their_job(tmp_path: Path, stream: bytes) -> None:
     with pytest.raises(StoreError, match="the strikes of job j7"):
         Lake(tmp_path).write([kept("j1"), kept("j7", strikes=stream)])
@@ -180,3 +183,54 @@ def test_many_documents_in_one_call_share_a_file_a_day(tmp_path: Path) -> None:
     Lake(tmp_path).write([msgspec.structs.replace(kept("j1", as_of=OPEN_AT + n), ordinal=n) for n in range(200)])
     assert len(files(tmp_path)) == 1
     assert rows(tmp_path) == 600
+
+
+def wide(random: np.random.Generator) -> bytes:
+    """Return 400 strikes whose numbers do not compress."""
+    return packed(dict(zip(range(1, 401), random.random(400).tolist(), strict=True)))
+
+
+def test_a_busy_day_never_lies_in_many_files_and_no_row_is_joined_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake_module, "_TIDY_AT", 8)
+    monkeypatch.setattr(lake_module, "_GRAIN_BYTES", 0)
+    random = np.random.default_rng(1)
+    lake, most, written_bytes = Lake(tmp_path), 0, 0
+    for number in range(200):
+        lake.write([kept(f"j{number:03d}", body=str(number), as_of=OPEN_AT + number, strikes=wide(random))])
+        before = set(visible_files(tmp_path))
+        lake.tidy()
+        after = visible_files(tmp_path)
+        most, written_bytes = max(most, len(after)), written_bytes + sum(f.stat().st_size for f in after if f not in before)
+    assert rows(tmp_path) == 200 * 400
+    assert most < 8 * 3
+    # Joined over and over, 25 growing files would have been written anew: thirteen times the whole.
+    assert written_bytes < 6 * sum(file.stat().st_size for file in visible_files(tmp_path))
+
+
+def test_only_what_was_written_lately_is_tidied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake_module, "_TIDY_AT", 3)
+    lake = written(tmp_path, 2)
+    assert lake.tidy() == 0
+    lake.write([kept("j002", body="2", as_of=OPEN_AT + 2), kept("n1", symbol="NDX")])
+    assert lake.tidy() == 3
+    assert lake.tidy() == 0
+    assert sorted(Path(file).parent.parent.name for file in files(tmp_path)) == ["symbol=NDX", "symbol=SPX"]
+
+
+def test_days_past_their_time_are_removed_whole(tmp_path: Path) -> None:
+    day = 86_400.0
+    lake = Lake(tmp_path)
+    lake.write([kept("j1"), kept("j2", as_of=OPEN_AT - day), kept("j3", as_of=OPEN_AT - 2 * day, symbol="NDX")])
+    assert lake.forget_before(date(2026, 2, 28)) == 0
+    assert lake.forget_before(date(2026, 3, 2)) == 2
+    assert [str(Path(file).parent) for file in files(tmp_path / "strikes")] == ["symbol=SPX/date=2026-03-02"]
+    assert [path.name for path in (tmp_path / "strikes" / "symbol=SPX").iterdir()] == ["date=2026-03-02"]
+    lake.write([kept("j4", as_of=OPEN_AT - day)])
+    assert rows(tmp_path) == 6
+
+
+def test_a_day_that_cannot_be_removed_says_so(tmp_path: Path) -> None:
+    lake = written(tmp_path, 1)
+    (tmp_path / "strikes" / "symbol=SPX" / "date=2026-03-02" / "folder").mkdir()
+    with pytest.raises(StoreError, match=r"symbol=SPX/date=2026-03-02 could not be removed"):
+        lake.forget_before(date(2027, 1, 1))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from kept_samples import OPEN_AT, arrow, kept
+from kept_samples import OPEN_AT, kept, packed
 
 from gexdesk.model.errors import StoreError
 from gexdesk.model.level import Level
@@ -335,7 +335,7 @@ def test_a_day_imported_again_shows_the_same_rows_once(state: State) -> None:
     assert len(before) == 60
     assert state.keep(*day("b")) == 0
     assert state.ask(sql) == before
-    changed = kept("c1", as_of=OPEN_AT, body="corrected", strikes=arrow({5000.0: 9.0}))
+    changed = kept("c1", as_of=OPEN_AT, body="corrected", strikes=packed({5000.0: 9.0}))
     assert state.keep(changed) == 1
     assert len(state.ask(sql)) == 61
     latest = "SELECT revision, job_id FROM snapshots ORDER BY as_of, revision DESC LIMIT 1"
