@@ -26,7 +26,7 @@ class Place(IntEnum):
     """Raised a level to meet its promise: behind the level's own jobs, never served by a reserved slot."""
 
 
-class Job(Struct, frozen=True):
+class Job(Struct, frozen=True, array_like=True, gc=False):
     """Describe a job as the queue orders it: level, then place, score down, freshness, deadline, arrival.
 
     Attributes:
@@ -39,6 +39,8 @@ class Job(Struct, frozen=True):
         superseded: A newer snapshot of the same source and symbol was queued behind it.
         note: Why it stands where it stands, where that is not the decision (escalated, conflated, overridden).
         place: Where it stands among the jobs of its level.
+
+    Queues keep it as an array of its fields: a new one goes last and has a default.
     """
 
     job_id: str

@@ -4,17 +4,18 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """Rank what matters first; ``rank`` 0 goes first."""
+    """Rank what matters first.
+
+    Attributes:
+        rank: 0 for CRITICAL, which goes first, to 3 for LOW.
+    """
+
+    rank: int  # an attribute, not a property: the queue asks for it with every job
 
     CRITICAL = "CRITICAL"
     HIGH = "HIGH"
     MEDIUM = "MEDIUM"
     LOW = "LOW"
-
-    @property
-    def rank(self) -> int:
-        """Return 0 for CRITICAL to 3 for LOW."""
-        return _RANK[self]
 
     @property
     def raised(self) -> "Level":
@@ -33,7 +34,8 @@ class Level(StrEnum):
 
 
 LEVELS: tuple[Level, ...] = tuple(Level)
-_RANK = {level: rank for rank, level in enumerate(LEVELS)}
+for _rank, _level in enumerate(LEVELS):
+    _level.rank = _rank
 _BAND = {Level.CRITICAL: (0.90, 1.00), Level.HIGH: (0.70, 0.89), Level.MEDIUM: (0.40, 0.69), Level.LOW: (0.00, 0.39)}
 
 DEFAULT_PROMISE_S: dict[Level, float | None] = {

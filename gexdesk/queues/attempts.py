@@ -14,6 +14,7 @@ from pathlib import Path
 
 _SLOT = struct.Struct("<QII")  # arrival number, attempt, checksum of both
 _NOTE = struct.Struct("<QI")
+_CRC = struct.Struct("<I")
 _SLOTS = 16_384
 
 
@@ -49,9 +50,15 @@ class AttemptNotes:
     def note(self, seq: int, attempt: int) -> None:
         """Note an attempt. Raises OSError."""
         if self._at >= self._slots:
-            self._begin_again()
-        self._write(_pack(seq, attempt), self._at * _SLOT.size)
+            self._copy_held()
+        note = _NOTE.pack(seq, attempt)
+        self._write(note + _CRC.pack(zlib.crc32(note)), self._at * 16)
         self._at += 1
+
+    def begin_again(self) -> None:
+        """Forget what is noted of jobs that nobody holds. Raises OSError."""
+        self._copy_held()
+        self._write(bytes((self._slots - self._at) * _SLOT.size), self._at * _SLOT.size)
 
     def close(self) -> None:
         """Let go of the file; a note fails from now on."""
@@ -59,7 +66,7 @@ class AttemptNotes:
             os.close(self._fd)
             self._fd = -1
 
-    def _begin_again(self) -> None:
+    def _copy_held(self) -> None:
         notes = b"".join(_pack(seq, attempt) for seq, attempt in self._held())
         self._write(notes, 0)
         self._at = len(notes) // _SLOT.size

@@ -43,7 +43,7 @@ class Backlog:
         self.queued_of: dict[str, int] = {}
         self.conflated = 0
         self._order = Order()
-        self._chains: dict[tuple[str, str], Chain] = {}
+        self._chains: dict[tuple[str, str], Chain | Entry] = {}  # a chain of one is the one
         self._delayed: list[tuple[float, int, Entry]] = []
         self._delays: dict[int, Delay] = {}
         self._delayed_at = [0, 0, 0, 0]
@@ -61,10 +61,10 @@ class Backlog:
             self._count_in(entry)
         self._order.load(waiting)
 
-    def add(self, entry: Entry) -> None:
-        """Let an entry wait at its key."""
-        self._count_in(entry)
+    def add(self, entry: Entry) -> bool:
+        """Let an entry wait at its key; say whether others of its source and symbol are queued, so that it may have to move."""
         self._order.add(entry)
+        return self._count_in(entry)
 
     def put_off(self, entry: Entry, delay: Delay) -> None:
         """Let an entry wait for a time first."""
@@ -79,8 +79,13 @@ class Backlog:
         return self._order.first(ranks, reserved)
 
     def take(self, entry: Entry) -> None:
-        """Take a waiting entry out, for a worker."""
-        self._order.remove(entry, Stage.CLAIMED)
+        """Take out what ``first`` has just returned, for a worker."""
+        self._order.take(entry)
+        self._count_out(entry)
+
+    def remove(self, entry: Entry) -> None:
+        """Take a waiting entry out that was never there."""
+        self._order.remove(entry, Stage.CANCELLED)
         self._count_out(entry)
 
     def cancel(self, entry: Entry) -> Delay | None:
@@ -145,7 +150,7 @@ class Backlog:
         """Put what these entries supersede, or what supersedes them, where it belongs; adds to ``before`` what moved."""
         for place in dict.fromkeys((entry.job.source, entry.job.symbol) for entry in entries):
             chain = self._chains.get(place)
-            if chain is None or len(chain) < 2:
+            if not isinstance(chain, Chain) or len(chain) < 2:
                 continue
             for move in chain.settle():
                 self.conflated += move.job.superseded and not move.entry.job.superseded
@@ -167,7 +172,7 @@ class Backlog:
             self.conflated -= entry.job.superseded and not was.job.superseded
             # A new key object: the order tells a live item from a stale one by identity.
             move = Move(entry, was.job, (*was.key,), was.placed, was.raised)
-            if entry.stage is Stage.CLAIMED:  # nowhere in the order; it comes back to the place it had
+            if entry.stage not in (Stage.WAITING, Stage.DELAYED):  # nowhere in the order; it comes back to the place it had
                 entry.job, entry.key = replace(was.job, attempt=entry.job.attempt), move.key
                 entry.placed, entry.raised = was.placed, was.raised
             else:
@@ -191,26 +196,35 @@ class Backlog:
         if waits:
             self._order.add(entry)
 
-    def _count_in(self, entry: Entry) -> None:
+    def _count_in(self, entry: Entry) -> bool:
         job = entry.job
         self.queued_of[job.source] = self.queued_of.get(job.source, 0) + 1
-        if job.symbol and isfinite(job.as_of):
-            chain = self._chains.get((job.source, job.symbol))
-            if chain is None:
-                chain = self._chains[job.source, job.symbol] = Chain()
-            chain.add(entry)
+        if not job.symbol or not isfinite(job.as_of):
+            return False
+        of = (job.source, job.symbol)
+        chain = self._chains.get(of)
+        if chain is None:
+            self._chains[of] = entry
+            return False
+        if not isinstance(chain, Chain):
+            alone, self._chains[of] = chain, (chain := Chain())
+            chain.add(alone)
+        chain.add(entry)
+        return len(chain) > 1
 
     def _count_out(self, entry: Entry) -> None:
         job = entry.job
         self.queued_of[job.source] -= 1
         if not self.queued_of[job.source]:
             del self.queued_of[job.source]
-        chain = self._chain(job)
-        if chain is not None:
+        chain = self._chains.get((job.source, job.symbol))
+        if chain is entry:
+            del self._chains[job.source, job.symbol]
+        elif isinstance(chain, Chain) and isfinite(job.as_of):
             chain.remove(entry)
             if not len(chain):
                 del self._chains[job.source, job.symbol]
 
     def _chain(self, job: Job) -> Chain | None:
-        return self._chains.get((job.source, job.symbol)) if isfinite(job.as_of) else None
-
+        chain = self._chains.get((job.source, job.symbol)) if isfinite(job.as_of) else None
+        return chain if isinstance(chain, Chain) else None

@@ -1,10 +1,11 @@
 """What a queue owes: strict order across levels, pause by source, re-levelling that keeps a job's age, nothing lost.
 
 Every implementation passes ``tests/contracts/queue_contract.py``. Order: level; then place (``Place``), score down, stricter
-freshness, earlier deadline (none goes last), arrival. A retry, a rescue, a new level and a revival keep the arrival number.
+freshness, earlier deadline (none goes last), arrival; what was superseded and dropped to LOW is the last of all. A retry,
+a rescue, a new level and a revival keep the arrival number.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -66,7 +67,9 @@ class Queue(Protocol):
         ...
 
     async def claim(self, worker: str, levels: Sequence[Level], lease_s: float, *, reserved: bool = False) -> Claim | None:
-        """Take the first eligible job of the strictest of these levels, or None; a reserved slot never takes an escalated one.
+        """Take the first eligible job of the strictest of these levels, or None.
+
+        A reserved slot never takes an escalated one, nor one that was superseded and dropped to LOW.
 
         The attempt survives a kill when this returns, so that a job which kills its worker is counted; after a power cut the
         last attempts may be uncounted, which costs one more try and no sync here.
@@ -82,8 +85,11 @@ class Queue(Protocol):
         """Renew the lease. Raises LeaseLost."""
         ...
 
-    async def ack(self, claim: Claim) -> None:
-        """Mark the job COMPLETED; may be batched with others, durable when it returns. Raises LeaseLost."""
+    def ack(self, claim: Claim) -> Awaitable[None]:
+        """Mark the job COMPLETED; durable when the answer has been awaited. Awaiting raises LeaseLost.
+
+        Whoever has many to complete calls for all of them first and awaits them then: they may share a commit.
+        """
         ...
 
     async def retry(self, claim: Claim, after_s: float, error: str) -> None:

@@ -9,16 +9,15 @@ memory goes back to what it was.
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from functools import partial
 from math import isfinite
 from pathlib import Path
-from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import QueueError, StoreError
+from gexdesk.model.errors import LeaseLost, QueueError, StoreError
 from gexdesk.model.event import EventKind, QueueEvent
 from gexdesk.model.job import Claim, Job, JobStatus, LevelDepth, Place
 from gexdesk.model.level import LEVELS, Level
@@ -26,14 +25,19 @@ from gexdesk.model.text import printable
 from gexdesk.queues.attempts import AttemptNotes
 from gexdesk.queues.backlog import Backlog, Before, Delay
 from gexdesk.queues.base import QueueState
+from gexdesk.queues.commit import Commit, Refused
 from gexdesk.queues.conflation import Move
+from gexdesk.queues.ending import Endings
 from gexdesk.queues.events import Events
-from gexdesk.queues.journal import Change, Journal
-from gexdesk.queues.leases import Leases
+from gexdesk.queues.journal import Journal
+from gexdesk.queues.leases import Lease, Leases
 from gexdesk.queues.order import Entry, Stage, key_of
-from gexdesk.queues.rows import Finish, Kept, body_of
+from gexdesk.queues.rows import Kept, body_of
+from gexdesk.queues.waiters import Waiters
 
 _KILL_SWITCH = ""
+_ALL_RANKS = (0, 1, 2, 3)
+_SLICE = 500  # jobs moved at once: some 5 ms
 _QUEUED = (Stage.WAITING, Stage.DELAYED)
 _STATUS = {
     Stage.WAITING: JobStatus.QUEUED,
@@ -59,11 +63,12 @@ class EmbeddedQueue:
         self._leases = Leases()
         self._notes = AttemptNotes(path.with_name(path.name + "-claims"), self._leases.attempts)
         self._events = Events()
+        self._endings: Endings | None = None  # of the newest commit that ends any
         self._refused: set[int] = set()  # claimed jobs whose put failed
         self._stopped = False
         self._next_seq = 1
         self._newest_id = ""
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters = Waiters(clock)
 
     @property
     def warning(self) -> str:
@@ -95,7 +100,7 @@ class EmbeddedQueue:
 
     async def close(self) -> None:
         """Write what waits and let go of the file; waiting workers return."""
-        self._notify()
+        self._waiters.wake()
         self._notes.close()
         await self._journal.close()
         self._events.end()
@@ -110,41 +115,40 @@ class EmbeddedQueue:
             StoreError: They cannot be made durable; none was added.
         """
         for job in jobs:
-            _check(job)
+            if not isfinite(job.score + job.received_at + (job.deadline_at or 0.0)):  # finite only where each of them is
+                raise _no_place(job)
         finished = self._finished_among([job.job_id for job in jobs])
+        commit = self._journal.commit()
+        entries, backlog, keep, seq = self._entries, self._backlog, commit.keep, self._next_seq
         added: list[Entry] = []
         before: list[Before] = []
-        again: list[Entry] = []
         for job in jobs:
-            known = self._entries.get(job.job_id)
-            if known is None and job.job_id not in finished:
-                entry = Entry(self._next_seq, job, key_of(job, self._next_seq))
-                self._next_seq += 1
-                self._entries[job.job_id] = entry
-                self._newest_id = max(self._newest_id, job.job_id)
-                self._backlog.add(entry)
-                if job.symbol:
-                    self._backlog.settle((entry,), before)
+            job_id = job.job_id
+            known = entries.get(job_id)
+            if known is None and job_id not in finished:
+                entries[job_id] = entry = Entry(seq, job, key_of(job, seq))
+                self._newest_id = max(self._newest_id, job_id)
+                if backlog.add(entry):
+                    backlog.settle((entry,), before)
+                keep += (seq, body_of(entry))
                 added.append(entry)
-            elif known is not None and known.stage is not Stage.CANCELLED and not self._leases.is_ending(job.job_id):
+                seq += 1
+            elif known is not None and known.stage is not Stage.CANCELLED and not self._leases.is_ending(job_id):
                 # Its first put may still be on its way to the disk, or fail: this one answers for itself.
-                again.append(known)
-        if not added and not again:
-            return
+                keep += self._row(known)
+        self._next_seq = seq
+        self._keep(commit, (was.entry for was in before))
 
         def undo() -> None:
             self._backlog.undo(before)
-            for entry in reversed(added):
-                if entry.stage is Stage.CLAIMED:
-                    self._refused.add(entry.seq)  # it runs already: let it, but do not put it back should its worker die
-                else:
-                    self._backlog.take(entry)
-                    del self._entries[entry.job.job_id]
+            self._take_back(reversed(added))
 
-        self._notify()
-        self._tell("queued", added)
-        self._tell("moved", (was.entry for was in before))
-        await self._write(keep=(*added, *again, *(was.entry for was in before)), failed=undo)
+        if added:
+            commit.then(None, undo)
+            self._waiters.wake()
+            self._tell("queued", added)
+            self._tell("moved", (was.entry for was in before))
+        await commit
 
     async def parcel(self, job_id: str) -> bytes | None:
         """Return None: none are kept."""
@@ -172,9 +176,11 @@ class EmbeddedQueue:
             raise StoreError(f"job {entry.job.job_id} cannot be claimed, as its attempt cannot be noted: {error}") from error
         self._backlog.take(entry)
         entry.job = job = replace(entry.job, attempt=attempt)
-        lease = self._leases.begin(entry, now + lease_s)
-        self._tell("claimed", (entry,))
-        return Claim(job, worker, attempt, lease.until)
+        until = now + lease_s
+        self._leases.begin(entry, until)
+        if self._events:
+            self._tell("claimed", (entry,))
+        return Claim(job, worker, attempt, until)
 
     async def wait(self, levels: Sequence[Level], timeout_s: float, *, reserved: bool = False) -> None:
         """Return when a job of these levels may be eligible, or after the timeout."""
@@ -185,14 +191,7 @@ class EmbeddedQueue:
             if self._backlog.first(_ranks(levels), reserved) is not None:
                 return
             timeout_s = timeout_s if due is None else min(timeout_s, due - now)
-        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        asleep = asyncio.ensure_future(self._clock.sleep(timeout_s))
-        self._waiters.add(woken)
-        try:
-            await asyncio.wait((woken, asleep), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._waiters.discard(woken)
-            asleep.cancel()
+        await self._waiters.sleep(timeout_s)
 
     async def heartbeat(self, claim: Claim, lease_s: float) -> Claim:
         """Renew the lease; in memory only, as leases end with the process.
@@ -204,22 +203,22 @@ class EmbeddedQueue:
         lease.until = self._clock.monotonic() + lease_s
         return replace(claim, lease_until=lease.until)
 
-    async def ack(self, claim: Claim) -> None:
-        """Mark the job COMPLETED, together with whatever else waits for the next sync.
+    def ack(self, claim: Claim) -> Awaitable[None]:
+        """Mark the job COMPLETED, together with whatever else ends in this turn of the event loop; await it for the sync.
 
-        Raises:
+        Awaiting raises:
             LeaseLost: The job was rescued or finished.
             StoreError: It cannot be journalled; the lease still stands.
         """
-        await self._finish(claim, JobStatus.COMPLETED, "")
+        return self._end(claim, False, "")
 
     async def bury(self, claim: Claim, error: str) -> None:
         """Mark the job DEAD. Raises as ``ack``."""
-        await self._finish(claim, JobStatus.DEAD, printable(error))
+        await self._end(claim, True, printable(error))
 
     async def retry(self, claim: Claim, after_s: float, error: str) -> None:
         """Put the job back at its place, eligible after a time; its note says what went wrong. Raises as ``ack``."""
-        lease = self._leases.of(claim)
+        lease, commit = self._leases.of(claim), self._journal.commit()
         entry, job = lease.entry, lease.entry.job
         delay = Delay(self._clock.monotonic() + after_s, self._clock.now() + after_s, after_s) if after_s > 0 else None
         lease.ending = True
@@ -232,19 +231,25 @@ class EmbeddedQueue:
                 self._backlog.add(entry)
             else:
                 self._backlog.put_off(entry, delay)
-            self._notify()
+            self._waiters.wake()
             self._tell("retried", (entry,))
 
         def undo() -> None:
             entry.job = job
             lease.ending = False
 
-        await self._write(rows=((entry.seq, _body(entry, delay)),), done=done, failed=undo)
+        commit.keep += _row(entry, delay)
+        commit.then(done, undo)
+        await commit
 
     async def rescue(self) -> Sequence[Job]:
         """Put back every job whose lease has run out, and return them; waits for no sync, as their attempts are noted already."""
         back: list[Entry] = []
-        for lease in self._leases.expired(self._clock.monotonic()):
+        expired = self._leases.expired(self._clock.monotonic())
+        if not expired:
+            return []
+        commit = self._journal.commit()
+        for lease in expired:
             entry = lease.entry
             self._leases.end(lease)
             if entry.seq in self._refused:
@@ -252,11 +257,10 @@ class EmbeddedQueue:
                 del self._entries[entry.job.job_id]
             else:
                 self._backlog.add(entry)
+                commit.keep += self._row(entry)
                 back.append(entry)
-        if back:
-            self._notify()
-            self._tell("rescued", back)
-            self._journal.write(Change(_nobody_waits, keep=self._rows(back)))
+        self._waiters.wake()
+        self._tell("rescued", back)
         return [entry.job for entry in back]
 
     async def relevel(
@@ -265,7 +269,8 @@ class EmbeddedQueue:
     ) -> int:  # fmt: skip
         """Give queued jobs another level, place and score, keeping their age.
 
-        A superseded job still does not go ahead of its successor: moved above LOW, it takes the successor with it.
+        A superseded job still does not go ahead of its successor: moved above LOW, it takes the successor with it. Many jobs
+        are moved a slice at a time, so that claims go on meanwhile.
 
         Raises:
             QueueError: The score is not a finite number.
@@ -274,22 +279,31 @@ class EmbeddedQueue:
         if not isfinite(score):
             raise QueueError(f"score {score} is not a finite number; a job needs one to have a place")
         before: list[Before] = []
-        queued = [e for e in map(self._entries.get, dict.fromkeys(job_ids)) if e is not None and e.stage in _QUEUED]
-        for entry in queued:
-            old = entry.job
-            outdated = old.superseded and level is Level.LOW
-            deadline_at = None if outdated or deadline_after_s is None else old.received_at + deadline_after_s
-            job = replace(
-                old, level=level, score=0.0 if outdated else score, deadline_at=deadline_at, note=note,
-                place=Place.OWN if outdated else place,
-            )  # fmt: skip
-            self._backlog.move(Move(entry, job, key_of(job, entry.seq), False, False), before)
-        if queued:
+        moved, names = 0, list(dict.fromkeys(job_ids))
+        for at in range(0, len(names), _SLICE):
+            if at:
+                await asyncio.sleep(0)
+            queued = self._queued(names[at : at + _SLICE])
+            for entry in queued:
+                old = entry.job
+                outdated = old.superseded and level is Level.LOW
+                deadline_at = None if outdated or deadline_after_s is None else old.received_at + deadline_after_s
+                job = replace(
+                    old, level=level, score=0.0 if outdated else score, deadline_at=deadline_at, note=note,
+                    place=Place.OWN if outdated else place,
+                )  # fmt: skip
+                self._backlog.move(Move(entry, job, key_of(job, entry.seq), False, False), before)
             self._backlog.settle(queued, before)
-            self._notify()
-            self._tell("moved", (was.entry for was in before))
-            await self._write(keep=[was.entry for was in before], failed=lambda: self._backlog.undo(before))
-        return len(queued)
+            self._waiters.wake()
+            self._tell("moved", queued)
+            moved += len(queued)
+        if moved:
+            commit = self._journal.commit()
+            # One commit for all slices, so that all or none is durable. What ended meanwhile must not be written again.
+            self._keep(commit, (was.entry for was in before if self._is_live(was.entry)))
+            commit.then(None, partial(self._move_back, before))
+            await commit
+        return moved
 
     async def cancel(self, job_ids: Sequence[str], note: str) -> int:
         """Let queued jobs become DEAD with this error; from the call on they are given to nobody.
@@ -297,10 +311,15 @@ class EmbeddedQueue:
         Raises:
             StoreError: It cannot be journalled; they wait again.
         """
-        error, now = printable(note), self._clock.now()
-        queued = [e for e in map(self._entries.get, dict.fromkeys(job_ids)) if e is not None and e.stage in _QUEUED]
-        ends = [Finish(e.seq, e.job.job_id, JobStatus.DEAD, now, error, _body(e, None)) for e in queued]
-        delays = [self._backlog.cancel(entry) for entry in queued]
+        queued, error, now = self._queued(job_ids), printable(note), self._clock.now()
+        commit = self._journal.commit()
+        delays: list[Delay | None] = []
+        for entry in queued:
+            job_id = entry.job.job_id
+            commit.gone.append(entry.seq)
+            commit.finish += (job_id, JobStatus.DEAD.value, now, error)
+            commit.die += (job_id, entry.seq, body_of(entry), now)
+            delays.append(self._backlog.cancel(entry))
 
         def done() -> None:
             for entry in queued:
@@ -313,10 +332,11 @@ class EmbeddedQueue:
                     self._backlog.add(entry)
                 else:
                     self._backlog.put_off(entry, delay)
-            self._notify()
+            self._waiters.wake()
 
         if queued:
-            await self._write(finish=ends, done=done, failed=undo)
+            commit.then(done, undo)
+        await commit
         return len(queued)
 
     async def revive(self, job_ids: Sequence[str]) -> int:
@@ -326,65 +346,73 @@ class EmbeddedQueue:
             StoreError: It cannot be journalled; they stay DEAD.
         """
         asked = [job_id for job_id in dict.fromkeys(job_ids) if job_id not in self._entries]
-        back = self._journal.dead(asked) if asked else []
+        back = self._journal.dead(asked)
+        commit = self._journal.commit()
         before: list[Before] = []
+        if back:
+            self._forget_attempts()
         for entry in back:
             entry.job = replace(entry.job, attempt=0)
             self._entries[entry.job.job_id] = entry
             self._backlog.add(entry)
+            commit.revive[entry.seq] = entry.job.job_id
         self._backlog.settle(back, before)
+        self._keep(commit, back)
+        self._keep(commit, (was.entry for was in before))
 
         def undo() -> None:
             self._backlog.undo(before)
-            for entry in back:
-                if entry.stage is Stage.CLAIMED:
-                    self._refused.add(entry.seq)
-                else:
-                    self._backlog.take(entry)
-                    del self._entries[entry.job.job_id]
+            self._take_back(back)
 
         if back:
-            self._notify()
+            commit.then(None, undo)
+            self._waiters.wake()
             self._tell("queued", back)
             self._tell("moved", (was.entry for was in before))
-            revived = {entry.seq: entry.job.job_id for entry in back}
-            await self._write(keep=(*back, *(was.entry for was in before)), revive=revived, failed=undo)
+        await commit
         return len(back)
 
     async def pause(self, source: str) -> int:
         """Hold a source's jobs; returns how many are queued."""
-        was_held = source in self._backlog.held
+        commit, was_held = self._journal.commit(), source in self._backlog.held
         self._backlog.hold(source)
         self._tell_of("paused", source)
-        await self._write(hold={source: True}, failed=None if was_held else partial(self._backlog.release, source))
+        commit.hold[source] = True
+        commit.then(None, None if was_held else partial(self._backlog.release, source))
+        await commit
         return self._backlog.queued_of.get(source, 0)
 
     async def resume(self, source: str) -> int:
         """Release a source's jobs at their places; returns how many are queued."""
-        was_held = source in self._backlog.held
+        commit, was_held = self._journal.commit(), source in self._backlog.held
         self._backlog.release(source)
-        self._notify()
+        self._waiters.wake()
         self._tell_of("resumed", source)
-        await self._write(hold={source: False}, failed=partial(self._backlog.hold, source) if was_held else None)
+        commit.hold[source] = False
+        commit.then(None, partial(self._backlog.hold, source) if was_held else None)
+        await commit
         return self._backlog.queued_of.get(source, 0)
 
     async def stop_all(self, stopped: bool) -> None:
         """Turn the kill switch."""
-        was, self._stopped = self._stopped, stopped
+        commit, was, self._stopped = self._journal.commit(), self._stopped, stopped
 
         def undo() -> None:
             self._stopped = was
 
-        self._notify()
+        self._waiters.wake()
         self._tell_of("paused" if stopped else "resumed", _KILL_SWITCH)
-        await self._write(hold={_KILL_SWITCH: stopped}, failed=undo)
+        commit.hold[_KILL_SWITCH] = stopped
+        commit.then(None, undo)
+        await commit
 
     async def prune(self, before: float) -> int:
         """Forget jobs that finished before a time (UTC seconds), a slice a commit; returns how many. A replay of one runs again."""
         total = 0
         while True:
-            pruned = self._journal.pruned
-            await self._write(prune_before=before)
+            pruned, commit = self._journal.pruned, self._journal.commit()
+            commit.prune_before = max(before, commit.prune_before or before)
+            await commit
             if self._journal.pruned == pruned:
                 return total
             total += self._journal.pruned - pruned
@@ -468,104 +496,90 @@ class EmbeddedQueue:
     async def _count_attempts(self, entries: Mapping[int, Entry]) -> None:
         """Carry over what was noted when the last process ended, and start the notes afresh."""
         try:
-            noted = self._notes.open()
-            behind = [(entries[seq], attempt) for seq, attempt in noted.items() if seq in entries]
-            behind = [(entry, attempt) for entry, attempt in behind if attempt > entry.job.attempt]
-            for entry, attempt in behind:
-                entry.job = replace(entry.job, attempt=attempt)
-            await self._write(keep=[entry for entry, _ in behind])
+            commit = self._journal.commit()
+            for seq, attempt in self._notes.open().items():
+                entry = entries.get(seq)
+                if entry is not None and attempt > entry.job.attempt:
+                    entry.job = replace(entry.job, attempt=attempt)
+                    commit.keep += self._row(entry)
+            await commit
             self._notes.clear()
         except OSError as error:
             await self.close()
             raise StoreError(f"the notes on claims beside the queue journal cannot be used: {error}") from error
 
-    async def _finish(self, claim: Claim, status: JobStatus, error: str) -> None:
-        lease = self._leases.of(claim)
-        entry, job_id = lease.entry, claim.job.job_id
-        lease.ending = True
-
-        def done() -> None:
-            self._leases.end(lease)
-            self._refused.discard(entry.seq)
-            del self._entries[job_id]
-            self._tell("completed" if status is JobStatus.COMPLETED else "dead", (entry,))
-
-        def undo() -> None:
-            lease.ending = False
-
-        body = _body(entry, None) if status is JobStatus.DEAD else b""
-        await self._write(finish=(Finish(entry.seq, job_id, status, self._clock.now(), error, body),), done=done, failed=undo)
-
-    # ---- the journal ----
-
-    async def _write(
-        self,
-        *,
-        keep: Iterable[Entry] = (),
-        rows: Sequence[tuple[int, bytes]] = (),
-        finish: Sequence[Finish] = (),
-        hold: Mapping[str, bool] | None = None,
-        prune_before: float | None = None,
-        revive: Mapping[int, str] = MappingProxyType({}),
-        done: Callable[[], object] | None = None,
-        failed: Callable[[], object] | None = None,
-    ) -> None:
-        """Return once a change is synced; ``done`` or ``failed`` runs before any caller goes on, even where this one has left."""
-        synced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def settled(error: StoreError | None) -> None:
-            then = done if error is None else failed
-            if then is not None:
-                then()
-            if synced.done():
-                return
-            if error is None:
-                synced.set_result(None)
-            else:
-                synced.set_exception(error)
-
+    def _forget_attempts(self) -> None:
         try:
-            self._journal.write(Change(settled, rows or self._rows(keep), finish, hold or {}, prune_before, revive))
-        except Exception:
-            if failed is not None:
-                failed()
-            raise
-        await synced
+            self._notes.begin_again()
+        except OSError as error:
+            raise StoreError(f"no job can be revived, as its old attempts cannot be forgotten: {error}") from error
 
-    def _rows(self, entries: Iterable[Entry]) -> list[tuple[int, bytes]]:
-        return [(entry.seq, _body(entry, self._backlog.delay_of(entry))) for entry in entries]
+    # ---- what the acts above share ----
+
+    def _end(self, claim: Claim, dead: bool, error: str) -> Awaitable[None]:
+        try:
+            lease, commit = self._leases.of(claim), self._journal.commit()
+        except (LeaseLost, StoreError) as refused:
+            return Refused(refused)
+        endings = self._endings
+        if endings is None or endings.commit is not commit:
+            endings = self._endings = Endings(commit, self._ended)
+        endings.add(lease, self._clock.now(), dead, error)
+        return commit
+
+    def _ended(self, lease: Lease, dead: bool) -> None:
+        entry = lease.entry
+        self._leases.end(lease)
+        self._refused.discard(entry.seq)
+        del self._entries[entry.job.job_id]
+        if self._events:
+            self._tell("dead" if dead else "completed", (entry,))
+
+    def _queued(self, job_ids: Iterable[str]) -> list[Entry]:
+        found = map(self._entries.get, dict.fromkeys(job_ids))
+        return [entry for entry in found if entry is not None and entry.stage in _QUEUED]
+
+    def _take_back(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            if entry.stage is Stage.CLAIMED:
+                self._refused.add(entry.seq)  # it runs already: let it, but do not put it back should its worker die
+            else:
+                self._backlog.remove(entry)
+                del self._entries[entry.job.job_id]
+
+    def _move_back(self, before: Sequence[Before]) -> None:
+        self._backlog.undo(before)
+        self._backlog.settle([was.entry for was in before if was.entry.stage in _QUEUED], [])  # others came meanwhile
+
+    def _is_live(self, entry: Entry) -> bool:
+        """Say whether an entry has a row of its own to keep: it has not ended, nor is it about to."""
+        job_id = entry.job.job_id
+        is_there = self._entries.get(job_id) is entry and entry.stage is not Stage.CANCELLED
+        return is_there and not self._leases.is_ending(job_id)
+
+    def _row(self, entry: Entry) -> tuple[int, bytes]:
+        return _row(entry, self._backlog.delay_of(entry))
+
+    def _keep(self, commit: Commit, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            commit.keep += self._row(entry)
 
     def _journal_again(self) -> None:
         """Fill an empty journal that took a damaged one's place; finished jobs are forgotten with the damaged one."""
-        held = dict.fromkeys(self._backlog.held, True) | {_KILL_SWITCH: self._stopped}
-        entries = [
-            entry
-            for entry in self._entries.values()
-            if entry.stage is not Stage.CANCELLED and not self._leases.is_ending(entry.job.job_id)
-        ]
-        self._journal.write(Change(_nobody_waits, keep=self._rows(entries), hold=held))
-
-    def _notify(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        commit = self._journal.commit()
+        commit.hold |= dict.fromkeys(self._backlog.held, True) | {_KILL_SWITCH: self._stopped}
+        self._keep(commit, filter(self._is_live, self._entries.values()))
 
 
-def _body(entry: Entry, delay: Delay | None) -> bytes:
-    return body_of(entry) if delay is None else body_of(entry, delay.eligible_at, delay.after_s)
+def _row(entry: Entry, delay: Delay | None) -> tuple[int, bytes]:
+    return entry.seq, body_of(entry) if delay is None else body_of(entry, delay.eligible_at, delay.after_s)
 
 
-def _ranks(levels: Iterable[Level]) -> list[int]:
-    return sorted(level.rank for level in levels)
+def _ranks(levels: Sequence[Level]) -> Sequence[int]:
+    return _ALL_RANKS if levels is LEVELS else sorted([level.rank for level in levels])
 
 
-def _nobody_waits(_: StoreError | None) -> None:
-    return
-
-
-def _check(job: Job) -> None:
-    if isfinite(job.score + job.received_at + (job.deadline_at or 0.0)):  # the sum is finite only where each of them is
-        return
-    for name, value in (("score", job.score), ("received_at", job.received_at), ("deadline_at", job.deadline_at)):
-        if value is not None and not isfinite(value):
-            raise QueueError(f"job {job.job_id} has {name} {value}; a job needs a finite number there to have a place")
+def _no_place(job: Job) -> QueueError:
+    values = (("score", job.score), ("received_at", job.received_at), ("deadline_at", job.deadline_at))
+    name, value = next((name, value) for name, value in values if value is not None and not isfinite(value))
+    return QueueError(f"job {job.job_id} has {name} {value}; a job needs a finite number there to have a place")

@@ -1,9 +1,9 @@
 """Write the queue's changes to SQLite, many callers' changes in one synced transaction.
 
-One thread owns the writing connection. While it commits, further changes gather; it then takes all of them at once (group
-commit), so a commit costs the same for one caller as for a thousand and nobody waits for a timer. WAL with
-``synchronous=FULL``: a settled change survives a power cut. Changes carry full images of entries, so within a group only the
-last one of each entry is written, and none depends on an earlier one having succeeded.
+What is asked within one turn of the event loop is one commit. One thread owns the writing connection; while it writes, further
+commits gather, and it takes all of them at once. So a sync costs the same for one caller as for a thousand, and nobody waits
+for a timer. WAL with ``synchronous=FULL``: a settled change survives a power cut. Changes carry full images of entries, so none
+depends on an earlier one having succeeded.
 """
 
 import asyncio
@@ -11,46 +11,27 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import StoreError
 from gexdesk.model.job import JobStatus
+from gexdesk.queues.commit import Commit
 from gexdesk.queues.order import Entry
-from gexdesk.queues.rows import Finish, Kept, decode
+from gexdesk.queues.rows import Kept, read
 
 _TEXT = files("gexdesk.queues").joinpath("journal.sql").read_text(encoding="utf-8")
 _SQL: Mapping[str, str] = dict(re.findall(r"^-- name: (\w+)\n(.*?)(?=\n+-- name:|\Z)", _TEXT, re.M | re.S))
-_ROWS_AT_ONCE = 256  # rows in one statement: one step outside the interpreter's lock instead of 256
+_ROWS_AT_ONCE = (2048, 1024, 512, 256, 128, 64)
+"""Rows in one statement, or any number below: each statement gives the interpreter's lock away, and may wait for it for 5 ms."""
 _CHECKPOINT_PAGES = 4000  # 16 MB of WAL; at SQLite's 4 MB a burst checkpoints, and syncs twice, every few groups
 _DROP_AT = 2048  # finished jobs whose rows go at once: removed one by one, each would write a page of its own
-_Row = TypeVar("_Row")
-
-
-class Change(msgspec.Struct, frozen=True):
-    """Ask for a durable change; ``settled`` is called on the event loop, with None once it is synced.
-
-    Attributes:
-        keep: (arrival number, body) of entries as they are now; see ``rows.body_of``.
-        hold: Sources to mark paused (True) or not; the empty name is the kill switch.
-        prune_before: Forget some of the jobs that finished before this time.
-        revive: DEAD jobs that are so no more: arrival number -> id.
-        damage: What a reader met in the file, so that it is replaced.
-    """
-
-    settled: Callable[[StoreError | None], None]
-    keep: Sequence[tuple[int, bytes]] = ()
-    finish: Sequence[Finish] = ()
-    hold: Mapping[str, bool] = {}
-    prune_before: float | None = None
-    revive: Mapping[int, str] = {}
-    damage: sqlite3.DatabaseError | None = None
 
 
 class Journal:
@@ -68,7 +49,8 @@ class Journal:
         self._path = path
         self._clock = clock
         self._replaced = replaced
-        self._waiting: list[Change] = []
+        self._open: Commit | None = None
+        self._waiting: list[Commit] = []
         self._wake = threading.Condition()
         self._closing = False
         self._gone: list[int] = []  # finished, rows still there; always the last ones that finished
@@ -94,6 +76,7 @@ class Journal:
 
     async def close(self) -> None:
         """Write what waits, fold the WAL into the file and let go of it."""
+        self._send()
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -102,16 +85,28 @@ class Journal:
             self._reader.close()
             self._reader = None
 
-    def write(self, change: Change) -> None:
-        """Take a change into the next group.
+    def commit(self) -> Commit:
+        """Return the commit that the changes of this turn of the event loop join.
 
         Raises:
             StoreError: The journal is closed.
         """
-        with self._wake:
+        if self._open is None:
             if self._closing:
                 raise StoreError(f"the queue journal {self._path} is closed; the change was not made")
-            self._waiting.append(change)
+            self._open = Commit()
+            self._loop.call_soon(self._send)
+        return self._open
+
+    def _send(self) -> None:
+        commit, self._open = self._open, None
+        if commit is None:
+            return
+        if commit.is_empty():
+            commit.settle(None)
+            return
+        with self._wake:
+            self._waiting.append(commit)
             self._wake.notify()
 
     def statuses(self, job_ids: Sequence[str]) -> dict[str, JobStatus]:
@@ -122,7 +117,8 @@ class Journal:
         """
         if self._damage is not None:
             return {}  # until the writer has replaced the file these count as never seen: at worst they are run again
-        return {job_id: JobStatus(status) for part in _parts(job_ids) for job_id, status in self._ask("statuses", part)}
+        rows = (row for part in _parts(job_ids) for row in self._ask("statuses", part))
+        return {job_id: JobStatus(status) for job_id, status in rows}
 
     def dead(self, job_ids: Sequence[str]) -> list[Entry]:
         """Return those of the jobs that are DEAD, as they were.
@@ -133,7 +129,7 @@ class Journal:
         if self._damage is not None:
             return []
         rows = [row for part in _parts(job_ids) for row in self._ask("dead", part)]
-        return [decode(body).entry(seq) for seq, body in rows]
+        return [read(body).entry(seq) for seq, body in rows]
 
     def _ask(self, name: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         if self._reader is None:
@@ -144,7 +140,7 @@ class Journal:
             if not _is_damage(error):
                 raise StoreError(f"the queue journal {self._path} does not answer: {error}") from error
             self._damage = error
-            self.write(Change(lambda _: None, damage=error))
+            self.commit().damage = error
             return []
 
     # ---- the thread ----
@@ -196,7 +192,7 @@ class Journal:
         last_finished = {job_id for (job_id,) in self._writer.execute(_SQL["last_finished"], (_DROP_AT,))}
         for seq, body in self._writer.execute(_SQL["jobs"]):
             try:
-                row = decode(body)
+                row = read(body)
             except (msgspec.MsgspecError, ValueError):
                 unreadable += 1
                 gone.append(seq)
@@ -216,10 +212,10 @@ class Journal:
         (last_dead,) = self._writer.execute(_SQL["last_dead"]).fetchone()
         return Kept(entries, eligible, held, newest or "", last_dead)
 
-    def _commit(self, group: Sequence[Change]) -> StoreError | None:
+    def _commit(self, group: Sequence[Commit]) -> StoreError | None:
         try:
             try:
-                for met in (change.damage for change in group if change.damage is not None):
+                for met in (commit.damage for commit in group if commit.damage is not None):
                     raise met  # by the reader; the writer may not see it yet for the pages that it has in memory
                 self._transact(group)
             except sqlite3.DatabaseError as error:
@@ -233,39 +229,26 @@ class Journal:
             return StoreError(f"the queue journal {self._path} could not be written, nothing was changed: {error}")
         return None
 
-    def _transact(self, group: Sequence[Change]) -> None:
-        keep: dict[int, bytes] = {}
-        finish: list[Finish] = []
+    def _transact(self, group: Sequence[Commit]) -> None:
+        steps: list[tuple[str, Sequence[object]]] = []
         hold: dict[str, bool] = {}
         revive: dict[int, str] = {}
-        for change in group:
-            keep.update(change.keep)
-            hold.update(change.hold)
-            finish.extend(change.finish)
-            revive.update(change.revive)
-        steps: list[tuple[str, Sequence[object]]] = []
-        for rows in _parts(list(keep.items())):
-            steps.append((_repeat("keep", len(rows)), [value for row in rows for value in row]))
-        for ids in _parts(list(revive.values())):  # first: who is revived may have ended again within the group
-            steps += [(_repeat("revive", len(ids)), ids), (_repeat("undie", len(ids)), ids)]
-        for ends in _parts(finish):
-            values = [value for end in ends for value in (end.job_id, end.status, end.finished_at, end.error)]
-            steps.append((_repeat("finish", len(ends)), values))
-        for ends in _parts([end for end in finish if end.body]):
-            dead = [value for end in ends for value in (end.job_id, end.seq, end.body, end.finished_at)]
-            steps.append((_repeat("die", len(ends)), dead))
-        gone = [seq for seq in self._gone if seq not in revive] + [end.seq for end in finish]
-        prunes = [
-            (_SQL[name], (change.prune_before,))
-            for change in group
-            if change.prune_before is not None
-            for name in ("prune", "prune_dead")
-        ]
-        if len(gone) >= _DROP_AT or prunes:
-            steps.extend((_repeat("drop", len(part)), part) for part in _parts(sorted(gone)))
+        for commit in group:
+            hold.update(commit.hold)
+            revive.update(commit.revive)
+        ids = list(revive.values())  # first: who is revived may have ended again within the group
+        steps += [*_statements("revive", ids, 1), *_statements("undie", ids, 1)]
+        steps += _statements("keep", [value for commit in group for value in commit.keep], 2)
+        steps += _statements("finish", [value for commit in group for value in commit.finish], 4)
+        steps += _statements("die", [value for commit in group for value in commit.die], 4)
+        gone = [seq for commit in group for seq in commit.gone]
+        gone = [*(seq for seq in self._gone if seq not in revive), *gone] if revive else self._gone + gone
+        prune_before = [commit.prune_before for commit in group if commit.prune_before is not None]
+        if len(gone) >= _DROP_AT or prune_before:
+            steps += _statements("drop", sorted(gone), 1)
             gone = []
         steps.extend((_repeat("hold" if on else "release", 1), (source,)) for source, on in hold.items())
-        steps.extend(prunes)
+        steps.extend((_SQL[name], (before,)) for before in prune_before for name in ("prune", "prune_dead"))
         self._run_all(steps)
         self._gone = gone
 
@@ -311,9 +294,9 @@ class Journal:
             self._replaced()
 
 
-def _settle(group: Sequence[Change], error: StoreError | None) -> None:
-    for change in group:
-        change.settled(error)
+def _settle(group: Sequence[Commit], error: StoreError | None) -> None:
+    for commit in group if error is None else reversed(group):
+        commit.settle(error)
 
 
 def _fail(opened: asyncio.Future[Kept], error: StoreError) -> None:
@@ -323,11 +306,20 @@ def _fail(opened: asyncio.Future[Kept], error: StoreError) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     # Handed from the thread to nobody; the check would only forbid closing it after the thread has ended.
-    return sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False, cached_statements=_ROWS_AT_ONCE)
+    return sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False, cached_statements=256)
 
 
-def _parts(rows: Sequence[_Row]) -> list[Sequence[_Row]]:
-    return [rows[at : at + _ROWS_AT_ONCE] for at in range(0, len(rows), _ROWS_AT_ONCE)]
+def _parts(values: Sequence[Any], width: int = 1) -> Iterator[Sequence[Any]]:
+    """Cut values into rows enough for one statement; few sizes, so that each is prepared once."""
+    at, rows = 0, len(values) // width
+    while at < rows:
+        size = next((size for size in _ROWS_AT_ONCE if size <= rows - at), rows - at)
+        yield values if size == rows else values[at * width : (at + size) * width]
+        at += size
+
+
+def _statements(name: str, values: Sequence[object], width: int) -> list[tuple[str, Sequence[object]]]:
+    return [(_repeat(name, len(part) // width), part) for part in _parts(values, width)]
 
 
 @cache

@@ -6,18 +6,21 @@ they surface and put back on release. Entries are removed lazily; a heap with mo
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from math import inf
 
 from msgspec import Struct
 
 from gexdesk.model.job import Job, Place
+from gexdesk.model.level import Level
 
 Key = tuple[int, int, float, float, float, float, float, int]
 """Level rank, place, score down, freshness, deadline, arrival; between those that share all that, newest ``as_of`` and arrival."""
 
 _OUTDATED = 99.0
 """Freshness of a superseded job in the order: behind every other job of the same score."""
+_BEHIND = 2
+"""Place of one that dropped to LOW: behind every other, escalated ones included, as its successor may be one of them."""
 
 
 class Stage(IntEnum):
@@ -53,10 +56,11 @@ class Entry(Struct, gc=False, eq=False):
 def key_of(job: Job, seq: int) -> Key:
     """Return where a job stands by itself: level, place, score down, stricter freshness, earlier deadline, arrival.
 
-    A superseded job goes behind all others of its score, the newest snapshot first.
+    A superseded job goes behind all others of its score, at LOW behind all others; the newest snapshot first.
     """
     if job.superseded:
-        return (job.level.rank, job.place, -job.score, _OUTDATED, -job.as_of, seq, -job.as_of, seq)
+        place = _BEHIND if job.level is Level.LOW else job.place
+        return (job.level.rank, place, -job.score, _OUTDATED, -job.as_of, seq, -job.as_of, seq)
     deadline = inf if job.deadline_at is None else job.deadline_at
     return (job.level.rank, job.place, -job.score, job.freshness, deadline, seq, -job.as_of, seq)
 
@@ -84,7 +88,7 @@ class _Lane:
         if len(heap) > 2 * self.live + 64:
             self.heap = [item for item in heap if _alive(*item)]
             heapify(self.heap)
-        if len(self.ages) > 2 * self.live + 64:
+        if len(self.ages) > 4 * self.live + 64:
             self.ages = [item for item in self.ages if self.holds(item[2])]
             heapify(self.ages)
         return changed
@@ -132,6 +136,18 @@ class Order:
         if lane.tidy() and lane.heap and source not in self.held:
             heappush(self._heads[rank], lane.heap[0])
 
+    def take(self, entry: Entry) -> None:
+        """Take out the entry that ``first`` has just returned, for a worker."""
+        rank, source = entry.key[0], entry.job.source
+        lane, heads = self._lanes[source][rank], self._heads[rank]
+        entry.stage = Stage.CLAIMED
+        lane.live -= 1
+        lane.tidy()
+        if lane.heap:
+            heapreplace(heads, lane.heap[0])
+        else:
+            heappop(heads)
+
     def load(self, entries: Iterable[Entry]) -> None:
         """Fill an empty order at once; cheaper than adding one by one."""
         for entry in entries:
@@ -162,15 +178,15 @@ class Order:
     def first(self, ranks: Sequence[int], reserved: bool) -> Entry | None:
         """Return the next entry of the strictest of these level ranks, which must be sorted; it stays where it is.
 
-        A reserved slot is shown no escalated one: those are the last of their level, so one at the head means that there are
-        no others.
+        A reserved slot is shown no escalated one and none that dropped: those are the last of their level, so one at the head
+        means that there are no others.
         """
         for rank in ranks:
             heads = self._heads[rank]
             while heads:
                 key, entry = heads[0]
                 if _alive(key, entry) and entry.job.source not in self.held:
-                    if reserved and key[1] == Place.ESCALATED:
+                    if reserved and key[1] >= Place.ESCALATED:
                         break
                     return entry
                 heappop(heads)

@@ -2,23 +2,8 @@
 
 import msgspec
 
-from gexdesk.model.job import Job, JobStatus
+from gexdesk.model.job import Job
 from gexdesk.queues.order import Entry, Key, key_of
-
-
-class Finish(msgspec.Struct, frozen=True, gc=False):
-    """Record that a job ended.
-
-    Attributes:
-        body: The entry as it was, of a DEAD job; it may be revived.
-    """
-
-    seq: int
-    job_id: str
-    status: JobStatus
-    finished_at: float
-    error: str
-    body: bytes = b""
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -39,7 +24,12 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True):
-    """Lay out an entry; the key is kept only where conflation gave it one that is not the job's own."""
+    """Lay out an entry that is more than its job.
+
+    Attributes:
+        key: Only where conflation gave it one that is not the job's own.
+        eligible_at: When a delayed one may run, UTC seconds, and how long it was put off.
+    """
 
     job: Job
     key: Key | None = None
@@ -53,9 +43,18 @@ class Body(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(Body).decode
+_decode = msgspec.msgpack.Decoder(Body).decode
+_decode_job = msgspec.msgpack.Decoder(Job).decode
+_BODY_BEGINS = bytes([0x90 + len(Body.__struct_fields__)])  # a msgpack array of that many; a job is a longer one
 
 
 def body_of(entry: Entry, eligible_at: float | None = None, after_s: float = 0.0) -> bytes:
-    """Return an entry as the journal keeps it."""
+    """Return an entry as the journal keeps it: as its job alone where that says all, as nearly always."""
+    if eligible_at is None and not entry.placed and not entry.raised:
+        return _encode(entry.job)
     return _encode(Body(entry.job, entry.key if entry.placed else None, entry.raised, eligible_at, after_s))
+
+
+def read(body: bytes) -> Body:
+    """Return what ``body_of`` wrote. Raises msgspec.MsgspecError."""
+    return _decode(body) if body[:1] == _BODY_BEGINS else Body(_decode_job(body))

@@ -1,7 +1,7 @@
 """What every format owes, whatever its layout. Subclass ``FormatContract`` once a format."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from gexdesk.model.errors import PayloadError, UnrecognisedFormat
 from gexdesk.model.market import DERIBIT
 from gexdesk.model.snapshot import Chain, Snapshot, StrikeTable
 from gexdesk.model.text import printable, symbol_of
+from tests.contracts.decode_child import Apart
 
 HEAD = 65_536
 bounded = settings(
@@ -101,12 +102,29 @@ class FormatContract:
 
     Attributes:
         cut_is_seen: Whether a document that lost its end is always refused; rows of a table or whole lines can go unseen.
+        is_text: Whether it is a text format; one that is not is broken in a process of its own, which its reader may abort.
     """
 
     part: Format
     sample: bytes
     strangers: Mapping[str, bytes]
     cut_is_seen: bool = True
+    is_text: bool = True
+    apart: Apart
+
+    @pytest.fixture(autouse=True, scope="class")
+    def _process(self, request: pytest.FixtureRequest) -> Iterator[None]:
+        request.cls.apart = Apart(self.part.name)
+        yield
+        request.cls.apart.close()
+
+    def decodes(self, body: bytes) -> bool:
+        """Decode a broken document: False where it is refused (or ends its process, where it has one of its own)."""
+        if self.is_text:
+            return decode_or_refuse(self.part, body) is not None
+        outcome = self.apart.outcome(body)
+        assert outcome in ("sound", "refused", "died"), outcome
+        return outcome == "sound"
 
     def test_is_listed_under_its_name(self) -> None:
         assert FORMATS[self.part.name].name == self.part.name
@@ -117,8 +135,11 @@ class FormatContract:
         assert choose(self.sample[:HEAD], None).name == self.part.name
         assert decode_or_refuse(self.part, self.sample) is not None
 
-    def test_takes_a_byte_order_mark(self) -> None:
+    def test_takes_a_byte_order_mark_before_a_text_alone(self) -> None:
         marked = b"\xef\xbb\xbf" + self.sample
+        if not self.is_text:
+            assert decode_or_refuse(self.part, marked) is None
+            return
         assert choose(marked[:HEAD], None).name == self.part.name
         assert decode_or_refuse(self.part, marked) is not None
 
@@ -133,8 +154,7 @@ class FormatContract:
     def test_any_cut_is_refused_or_leaves_a_sound_snapshot(self) -> None:
         end = len(self.sample.rstrip())
         for offset in sorted({*range(0, end, max(1, end // 160)), *range(max(0, end - 40), end)}):
-            snapshots = decode_or_refuse(self.part, self.sample[:offset])
-            assert snapshots is None or not self.cut_is_seen, f"cut at byte {offset} of {end}"
+            assert not self.decodes(self.sample[:offset]) or not self.cut_is_seen, f"cut at byte {offset} of {end}"
 
     def test_a_shift_moves_as_of_alone(self) -> None:
         for plain, shifted in zip(self.part.decode(self.sample), self.part.decode(self.sample, 86_400.5), strict=True):
@@ -151,7 +171,7 @@ class FormatContract:
         for _ in range(data.draw(st.integers(1, 4))):
             at = data.draw(st.integers(0, len(body) - 1))
             body[at] = data.draw(st.one_of(st.integers(0, 255), st.sampled_from(b'0-9eE+.,:"{}[]\n\\ \x00\xff')))
-        decode_or_refuse(self.part, bytes(body))
+        self.decodes(bytes(body))
 
     @bounded
     @given(data=st.data())
@@ -159,13 +179,13 @@ class FormatContract:
         place = st.integers(0, len(self.sample))
         first, last = sorted((data.draw(place), data.draw(place)))
         at = data.draw(place)
-        decode_or_refuse(self.part, self.sample[:at] + self.sample[first:last] + self.sample[at:])
-        decode_or_refuse(self.part, self.sample[:first] + self.sample[last:])
+        self.decodes(self.sample[:at] + self.sample[first:last] + self.sample[at:])
+        self.decodes(self.sample[:first] + self.sample[last:])
 
     @bounded
     @given(st.binary(max_size=200))
     def test_any_bytes_are_refused(self, body: bytes) -> None:
-        assert decode_or_refuse(self.part, body) is None
+        assert not self.decodes(body)
         with pytest.raises(UnrecognisedFormat) as refused:
             choose(body, None)
         assert refused.value.message == printable(refused.value.message, 2000)

@@ -151,6 +151,16 @@ class Endings:
         await queue.revive(["old"])
         assert [(j.job_id, j.level, j.superseded) for j in await queue.peek(9)] == [("new", M, False), ("old", L, True)]
 
+    async def test_a_revived_job_was_never_tried_after_a_restart_either(self, queue: Queue, setting: Setting) -> None:
+        await queue.put([job("j"), job("busy", L)])
+        await queue.bury(await take(queue), "x")
+        await take(queue)
+        await queue.revive(["j"])
+        await queue.close()
+        again = await setting.open()
+        assert [(j.job_id, j.attempt) for j in await again.peek(9)] == [("j", 0), ("busy", 1)]
+        await again.close()
+
     async def test_two_who_revive_one_job_revive_it_once(self, queue: Queue) -> None:
         await queue.put([job("j")])
         await queue.cancel(["j"], "x")

@@ -27,7 +27,8 @@ class Record:
 def by_itself(record: Record) -> tuple[float, ...]:
     job = record.job
     if job.superseded:
-        return (job.level.rank, job.place, -job.score, 99, -job.as_of, record.arrival)
+        place = 2 if job.level is Level.LOW else job.place
+        return (job.level.rank, place, -job.score, 99, -job.as_of, record.arrival)
     deadline = inf if job.deadline_at is None else job.deadline_at
     return (job.level.rank, job.place, -job.score, job.freshness, deadline, record.arrival)
 
@@ -96,7 +97,7 @@ class NaiveQueue:
     def claim(self, levels: Sequence[Level], lease_s: float, reserved: bool) -> Record | None:
         if self.stopped:
             return None
-        open_to = [r for r in self.eligible() if r.job.level in levels and not (reserved and r.job.place is Place.ESCALATED)]
+        open_to = [r for r in self.eligible() if r.job.level in levels and not (reserved and r.stands[1] >= Place.ESCALATED)]
         if not open_to:
             return None
         record = open_to[0]

@@ -65,6 +65,12 @@ class Places:
         assert claim is not None
         assert claim.job.job_id == "high"
 
+    async def test_what_dropped_to_low_goes_behind_the_escalated_there_and_to_no_reserved_slot(self, queue: Queue) -> None:
+        await queue.put([job("old", H, symbol="SPX", as_of=1.0), job("new", L, symbol="SPX", as_of=2.0, place=Place.ESCALATED)])
+        assert ids(await queue.peek(9)) == ["new", "old"]
+        assert await queue.claim("reserved", LEVELS, 5.0, reserved=True) is None
+        assert await drain(queue) == ["new", "old"]
+
     async def test_a_reserved_slot_waits_on_while_only_escalated_jobs_come(self, queue: Queue) -> None:
         waiting = asyncio.ensure_future(queue.wait([C], 1000.0, reserved=True))
         await asyncio.sleep(0)
