@@ -45,6 +45,7 @@ from gexdesk.engine.requests import SUBMITTED, Requests
 from gexdesk.engine.rulebook import Rulebook
 from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
+from gexdesk.engine.rewind import Rewind
 from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.trial import Trial
@@ -76,7 +77,7 @@ from gexdesk.model.decision import Decision
 from gexdesk.model.errors import GexdeskError, GuidelineError, SettingsError
 from gexdesk.model.features import Features
 from gexdesk.model.level import LEVELS
-from gexdesk.model.look import GuidelinesLook, HandOverLook, IncidentLook, JobsLook
+from gexdesk.model.look import GuidelinesLook, HandOverLook, HistoryLook, IncidentLook, JobsLook, TrendLook
 from gexdesk.model.text import printable
 from gexdesk.model.view import LogLine
 from gexdesk.queues.embedded import EmbeddedQueue
@@ -107,6 +108,7 @@ GUIDELINES_NAME = "guidelines"
 RESERVED = 1
 """Slots that serve CRITICAL alone, in the pool and among the workers: the promise rests on them."""
 
+from gexdesk.stores.daybook import Daybook
 REPLAY_LEAD_S = 2.0
 """A replay that is played once waits so long for the engine to start: what is due before its source runs would be lost."""
 
@@ -119,6 +121,10 @@ def assemble(
     Args:
         once: Sources that can end do so when they have given everything: directories when quiet, replays at their end.
         replay_speed: Story seconds a replay plays in one second.
+HISTORY_NAME = "history"
+HISTORY_DAYS, HISTORY_BYTES = 14, 256 * 1024 * 1024
+"""A picture a minute is kept for so many days, about 10 MB each on a busy desk; its figures beside it take a tenth."""
+
         log: Given every line of the chronicle.
 
     Raises:
@@ -281,6 +287,11 @@ def assemble(
             Kind.RULES_INVALID, "guidelines", lambda: fault.message if (fault := guidelines.fault) is not None else "",
             "correct the file; the last good set decides meanwhile", severity=1,
         ),
+    rewind = Rewind(
+        Daybook(state / HISTORY_NAME, "pictures", keep_days=HISTORY_DAYS, keep_bytes=HISTORY_BYTES),
+        Daybook(state / HISTORY_NAME, "figures", keep_days=HISTORY_DAYS, keep_bytes=HISTORY_BYTES // 4),
+        chronicle,
+    )
     )  # fmt: skip
     picture = Picture(
         queue=queue,
@@ -349,6 +360,8 @@ def assemble(
             promises=promises,
             deviation=deviation,
             replay_position=lambda: _position(replays),
+                    HistoryLook: rewind.pictures,
+                    TrendLook: rewind.trend,
             keep_s=limits.keep_days * 86_400,
             keep_bytes=int(limits.keep_gb * 1e9),
         )
@@ -356,6 +369,7 @@ def assemble(
 
 
 def _guidelines(settings: Settings, state: Path, clock: Clock) -> Guidelines:
+            rewind=rewind,
     """Return the guidelines of a desk, not yet in force. Raises GuidelineError where nothing could ever come into force."""
     file, versions = settings.guidelines.file, Versions(state / GUIDELINES_NAME)
     if versions.last() is None:

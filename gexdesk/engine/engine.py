@@ -27,6 +27,7 @@ from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.receive import Receive
 from gexdesk.engine.requests import Requests
+from gexdesk.engine.rewind import Rewind
 from gexdesk.engine.rulebook import Rulebook
 from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
@@ -97,6 +98,7 @@ class Parts:
     incidents: Incidents
     pager: Pager
     shift: Shift
+    rewind: Rewind
     watch: Watch
     host: Host
     flow: Flow
@@ -155,6 +157,7 @@ class Engine:
         await parts.requests.open()
         await asyncio.to_thread(parts.incidents.open)
         parts.shift.open()
+        await parts.rewind.open()
         await self._recover()
         await self._agree_on_pauses()
         await self._mark_running()
@@ -167,7 +170,7 @@ class Engine:
                     parts.supply.start(account.name)
         loops = {
             "views": self._take_views, "seconds": self._each_second, "retention": self._retain, "live": self._keep_live,
-            "counts": self._keep_counts,
+            "counts": self._keep_counts, "history": self._record, "host": parts.host.run,
         }  # fmt: skip
         self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
         for task in self._tasks:
@@ -364,6 +367,13 @@ class Engine:
             except (GexdeskError, OSError) as error:
                 parts.chronicle.tell("engine", f"an override could not be ended: {error}", grave=True)
             await parts.clock.sleep(1.0)
+
+    async def _record(self) -> None:
+        """Keep a picture a second, so that any screen can be wound back."""
+        while True:
+            if self._view is not None:
+                await self._parts.rewind.record(self._view)
+            await self._parts.clock.sleep(1.0)
 
     async def _retain(self) -> None:
         parts = self._parts

@@ -60,9 +60,10 @@ class Feeds:
             case "unassigned":
                 words = f"{name} has no standing level and is not processed"
                 return Kind.SOURCE_UNASSIGNED, words, 'give it level = "auto" in the configuration'
-            case "failing" if account.breaker == "open":
-                probe = "" if account.probe_at is None else f", probe in {max(0.0, account.probe_at - now):.0f} s"
-                return Kind.BREAKER_OPEN, f"{name} is left alone{probe}: {account.last_error}", "wait for the probe, then the vendor"
+            case "failing" if account.breaker != "closed":
+                probe = f", probe in {max(0.0, account.probe_at - now):.0f} s" if account.probe_at is not None else ""
+                words = f"{name} is left alone{probe}: {account.last_error}"
+                return Kind.BREAKER_OPEN, words, "wait for the probe, then the vendor"
             case "failing" if account.failing_since is None:
                 return Kind.FEED_FAILING, f"{name} sends nothing usable: {account.last_refusal}", "the vendor; P pauses the source"
             case "failing" if account.failing_since is not None and now - account.failing_since > FAILING_S:

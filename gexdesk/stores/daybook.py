@@ -1,0 +1,166 @@
+"""Keep one document a minute for days: a file a day, appended, synced, bounded; a torn end costs the last minute alone."""
+
+import contextlib
+import os
+import re
+import struct
+import zlib
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gexdesk.model.errors import StoreError
+from gexdesk.stores.deltas import Delta, Deltas, restored
+from gexdesk.stores.durable import make_folder, sync_folder
+
+WHOLE_EVERY = 60
+_HEAD = struct.Struct("<2sBdII")
+"""Of each document: mark, whether it is whole, its time, length and CRC-32 of its bytes."""
+_MARK = b"GD"
+_NAME = re.compile(r"\d{8}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Say where a document lies, and where the whole one lies that it needs."""
+
+    at: float
+    path: Path
+    offset: int
+    whole_offset: int
+
+
+class Daybook:
+    """Own the files ``<name>-<day>.log`` of one folder; used by one thread at a time.
+
+    Args:
+        keep_days, keep_bytes: Whole days beyond either are removed, the oldest first; the present one stays.
+    """
+
+    def __init__(self, folder: Path, name: str, *, keep_days: int, keep_bytes: int) -> None:
+        self._folder = folder
+        self._name = name
+        self._keep_days = keep_days
+        self._keep_bytes = keep_bytes
+        self._places: list[_Place] = []
+        self._deltas = Deltas(WHOLE_EVERY)
+        self._whole: tuple[Path, int] | None = None
+
+    def open(self) -> None:
+        """Find what is there and cut off a torn end. Raises StoreError where the folder cannot be used."""
+        try:
+            make_folder(self._folder)
+            for path in self._files():
+                self._scan(path)
+        except OSError as error:
+            raise StoreError(f"the history {self._folder.name} cannot be opened: {error.strerror}") from error
+
+    def add(self, at: float, document: bytes) -> None:
+        """Append a document; synced when it returns. A clock that was set back does not disturb the order.
+
+        Raises:
+            StoreError: It could not be written; nothing was changed.
+        """
+        at = max(at, self._places[-1].at) if self._places else at
+        path = self._folder / f"{self._name}-{datetime.fromtimestamp(at, UTC):%Y%m%d}.log"
+        if self._whole is None or self._whole[0] != path:
+            self._deltas.begin_anew()
+        delta = self._deltas.add(document)
+        head = _HEAD.pack(_MARK, delta.whole, at, len(delta.data), zlib.crc32(delta.data))
+        try:
+            fresh = not path.exists()
+            offset = _append(path, head + delta.data)
+            if fresh:
+                sync_folder(self._folder)
+                self._drop_old()
+        except OSError as error:
+            self._deltas.begin_anew()
+            raise StoreError(f"the history could not be written: {error.strerror}") from error
+        if delta.whole or self._whole is None:
+            self._whole = path, offset
+        self._places.append(_Place(at, path, offset, self._whole[1]))
+
+    def times(self) -> list[float]:
+        """Return when documents were kept, ascending."""
+        return [place.at for place in self._places]
+
+    def read(self, at: float) -> bytes | None:
+        """Return the last document kept by then; None where there is none. Raises StoreError where it is damaged."""
+        index = bisect_right(self._places, at, key=lambda place: place.at) - 1
+        if index < 0:
+            return None
+        place = self._places[index]
+        try:
+            with place.path.open("rb") as file:
+                whole = _read(file.fileno(), place.whole_offset)
+                delta = whole if place.whole_offset == place.offset else _read(file.fileno(), place.offset)
+        except OSError as error:
+            raise StoreError(f"the history {place.path.name} cannot be read: {error.strerror}") from error
+        if whole is None or delta is None:
+            raise StoreError(f"the history {place.path.name} is damaged at byte {place.offset:,}")
+        return restored(delta, whole)
+
+    def size_bytes(self) -> int:
+        """Return what all files take."""
+        return sum(path.stat().st_size for path in self._files())
+
+    def _files(self) -> list[Path]:
+        found = self._folder.glob(f"{self._name}-*.log")
+        return sorted(path for path in found if _NAME.fullmatch(path.stem.removeprefix(f"{self._name}-")))
+
+    def _scan(self, path: Path) -> None:
+        """Find the documents of one file; what follows the last good one is cut off."""
+        whole_offset: int | None = None
+        with path.open("r+b") as file:
+            size, offset = os.fstat(file.fileno()).st_size, 0
+            while offset < size:
+                head = file.read(_HEAD.size)
+                if len(head) < _HEAD.size:
+                    break
+                mark, whole, at, length, crc = _HEAD.unpack(head)
+                if mark != _MARK or length > size - offset - _HEAD.size or zlib.crc32(file.read(length)) != crc:
+                    break
+                if whole:
+                    whole_offset = offset
+                if whole_offset is not None:
+                    self._places.append(_Place(at, path, offset, whole_offset))
+                offset += _HEAD.size + length
+            if offset < size:
+                file.truncate(offset)
+                os.fsync(file.fileno())
+
+    def _drop_old(self) -> None:
+        files = self._files()
+        while len(files) > 1 and (len(files) > self._keep_days or sum(p.stat().st_size for p in files) > self._keep_bytes):
+            oldest = files.pop(0)
+            oldest.unlink()
+            self._places = [place for place in self._places if place.path != oldest]
+
+
+def _append(path: Path, data: bytes) -> int:
+    """Append all of it or nothing, synced; returns where it begins. Raises OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        start = os.fstat(fd).st_size
+        try:
+            if os.write(fd, data) != len(data):
+                raise OSError(28, "No space left on device")
+            os.fsync(fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(fd, start)
+            raise
+        return start
+    finally:
+        os.close(fd)
+
+
+def _read(fd: int, offset: int) -> Delta | None:
+    """Return the document at an offset; None where it is damaged."""
+    head = os.pread(fd, _HEAD.size, offset)
+    if len(head) < _HEAD.size:
+        return None
+    mark, whole, _, length, crc = _HEAD.unpack(head)
+    data = os.pread(fd, length, offset + _HEAD.size)
+    return Delta(bool(whole), data) if mark == _MARK and zlib.crc32(data) == crc else None
