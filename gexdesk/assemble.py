@@ -42,10 +42,10 @@ from gexdesk.engine.publish import Publish
 from gexdesk.engine.readers import Readers
 from gexdesk.engine.receive import Receive
 from gexdesk.engine.requests import SUBMITTED, Requests
+from gexdesk.engine.rewind import Rewind
 from gexdesk.engine.rulebook import Rulebook
 from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
-from gexdesk.engine.rewind import Rewind
 from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.trial import Trial
@@ -93,6 +93,7 @@ from gexdesk.sources.replay import Replay
 from gexdesk.sources.secret import Secret
 from gexdesk.stores.audit import Audit, BrokenLink, verify
 from gexdesk.stores.cache import EmbeddedCache
+from gexdesk.stores.daybook import Daybook
 from gexdesk.stores.lake import Lake
 from gexdesk.stores.metadata import Metadata
 from gexdesk.stores.query import Rows, run_query
@@ -105,10 +106,13 @@ AUDIT_NAME = "audit.jsonl"
 GUIDELINES_NAME = "guidelines"
 """Folder of the guidelines' versions in a state folder."""
 
+HISTORY_NAME = "history"
+HISTORY_DAYS, HISTORY_BYTES = 14, 256 * 1024 * 1024
+"""A picture a minute is kept for so many days, about 10 MB each on a busy desk; its figures beside it take a tenth."""
+
 RESERVED = 1
 """Slots that serve CRITICAL alone, in the pool and among the workers: the promise rests on them."""
 
-from gexdesk.stores.daybook import Daybook
 REPLAY_LEAD_S = 2.0
 """A replay that is played once waits so long for the engine to start: what is due before its source runs would be lost."""
 
@@ -121,10 +125,6 @@ def assemble(
     Args:
         once: Sources that can end do so when they have given everything: directories when quiet, replays at their end.
         replay_speed: Story seconds a replay plays in one second.
-HISTORY_NAME = "history"
-HISTORY_DAYS, HISTORY_BYTES = 14, 256 * 1024 * 1024
-"""A picture a minute is kept for so many days, about 10 MB each on a busy desk; its figures beside it take a tenth."""
-
         log: Given every line of the chronicle.
 
     Raises:
@@ -272,6 +272,11 @@ HISTORY_DAYS, HISTORY_BYTES = 14, 256 * 1024 * 1024
     on_shift = ShiftLevers(
         hand_over=hand_over, shift=shift, incidents=incidents, record=record, chronicle=chronicle, clock=clock
     )
+    rewind = Rewind(
+        Daybook(state / HISTORY_NAME, "pictures", keep_days=HISTORY_DAYS, keep_bytes=HISTORY_BYTES),
+        Daybook(state / HISTORY_NAME, "figures", keep_days=HISTORY_DAYS, keep_bytes=HISTORY_BYTES // 4),
+        chronicle,
+    )
     host = Host(ledger, clock)
     causes = (
         host,
@@ -287,11 +292,6 @@ HISTORY_DAYS, HISTORY_BYTES = 14, 256 * 1024 * 1024
             Kind.RULES_INVALID, "guidelines", lambda: fault.message if (fault := guidelines.fault) is not None else "",
             "correct the file; the last good set decides meanwhile", severity=1,
         ),
-    rewind = Rewind(
-        Daybook(state / HISTORY_NAME, "pictures", keep_days=HISTORY_DAYS, keep_bytes=HISTORY_BYTES),
-        Daybook(state / HISTORY_NAME, "figures", keep_days=HISTORY_DAYS, keep_bytes=HISTORY_BYTES // 4),
-        chronicle,
-    )
     )  # fmt: skip
     picture = Picture(
         queue=queue,
@@ -345,6 +345,8 @@ HISTORY_DAYS, HISTORY_BYTES = 14, 256 * 1024 * 1024
                     GuidelinesLook: RulebookLook(rulebook, tally, clock).guidelines,
                     IncidentLook: IncidentLooks(incidents).answer,
                     HandOverLook: hand_over.answer,
+                    HistoryLook: rewind.pictures,
+                    TrendLook: rewind.trend,
                 }
             ),
             picture=picture,
@@ -352,6 +354,7 @@ HISTORY_DAYS, HISTORY_BYTES = 14, 256 * 1024 * 1024
             incidents=incidents,
             pager=pager,
             shift=shift,
+            rewind=rewind,
             watch=Watch(causes),
             host=host,
             flow=flow,
@@ -360,8 +363,6 @@ HISTORY_DAYS, HISTORY_BYTES = 14, 256 * 1024 * 1024
             promises=promises,
             deviation=deviation,
             replay_position=lambda: _position(replays),
-                    HistoryLook: rewind.pictures,
-                    TrendLook: rewind.trend,
             keep_s=limits.keep_days * 86_400,
             keep_bytes=int(limits.keep_gb * 1e9),
         )
@@ -369,7 +370,6 @@ HISTORY_DAYS, HISTORY_BYTES = 14, 256 * 1024 * 1024
 
 
 def _guidelines(settings: Settings, state: Path, clock: Clock) -> Guidelines:
-            rewind=rewind,
     """Return the guidelines of a desk, not yet in force. Raises GuidelineError where nothing could ever come into force."""
     file, versions = settings.guidelines.file, Versions(state / GUIDELINES_NAME)
     if versions.last() is None:
