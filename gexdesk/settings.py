@@ -19,7 +19,9 @@ LOCK_NAME = "engine.lock"
 """File of a state folder that its engine holds locked."""
 
 StandingLevel = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "auto", ""]
-FormatName = Literal["cboe_json", "cboe_csv", "gexbot", "canonical", "yahoo", "tradier", "schwab", "deribit"]
+FormatName = Literal[
+    "cboe_json", "cboe_csv", "gexbot", "canonical", "yahoo", "tradier", "schwab", "deribit", "canonical_parquet"
+]  # fmt: skip
 JSON_PATH = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
 """Names of JSON objects, the outer one first, e.g. ``data.seq``."""
 
@@ -194,7 +196,9 @@ class ReplaySource(_SourceBase):
     every_s: float | None = None
 
 
-AnySource = Annotated[HttpSource | DirectorySource | ReplaySource, Field(discriminator="kind")]
+AnySource = Annotated[
+    HttpSource | WebSocketSource | RedisStreamSource | DirectorySource | ReplaySource, Field(discriminator="kind")
+]
 
 
 class EngineSettings(_Strict):

@@ -17,17 +17,8 @@ import msgspec
 import numpy as np
 
 from gexdesk.formats import json_text
-from gexdesk.formats.ranges import (
-    MAX_CONTRACTS,
-    MAX_GEX_USD,
-    MAX_POINTS,
-    at_least_zero,
-    at_most,
-    spot_in_range,
-    stamp_in_range,
-    symbol_at,
-)
-from gexdesk.formats.strikes import ascending
+from gexdesk.formats.ranges import spot_in_range, stamp_in_range, symbol_at
+from gexdesk.formats.strikes import canonical_table
 from gexdesk.model.errors import MalformedPayload
 from gexdesk.model.snapshot import F8, Snapshot, StrikeTable
 from gexdesk.model.text import printable
@@ -100,7 +91,7 @@ class Canonical:
     def _snapshot(self, row: bytes, where: str, time_shift_s: float) -> Snapshot:
         record = json_text.decode_listing(_RECORD, row, where, "strikes", _STRIKE)
         json_text.refuse_repeated_keys(row, where)
-        quoted_at = _utc(record.snapshot_date, record.snapshot_time, where)
+        quoted_at = utc_of(record.snapshot_date, record.snapshot_time, where)
         spot = record.metadata.spot if record.metadata is not None else None
         given = _table(record.strikes, where)
         return Snapshot(
@@ -114,8 +105,12 @@ class Canonical:
         )
 
 
-def _utc(day: str | None, time: str, where: str) -> float:
-    """Join date and time to UTC seconds; the time's own date, where it has one, may be a day off the session's."""
+def utc_of(day: str | None, time: str, where: str) -> float:
+    """Join date and time to UTC seconds; the time's own date, where it has one, may be a day off the session's.
+
+    Raises:
+        MalformedPayload: No time with an offset from UTC, no date, the two more than a day apart, or outside 1990 to 2100.
+    """
     field = json_text.at(where, "snapshot_time")
     match = _TIME.fullmatch(time)
     if match is None:
@@ -144,26 +139,10 @@ def _table(strikes: list[_Strike], where: str) -> StrikeTable:
     def row(i: int) -> str:
         return json_text.at(where, f"strikes[{i}] (strike_price {strikes[i].strike_price:.15g})")
 
-    def column(name: str, most: float) -> F8:
-        values = np.array([getattr(s, name) for s in strikes], dtype=np.float64)  # None becomes NaN
-        return at_least_zero(values, most, name, row)
+    def column(name: str) -> F8:
+        return np.array([getattr(strike, name) for strike in strikes], dtype=np.float64)  # None becomes NaN
 
-    order = ascending(np.array([s.strike_price for s in strikes], dtype=np.float64), row)
-    for quote in ("call_bid", "call_ask", "put_bid", "put_ask"):
-        column(quote, MAX_POINTS)
-    gamma = np.array([s.gamma for s in strikes], dtype=np.float64)
-    unknown = np.full(len(order), math.nan)
-    return StrikeTable(
-        strike=np.array([strikes[i].strike_price for i in order], dtype=np.float64),
-        call_open_interest=column("call_open_interest", MAX_CONTRACTS)[order],
-        put_open_interest=column("put_open_interest", MAX_CONTRACTS)[order],
-        call_volume=column("call_volume", MAX_CONTRACTS)[order],
-        put_volume=column("put_volume", MAX_CONTRACTS)[order],
-        call_gex=unknown,
-        put_gex=unknown,
-        net_gex=at_most(gamma, MAX_GEX_USD, "gamma", row)[order],
-        net_gex_volume=unknown,
-    )
+    return canonical_table(column, row)
 
 
 def _total_warnings(record: _Record, given: StrikeTable) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from gexdesk.formats.base import Format
 from gexdesk.formats.canonical import Canonical
+from gexdesk.formats.canonical_parquet import CanonicalParquet
 from gexdesk.formats.cboe_csv import CboeCsv
 from gexdesk.formats.cboe_json import CboeJson
 from gexdesk.formats.deribit import Deribit
@@ -18,7 +19,7 @@ from gexdesk.model.text import printable
 
 FORMATS: Mapping[str, Format] = {
     part.name: part
-    for part in (CboeJson(), CboeCsv(), GexbotClassic(), Canonical(), Yahoo(), Tradier(), Schwab(), Deribit())
+    for part in (CboeJson(), CboeCsv(), GexbotClassic(), Canonical(), Yahoo(), Tradier(), Schwab(), Deribit(), CanonicalParquet())
 }
 """Every format by name, most used first."""
 

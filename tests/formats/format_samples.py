@@ -1,7 +1,12 @@
 """Small documents in each layout, written by hand; every field can be replaced."""
 
+import io
 import json
+import math
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import polars as pl
 
 
 def leg(option: str = "SPXW260320C06000000", **fields: object) -> dict[str, object]:
@@ -251,6 +256,38 @@ def deribit(summaries: object = DERIBIT_SUMMARIES, **fields: object) -> bytes:
     return json.dumps(answer | fields).encode()
 
 
+STRIKES_COLUMNS: dict[str, object] = {
+    "market_symbol": ["SPX"] * 3,
+    "snapshot_time": ["2026-03-02T15:00:00Z"] * 3,
+    "spot": [6001.25, 6001.25, None],
+    "strike_price": [6010, 6002.5, 6000],
+    "call_open_interest": [7, 100, 9],
+    "put_open_interest": [8, 50, 0],
+    "call_volume": [9, None, math.nan],
+    "gamma": [None, 1.5e8, -2e7],
+    "desk": ["north", "north", "south"],
+}
+CHAIN_COLUMNS: dict[str, object] = {
+    "market_symbol": ["SPX"] * 3,
+    "snapshot_time": [datetime(2026, 3, 2, 15, tzinfo=UTC)] * 3,
+    "spot": [6001.25] * 3,
+    "option": ["SPXW260320C06000000", "SPXW  260320P06000000", "SPX260320C06000000"],
+    "open_interest": [120, 75, 1000],
+    "volume": [40, 0, None],
+    "iv": [0.15, 0.0, 0.16],
+    "bid": [12.5, 11.0, 12.5],
+    "ask": [13.0, 11.5, 13.0],
+}
+
+
+def parquet(columns: Mapping[str, object] = STRIKES_COLUMNS, drop: Iterable[str] = (), **changed: object) -> bytes:
+    """A canonical Parquet file; a column given by name replaces or joins the others."""
+    out = io.BytesIO()
+    frame = pl.DataFrame({k: v for k, v in {**columns, **changed}.items() if k not in set(drop)}, strict=False)
+    frame.write_parquet(out, compression="zstd")
+    return out.getvalue()
+
+
 DUMP = b'{"as_of":"2026-03-02T15:00:00+00:00","futures":[{"instrument_name":"BTC-PERPETUAL"}],"options":[{"iv":1}]}'
 LOG = b"2026-03-02 12:50:08,049|spot_greek_exposure|INFO|Starting main loop...\n"
 HTML = b"<html><body>503</body></html>"
@@ -267,6 +304,7 @@ OWN = {
     "tradier": tradier(),
     "schwab": schwab(),
     "deribit": deribit(),
+    "canonical_parquet": parquet(),
 }
 
 

@@ -2,9 +2,21 @@
 
 import json
 
-from format_samples import OWN, cboe_csv, gexbot, gexbot_low_tier, strangers_to, tradier, tradier_option, yahoo_result
+from format_samples import (
+    CHAIN_COLUMNS,
+    OWN,
+    cboe_csv,
+    gexbot,
+    gexbot_low_tier,
+    parquet,
+    strangers_to,
+    tradier,
+    tradier_option,
+    yahoo_result,
+)
 
 from gexdesk.formats.canonical import Canonical
+from gexdesk.formats.canonical_parquet import CanonicalParquet
 from gexdesk.formats.cboe_csv import CboeCsv
 from gexdesk.formats.cboe_json import CboeJson
 from gexdesk.formats.deribit import Deribit
@@ -94,3 +106,17 @@ class TestDeribit(FormatContract):
     part = Deribit()
     sample = OWN["deribit"]
     strangers = strangers_to("deribit")
+
+
+class TestCanonicalParquetByStrike(FormatContract):
+    part = CanonicalParquet()
+    sample = OWN["canonical_parquet"]
+    strangers = strangers_to("canonical_parquet")
+    is_text = False
+
+
+class TestCanonicalParquetByContract(FormatContract):
+    part = CanonicalParquet()
+    sample = parquet(CHAIN_COLUMNS)
+    strangers = strangers_to("canonical_parquet")
+    is_text = False
