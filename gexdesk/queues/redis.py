@@ -1,0 +1,469 @@
+"""Hold the queue in Redis or Valkey, for engines on several hosts: every act is one step of a FUNCTION library there.
+
+Order, leases, attempts and ends live in the server (see ``redis_library.lua``); this side asks, keeps its last look for
+``state`` and survives whatever happens to the connection (see ``redis_line``). Leases run by the server's clock. What an
+engine's former life held waits again when the engine opens; what a silent host held, when its lease has run out.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import cache
+from math import inf, isfinite
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import LeaseLost, QueueAway, QueueError
+from gexdesk.model.event import QueueEvent
+from gexdesk.model.job import Claim, Job, JobStatus, LevelDepth, Place
+from gexdesk.model.level import LEVELS, Level
+from gexdesk.model.text import printable
+from gexdesk.queues.base import QueueState
+from gexdesk.queues.redis_bell import LISTENING_S, Bell
+from gexdesk.queues.redis_library import Library, base, shipped
+from gexdesk.queues.redis_line import Line
+from gexdesk.queues.redis_repair import repair
+from gexdesk.queues.redis_server import check_server
+from gexdesk.queues.redis_wire import Answer, Counted, Lane, Placed, Reply, Taken, WireJob, wire_of
+
+LOOK_S = 0.2
+"""How old ``state`` may be while the server answers."""
+
+PIECE = 500
+"""Jobs in one step of the server, so that a CRITICAL claim of another engine never waits long for it."""
+
+PARCEL_WAITS_S = 900
+"""A parcel whose job never came is deleted after this."""
+
+_PARCEL_S = 20.0
+_BLIND_WAIT_S = 0.25
+_EMPTY = QueueState({level: LevelDepth(0, 0, 0, 0, None) for level in LEVELS}, {}, frozenset(), False, 0)
+
+
+class RedisQueue:
+    """Satisfy ``Queue`` over one server, together with any number of engines.
+
+    A delayed job of a paused source counts as delayed; ``by_source`` and the answers of ``pause`` and ``resume`` count every
+    job that is queued. ``Claim.fence`` counts every claim of a job, also across revivals; ``Claim.lease_until`` is UTC by the
+    server's clock.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        prefix: str,
+        engine: str,
+        clock: Clock,
+        allow_unauthenticated: bool = False,
+        patience_s: float = 10.0,
+        library: Library | None = None,
+    ) -> None:
+        """Prepare a queue.
+
+        Args:
+            client: Of redis-py; the queue takes connections from its pool and closes nothing else of it.
+            prefix: Of every key, in braces.
+            engine: Name of this engine, the same in its next life; no two engines may run under one name.
+            patience_s: How long an act is tried while the server is away, before QueueAway.
+            library: None takes the one of this version.
+        """
+        self._client = client
+        self._clock = clock
+        self._engine = engine
+        self._allow_unauthenticated = allow_unauthenticated
+        self._patience_s = patience_s
+        self._keys = base(prefix)
+        self._line = Line(
+            client,
+            library or shipped(),
+            self._keys,
+            f"{engine}/{secrets.token_hex(6)}",
+            patience_s=patience_s,
+            heard=self._heard,
+            gone=self._gone,
+        )
+        self._bell = Bell(client, self._keys, self._notify)
+        self._state = _EMPTY
+        self._conflated = 0
+        self._seen_at = 0.0
+        self._looking: asyncio.Task[None] | None = None
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._worry = ""
+        self._fault = ""
+
+    # ---- life ----
+
+    @property
+    def warning(self) -> str:
+        """Say what the server lost, what somebody broke there, or how it is set up badly; empty when all is well."""
+        away = "" if self._line.away_since is None else self._line.words()
+        return "; ".join(words for words in (away, self._fault, self._worry) if words)
+
+    @property
+    def shared(self) -> bool:
+        """Say yes."""
+        return True
+
+    @property
+    def away(self) -> bool:
+        """Say whether the last call failed and none has succeeded since."""
+        return self._line.away_since is not None
+
+    @property
+    def state_age_s(self) -> float:
+        """Return how old ``state`` is."""
+        return self._clock.monotonic() - self._seen_at
+
+    async def open(self) -> None:
+        """Check the server, mend what others broke, and let wait again what this engine's former life held.
+
+        Raises:
+            QueueError: The server cannot be used, with what to change; QueueAway when it does not answer.
+        """
+        self._worry = await self._line.aside(self._check, 5.0)
+        self._line.start()
+        try:
+            await self._settle_in()
+        except BaseException:
+            await self._line.stop()
+            raise
+        self._bell.start()
+        self._looking = asyncio.create_task(self._look(), name="redis look")
+
+    async def close(self) -> None:
+        """Give back what this engine holds, attempts counted, and let go of the connections; waiting workers return."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        self._notify()
+        with contextlib.suppress(QueueError):
+            await self._line.ask(("reclaim", self._engine), patience_s=0)
+        await self._bell.stop()
+        await self._line.stop()
+
+    # ---- jobs in ----
+
+    async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = (), *, patience_s: float | None = None) -> None:
+        """Add jobs, 500 a step; a known id is ignored. Older queued snapshots of the same source and symbol are superseded.
+
+        Args:
+            patience_s: How long to try while the server is away; None takes the queue's own.
+
+        Raises:
+            QueueError: A number of a job has no place in the order; none was added. QueueAway: the server is away or full;
+                what was added of several steps stays, and putting them again adds the rest.
+        """
+        if parcels and len(parcels) != len(jobs):
+            raise QueueError(f"{len(jobs)} jobs came with {len(parcels)} parcels; one a job or none is allowed")
+        for job in jobs:
+            _check(job)
+        wires = [wire_of(job, bool(parcels)) for job in jobs]
+        for at, parcel in enumerate(parcels):
+            await self._send_parcel(jobs[at].job_id, parcel, patience_s)
+        for at in range(0, len(wires), PIECE):
+            piece = wires[at : at + PIECE]
+            await self._ask("put", int, piece, adds=True, weight=len(piece), patience_s=patience_s)
+        self._notify()
+
+    async def parcel(self, job_id: str) -> bytes | None:
+        """Return what travels with a job; None without.
+
+        Raises:
+            QueueError: The job should have one and it is gone from the server. QueueAway: as ``put``.
+        """
+        data = await self._line.aside(lambda client: client.get(f"{self._keys}parcel:{job_id}"), _PARCEL_S)
+        if data is not None:
+            return bytes(data) if isinstance(data, bytes) else str(data).encode()
+        if await self._ask("has_parcel", int, job_id):
+            raise QueueError(f"the payload of job {job_id} is gone from {self._line.where}: was it deleted or evicted there?")
+        return None
+
+    # ---- a worker's way ----
+
+    async def claim(
+        self, worker: str, levels: Sequence[Level], lease_s: float, *, reserved: bool = False, patience_s: float | None = None
+    ) -> Claim | None:
+        """Take the next job of the strictest of these levels.
+
+        A caller that is cancelled leaves no job behind. Raises as ``put``.
+        """
+        taken = await self._ask(
+            "claim", Taken | bool, _ranks(levels), _us(lease_s), reserved, patience_s=patience_s, left=self._give_back
+        )
+        if isinstance(taken, bool):
+            return None
+        return Claim(taken.job.job(), worker, taken.fence, taken.until_us / 1e6)
+
+    async def wait(self, levels: Sequence[Level], timeout_s: float, *, reserved: bool = False) -> None:
+        """Return when such a claim may succeed, or after the timeout; while nobody can wake us, look again every 250 ms."""
+        until = self._clock.monotonic() + timeout_s
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(woken)
+        asleep: asyncio.Future[None] | None = None
+        try:
+            left_s = timeout_s if self._bell.heard else min(timeout_s, _BLIND_WAIT_S)
+            with contextlib.suppress(QueueAway):
+                due = await self._ask("doze", int, _ranks(levels), reserved, _us(timeout_s), patience_s=0)
+                if due == 0:
+                    return
+                left_s = min(until - self._clock.monotonic(), left_s, due / 1e6 if due > 0 else left_s)
+            asleep = asyncio.ensure_future(self._clock.sleep(max(0.0, left_s)))
+            await asyncio.wait((woken, asleep), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._waiters.discard(woken)
+            if asleep is not None:
+                asleep.cancel()
+
+    async def heartbeat(self, claim: Claim, lease_s: float) -> Claim:
+        """Renew the lease. Raises LeaseLost, and as ``put``."""
+        until_us = await self._ask("heartbeat", int, claim.job.job_id, claim.fence, _us(lease_s), claim=claim)
+        return msgspec.structs.replace(claim, lease_until=until_us / 1e6)
+
+    async def ack(self, claim: Claim) -> None:
+        """Mark the job COMPLETED. Raises LeaseLost, and as ``put``."""
+        await self._ask("ack", int, claim.job.job_id, claim.fence, claim=claim)
+
+    async def retry(self, claim: Claim, after_s: float, error: str) -> None:
+        """Put the job back at its place, eligible after a time. Raises LeaseLost, and as ``put``."""
+        if not isfinite(after_s):
+            raise QueueError(f"job {claim.job.job_id} cannot wait for {after_s} s before it is tried again")
+        note = printable(f"attempt {claim.job.attempt} failed: {error}")
+        await self._ask("retry", int, claim.job.job_id, claim.fence, _us(max(0.0, after_s)), note, claim=claim)
+        self._notify()
+
+    async def bury(self, claim: Claim, error: str) -> None:
+        """Mark the job DEAD. Raises LeaseLost, and as ``put``."""
+        await self._ask("bury", int, claim.job.job_id, claim.fence, printable(error), claim=claim)
+
+    async def rescue(self) -> Sequence[Job]:
+        """Put back every job whose lease has run out, of whatever engine, and return them. Raises as ``put``."""
+        jobs = [wire.job() for wire in await self._ask("rescue", list[WireJob])]
+        if jobs:
+            self._notify()
+        return jobs
+
+    # ---- an operator's way ----
+
+    async def relevel(
+        self, job_ids: Sequence[str], level: Level, score: float, deadline_after_s: float | None, note: str,
+        *, place: Place = Place.OWN,
+    ) -> int:  # fmt: skip
+        """Give queued jobs another level, place and score, keeping their age; 500 a step. Raises as ``put``."""
+        if not isfinite(score):
+            raise QueueError(f"score {score} is not a finite number; a job needs one to have a place")
+        after = False if deadline_after_s is None else deadline_after_s
+        moved = await self._in_pieces("relevel", job_ids, level.rank, score, after, note, int(place))
+        self._notify()
+        return moved
+
+    async def cancel(self, job_ids: Sequence[str], note: str) -> int:
+        """Let queued jobs become DEAD with this error; 500 a step. Raises as ``put``."""
+        return await self._in_pieces("cancel", job_ids, printable(note))
+
+    async def revive(self, job_ids: Sequence[str]) -> int:
+        """Let DEAD jobs wait again at their places, never attempted; 500 a step. Raises as ``put``."""
+        back = await self._in_pieces("revive", job_ids)
+        self._notify()
+        return back
+
+    async def pause(self, source: str) -> int:
+        """Hold a source's jobs; returns how many are queued. Raises as ``put``."""
+        held = int(await self._ask("pause", int, source))
+        self._state = msgspec.structs.replace(self._state, paused=self._state.paused | {source})
+        return held
+
+    async def resume(self, source: str) -> int:
+        """Release a source's jobs at their places; returns how many are queued. Raises as ``put``."""
+        released = int(await self._ask("resume", int, source))
+        self._state = msgspec.structs.replace(self._state, paused=self._state.paused - {source})
+        self._notify()
+        return released
+
+    async def stop_all(self, stopped: bool) -> None:
+        """Turn the kill switch, for every engine. Raises as ``put``."""
+        await self._ask("stop_all", int, stopped)
+        self._state = msgspec.structs.replace(self._state, stopped=stopped)
+        self._notify()
+
+    async def prune(self, before: float) -> int:
+        """Forget jobs that finished before a time, 2,000 a step, with the parcels of DEAD ones; returns how many."""
+        total = 0
+        while True:
+            pruned: tuple[int, int] = await self._ask("prune", tuple[int, int], _us(before))
+            total += pruned[0]
+            if not pruned[1]:
+                return total
+
+    # ---- looking ----
+
+    def state(self) -> QueueState:
+        """Return the last look, at most ``LOOK_S`` old while the server answers; ``state_age_s`` says how old."""
+        return self._state
+
+    async def refresh(self) -> None:
+        """Look now. Raises as ``put``."""
+        counted = await self._ask("state", Counted)
+        levels = {
+            level: LevelDepth(d.waiting, d.paused, d.delayed, d.processing, None if d.oldest is False else d.oldest)
+            for level, d in zip(LEVELS, counted.levels, strict=True)
+        }
+        by_source = dict(zip(counted.sources[::2], map(int, counted.sources[1::2]), strict=True))
+        self._state = QueueState(levels, by_source, frozenset(counted.held), bool(counted.stopped), self._conflated)
+        self._seen_at = self._clock.monotonic()
+
+    async def peek(self, limit: int) -> Sequence[Job]:
+        """Return the next jobs in true order over all levels, held and delayed ones left out. Raises as ``put``."""
+        return [wire.job() for wire in await self._ask("peek", list[WireJob], max(0, limit))]
+
+    async def position(self, job_id: str) -> int | None:
+        """Return a job's number in the order of ``peek``, from 1: O(sources log jobs). None where it is not eligible."""
+        return await self._ask("position", int, job_id) or None
+
+    async def jobs_of(self, source: str) -> Sequence[Job]:
+        """Return a source's queued jobs in true order, held and delayed ones included, 500 a step. Raises as ``put``."""
+        found = {placed.job.job_id: placed for placed in await self._ask("delayed", list[Placed], source)}
+        for rank in range(len(LEVELS)):
+            at, lane = 0, Lane(PIECE, [])
+            while lane.count == PIECE:
+                lane = await self._ask("lane", Lane, source, rank, at, PIECE)
+                at += lane.count
+                found.update((placed.job.job_id, placed) for placed in lane.jobs)
+        return [placed.job.job() for placed in sorted(found.values(), key=lambda placed: (placed.rank, placed.key))]
+
+    async def status(self, job_id: str) -> JobStatus | None:
+        """Return where a job stands; None when unknown. Raises as ``put``."""
+        return (await self._statuses([job_id]))[0]
+
+    async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
+        """Say for each id whether the queue has it or has finished it. Raises as ``put``."""
+        return [status is not None for status in await self._statuses(job_ids)]
+
+    def events(self) -> AsyncIterator[QueueEvent]:
+        """Return what happens to the queue, by whichever engine, from now on."""
+        self._line.post(("listen", LISTENING_S))
+        return self._bell.events()
+
+    # ---- inside ----
+
+    async def _statuses(self, job_ids: Sequence[str]) -> list[JobStatus | None]:
+        found: list[JobStatus | None] = []
+        for at in range(0, len(job_ids), PIECE):
+            answers = await self._ask("statuses", list[str], job_ids[at : at + PIECE])
+            found += [JobStatus(status) if status else None for status in answers]
+        return found
+
+    async def _in_pieces(self, act: str, job_ids: Sequence[str], *words: object) -> int:
+        ids = list(dict.fromkeys(job_ids))
+        total = 0
+        for at in range(0, len(ids), PIECE):
+            piece = ids[at : at + PIECE]
+            total += int(await self._ask(act, int, piece, *words, weight=len(piece)))
+        return total
+
+    async def _ask(self, act: str, kind: Any, *words: object, claim: Claim | None = None, **how: Any) -> Any:
+        reply = await self._line.ask((act, *words), **how)
+        if reply.ok:
+            try:
+                return _decoder(kind).decode(reply.value)
+            except msgspec.MsgspecError as error:
+                raise QueueError(f"Redis at {self._line.where} answered {act} with what cannot be read: {error}") from None
+        code = msgspec.msgpack.decode(reply.value, type=str)
+        about = printable(str(reply.about))
+        if code == "LOST" and claim is not None:
+            held = f"{claim.worker} no longer holds job {claim.job.job_id} (claim {claim.fence})"
+            raise LeaseLost(f"{held}: it was rescued or finished meanwhile; drop the result")
+        if code == "PARCEL":
+            raise QueueError(f"the parcel of job {about} is gone before its job came: put it again")
+        shared = f"; does another program use the keys {self._keys}*? Choose another [redis] prefix" if "WRONGTYPE" in about else ""
+        raise QueueError(f"Redis at {self._line.where} could not do {act}: {about}{shared}")
+
+    def _give_back(self, reply: Reply) -> None:
+        """Undo a claim whose caller has gone."""
+        if not reply.ok:
+            return
+        taken = _decoder(Taken | bool).decode(reply.value)
+        if isinstance(taken, Taken):
+            self._line.post(("give_back", taken.job.job_id, taken.fence))
+
+    async def _check(self, client: Redis) -> str:
+        return await check_server(client, allow_unauthenticated=self._allow_unauthenticated)
+
+    async def _settle_in(self) -> None:
+        await self._be_born()
+        mended = await repair(self._ask)
+        if mended:
+            self._fault = mended
+        await self._ask("reclaim", int, self._engine)
+        await self.refresh()
+
+    async def _be_born(self) -> None:
+        """Learn the mark of the queue's data, or set it where there is none yet."""
+        key = f"{self._keys}birth"
+        await self._line.aside(lambda client: client.set(key, secrets.token_hex(8), nx=True), 5.0)
+        mark = await self._line.aside(lambda client: client.get(key), 5.0)
+        self._line.birth = mark.decode() if isinstance(mark, bytes) else str(mark)
+
+    async def _gone(self) -> None:
+        """Begin again on a server that has lost the queue: what was paused stays paused, and an operator is told."""
+        before = self._state
+        await self._be_born()
+        lost = sum(before.by_source.values()) + sum(depth.processing for depth in before.levels.values())
+        self._fault = (
+            f"Redis at {self._line.where} lost the whole queue (it was flushed or came back empty): about {lost} jobs are gone "
+            "there; restart the engine, which takes them from its spool again"
+        )
+        for source in before.paused:
+            self._line.post(("pause", source))
+        if before.stopped:
+            self._line.post(("stop_all", True))
+
+    def _heard(self, answer: Answer) -> None:
+        self._conflated += answer.conflated
+        if answer.faults:
+            job_id, why = answer.faults[-1]
+            more = f" (and {len(answer.faults) - 1} more)" if len(answer.faults) > 1 else ""
+            self._fault = f"job {printable(job_id)} in Redis at {self._line.where}: {why}{more}"
+
+    async def _look(self) -> None:
+        told_at = -inf
+        while True:
+            await self._clock.sleep(LOOK_S)
+            with contextlib.suppress(QueueError):
+                if self._bell.listening and self._clock.monotonic() - told_at > LISTENING_S / 3:
+                    told_at = self._clock.monotonic()
+                    await self._line.ask(("listen", LISTENING_S))
+                await self.refresh()
+
+    async def _send_parcel(self, job_id: str, parcel: bytes, patience_s: float | None) -> None:
+        # It goes first and with an end, which the job takes away: a parcel whose job never comes deletes itself.
+        key = f"{self._keys}parcel:{job_id}"
+        await self._line.aside(lambda client: client.set(key, parcel, nx=True, ex=PARCEL_WAITS_S), _PARCEL_S, patience_s)
+
+    def _notify(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+@cache
+def _decoder(kind: Any) -> "msgspec.msgpack.Decoder[Any]":
+    return msgspec.msgpack.Decoder(kind)
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1e6)
+
+
+def _ranks(levels: Iterable[Level]) -> list[int]:
+    return sorted(level.rank for level in levels)
+
+
+def _check(job: Job) -> None:
+    for name, value in (("score", job.score), ("received_at", job.received_at), ("deadline_at", job.deadline_at)):
+        if value is not None and not isfinite(value):
+            raise QueueError(f"job {job.job_id} has {name} {value}; a job needs a finite number there to have a place")

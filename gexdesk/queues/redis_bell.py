@@ -1,0 +1,87 @@
+"""Hear what other engines do to a shared queue: a bell that wakes sleepers, and events for those who listen."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gexdesk.model.event import QueueEvent
+from gexdesk.model.level import LEVELS
+from gexdesk.queues.events import Events
+from gexdesk.queues.redis_wire import news_of
+
+LISTENING_S = 30
+"""Events are told as long as somebody has said within this time that it listens."""
+
+_PAUSE_S = 0.5
+
+
+class Bell:
+    """Hold the subscription of one queue. While it is cut, ``heard`` is false and sleepers look for themselves."""
+
+    def __init__(self, client: Redis, keys: str, ring: Callable[[], None]) -> None:
+        self._client = client
+        self._keys = keys
+        self._ring = ring
+        self._events = Events()
+        self._task: asyncio.Task[None] | None = None
+        self.heard = False
+
+    def start(self) -> None:
+        """Hear from now on."""
+        self._task = asyncio.create_task(self._listen(), name="redis bell")
+
+    async def stop(self) -> None:
+        """End every reader's events."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._events.end()
+
+    def events(self) -> AsyncIterator[QueueEvent]:
+        """Return what is heard from now on."""
+        return self._events.listen()
+
+    @property
+    def listening(self) -> bool:
+        """Say whether anybody reads events."""
+        return bool(self._events)
+
+    async def _listen(self) -> None:
+        while True:
+            pubsub: Any = self._client.pubsub()
+            try:
+                await pubsub.subscribe(f"{self._keys}bell", f"{self._keys}events")
+                while True:
+                    message = await pubsub.get_message(timeout=1.0)
+                    if message is None:
+                        continue
+                    if message["type"] == "subscribe":
+                        self.heard = True
+                    elif message["type"] == "message":
+                        self._take(message)
+            except (RedisError, OSError, TimeoutError):
+                self.heard = False
+                self._ring()
+            finally:
+                self.heard = False
+                with contextlib.suppress(RedisError, OSError, TimeoutError):
+                    await pubsub.aclose()
+            await asyncio.sleep(_PAUSE_S)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        channel = message["channel"]
+        if (channel.decode() if isinstance(channel, bytes) else channel).endswith("bell"):
+            self._ring()
+            return
+        try:
+            news = news_of(message["data"])
+        except (msgspec.MsgspecError, TypeError):
+            return  # somebody else writes to our channel
+        for told in news.told:
+            level = None if told.rank is False else LEVELS[told.rank]
+            self._events.tell(told.kind, news.now_us / 1e6, told.job_id, told.source, level)
