@@ -11,9 +11,16 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gexdesk.engine.tasks import BEGUN, ENCODER, LENGTH, REPLY_DECODER, ProcessTask, Refused, Reply, Task
+from gexdesk.engine.tasks import BEGUN, ENCODER, LENGTH, REPLIES_DECODER, ProcessTask, Refused, Reply, Task
 from gexdesk.model.errors import DecoderDied
 from gexdesk.model.level import Level
+
+TOGETHER = 16
+TOGETHER_BYTES = 64 * 1024
+"""Payloads up to this size go to a process several at once: a turn of the pipe costs more than such a one."""
+
+TOGETHER_LIMIT_S = 2.0
+"""Far above what so many small ones need. If they take longer, each is done again alone, with the whole limit."""
 
 RESPAWN_S = 1.0
 BEGIN_LIMIT_S = 10.0
@@ -22,13 +29,22 @@ BEGIN_LIMIT_S = 10.0
 
 @dataclass(order=True, slots=True)
 class _Waiting:
-    """Order by level; at the same level what is not decided yet goes first, for it may turn out to matter more."""
+    """Order by level; at the same level what is not decided yet goes first, for it may turn out to matter more.
+
+    Attributes:
+        alone: A process died with it in company: nobody knows whose fault it was.
+    """
 
     rank: int
     decided: bool
     number: int
     task: Task = field(compare=False)
     done: asyncio.Future[Reply] = field(compare=False)
+    alone: bool = field(compare=False, default=False)
+
+    @property
+    def small(self) -> bool:
+        return not self.alone and self.task.columns_path is None and self.task.ref.stored_bytes <= TOGETHER_BYTES
 
 
 class Pool:
@@ -54,7 +70,7 @@ class Pool:
         self._redact = redact
         self._waiting: list[_Waiting] = []
         self._numbers = itertools.count()
-        self._changed = asyncio.Condition()
+        self._came = asyncio.Event()
         self._runners: list[asyncio.Task[None]] = []
         self._children: set[asyncio.subprocess.Process] = set()
 
@@ -81,9 +97,7 @@ class Pool:
         """
         done = asyncio.get_running_loop().create_future()
         waiting = _Waiting(level.rank, isinstance(task, ProcessTask), next(self._numbers), task, done)
-        async with self._changed:
-            heapq.heappush(self._waiting, waiting)
-            self._changed.notify_all()
+        self._push(waiting)
         reply: Reply = await waiting.done
         return msgspec.structs.replace(reply, message=self._redact(reply.message)) if isinstance(reply, Refused) else reply
 
@@ -92,46 +106,74 @@ class Pool:
         """Return how many tasks wait for a slot."""
         return len(self._waiting)
 
-    async def _next(self, reserved: bool) -> _Waiting:
-        async with self._changed:
-            while True:
-                while self._waiting and self._waiting[0].done.done():
-                    heapq.heappop(self._waiting)
-                if self._waiting and (not reserved or self._waiting[0].rank == Level.CRITICAL.rank):
-                    return heapq.heappop(self._waiting)
-                await self._changed.wait()
+    def _push(self, waiting: _Waiting) -> None:
+        heapq.heappush(self._waiting, waiting)
+        self._came.set()
+
+    async def _next(self, reserved: bool) -> list[_Waiting]:
+        while not (some := self._take(reserved)):
+            self._came.clear()
+            await self._came.wait()
+        return some
+
+    def _take(self, reserved: bool) -> list[_Waiting]:
+        """Return what a slot does next: one task, or several small ones, in order, of which each slot gets its share."""
+        some: list[_Waiting] = []
+        most = min(TOGETHER, 1 + len(self._waiting) // len(self._slots))
+        while self._waiting and len(some) < most:
+            first = self._waiting[0]
+            if first.done.done():
+                heapq.heappop(self._waiting)
+                continue
+            if (reserved and first.rank != Level.CRITICAL.rank) or (some and not (first.small and some[0].small)):
+                break
+            some.append(heapq.heappop(self._waiting))
+        return some
 
     async def _serve(self, reserved: bool) -> None:
         child: asyncio.subprocess.Process | None = None
         try:
             while True:
                 child = await self._living(child)
-                waiting = await self._next(reserved)
+                some = await self._next(reserved)
+                limit_s = self._task_limit_s if len(some) == 1 else min(self._task_limit_s, TOGETHER_LIMIT_S)
                 try:
-                    child = await self._begin(child, waiting.task)
-                    reply = await asyncio.wait_for(_answer(child), self._task_limit_s)
+                    child = await self._begin(child, [waiting.task for waiting in some])
+                    async with asyncio.timeout(limit_s):
+                        replies = await _answer(child)
                 except (TimeoutError, asyncio.IncompleteReadError, OSError, msgspec.DecodeError) as error:
-                    words = await self._bury(child, error)
+                    words = await self._bury(child, error, len(some))
                     child = None
-                    if not waiting.done.done():
-                        waiting.done.set_exception(DecoderDied(words))
+                    self._failed(some, words)
                 except asyncio.CancelledError:
-                    waiting.done.cancel()
+                    for waiting in some:
+                        waiting.done.cancel()
                     raise
                 else:
-                    if not waiting.done.done():
-                        waiting.done.set_result(reply)
+                    for waiting, reply in zip(some, replies, strict=True):
+                        if not waiting.done.done():
+                            waiting.done.set_result(reply)
         finally:
             if child is not None:
                 await self._kill(child)
 
-    async def _begin(self, child: asyncio.subprocess.Process | None, task: Task) -> asyncio.subprocess.Process:
-        """Return the process that has begun the task. One that died before it had it says nothing about the payload."""
+    def _failed(self, some: list[_Waiting], words: str) -> None:
+        """Tell who had a task alone that its process died with it; what was in company goes back to its place."""
+        for waiting in some:
+            if len(some) > 1:
+                waiting.alone = True
+                self._push(waiting)
+            elif not waiting.done.done():
+                waiting.done.set_exception(DecoderDied(words))
+
+    async def _begin(self, child: asyncio.subprocess.Process | None, tasks: list[Task]) -> asyncio.subprocess.Process:
+        """Return the process that has begun the tasks. One that died before it had them says nothing about the payloads."""
         tries = 0
         while True:
             child = await self._living(child)
             try:
-                await asyncio.wait_for(_hand_over(child, task), BEGIN_LIMIT_S)
+                async with asyncio.timeout(BEGIN_LIMIT_S):
+                    await _hand_over(child, tasks)
             except (TimeoutError, asyncio.IncompleteReadError, OSError) as error:
                 await self._end(child, error)
             else:
@@ -168,9 +210,11 @@ class Pool:
         self._children.add(child)
         return child
 
-    async def _bury(self, child: asyncio.subprocess.Process, error: Exception) -> str:
+    async def _bury(self, child: asyncio.subprocess.Process, error: Exception, tasks: int) -> str:
         await self._end(child, error)
-        if isinstance(error, TimeoutError):
+        if tasks > 1:
+            words = f"a pool process was lost with {tasks} small payloads; each is done again alone"
+        elif isinstance(error, TimeoutError):
             words = f"the pool process was killed after {self._task_limit_s:g} s, the limit for one payload"
         else:
             words = f"the pool process that held it ended by itself ({_how(child.returncode)})"
@@ -197,18 +241,18 @@ def _how(returncode: int | None) -> str:
     return f"exit {returncode}"
 
 
-async def _hand_over(child: asyncio.subprocess.Process, task: Task) -> None:
+async def _hand_over(child: asyncio.subprocess.Process, tasks: list[Task]) -> None:
     if child.stdin is None or child.stdout is None:
         raise RuntimeError("a pool process is always started with pipes")
-    body = ENCODER.encode(task)
+    body = ENCODER.encode(tasks)
     child.stdin.write(LENGTH.pack(len(body)) + body)
     await child.stdin.drain()
     await child.stdout.readexactly(len(BEGUN))
 
 
-async def _answer(child: asyncio.subprocess.Process) -> Reply:
+async def _answer(child: asyncio.subprocess.Process) -> tuple[Reply, ...]:
     if child.stdout is None:
         raise RuntimeError("a pool process is always started with pipes")
     (size,) = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))
-    reply: Reply = REPLY_DECODER.decode(await child.stdout.readexactly(size))
-    return reply
+    replies: tuple[Reply, ...] = REPLIES_DECODER.decode(await child.stdout.readexactly(size))
+    return replies

@@ -19,7 +19,7 @@ from gexdesk.engine.tasks import (
     BEGUN,
     ENCODER,
     LENGTH,
-    TASK_DECODER,
+    TASKS_DECODER,
     Computed,
     Head,
     Processed,
@@ -36,7 +36,6 @@ from gexdesk.gex.summary import analyse, measure
 from gexdesk.model.errors import GexdeskError, PayloadError
 from gexdesk.model.exposure import Conventions
 from gexdesk.model.market import settles_at
-from gexdesk.model.payload import PayloadRef
 from gexdesk.model.snapshot import Snapshot
 from gexdesk.model.text import printable
 from gexdesk.stores.spool import read_payload
@@ -145,8 +144,8 @@ def main() -> None:
                 return
             stdout.write(BEGUN)
             stdout.flush()
-            reply = ENCODER.encode(answer(TASK_DECODER.decode(body)))
-            stdout.write(LENGTH.pack(len(reply)) + reply)
+            replies = ENCODER.encode([answer(task) for task in TASKS_DECODER.decode(body)])
+            stdout.write(LENGTH.pack(len(replies)) + replies)
             stdout.flush()
 
 

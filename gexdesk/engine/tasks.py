@@ -112,11 +112,11 @@ class Refused(Struct, frozen=True, tag="refused"):
 
 Reply = Triaged | Processed | Refused
 
-TASK_DECODER = msgpack.Decoder(Task)
-REPLY_DECODER = msgpack.Decoder(Reply)
+TASKS_DECODER = msgpack.Decoder(tuple[Task, ...])
+REPLIES_DECODER = msgpack.Decoder(tuple[Reply, ...])
 ENCODER = msgpack.Encoder()
 LENGTH = struct.Struct("<I")
-"""Frame of the pipe: every message is its length in bytes, then that many bytes."""
+"""Frame of the pipe: every message is its length in bytes, then that many bytes: an array of tasks, or of their replies."""
 
 BEGUN = b"\x01"
-"""What a pool process sends once it has a task: from here on its death is the task's."""
+"""What a pool process sends once it has tasks: from here on its death is theirs."""

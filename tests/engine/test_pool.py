@@ -142,6 +142,46 @@ async def test_the_strictest_level_goes_first_and_within_it_who_came_first(tmp_p
     assert order == ["CRITICAL1", "CRITICAL2", "HIGH1", "HIGH2", "MEDIUM1", "MEDIUM2", "LOW1", "LOW2"]
 
 
+async def test_small_ones_go_together_and_a_death_in_company_is_only_the_culprit_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gexdesk.engine.pool.TOGETHER_LIMIT_S", 0.5)
+    told: list[str] = []
+    async with pool_of(task_limit_s=2.0, told=told) as pool:
+        gate = Gate(tmp_path / "gate")
+        held = await hold(pool, gate)
+        good = [asyncio.create_task(works(pool, tmp_path)) for _ in range(2)]
+        stuck = asyncio.create_task(pool.run(Gate(tmp_path / "stuck").task, Level.LOW))
+        good += [asyncio.create_task(works(pool, tmp_path)) for _ in range(2)]
+        await until(lambda: pool.backlog == 5)
+        await until(gate.open)
+        assert isinstance(await held, Refused)
+        assert all(await asyncio.gather(*good))
+        with pytest.raises(DecoderDied, match="killed after 2 s"):
+            await stuck
+    assert told == [
+        "a pool process was lost with 5 small payloads; each is done again alone",
+        "the pool process was killed after 2 s, the limit for one payload",
+    ]
+
+
+async def test_large_ones_go_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gexdesk.engine.pool.TOGETHER_BYTES", 0)
+    told: list[str] = []
+    async with pool_of(task_limit_s=1.5, told=told) as pool:
+        gate = Gate(tmp_path / "gate")
+        held = await hold(pool, gate)
+        stuck = asyncio.create_task(pool.run(Gate(tmp_path / "stuck").task, Level.LOW))
+        good = asyncio.create_task(works(pool, tmp_path))
+        await until(lambda: pool.backlog == 2)
+        await until(gate.open)
+        await held
+        with pytest.raises(DecoderDied):
+            await stuck
+        assert await good
+    assert told == ["the pool process was killed after 1.5 s, the limit for one payload"]
+
+
 async def test_the_reserved_slot_serves_critical_while_long_tasks_hold_the_others(tmp_path: Path) -> None:
     async with pool_of(1, 1) as pool:
         gate = Gate(tmp_path / "gate")
