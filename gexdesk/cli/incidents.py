@@ -1,0 +1,235 @@
+"""``incidents`` and ``handover``: what needs a person, what was done about it, and what the next shift has to know."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from gexdesk.cli.answer import as_json, say, table
+from gexdesk.cli.arguments import AsJson, StateFolder, span_s, state_folder
+from gexdesk.cli.levers import DryRun, Reason, pull_lever
+from gexdesk.model.errors import LeverRefused, SettingsError
+from gexdesk.model.lever import Lever, Verb
+from gexdesk.model.look import HandOverLook, HandOverSeen, IncidentLook, IncidentSeen
+from gexdesk.model.text import printable
+
+app = App(name="incidents", help="List, show, take, snooze, note, mute, resolve, report and export incidents.")
+Number = Annotated[int, Parameter(help="The incident's number.")]
+_MARKS = "\\`*_{}[]<>#|!"
+
+
+@app.command(name="list")
+def list_(*, state: StateFolder = None, json: AsJson = False) -> int:
+    """List open incidents, and closed ones that nobody saw. All of them: `gexdesk query "SELECT * FROM incidents"`.
+
+    Example: `gexdesk incidents list --json`
+    """
+    from gexdesk.api.client import Client
+
+    view = asyncio.run(Client(state_folder(state)).view())
+    if json:
+        as_json({"incidents": view.incidents, "pager": view.pager, "mutes": view.mutes})
+        return 0
+    rows = [
+        (str(i.number), "!!" if i.severity > 1 else "!", i.subject, i.kind, _state(i.state, i.seen, i.muted), i.owner or "-",
+         _moment(i.opened_at), " ".join(i.readers) or "-", i.text)
+        for i in view.incidents
+    ]  # fmt: skip
+    if rows:
+        table("Incidents", ["no", "", "subject", "kind", "state", "owner", "opened", "readers", "what"], rows)
+    else:
+        say("nothing needs anybody")
+    return 0
+
+
+@app.command
+def show(number: Number, *, state: StateFolder = None, json: AsJson = False) -> int:
+    """Show one incident: its causes, its timeline, and what the runbook says of its kind.
+
+    Example: `gexdesk incidents show 41`
+    """
+    seen = _seen(number, state)
+    if json:
+        as_json(seen)
+    else:
+        print("\n".join(_lines(seen, plain=True)))
+    return 0
+
+
+@app.command
+def export(
+    number: Number, *, file: Annotated[Path | None, Parameter(help="Where to; default: stdout.")] = None,
+    state: StateFolder = None, json: AsJson = False,
+) -> int:  # fmt: skip
+    """Write one incident as Markdown, for a report.
+
+    Example: `gexdesk incidents export 41 --file incident-41.md`
+    """
+    seen = _seen(number, state)
+    text = "\n".join(_lines(seen, plain=False)) + "\n"
+    if json:
+        as_json({"number": number, "markdown": text})
+    elif file is None:
+        print(text, end="")
+    else:
+        try:
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
+        say(f"wrote {file}")
+    return 0
+
+
+@app.command
+def take(number: Number, *, reason: Reason = "", state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False) -> int:
+    """Say that you are on it.
+
+    Example: `gexdesk incidents take 41`
+    """
+    return pull_lever(state, Lever(Verb.TAKE, str(number), reason, target_kind="incident", dry_run=dry_run), json=json)
+
+
+@app.command
+def snooze(
+    number: Number, *, reason: Reason,
+    duration: Annotated[str, Parameter(name="--for", help="E.g. 15m; `worse` until it gets worse; `0` wakes it.")] = "15m",
+    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+) -> int:  # fmt: skip
+    """Put it aside for a time; it comes back at once when it gets worse.
+
+    Example: `gexdesk incidents snooze 41 --for 30m --reason "vendor is on it"`
+    """
+    for_s = None if duration == "worse" else span_s(duration)
+    lever = Lever(Verb.SNOOZE, str(number), reason, target_kind="incident", for_s=for_s, dry_run=dry_run)
+    return pull_lever(state, lever, json=json)
+
+
+@app.command
+def note(number: Number, text: Annotated[str, Parameter(help="What you found.")], *,
+         state: StateFolder = None, json: AsJson = False) -> int:  # fmt: skip
+    """Write something into its timeline.
+
+    Example: `gexdesk incidents note 41 "vendor confirms, back at 10:15"`
+    """
+    return pull_lever(state, Lever(Verb.NOTE, str(number), "", target_kind="incident", text=text), json=json)
+
+
+@app.command
+def resolve(
+    number: Number, *, reason: Reason, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False
+) -> int:
+    """Close it by hand; it stays closed for as long as its cause does not come anew or get worse.
+
+    Example: `gexdesk incidents resolve 41 --reason "wrong threshold, ticket 77"`
+    """
+    lever = Lever(Verb.RESOLVE, str(number), reason, target_kind="incident", dry_run=dry_run)
+    return pull_lever(state, lever, json=json)
+
+
+@app.command
+def mute(
+    number: Annotated[int | None, Parameter(help="An incident: its vendor, source or symbol is meant.")] = None, *,
+    reason: Reason,
+    duration: Annotated[str, Parameter(name="--for", help="How long the window lasts, e.g. 2h; `0` ends it.")],
+    source: str = "", vendor: str = "", symbol: str = "",
+    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+) -> int:  # fmt: skip
+    """Open a maintenance window: what fails in it is shown as muted and pages nobody.
+
+    Example: `gexdesk incidents mute --vendor cdn.cboe.com --for 2h --reason "announced maintenance"`
+    """
+    named = {"incident": "" if number is None else str(number), "source": source, "vendor": vendor, "symbol": symbol}
+    given = [(kind, target) for kind, target in named.items() if target]
+    if len(given) != 1:
+        raise LeverRefused("name one thing: an incident's number, --source, --vendor or --symbol")
+    [(kind, target)] = given
+    lever = Lever(Verb.MUTE, target, reason, target_kind=kind, for_s=span_s(duration), dry_run=dry_run)
+    return pull_lever(state, lever, json=json)
+
+
+@app.command
+def report(
+    text: Annotated[str, Parameter(help="What is wrong, in a line.")], *,
+    symbol: Annotated[str, Parameter(help="What readers have wrong; makes it grave.")] = "",
+    state: StateFolder = None, json: AsJson = False,
+) -> int:  # fmt: skip
+    """Open an incident by hand; it stays until it is resolved.
+
+    Example: `gexdesk incidents report "pit says the flip is off" --symbol SPX`
+    """
+    return pull_lever(state, Lever(Verb.REPORT, symbol, "", target_kind="symbol", text=text), json=json)
+
+
+def handover(
+    *, take: Annotated[bool, Parameter(name="--take", negative="", help="Take the shift over; audited.")] = False,
+    state: StateFolder = None, json: AsJson = False,
+) -> int:  # fmt: skip
+    """Sum up what the next shift has to know: incidents, overrides and pauses that stand, gaps.
+
+    Example: `gexdesk handover --take`
+    """
+    from gexdesk.api.client import Client
+
+    if take:
+        return pull_lever(state, Lever(Verb.HAND_OVER, "", ""), json=json)
+    seen = asyncio.run(Client(state_folder(state)).look(HandOverLook()))
+    if json:
+        as_json(seen)
+    else:
+        _print_hand_over(seen)
+    return 0
+
+
+def _print_hand_over(seen: HandOverSeen) -> None:
+    since = f" since {_moment(seen.shift_since)}" if seen.shift_since is not None else ""
+    print(f"Shift: {seen.shift_by or 'nobody'}{since}. {seen.summary}")
+    for i in seen.incidents:
+        print(f"  #{i.number} {_state(i.state, i.seen, i.muted)} {i.owner or 'nobody'}: {i.subject}: {i.text}")
+    for s in seen.standing:
+        until = f"until {_moment(s.until)}" if s.until is not None else "no end"
+        print(f"  {s.what} {s.target}: {s.words} by {s.author}, {until} ({s.reason})")
+    for m in seen.mutes:
+        print(f"  muted {m.target_kind} {m.target} by {m.author} until {_moment(m.until)} ({m.reason})")
+    for gap in seen.gaps:
+        print(f"  gap {gap}")
+
+
+def _seen(number: int, state: Path | None) -> IncidentSeen:
+    from gexdesk.api.client import Client
+
+    return asyncio.run(Client(state_folder(state)).look(IncidentLook(number)))
+
+
+def _lines(seen: IncidentSeen, *, plain: bool) -> list[str]:
+    """Tell an incident in Markdown; ``plain`` leaves the escapes out, for a terminal."""
+
+    def text(words: str) -> str:
+        words = printable(words, 400)
+        return words if plain else "".join("\\" + c if c in _MARKS else c for c in words)
+
+    i = seen.incident
+    closed = f", over {_moment(i.closed_at)}" if i.closed_at is not None else ""
+    lines = [
+        f"# Incident {i.number}: {text(i.subject)}", "", f"{text(i.text)}", "",
+        f"- kind: {i.kind}, severity {i.severity}, {_state(i.state, i.seen, i.muted)}",
+        f"- opened {_moment(i.opened_at)}{closed}",
+        f"- owner: {text(i.owner) or 'nobody'}",
+        f"- readers hit: {text(' '.join(i.readers)) or 'none named'}",
+        f"- do first: {text(i.do_first)}",
+    ]  # fmt: skip
+    if seen.members:
+        lines += ["", "## Causes", ""]
+        lines += [f"- {text(m.subject)}: {text(m.text)}{'' if m.present else ' (gone)'}" for m in seen.members]
+    lines += ["", "## Timeline", ""]
+    lines += [f"- {_moment(e.at)} {text(e.who)} {e.what}{': ' + text(e.text) if e.text else ''}" for e in seen.timeline]
+    return [*lines, "", "## Runbook", "", seen.runbook]
+
+
+def _state(state: str, seen: bool, muted: bool) -> str:
+    return f"{state}{'' if seen else ', unseen'}{', muted' if muted else ''}"
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
