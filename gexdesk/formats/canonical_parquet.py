@@ -100,7 +100,7 @@ def _read(body: bytes) -> "pl.DataFrame":
     numbers = [name for name in (*(_CONTRACTS if by_contract else _STRIKES), "spot") if name in schema]
     texts = ["market_symbol", "option"] if by_contract else ["market_symbol"]
     for name, sound, allowed in (
-        *((name, schema[name].is_numeric(), "numbers") for name in numbers),
+        *((name, schema[name].is_numeric() or schema[name] == pl.Null, "numbers") for name in numbers),
         *((name, schema[name] == pl.String, "text") for name in texts),
         ("snapshot_time", _tells_a_moment(schema["snapshot_time"]), "text, or a timestamp with a zone"),
     ):

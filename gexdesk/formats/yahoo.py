@@ -57,7 +57,7 @@ class _Result(msgspec.Struct, gc=False):
 
 class _Chains(msgspec.Struct, gc=False):
     result: list[_Result] | None = None
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Document(msgspec.Struct, gc=False):
@@ -99,7 +99,7 @@ class Yahoo:
             json_text.refuse_other_format(error, self.name, self.recognises(body[: json_text.HEAD_BYTES]))
             raise
         if not chains.result:
-            why = printable(bytes(chains.error or b"null").decode("utf-8", "replace"), 120)
+            why = printable(bytes(chains.error).decode("utf-8", "replace"), 120)
             raise MalformedPayload(f"optionChain.result is empty, its error is {why}; allowed: one result or more")
         return [self._snapshot(r, f"optionChain.result[{i}]", time_shift_s) for i, r in enumerate(chains.result)]
 

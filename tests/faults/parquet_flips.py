@@ -59,7 +59,7 @@ def run(full: bool) -> Outcome:
 
 async def _flip(folder: Path, flips: int) -> Outcome:
     good = [parquet(STRIKES_COLUMNS), parquet(CHAIN_COLUMNS)]
-    dice = random.Random(_SEED)  # noqa: S311 - which bytes, not a secret
+    dice = random.Random(_SEED)
     counts: Counter[str] = Counter()
     faults: list[str] = []
     slowest_s = 0.0
