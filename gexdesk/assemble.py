@@ -1,6 +1,9 @@
 """Make the concrete parts of one desk and join them: the only place that names them all."""
 
 import asyncio
+import hashlib
+import os
+import platform
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -13,9 +16,11 @@ from msgspec import structs
 from gexdesk.engine import inspect
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.engine import COPIES_NAME, Engine, Parts
+from gexdesk.engine.expectations import Expectations
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
 from gexdesk.engine.hand_over import HandOver
+from gexdesk.engine.impact import Impact
 from gexdesk.engine.incidents.incidents import Incidents
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.engine.incidents.looks import IncidentLooks
@@ -31,6 +36,7 @@ from gexdesk.engine.levers.levers import Levers
 from gexdesk.engine.levers.pauses import PauseLevers
 from gexdesk.engine.levers.record import Record
 from gexdesk.engine.levers.shift import ShiftLevers
+from gexdesk.engine.levers.targets import Targets
 from gexdesk.engine.lock import StateLock
 from gexdesk.engine.look_guidelines import RulebookLook
 from gexdesk.engine.look_queue import QueueLook
@@ -65,7 +71,7 @@ from gexdesk.guidelines.decide import decide
 from gexdesk.guidelines.hours import hours
 from gexdesk.guidelines.labelled import Report, check, read_labelled
 from gexdesk.guidelines.reload import Guidelines
-from gexdesk.guidelines.rules import DEFAULT_FILE, RuleSet, load, load_default
+from gexdesk.guidelines.rules import DEFAULT_FILE, RuleSet, load, load_default, text_of
 from gexdesk.guidelines.rules import read as read_rules
 from gexdesk.guidelines.tally import Tally
 from gexdesk.guidelines.versions import Version, Versions
@@ -82,15 +88,27 @@ from gexdesk.model.text import printable
 from gexdesk.model.view import LogLine
 from gexdesk.queues.embedded import EmbeddedQueue
 from gexdesk.sample.story import SOURCES
-from gexdesk.settings import LOCK_NAME, AnySource, DirectorySource, HttpSource, Rates, ReplaySource, Settings
+from gexdesk.settings import (
+    LOCK_NAME,
+    AnySource,
+    DirectorySource,
+    HttpSource,
+    Rates,
+    RedisStreamSource,
+    ReplaySource,
+    Settings,
+    WebSocketSource,
+)
 from gexdesk.sources.address import Addresses
 from gexdesk.sources.base import Source
 from gexdesk.sources.directory import Directory
 from gexdesk.sources.fetch_once import FetchOnce, SourceKey
 from gexdesk.sources.http import Http
 from gexdesk.sources.pace import Pace
+from gexdesk.sources.redis_stream import RedisStream
 from gexdesk.sources.replay import Replay
 from gexdesk.sources.secret import Secret
+from gexdesk.sources.websocket import WebSocket
 from gexdesk.stores.audit import Audit, BrokenLink, verify
 from gexdesk.stores.cache import EmbeddedCache
 from gexdesk.stores.daybook import Daybook
@@ -100,7 +118,7 @@ from gexdesk.stores.query import Rows, run_query
 from gexdesk.stores.request_log import RequestLog
 from gexdesk.stores.spool import Spool
 
-LIVE_SOURCES = (HttpSource,)
+LIVE_SOURCES = (HttpSource, WebSocketSource, RedisStreamSource)
 METADATA_NAME = "metadata.duckdb"
 AUDIT_NAME = "audit.jsonl"
 GUIDELINES_NAME = "guidelines"
@@ -201,8 +219,10 @@ def assemble(
         chronicle=chronicle,
         clock=clock,
     )
+    expectations = Expectations(chronicle)
     work = Work(
         requests=requests,
+        expectations=expectations,
         queue=queue,
         pool=pool,
         flights=flights,
@@ -232,6 +252,9 @@ def assemble(
         triage=triage,
         flights=flights,
         keeper=keeper,
+        targets=Targets(ledger, flights, queue),
+        impact=Impact(queue, flow, slots=work.slots, reserved=RESERVED),
+        expectations=expectations,
         record=record,
         chronicle=chronicle,
         clock=clock,
@@ -241,9 +264,13 @@ def assemble(
     rulebook = Rulebook(
         guidelines=guidelines,
         trial=Trial(
-            guidelines, keeper, chronicle,
-            last=settings.guidelines.backtest_last, folder=state / COPIES_NAME, reserved=RESERVED,
-        ),  # fmt: skip
+            guidelines,
+            keeper,
+            chronicle,
+            last=settings.guidelines.backtest_last,
+            folder=state / COPIES_NAME,
+            reserved=RESERVED,
+        ),
         file=settings.guidelines.file,
         seen=state / GUIDELINES_NAME / "file-seen",
         apply_on_save=settings.guidelines.apply_on_save,
@@ -365,6 +392,7 @@ def assemble(
             replay_position=lambda: _position(replays),
             keep_s=limits.keep_days * 86_400,
             keep_bytes=int(limits.keep_gb * 1e9),
+            lake_keep_days=limits.lake_keep_days,
         )
     )
 
@@ -503,10 +531,43 @@ def _source(
                 key_header=source.key_header,
                 key_param=source.key_param,
             )
+        case WebSocketSource():
+            return WebSocket(
+                source.name,
+                source.url,
+                clock=clock,
+                subscribe=source.subscribe,
+                every_s=source.every_s,
+                hours=source.hours,
+                data=source.data,
+                sequence=source.sequence,
+                timeout_s=source.timeout_s,
+                key=keys.get(source.name),
+                key_header=source.key_header,
+                key_param=source.key_param,
+            )
+        case RedisStreamSource():
+            return RedisStream(
+                source.name,
+                source.url,
+                clock=clock,
+                stream=source.stream,
+                group=source.group,
+                consumer=_consumer(state),
+                field=source.field,
+                username=source.username,
+                password=keys.get(source.name),
+                timeout_s=source.timeout_s,
+            )
         case DirectorySource():
             return Directory(source.name, source.path, clock=clock, once=once, memory=state / f"taken-{source.name}.jsonl")
         case ReplaySource():
             return Replay(source.name, source.path, started_at=started_at, clock=clock, loop=not once, speed=speed)
+
+
+def _consumer(state: Path) -> str:
+    """Name this desk among the consumers of a stream: the same after a restart, another for every other state folder."""
+    return f"{platform.node()[:64]}-{hashlib.sha256(os.fsencode(state)).hexdigest()[:8]}"
 
 
 def _position(replays: list[Replay]) -> str:
@@ -561,6 +622,13 @@ def guidelines_in_force(state: Path, file: Path | None) -> RuleSet:
 def rules_of(file: Path | None) -> RuleSet:
     """Read a rule file, or the default set. Raises GuidelineError."""
     return load(file) if file is not None else load_default()
+
+
+def rule_text(file: Path) -> str:
+    """Return the text of a rule file that can be used. Raises GuidelineError."""
+    text = text_of(file)
+    read_rules(text, str(file))
+    return text
 
 
 def guideline_history(state: Path) -> tuple[Version, ...]:

@@ -215,12 +215,9 @@ def apply(
 
     Example: `gexdesk guidelines apply candidate.toml --reason "calmer open"`
     """
-    from gexdesk.guidelines.rules import read, text_of
+    from gexdesk.assemble import rule_text
 
-    text = ""
-    if file is not None:
-        text = text_of(file)
-        read(text, str(file))  # a fault is named with this file's name, not the engine's
+    text = rule_text(file) if file is not None else ""
     return pull_lever(
         state, Lever(Verb.APPLY, "", reason, target_kind="guidelines", text=text, forced=force, dry_run=dry_run), json=json
     )

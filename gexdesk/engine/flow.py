@@ -1,5 +1,6 @@
 """Measure the flow of each level: depth over time, jobs in and out per second, time to drain."""
 
+from collections import deque
 from collections.abc import Mapping
 
 from gexdesk.metrics.drain import drain_s
@@ -9,6 +10,8 @@ from gexdesk.model.job import LevelDepth
 from gexdesk.model.level import LEVELS, Level
 
 RATE_WINDOW_S = 10
+SERVICES = 256
+"""How many of a level's last services its longest is taken of."""
 
 
 class Flow:
@@ -19,6 +22,16 @@ class Flow:
         self._in = {level: Rate(RATE_WINDOW_S) for level in LEVELS}
         self._out = {level: Rate(RATE_WINDOW_S) for level in LEVELS}
         self._trend = {level: Trend() for level in LEVELS}
+        self._served = {level: deque[float](maxlen=SERVICES) for level in LEVELS}
+
+    def served(self, level: Level, seconds: float) -> None:
+        """Note how long a job was worked on until it was available."""
+        self._served[level].append(seconds)
+
+    @property
+    def longest_s(self) -> dict[Level, float]:
+        """Return the longest of each level's last services, seconds; 0 before the first."""
+        return {level: max(times, default=0.0) for level, times in self._served.items()}
 
     def entered(self, level: Level) -> None:
         """Note a job that was queued."""

@@ -48,5 +48,5 @@ class Publish:
                     )
                 )
         available_at = self._clock.now()
-        self._promises.record(job.level, max(0.0, available_at - flight.payload.received_at))
+        self._promises.record(job.promised, max(0.0, available_at - flight.payload.received_at))
         return available_at

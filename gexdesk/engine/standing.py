@@ -21,18 +21,34 @@ class Pause(Struct, frozen=True):
     since: float
 
 
+class Armed(Struct, frozen=True):
+    """Hold the override of a schedule's occurrence, which ends with it."""
+
+    schedule: str
+    override: Override
+
+
 class _Kept(Struct, frozen=True):
     overrides: dict[str, Override] = {}
     pauses: dict[str, Pause] = {}
     stopped: Pause | None = None
+    skipped: dict[str, float] = {}
 
 
 class Standing:
-    """Hold overrides by source and by job, pauses by source, and the kill switch; synced to a file at each change."""
+    """Hold overrides, pauses by source, and the kill switch; synced to a file at each change.
+
+    An override is known by its target: a source's name, ``symbol:`` and the symbol, or ``job:`` and the job's id.
+
+    Attributes:
+        armed: Overrides of schedules, by target; an operator's of the same target goes before. Not in the file, since the
+            calendar says them again.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._kept = _Kept()
+        self.armed: dict[str, Armed] = {}
 
     def open(self) -> None:
         """Read what an earlier engine left.
@@ -51,9 +67,52 @@ class Standing:
             ) from error
 
     def override(self, target: str, now: float) -> Override | None:
-        """Return the override in force for a source or job."""
-        found = self._kept.overrides.get(target)
-        return found if found is not None and (found.until is None or found.until > now) else None
+        """Return the override in force for a target: an operator's, else a schedule's."""
+        own = self._kept.overrides.get(target)
+        if own is not None and (own.until is None or own.until > now):
+            return own
+        return self.scheduled(target, now)
+
+    def scheduled(self, target: str, now: float) -> Override | None:
+        """Return the override that a schedule set for a target."""
+        armed = self.armed.get(target)
+        return armed.override if armed is not None and (armed.override.until or 0.0) > now else None
+
+    def own(self, target: str) -> Override | None:
+        """Return what an operator set for a target and nobody ended, its time come or not."""
+        return self._kept.overrides.get(target)
+
+    def governing(
+        self, job_id: str, symbol: str, source: str, now: float, *, instead: tuple[str, Override | None] | None = None
+    ) -> Override | None:
+        """Return the override that governs a job: its own, else its symbol's, else its source's.
+
+        Args:
+            symbol: Empty for a document of several symbols, which follows its source.
+            instead: A target, and what to take in place of its override.
+        """
+        if not self._kept.overrides and not self.armed and instead is None:
+            return None
+        for key in (f"job:{job_id}", f"symbol:{symbol}", source):
+            found = instead[1] if instead is not None and instead[0] == key else self.override(key, now)
+            if found is not None:
+                return found
+        return None
+
+    def in_force(self, now: float) -> dict[str, Override]:
+        """Return every override in force by target, those of schedules too."""
+        keys = {*self._kept.overrides, *self.armed}
+        return {key: found for key in keys if (found := self.override(key, now)) is not None}
+
+    def skips(self, schedule: str, ends_at: float) -> bool:
+        """Say whether an operator ended this occurrence of a schedule early."""
+        return self._kept.skipped.get(schedule) == ends_at
+
+    def skip(self, target: str) -> None:
+        """End what a schedule armed for a target early; durable when it returns."""
+        armed = self.armed[target]
+        self._keep(msgspec.structs.replace(self._kept, skipped=_with(self._kept.skipped, armed.schedule, armed.override.until)))
+        del self.armed[target]
 
     def expired(self, now: float) -> dict[str, Override]:
         """Return overrides whose time has come; the caller ends them."""

@@ -54,6 +54,7 @@ class Triage:
         self._promises_s = promises_s
         self._conventions = conventions
         self._precedents = Precedents()
+        self.decided: dict[str, Level] = {}
         self._last: dict[str, asyncio.Task[None]] = {}
         self._rooms: dict[str, asyncio.Semaphore] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,10 +90,25 @@ class Triage:
         self._precedents.history.begin(minutes)
 
     def level_of(self, account: Account, now: float) -> Level:
-        """Return the level a source's untriaged payloads have: override, else standing, else its last decision, else MEDIUM."""
-        own = Level(account.standing) if account.standing in Level.__members__ else account.decided or Level.MEDIUM
+        """Return the level a source's payloads have: override, else standing, else its last decision, else MEDIUM."""
+        own = self.own_level(account)
         override = self._standing.override(account.name, now)
         return override.level if override is not None and override.moves(own) else own
+
+    def own_level(self, account: Account) -> Level:
+        """Return a source's level without any override."""
+        return Level(account.standing) if account.standing in Level.__members__ else account.decided or Level.MEDIUM
+
+    def _turn_of(self, account: Account, now: float) -> Level:
+        """Return the level at which a source's payloads are decoded: also the strictest that a symbol it carries was given."""
+        level = self.level_of(account, now)
+        for key, override in self._standing.in_force(now).items():
+            kind, _, symbol = key.partition(":")
+            if kind == "symbol" and override.moves(level) and symbol in {*account.symbols, *account.seen_symbols}:
+                raises = override.level.rank < level.rank
+                if raises or {*account.symbols, *account.seen_symbols} == {symbol}:
+                    level = override.level
+        return level
 
     def _room(self, source: str) -> asyncio.Semaphore:
         return self._rooms.setdefault(source, asyncio.Semaphore(UNTRIAGED_PER_SOURCE))
@@ -133,7 +149,7 @@ class Triage:
         )
         while True:
             try:
-                reply = await self._pool.run(task, self.level_of(account, self._clock.now()))
+                reply = await self._pool.run(task, self._turn_of(account, self._clock.now()))
             except DecoderDied as error:
                 flight.deaths += 1
                 if flight.deaths >= DEATHS_ALLOWED:
@@ -152,22 +168,23 @@ class Triage:
         account.seen_symbols.update(head.symbol for head in found.heads)
         account.stamped(lead.symbol, lead.as_of)
         features = self._precedents.features(account, lead, now, payload.asked)
-        rules, override = self._rules(), self._standing.override(account.name, now)
+        symbol = lead.symbol if all(head.symbol == lead.symbol for head in found.heads) else ""
+        rules, override = self._rules(), self._standing.governing(payload.payload_id, symbol, account.name, now)
         decision = decide(features, rules, at=now)
-        account.decided = decision.level
+        account.decided = self.decided[lead.symbol] = decision.level
+        decided, decided_score = decision.level, decision.score
         if override is not None and override.moves(decision.level):
             decision = decide(features, rules, override, at=now)
         flight.decision, flight.decided_at = decision, now
         self._tally.record(features, decision, now, lead.as_of)
         self._keeper.decision(DecisionRecord(payload.payload_id, now, features, decision))
         self._chronicle.tell("decision", f"{lead.symbol} {decision.level} {decision.score:.2f} {decision.winner} ({account.name})")
-        one_symbol = all(head.symbol == lead.symbol for head in found.heads)
         promise_s = self._promises_s[decision.level]
         return Job(
             job_id=payload.payload_id,
             source=account.name,
             # Without a symbol a job is never conflated: a document of several symbols has no single successor.
-            symbol=lead.symbol if one_symbol else "",
+            symbol=symbol,
             level=decision.level,
             score=decision.score,
             freshness=decision.freshness,
@@ -175,6 +192,8 @@ class Triage:
             as_of=lead.as_of,
             deadline_at=None if promise_s is None else payload.received_at + promise_s,
             note="override" if decision.override is not None else "",
+            decided=decided,
+            decided_score=decided_score,
         )
 
     def _undecided(self, flight: Flight, refused: Refused, account: Account) -> Job:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.columns import drop_columns
+from gexdesk.engine.expectations import Expectations
 from gexdesk.engine.flight import Flight, Flights
 from gexdesk.engine.flow import Flow
 from gexdesk.engine.keep import Keeper
@@ -61,7 +62,7 @@ class Work:
     def __init__(
         self, *, queue: Queue, pool: Pool, flights: Flights, leases: Leases, publish: Publish, keeper: Keeper, spool: Spool,
         ledger: Ledger, deviation: Deviation, flow: Flow, chronicle: Chronicle, clock: Clock,
-        requests: Requests, workers: int, reserved: int, conventions: ConventionBook,
+        requests: Requests, expectations: Expectations, workers: int, reserved: int, conventions: ConventionBook,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._pool = pool
@@ -76,6 +77,7 @@ class Work:
         self._chronicle = chronicle
         self._clock = clock
         self._requests = requests
+        self._expectations = expectations
         self._slots = [False] * workers + [True] * reserved
         self._conventions = conventions
         self._tasks: list[asyncio.Task[None]] = []
@@ -137,6 +139,8 @@ class Work:
         self._requests.job_began(claim.job.job_id, claim.job.level, flight.started_at)
         match await self._outcome(claim.job, flight):
             case Done(results=results, available_at=available_at):
+                self._flow.served(claim.job.promised, available_at - flight.started_at)
+                self._expectations.available(claim.job, flight.started_at, available_at)
                 # The slot is free once the value is available; storing goes on behind it, under the same lease.
                 self._end_later(self._complete(claim, flight, results, available_at))
             case Retry(after_s=after_s, error=error):
@@ -171,7 +175,7 @@ class Work:
             delay_s=account.configured_delay_s,
         )
         try:
-            reply = await self._pool.run(task, job.level)
+            reply = await self._pool.run(task, job.promised)
         except DecoderDied as error:
             flight.deaths += 1
             if flight.deaths >= DEATHS_ALLOWED:

@@ -99,3 +99,10 @@ class Decision(Struct, frozen=True):
     reason: str
     override: Override | None = None
     parts: ScoreParts = ScoreParts()
+
+    @property
+    def guidelines_say(self) -> tuple[Level, float]:
+        """Return level and score without the override; nothing matched: LOW."""
+        if self.override is None:
+            return self.level, self.score
+        return (self.matches[0].level, self.matches[0].score) if self.matches else (Level.LOW, Level.LOW.band[0])

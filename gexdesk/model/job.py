@@ -39,6 +39,7 @@ class Job(Struct, frozen=True, array_like=True, gc=False):
         superseded: A newer snapshot of the same source and symbol was queued behind it.
         note: Why it stands where it stands, where that is not the decision (escalated, conflated, overridden).
         place: Where it stands among the jobs of its level.
+        decided, decided_score: What the guidelines said, whatever moved it since; None and 0 where they said nothing.
 
     Queues keep it as an array of its fields: a new one goes last and has a default.
     """
@@ -56,6 +57,13 @@ class Job(Struct, frozen=True, array_like=True, gc=False):
     superseded: bool = False
     note: str = ""
     place: Place = Place.OWN
+    decided: Level | None = None
+    decided_score: float = 0.0
+
+    @property
+    def promised(self) -> Level:
+        """Return the level whose promise it was given and whose capacity it may use: an escalated one keeps the level below."""
+        return self.level.lowered if self.place is Place.ESCALATED else self.level
 
 
 class Claim(Struct, frozen=True):

@@ -171,7 +171,9 @@ async def test_a_lever_needs_a_reason_a_target_a_level_and_a_time_that_can_be(tm
             (Lever(Verb.PAUSE, "big", ""), LeverRefused, "pause needs a reason; it goes to the audit"),
             (Lever(Verb.PAUSE_ALL, "", " \t"), LeverRefused, "pause_all needs a reason"),
             (Lever(Verb.PROMOTE, "nobody[/]\x1b[2J", "x"), UnknownTarget, r"is named 'nobody\[/\] \[2J'; there are big, small"),
-            (Lever(Verb.PROMOTE, "0001", "x", target_kind="job"), LeverRefused, "acts on sources"),
+            (Lever(Verb.PROMOTE, "0001", "x", target_kind="job"), UnknownTarget, "no job '0001' is known"),
+            (Lever(Verb.PROMOTE, "QQQ", "x", target_kind="symbol"), UnknownTarget, "no source carries the symbol 'QQQ'"),
+            (Lever(Verb.PROMOTE, "1", "x", target_kind="gap"), LeverRefused, "acts on a source, a symbol or a job, not on a gap"),
             (Lever(Verb.OVERRIDE, "big", "x"), LeverRefused, "override needs a level: one of CRITICAL, HIGH, MEDIUM, LOW"),
             (Lever(Verb.OVERRIDE, "big", "x", level=Level.HIGH, for_s=0.5), LeverRefused, "1 s to 30 days, .* not 0.5 s"),
             (Lever(Verb.PROMOTE, "big", "x", for_s=float("nan")), LeverRefused, "not nan s"),
@@ -340,7 +342,7 @@ async def test_an_act_that_fails_changes_nothing_and_the_audit_says_so(tmp_path:
             await pull(engine, Verb.PAUSE, "big", "incident 41")
         assert parts_of(engine).standing.pause_of("big") is None
         assert [job.symbol for job in await parts_of(engine).queue.peek(3)] == ["B0", "B1", "B2"]
-    assert list(kept) == ["overrides", "pauses", "stopped"]
+    assert list(kept) == ["overrides", "pauses", "stopped", "skipped"]
     assert [(line.act, line.target) for line in audit_of(tmp_path)[-2:]] == [("pause", "big"), ("pause failed", "big")]
 
 

@@ -1,38 +1,47 @@
-"""Change the level of a source's data: promote, demote, override, clear; and end what was set for a time."""
+"""Change the level of a source's, a symbol's or one job's data: promote, demote, override, clear; and end what has ended."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 
 from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.expectations import Expectations, Expected
 from gexdesk.engine.flight import Flights
+from gexdesk.engine.impact import Impact
 from gexdesk.engine.keep import Keeper
-from gexdesk.engine.ledger import Account, Ledger
-from gexdesk.engine.levers.record import Record, jobs, undone
-from gexdesk.engine.levers.targets import source_of
+from gexdesk.engine.ledger import Ledger
+from gexdesk.engine.levers.record import Record, undone
+from gexdesk.engine.levers.targets import Target, Targets
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.triage import Triage
 from gexdesk.model.clock import Clock
 from gexdesk.model.decision import Bound, Override
 from gexdesk.model.errors import LeverRefused
-from gexdesk.model.job import Job
+from gexdesk.model.job import Job, Place
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.text import printable
+from gexdesk.model.view import OverrideView
 from gexdesk.queues.base import Queue
 from gexdesk.stores.base import OverrideRecord
 
 SHORTEST_S = 1.0
 LONGEST_S = 30 * 86_400.0
+DECIDED = "as the guidelines decide"
 
 
 class LevelLevers:
-    """Set and end overrides. ``turn`` is the operators' own: what the clock ends does not interleave with what they do."""
+    """Set and end overrides. ``turn`` is the operators' own: what the clock ends does not interleave with what they do.
+
+    Of several overrides the one of the job beats that of its symbol, which beats that of its source.
+    """
 
     verbs = frozenset({Verb.PROMOTE, Verb.DEMOTE, Verb.OVERRIDE, Verb.CLEAR})
 
     def __init__(
         self, *, queue: Queue, ledger: Ledger, standing: Standing, triage: Triage, flights: Flights, keeper: Keeper,
-        record: Record, chronicle: Chronicle, clock: Clock, promises_s: Mapping[Level, float | None], turn: asyncio.Lock,
+        targets: Targets, impact: Impact, expectations: Expectations, record: Record, chronicle: Chronicle, clock: Clock,
+        promises_s: Mapping[Level, float | None], turn: asyncio.Lock,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._ledger = ledger
@@ -40,55 +49,101 @@ class LevelLevers:
         self._triage = triage
         self._flights = flights
         self._keeper = keeper
+        self._targets = targets
+        self._impact = impact
+        self._expectations = expectations
         self._record = record
         self._chronicle = chronicle
         self._clock = clock
         self._promises_s = promises_s
         self._turn = turn
+        self._revisions: Counter[str] = Counter()
 
     async def pull(self, lever: Lever) -> LeverOutcome:
         """Do it, or say what it would do; errors as in ``Family.pull``."""
-        return await self._relevel(lever, source_of(lever, self._ledger, self._record))
-
-    async def end_expired(self) -> None:
-        """End overrides whose time has come; queued jobs go back to what the guidelines decided."""
-        async with self._turn:
-            for source, override in self._standing.expired(self._clock.now()).items():
-                # The jobs first: should that fail, the override is still there to be ended a second later.
-                moved = await self._move(source, None)
-                await self._record.add(
-                    actor="clock", act="override_ended", target=source, reason="its time had come",
-                    before=_words(override), after="as the guidelines decide",
-                )  # fmt: skip
-                await self._keep(source, None)
-                words = f"{source} override {_words(override)} ended; {moved} queued jobs went back"
-                self._chronicle.tell("lever", words)
-
-    async def _relevel(self, lever: Lever, account: Account) -> LeverOutcome:
+        target = await self._targets.of(lever)
+        self._record.unchanged(lever, str(target), self._revision(target))
         now = self._clock.now()
-        level = self._triage.level_of(account, now)
-        override = self._standing.override(account.name, now)
+        level, override = await self._level(target, now), self._standing.override(target.key, now)
         before = _words(override) if override is not None else str(level)
         if lever.verb is Verb.CLEAR:
             if override is None:
-                raise LeverRefused(f"{account.name} has no override to clear")
-            wanted = None
+                raise LeverRefused(f"{target} has no override to clear")
+            wanted, then = None, self._standing.scheduled(target.key, now) if self._standing.own(target.key) is not None else None
         else:
-            wanted = self._wanted(lever, account, level, override)
-        moving = sum(len(job_ids) for job_ids in (await self._moves(account.name, wanted)).values())
-        after = _words(wanted) if wanted is not None else "as the guidelines decide"
-        helps, costs = self._effect(account, level, wanted, moving)
+            wanted = then = self._wanted(lever, target, level, override)
+        after = _words(then) if then is not None else DECIDED
+        moves = await self._moves(target, then)
+        to = then.level if then is not None else self._standing_level(target, level)
+        waiting = await self._targets.jobs(target)
+        foreseen = await self._impact.of(
+            str(target), waiting, moves, level=level, to=to, delay_s=self._targets.delay_s(target)
+        )
+        moving = sum(map(len, moves.values()))
         if lever.dry_run:
-            return LeverOutcome(False, "nothing sent", before, after, moving, account.revision, helps, costs)
-        async with self._record.of(lever, account.name, before, after):
-            await self._keep(account.name, wanted)
-            async with undone(lambda: self._keep(account.name, override)):
-                moved = await self._move(account.name, wanted)
-        words = f"{lever.actor} {lever.verb} {account.name}: {before} -> {after}, {moved} queued jobs moved ({lever.reason})"
+            revision = self._revision(target)
+            return LeverOutcome(False, "nothing sent", before, after, moving, revision, foreseen.helps, foreseen.costs)
+        async with self._record.of(lever, str(target), before, after):
+            await self._keep(target, wanted)
+            async with undone(lambda: self._keep(target, override)):
+                moved = await self._move(target, then)
+        words = f"{lever.actor} {lever.verb} {target}: {before} -> {after}, {moved} queued jobs moved ({lever.reason})"
         self._chronicle.tell("lever", words)
-        return LeverOutcome(True, words, before, after, moved, account.revision, helps, costs)
+        act = f"{lever.actor} {lever.verb} {target}"
+        self._expectations.expect(target.key, Expected(act, foreseen.job_id, foreseen.wait_s, now))
+        return LeverOutcome(True, words, before, after, moved, self._revision(target), foreseen.helps, foreseen.costs)
 
-    def _wanted(self, lever: Lever, account: Account, level: Level, override: Override | None) -> Override:
+    async def inverse(self, lever: Lever) -> Lever | None:
+        """Return the lever that would bring back what is in force now, before this one is pulled."""
+        target, now = await self._targets.of(lever), self._clock.now()
+        override = self._standing.own(target.key)
+        if override is None:
+            return Lever(Verb.CLEAR, target.name, "", target_kind=target.kind)
+        verb = {Bound.AT_LEAST: Verb.PROMOTE, Bound.AT_MOST: Verb.DEMOTE, Bound.EXACTLY: Verb.OVERRIDE}[override.bound]
+        for_s = None if override.until is None else max(SHORTEST_S, override.until - now)
+        return Lever(verb, target.name, "", target_kind=target.kind, level=override.level, for_s=for_s)
+
+    async def end_expired(self) -> None:
+        """End overrides whose time has come or whose job has ended; queued jobs go back to what the guidelines decided."""
+        async with self._turn:
+            now = self._clock.now()
+            ending = dict.fromkeys(self._standing.expired(now), "its time had come")
+            for key in self._standing.overrides(now):
+                if not self._targets.is_open(Target.of(key)):
+                    ending[key] = "its job has ended"
+            for key, why in ending.items():
+                await self._end(Target.of(key), why)
+
+    async def apply_schedule(self, key: str) -> int:
+        """Move the queued jobs of a target where its overrides now put them; the caller holds the turn. Returns how many moved."""
+        target = Target.of(key)
+        self._count(target)
+        return await self._move(target, self._standing.override(key, self._clock.now()))
+
+    def views(self, now: float) -> tuple[OverrideView, ...]:
+        """Show every override in force, those of schedules too."""
+        return tuple(
+            OverrideView(
+                kind=target.kind, target=target.name, words=override.words, author=override.author, reason=override.reason,
+                since=override.since, until=override.until, revision=self._revision(target),
+            )
+            for key, override in sorted(self._standing.in_force(now).items())
+            for target in [Target.of(key)]
+        )  # fmt: skip
+
+    async def _end(self, target: Target, why: str) -> None:
+        override = self._standing.own(target.key)
+        if override is None:
+            return
+        # The jobs first: should that fail, the override is still there to be ended a second later.
+        moved = await self._move(target, self._standing.scheduled(target.key, self._clock.now()))
+        await self._record.add(
+            actor="clock", act="override_ended", target=str(target), reason=why, before=_words(override), after=DECIDED
+        )
+        await self._keep(target, None)
+        self._chronicle.tell("lever", f"{target} override {_words(override)} ended, {why}; {moved} queued jobs went back")
+
+    def _wanted(self, lever: Lever, target: Target, level: Level, override: Override | None) -> Override:
         match lever.verb:
             case Verb.PROMOTE:
                 to, bound = lever.level or level.raised, Bound.AT_LEAST
@@ -100,7 +155,7 @@ class LevelLevers:
                 to, bound = lever.level, Bound.EXACTLY
         same = override is not None and (override.level, override.bound) == (to, bound)
         if same or (to is level and lever.level is None):
-            raise LeverRefused(f"{account.name} is {level} already")
+            raise LeverRefused(f"{target} is {level} already")
         if lever.for_s is not None and not SHORTEST_S <= lever.for_s <= LONGEST_S:
             allowed = f"{SHORTEST_S:g} s to {LONGEST_S / 86_400:g} days, or without end"
             raise LeverRefused(f"an override stands {allowed}; not {lever.for_s:g} s")
@@ -108,56 +163,75 @@ class LevelLevers:
         until = None if lever.for_s is None else now + lever.for_s
         return Override(to, lever.actor, printable(lever.reason), since=now, until=until, bound=bound)
 
-    async def _keep(self, source: str, override: Override | None) -> None:
-        ended = self._standing.override(source, 0.0)
-        await asyncio.to_thread(self._standing.set_override, source, override)
-        self._ledger.adopt(source).revision += 1
-        if ended is not None:
-            self._keeper.override(OverrideRecord("source", source, ended, self._clock.now()))
-        if override is not None:
-            self._keeper.override(OverrideRecord("source", source, override))
+    async def _level(self, target: Target, now: float) -> Level:
+        """Return the level a target's data has now: a source's, a job's own, a symbol's next or last."""
+        if target.kind == "source":
+            return self._triage.level_of(self._ledger[target.name], now)
+        if target.kind == "job":
+            return (await self._targets.job(target.name)).level
+        waiting = await self._targets.jobs(target)
+        own = min((job.level for job in waiting), key=lambda x: x.rank, default=self._triage.decided.get(target.name, Level.MEDIUM))
+        override = self._standing.override(target.key, now)
+        return override.level if override is not None and override.moves(own) else own
 
-    async def _move(self, source: str, override: Override | None) -> int:
-        """Give a source's queued jobs the level they have under an override, or without one."""
+    def _standing_level(self, target: Target, level: Level) -> Level:
+        """Return the level without an override; of a job or a symbol the one it has, since each job has its own."""
+        return self._triage.own_level(self._ledger[target.name]) if target.kind == "source" else level
+
+    def _revision(self, target: Target) -> int:
+        return self._ledger.adopt(target.name).revision if target.kind == "source" else 1 + self._revisions[target.key]
+
+    def _count(self, target: Target) -> None:
+        if target.kind == "source":
+            self._ledger.adopt(target.name).revision += 1
+        else:
+            self._revisions[target.key] += 1
+
+    async def _keep(self, target: Target, override: Override | None) -> None:
+        ended = self._standing.own(target.key)
+        if ended is None and override is None:
+            await asyncio.to_thread(self._standing.skip, target.key)  # what is cleared is a schedule's
+        else:
+            await asyncio.to_thread(self._standing.set_override, target.key, override)
+        self._count(target)
+        if ended is not None:
+            self._keeper.override(OverrideRecord(target.kind, target.name, ended, self._clock.now()))
+        if override is not None:
+            self._keeper.override(OverrideRecord(target.kind, target.name, override))
+
+    async def _move(self, target: Target, override: Override | None) -> int:
+        """Give a target's queued jobs the level they have with this override of it, or without one."""
         moved = 0
-        for (level, score, note), job_ids in (await self._moves(source, override)).items():
+        for (level, score, note), job_ids in (await self._moves(target, override)).items():
             moved += await self._queue.relevel(job_ids, level, score, self._promises_s[level], note)
         return moved
 
-    async def _moves(self, source: str, override: Override | None) -> dict[tuple[Level, float, str], list[str]]:
+    async def _moves(self, target: Target, override: Override | None) -> dict[tuple[Level, float, str], list[str]]:
         """Return the queued jobs that change their level, by what they get."""
         moves: dict[tuple[Level, float, str], list[str]] = {}
-        for job in await self._queue.jobs_of(source):
-            level, score = self._decided(job)
-            note = ""
-            if override is not None and override.moves(level):
-                level, score, note = override.level, override.level.band[1], f"override by {override.author}"
-            if job.level is not level and not job.superseded:
-                moves.setdefault((level, score, note), []).append(job.job_id)
+        now = self._clock.now()
+        for job in await self._targets.jobs(target):
+            level, score, note = *self._decided(job), ""
+            governing = self._standing.governing(job.job_id, job.symbol, job.source, now, instead=(target.key, override))
+            if governing is not None and governing.moves(level):
+                level, score, note = governing.level, governing.level.band[1], f"override by {governing.author}"
+            if job.superseded or job.level is level:
+                continue
+            lowering = governing is not None and governing.bound is not Bound.AT_LEAST
+            if job.place is Place.ESCALATED and job.level.rank < level.rank and not lowering:
+                continue  # it was raised to keep its promise, which nothing here takes back
+            moves.setdefault((level, score, note), []).append(job.job_id)
         return moves
 
     def _decided(self, job: Job) -> tuple[Level, float]:
-        """Return what the guidelines said of a job; what it has now where that was said to an earlier engine."""
+        """Return what the guidelines said of a job; what it has now where an engine before this version put it in."""
+        if job.decided is not None:
+            return job.decided, job.decided_score
         flight = self._flights.get(job.job_id)
         decision = flight.decision if flight is not None else None
         if decision is None:
             return job.level, job.score
-        if not decision.matches:
-            return Level.LOW, Level.LOW.band[0]
-        return decision.matches[0].level, decision.matches[0].score
-
-    def _effect(self, account: Account, level: Level, wanted: Override | None, moving: int) -> tuple[str, str]:
-        if wanted is None:
-            return f"{jobs(moving)} moved back to the guidelines' level", ""
-        state = self._queue.state()
-        between = [x for x in LEVELS if min(level.rank, wanted.level.rank) <= x.rank < max(level.rank, wanted.level.rank)]
-        others = sum(state.levels[x].waiting for x in between)
-        delayed = f" (its quotes are {account.delay_s:.0f} s old when they come: no level changes that)" if account.delay_s else ""
-        if wanted.level.rank < level.rank:
-            costs = f"up to {others} other jobs wait behind them" if others else "no other job waits longer"
-            return f"{jobs(moving)} moved up{delayed}", costs
-        helps = f"up to {others} other jobs go before them" if others else "no other job waits now"
-        return helps, f"{jobs(moving)} moved down"
+        return decision.guidelines_say
 
 
 def _words(override: Override) -> str:

@@ -1,10 +1,118 @@
 """Find what a lever is aimed at."""
 
+from msgspec import Struct
+
+from gexdesk.engine.flight import Flights
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.levers.record import Record
 from gexdesk.model.errors import LeverRefused, UnknownTarget
+from gexdesk.model.job import Job
 from gexdesk.model.lever import Lever
-from gexdesk.model.text import printable
+from gexdesk.model.text import printable, symbol_of
+from gexdesk.queues.base import Queue
+
+KINDS = ("source", "symbol", "job")
+
+
+class Target(Struct, frozen=True):
+    """Name what an override is of: every payload of a source, every payload of one symbol alone, or one job."""
+
+    kind: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """Return how ``Standing`` knows it; no source's name has a colon."""
+        return self.name if self.kind == "source" else f"{self.kind}:{self.name}"
+
+    @classmethod
+    def of(cls, key: str) -> "Target":
+        """Return the target of a key."""
+        kind, colon, name = key.partition(":")
+        return cls(kind, name) if colon else cls("source", key)
+
+    def __str__(self) -> str:
+        """Name it for people and the audit."""
+        return self.name if self.kind == "source" else f"{self.kind} {self.name}"
+
+
+class Targets:
+    """Resolve names to sources, symbols and queued jobs."""
+
+    def __init__(self, ledger: Ledger, flights: Flights, queue: Queue) -> None:
+        self._ledger = ledger
+        self._flights = flights
+        self._queue = queue
+
+    async def of(self, lever: Lever) -> Target:
+        """Return what a lever for a level is aimed at.
+
+        Raises:
+            LeverRefused: It is aimed at something that has no level, or at a job that does not wait.
+            UnknownTarget: There is no such target.
+        """
+        if lever.target_kind not in KINDS:
+            found = printable(lever.target_kind, 20)
+            raise LeverRefused(f"{lever.verb} acts on a {', a '.join(KINDS[:-1])} or a job, not on a {found}")
+        if lever.target_kind == "source":
+            self.source(lever.target)
+        elif lever.target_kind == "symbol":
+            self._symbol(lever.target)
+        else:
+            await self.job(lever.target)
+        return Target(lever.target_kind, lever.target)
+
+    def source(self, name: str) -> Account:
+        """Return the account of a source. Raises UnknownTarget."""
+        if name not in self._ledger:
+            known = ", ".join(account.name for account in self._ledger.all()[:8])
+            raise UnknownTarget(f"no source is named {printable(name, 40)!r}; there are {known}")
+        return self._ledger[name]
+
+    async def job(self, job_id: str) -> Job:
+        """Return a job that waits. Raises LeverRefused where it does not, UnknownTarget where nobody knows it."""
+        flight = self._flights.get(job_id)
+        if flight is not None:
+            for job in await self._queue.jobs_of(flight.payload.source):
+                if job.job_id == job_id:
+                    return job
+        status = await self._queue.status(job_id)
+        if status is None:
+            raise UnknownTarget(f"no job {printable(job_id, 60)!r} is known; `gexdesk queue --list` shows those that wait")
+        raise LeverRefused(f"job {job_id} does not wait any more: it is {status}")
+
+    async def jobs(self, target: Target) -> list[Job]:
+        """Return the queued jobs of a target, held ones included; each source's in its true order."""
+        if target.kind == "source":
+            return list(await self._queue.jobs_of(target.name))
+        if target.kind == "job":
+            flight = self._flights.get(target.name)
+            found = await self._queue.jobs_of(flight.payload.source) if flight is not None else ()
+            return [job for job in found if job.job_id == target.name]
+        carriers = [account.name for account in self._ledger.all() if target.name in {*account.symbols, *account.seen_symbols}]
+        return [job for source in carriers for job in await self._queue.jobs_of(source) if job.symbol == target.name]
+
+    def is_open(self, target: Target) -> bool:
+        """Say whether an override of it can still mean anything: a job that has ended has no level."""
+        return target.kind != "job" or self._flights.get(target.name) is not None
+
+    def delay_s(self, target: Target) -> float:
+        """Return the least delay with which the target's quotes come; 0 where nobody knows."""
+        if target.kind == "source":
+            return self._ledger.adopt(target.name).delay_s
+        flight = self._flights.get(target.name)
+        if target.kind == "job":
+            return self._ledger.adopt(flight.payload.source).delay_s if flight is not None else 0.0
+        delays = [a.delay_s for a in self._ledger.all() if target.name in {*a.symbols, *a.seen_symbols}]
+        return min(delays, default=0.0)
+
+    def _symbol(self, name: str) -> None:
+        known = sorted({symbol for account in self._ledger.all() for symbol in (*account.symbols, *account.seen_symbols)})
+        if name in known:
+            return
+        meant = symbol_of(name)
+        hint = f"; did you mean {meant}?" if meant in known else f"; there are {', '.join(known[:8])}" if known else ""
+        raise UnknownTarget(f"no source carries the symbol {printable(name, 40)!r}{hint}")
 
 
 def source_of(lever: Lever, ledger: Ledger, record: Record) -> Account:
