@@ -393,6 +393,7 @@ def assemble(
             keep_s=limits.keep_days * 86_400,
             keep_bytes=int(limits.keep_gb * 1e9),
             lake_keep_days=limits.lake_keep_days,
+            lake_keep_days=limits.lake_keep_days,
         )
     )
 

@@ -211,6 +211,8 @@ class EngineSettings(_Strict):
             decoded columns beside it.
         lease_s, sweep_s: How long a worker may be silent, and how often expired leases are looked for.
         task_limit_s, memory_limit_mb: What a pool process may take before it is killed.
+        keep_days, keep_gb: How long payloads are kept, whichever ends first.
+        lake_keep_days: How long strikes are kept; None for ever.
     """
 
     workers: int = Field(default=2, ge=1, le=64)
@@ -223,6 +225,7 @@ class EngineSettings(_Strict):
     memory_limit_mb: int = Field(default=2048, ge=256)
     keep_days: float = Field(default=2.0, gt=0)
     keep_gb: float = Field(default=20.0, gt=0)
+    lake_keep_days: float | None = Field(default=None, gt=0)
 
 
 class Submit(_Strict):

@@ -109,6 +109,7 @@ class Parts:
     replay_position: Callable[[], str]
     keep_s: float
     keep_bytes: int
+    lake_keep_days: float | None
 
 
 class Engine:
@@ -408,7 +409,7 @@ class Engine:
         oldest = await asyncio.to_thread(lambda: next(iter(parts.spool.scan()), None))
         oldest_at = oldest[0].received_at if oldest is not None else parts.clock.now()
         await parts.queue.prune(before=min(oldest_at, parts.clock.now() - parts.keep_s))
-        await parts.keeper.compact()
+        await parts.keeper.sweep(parts.lake_keep_days)
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

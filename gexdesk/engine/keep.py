@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,7 +32,7 @@ Note = RequestRecord | GuidelineRecord | IncidentRecord | GapRecord
 """What is recorded beside the jobs, each as often as it changes."""
 
 GATHER_S = 0.15
-BATCH_ITEMS = 256
+BATCH_ITEMS = 1_000
 ROOM_ITEMS = 2_000
 RETRY_S = 2.0
 ALONE_TRIES = 3
@@ -149,10 +150,13 @@ class Keeper:
         async with self._turn:
             return await asyncio.to_thread(use, self._metadata)
 
-    async def compact(self) -> int:
-        """Join the lake's small files between two batches; returns how many went."""
+    async def sweep(self, lake_keep_days: float | None) -> None:
+        """Let go of the lake's days past their time, if there is one, and join its small files; between two batches."""
         async with self._turn:
-            return await asyncio.to_thread(self._lake.compact, COMPACT_AT_LEAST)
+            if lake_keep_days is not None:
+                oldest = datetime.fromtimestamp(self._clock.now() - lake_keep_days * 86_400, UTC).date()
+                await asyncio.to_thread(self._lake.forget_before, oldest)
+            await asyncio.to_thread(self._lake.compact, COMPACT_AT_LEAST)
 
     async def _run(self) -> None:
         while True:
@@ -195,7 +199,17 @@ class Keeper:
             if not item.stored.done():
                 item.stored.set_result(None)
         self._oldest_at = self._clock.now() if self._items else None
+        if batch.snapshots:
+            await self._tidy()
         return True
+
+    async def _tidy(self) -> None:
+        """Join the day's small files while it runs. What fails here costs readers time, not rows: the sweep tries again."""
+        try:
+            async with self._turn:
+                await asyncio.to_thread(self._lake.tidy)
+        except (GexdeskError, OSError) as error:
+            self._chronicle.tell("engine", f"lake: {error}; trying again later", grave=True)
 
     def _put_back(self, items: list[_Item], error: Exception) -> None:
         """Keep what could not be written; give up on an item alone, and only when the stores take everything but it."""
