@@ -1,0 +1,247 @@
+"""Incidents open, join, close, open again, are kept and paged for: under a virtual clock, in a real folder."""
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from gexdesk.engine.incidents.book import JOIN_S, REOPEN_S, RESTART_S
+from gexdesk.engine.incidents.incident import FIRST_KEPT, LAST_KEPT, Incident
+from gexdesk.engine.incidents.kind import Kind
+from gexdesk.model.errors import StoreError, UnknownTarget
+from gexdesk.model.view import MuteView
+from tests.engine.incident_setting import Floor, wrong
+
+VENDOR = tuple(wrong(f"cboe-{s}") for s in ("spx", "ndx", "qqq", "spy", "vix", "rut"))
+
+
+@pytest.fixture
+def floor(tmp_path: Path) -> Floor:
+    return Floor(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.REPORTED])
+async def test_every_kind_opens_joins_itself_closes_when_gone_for_long_enough_and_opens_again(kind: Kind, floor: Floor) -> None:
+    condition = wrong(kind=kind, vendor="")
+    await floor.pass_s(int(RESTART_S) + 1)
+    await floor.pass_s(5, condition)
+    assert floor.shown() == [(1, "open", "SPX")]
+    assert floor.view().kind == kind
+    opened_at = floor.view().opened_at
+    await floor.pass_s(max(0, int(kind.close_after_s)))
+    assert floor.shown() == [(1, "open", "SPX")]
+    await floor.pass_s(1)
+    assert floor.shown() == [(1, "closed", "SPX")]
+    await floor.pass_s(300)
+    await floor.pass_s(1, condition)
+    assert floor.shown() == [(1, "open", "SPX")]
+    assert floor.view().opened_at == opened_at
+    assert floor.timeline() == ["opened", "paged", "closed", "reopened"]
+
+
+async def test_a_cause_that_comes_back_after_ten_minutes_is_a_new_incident(floor: Floor) -> None:
+    await floor.pass_s(int(RESTART_S) + 1, wrong())
+    await floor.pass_s(10)
+    closed_at = floor.view().closed_at
+    assert closed_at is not None
+    await floor.pass_s(int(REOPEN_S) + 1)
+    await floor.pass_s(1, wrong())
+    assert floor.shown() == [(2, "open", "SPX"), (1, "closed", "SPX")]
+
+
+async def test_what_comes_and_goes_within_its_time_is_one_incident_without_a_line_for_each_time(floor: Floor) -> None:
+    await floor.pass_s(int(RESTART_S) + 1)
+    for _ in range(20):
+        await floor.pass_s(2, wrong())
+        await floor.pass_s(3)
+    assert floor.shown() == [(1, "open", "SPX")]
+    assert floor.timeline() == ["opened", "paged"]
+
+
+async def test_six_sources_of_one_vendor_that_die_within_seconds_are_one_incident_and_one_page(floor: Floor) -> None:
+    for count in range(1, 7):
+        await floor.pass_s(2, *VENDOR[:count])
+    assert floor.shown() == [(1, "open", "cboe")]
+    view = floor.view()
+    assert view.joined == 6
+    assert view.text == "6 of 6 sources: cboe-spx, cboe-ndx, cboe-qqq +3; cboe-spx fails: 503"
+    assert view.readers == ("pit-spx", "pit-ndx", "pit-qqq", "pit-spy", "pit-vix", "pit-rut")
+    assert view.source == ""
+    assert [(page.what, page.incident.number) for page in floor.pager.pages] == [("opened", 1)]
+    assert [line.text for line in floor.chronicle.lines()][:2] == ["#1 SPX: cboe-spx fails: 503", "#1 cboe: joined: " + (
+        "2 of 2 sources: cboe-spx, cboe-ndx; cboe-spx fails: 503"
+    )]  # fmt: skip
+
+
+async def test_members_that_recover_one_by_one_and_fail_again_never_split_off(floor: Floor) -> None:
+    await floor.pass_s(int(RESTART_S), *VENDOR)
+    for left in range(5, 0, -1):
+        await floor.pass_s(20, *VENDOR[:left])
+    assert floor.shown() == [(1, "open", "cboe")]
+    assert floor.view().text == "1 of 6 sources: cboe-spx; cboe-spx fails: 503"
+    await floor.pass_s(int(JOIN_S) + 10, *VENDOR[:1])
+    await floor.pass_s(2, *VENDOR)
+    assert floor.shown() == [(1, "open", "cboe")]
+    await floor.pass_s(20)
+    await floor.pass_s(100, VENDOR[5])
+    assert floor.shown() == [(1, "open", "cboe")]
+    assert len(floor.pager.pages) == 1
+
+
+async def test_a_vendor_s_next_source_joins_a_standing_outage_but_not_one_old_failure(floor: Floor) -> None:
+    await floor.pass_s(int(JOIN_S) + 5, VENDOR[0])
+    await floor.pass_s(1, *VENDOR[:2])
+    assert floor.shown() == [(1, "open", "SPX"), (2, "open", "NDX")]
+    await floor.pass_s(1, *VENDOR[:3])
+    assert floor.view(2).joined == 2
+    await floor.pass_s(int(JOIN_S) + 5, *VENDOR[:3])
+    await floor.pass_s(1, *VENDOR[:4])
+    assert floor.view(2).joined == 3
+    assert len(floor.shown()) == 2
+
+
+async def test_vendors_and_conditions_without_one_stay_apart(floor: Floor) -> None:
+    await floor.pass_s(5, wrong(), wrong("gexbot-spx", vendor="gexbot"), wrong("drop-a", vendor=""), wrong("drop-b", vendor=""))
+    assert [subject for _, _, subject in floor.shown()] == ["SPX", "SPX", "A", "B"]
+
+
+async def test_the_kind_of_one_source_s_trouble_may_change_without_a_new_incident(floor: Floor) -> None:
+    await floor.pass_s(3, wrong())
+    await floor.pass_s(3, wrong(kind=Kind.BREAKER_OPEN, text="cboe-spx is left alone"))
+    assert floor.shown() == [(1, "open", "SPX")]
+    assert (floor.view().kind, floor.view().text) == ("breaker_open", "cboe-spx is left alone")
+    assert floor.timeline()[-1] == "changed"
+
+
+async def test_who_closed_unseen_stays_until_seen(floor: Floor) -> None:
+    await floor.pass_s(int(RESTART_S) + 1, wrong())
+    await floor.pass_s(3_600)
+    assert floor.shown() == [(1, "closed", "SPX")]
+    assert not floor.view().seen
+    await floor.incidents.change(1, lambda i: replace(i, seen=True))
+    await floor.pass_s(1)
+    assert floor.shown() == []
+    assert (await floor.incidents.find(1)).seen
+
+
+async def test_a_page_waits_for_the_vendor_s_others_and_comes_once_more_when_it_gets_worse(floor: Floor) -> None:
+    mild = wrong(severity=1)
+    await floor.pass_s(10, mild)
+    assert floor.pager.pages == []
+    await floor.pass_s(10, wrong())
+    assert [page.what for page in floor.pager.pages] == ["opened"]
+    await floor.pass_s(10, mild)
+    await floor.pass_s(10, wrong())
+    assert len(floor.pager.pages) == 1
+    assert "worse" in floor.timeline()
+
+
+async def test_a_mild_page_is_followed_by_a_grave_one_and_by_the_end_where_that_is_asked_for(tmp_path: Path) -> None:
+    floor = Floor(tmp_path, min_severity=1, on_closed=True)
+    await floor.pass_s(int(RESTART_S) + 1, wrong(severity=1))
+    await floor.pass_s(5, wrong())
+    await floor.pass_s(10)
+    assert [(page.what, page.incident.severity) for page in floor.pager.pages] == [("opened", 1), ("worse", 2), ("closed", 2)]
+    quiet = Floor(tmp_path / "quiet", min_severity=1, on_worse=False)
+    await quiet.pass_s(5, wrong(severity=1))
+    await quiet.pass_s(5, wrong())
+    assert [page.what for page in quiet.pager.pages] == ["opened"]
+
+
+async def test_without_a_pager_nobody_is_paged(tmp_path: Path) -> None:
+    floor = Floor(tmp_path, command=())
+    await floor.pass_s(10, wrong())
+    assert floor.pager.pages == []
+    assert floor.pager.state == "-"
+    assert floor.timeline() == ["opened"]
+
+
+async def test_what_lies_in_a_maintenance_window_is_shown_muted_and_pages_only_when_the_window_ends(floor: Floor) -> None:
+    now = floor.clock.now()
+    floor.mutes.begin(MuteView("vendor", "cboe", "jm", "announced", now, now + 60), now)
+    await floor.pass_s(59, *VENDOR)
+    assert floor.view().muted
+    assert floor.pager.pages == []
+    await floor.pass_s(2, *VENDOR)
+    assert not floor.view().muted
+    assert len(floor.pager.pages) == 1
+
+
+@pytest.mark.parametrize(("target_kind", "target", "covered"), [
+    ("source", "cboe-spx", True), ("source", "cboe-ndx", False), ("vendor", "cboe", True), ("vendor", "cbo", False),
+    ("symbol", "SPX", True), ("symbol", "NDX", False),
+])  # fmt: skip
+async def test_a_window_covers_its_own_target_alone(floor: Floor, target_kind: str, target: str, covered: bool) -> None:
+    now = floor.clock.now()
+    floor.mutes.begin(MuteView(target_kind, target, "jm", "announced", now, now + 60), now)
+    await floor.pass_s(5, wrong())
+    assert floor.view().muted is covered
+    await floor.pass_s(1, wrong(), VENDOR[1])
+    assert floor.view().muted is (target == "cboe"), "a cause outside of the window counts"
+
+
+async def test_numbers_owners_and_timelines_survive_a_restart_and_an_open_one_is_given_time_to_be_found_again(tmp_path: Path) -> None:
+    floor = Floor(tmp_path)
+    await floor.pass_s(3, *VENDOR)
+    await floor.incidents.change(1, lambda i: replace(i, owner="kd", revision=2).told(9.0, "kd", "note", "vendor called"))
+    again = Floor(tmp_path, floor.clock)
+    await again.pass_s(int(RESTART_S) - 2)
+    assert again.shown() == [(1, "taken", "cboe")]
+    assert again.timeline() == floor.timeline() + ["gone"] * 6
+    await again.pass_s(5, *VENDOR[:1])
+    assert again.shown() == [(1, "taken", "cboe")]
+    assert again.pager.pages == [], "nobody is paged for it twice"
+    await again.pass_s(1, wrong("gexbot-spx", vendor="gexbot"))
+    assert [number for number, _, _ in again.shown()] == [1, 2]
+    late = Floor(tmp_path, floor.clock)
+    await late.pass_s(int(RESTART_S) + 10)
+    assert [state for _, state, _ in late.shown()] == ["closed", "closed"]
+
+
+async def test_a_number_is_never_given_twice_even_where_its_file_is_damaged(tmp_path: Path) -> None:
+    floor = Floor(tmp_path)
+    await floor.pass_s(1, wrong())
+    (tmp_path / "incidents" / "1.json").write_text('{"number": ')
+    again = Floor(tmp_path, floor.clock)
+    await again.pass_s(1, wrong())
+    assert [number for number, _, _ in again.shown()] == [2]
+    assert "incidents/1.json cannot be read" in again.chronicle.lines()[0].text
+    with pytest.raises(StoreError, match=r"1\.json holds an incident and cannot be read"):
+        await again.incidents.find(1)
+    with pytest.raises(UnknownTarget, match="there is no incident 7"):
+        await again.incidents.find(7)
+
+
+async def test_a_disk_that_takes_nothing_keeps_no_incident_from_being_shown_and_paged(tmp_path: Path) -> None:
+    floor = Floor(tmp_path)
+    (tmp_path / "incidents").rename(tmp_path / "aside")
+    (tmp_path / "incidents").touch()
+    await floor.pass_s(5, wrong())
+    assert floor.shown() == [(1, "open", "SPX")]
+    assert len(floor.pager.pages) == 1
+    told = [line.text for line in floor.chronicle.lines() if "could not be kept" in line.text]
+    assert len(told) == 1, "said once, not each second"
+    with pytest.raises(StoreError):
+        await floor.incidents.change(1, lambda i: replace(i, owner="kd"))
+    assert floor.view().owner == ""
+    (tmp_path / "incidents").unlink()
+    (tmp_path / "aside").rename(tmp_path / "incidents")
+    await floor.pass_s(1, wrong())
+    assert [i.number for i in Floor(tmp_path, floor.clock).incidents.all()] == [1]
+
+
+async def test_every_change_is_recorded_for_sql(floor: Floor) -> None:
+    await floor.pass_s(int(RESTART_S) + 1, *VENDOR[:2])
+    await floor.pass_s(10)
+    last = floor.recorded[-1]
+    assert (last.number, last.kind, last.severity, last.subject) == (1, "feed_failing", 2, "cboe")
+    assert last.closed_at is not None
+    assert '"what":"closed"' in last.timeline
+
+
+def test_a_timeline_keeps_its_beginning_and_its_end() -> None:
+    incident = Incident(number=1, opened_at=0.0)
+    for at in range(1_000):
+        incident = incident.told(float(at), "jm", "note", str(at))
+    assert len(incident.timeline) == FIRST_KEPT + LAST_KEPT
+    assert (incident.timeline[0].text, incident.timeline[FIRST_KEPT].text, incident.timeline[-1].text) == ("0", "820", "999")
