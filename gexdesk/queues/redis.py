@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from math import inf, isfinite
 from typing import Any
 
@@ -48,8 +48,7 @@ class RedisQueue:
     """Satisfy ``Queue`` over one server, together with any number of engines.
 
     A delayed job of a paused source counts as delayed; ``by_source`` and the answers of ``pause`` and ``resume`` count every
-    job that is queued. ``Claim.fence`` counts every claim of a job, also across revivals; ``Claim.lease_until`` is UTC by the
-    server's clock.
+    job that is queued. ``Claim.lease_until`` is UTC by the server's clock.
     """
 
     def __init__(
@@ -132,7 +131,7 @@ class RedisQueue:
         except BaseException:
             await self._line.stop()
             raise
-        self._bell.start()
+        await self._bell.start()
         self._looking = asyncio.create_task(self._look(), name="redis look")
 
     async def close(self) -> None:
@@ -193,11 +192,12 @@ class RedisQueue:
         A caller that is cancelled leaves no job behind. Raises as ``put``.
         """
         taken = await self._ask(
-            "claim", Taken | bool, _ranks(levels), _us(lease_s), reserved, patience_s=patience_s, left=self._give_back
-        )
+            "claim", Taken | bool, worker, _ranks(levels), _us(lease_s), reserved,
+            patience_s=patience_s, left=partial(self._give_back, worker),
+        )  # fmt: skip
         if isinstance(taken, bool):
             return None
-        return Claim(taken.job.job(), worker, taken.fence, taken.until_us / 1e6)
+        return Claim(taken.job.job(), worker, taken.job.attempt, taken.until_us / 1e6)
 
     async def wait(self, levels: Sequence[Level], timeout_s: float, *, reserved: bool = False) -> None:
         """Return when such a claim may succeed, or after the timeout; while nobody can wake us, look again every 250 ms."""
@@ -221,24 +221,24 @@ class RedisQueue:
 
     async def heartbeat(self, claim: Claim, lease_s: float) -> Claim:
         """Renew the lease. Raises LeaseLost, and as ``put``."""
-        until_us = await self._ask("heartbeat", int, claim.job.job_id, claim.fence, _us(lease_s), claim=claim)
+        until_us = await self._ask("heartbeat", int, claim.job.job_id, claim.fence, claim.worker, _us(lease_s), claim=claim)
         return msgspec.structs.replace(claim, lease_until=until_us / 1e6)
 
     async def ack(self, claim: Claim) -> None:
         """Mark the job COMPLETED. Raises LeaseLost, and as ``put``."""
-        await self._ask("ack", int, claim.job.job_id, claim.fence, claim=claim)
+        await self._ask("ack", int, claim.job.job_id, claim.fence, claim.worker, claim=claim)
 
     async def retry(self, claim: Claim, after_s: float, error: str) -> None:
         """Put the job back at its place, eligible after a time. Raises LeaseLost, and as ``put``."""
         if not isfinite(after_s):
             raise QueueError(f"job {claim.job.job_id} cannot wait for {after_s} s before it is tried again")
         note = printable(f"attempt {claim.job.attempt} failed: {error}")
-        await self._ask("retry", int, claim.job.job_id, claim.fence, _us(max(0.0, after_s)), note, claim=claim)
+        await self._ask("retry", int, claim.job.job_id, claim.fence, claim.worker, _us(max(0.0, after_s)), note, claim=claim)
         self._notify()
 
     async def bury(self, claim: Claim, error: str) -> None:
         """Mark the job DEAD. Raises LeaseLost, and as ``put``."""
-        await self._ask("bury", int, claim.job.job_id, claim.fence, printable(error), claim=claim)
+        await self._ask("bury", int, claim.job.job_id, claim.fence, claim.worker, printable(error), claim=claim)
 
     async def rescue(self) -> Sequence[Job]:
         """Put back every job whose lease has run out, of whatever engine, and return them. Raises as ``put``."""
@@ -375,20 +375,20 @@ class RedisQueue:
         code = msgspec.msgpack.decode(reply.value, type=str)
         about = printable(str(reply.about))
         if code == "LOST" and claim is not None:
-            held = f"{claim.worker} no longer holds job {claim.job.job_id} (claim {claim.fence})"
+            held = f"{claim.worker} no longer holds job {claim.job.job_id} (attempt {claim.fence})"
             raise LeaseLost(f"{held}: it was rescued or finished meanwhile; drop the result")
         if code == "PARCEL":
             raise QueueError(f"the parcel of job {about} is gone before its job came: put it again")
         shared = f"; does another program use the keys {self._keys}*? Choose another [redis] prefix" if "WRONGTYPE" in about else ""
         raise QueueError(f"Redis at {self._line.where} could not do {act}: {about}{shared}")
 
-    def _give_back(self, reply: Reply) -> None:
+    def _give_back(self, worker: str, reply: Reply) -> None:
         """Undo a claim whose caller has gone."""
         if not reply.ok:
             return
         taken = _decoder(Taken | bool).decode(reply.value)
         if isinstance(taken, Taken):
-            self._line.post(("give_back", taken.job.job_id, taken.fence))
+            self._line.post(("give_back", taken.job.job_id, taken.job.attempt, worker))
 
     async def _check(self, client: Redis) -> str:
         return await check_server(client, allow_unauthenticated=self._allow_unauthenticated)

@@ -18,6 +18,7 @@ LISTENING_S = 30
 """Events are told as long as somebody has said within this time that it listens."""
 
 _PAUSE_S = 0.5
+_SUBSCRIBE_S = 1.0
 
 
 class Bell:
@@ -29,11 +30,15 @@ class Bell:
         self._ring = ring
         self._events = Events()
         self._task: asyncio.Task[None] | None = None
+        self._subscribed = asyncio.Event()
         self.heard = False
 
-    def start(self) -> None:
-        """Hear from now on."""
+    async def start(self) -> None:
+        """Hear from now on; a server that lets nobody subscribe is worked with all the same."""
         self._task = asyncio.create_task(self._listen(), name="redis bell")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SUBSCRIBE_S):
+                await self._subscribed.wait()
 
     async def stop(self) -> None:
         """End every reader's events."""
@@ -62,6 +67,7 @@ class Bell:
                         continue
                     if message["type"] == "subscribe":
                         self.heard = True
+                        self._subscribed.set()
                     elif message["type"] == "message":
                         self._take(message)
             except (RedisError, OSError, TimeoutError):

@@ -22,9 +22,10 @@ local function make()
 
 local ID, SOURCE, SYMBOL, LEVEL, SCORE, FRESH, RECEIVED, AS_OF, DEADLINE, ATTEMPT, SUPER, NOTE, PLACE =
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
-local SEQ, KEY, PLACED, RAISED, STAGE, FENCE, DUE, OWNER, PARCEL = 14, 15, 16, 17, 18, 19, 20, 21, 22
+local OF_JOB = 15 -- fields of a job, what the guidelines had decided last; a job that comes has one more: is there a parcel?
+local SEQ, KEY, PLACED, RAISED, STAGE, DUE, OWNER, PARCEL = 16, 17, 18, 19, 20, 21, 22, 23
 local WAITING, DELAYED, CLAIMED, GONE = 0, 1, 2, 3
-local LOW, OUTDATED, ESCALATED = 3, 99, 1
+local LOW, OUTDATED, ESCALATED, BEHIND = 3, 99, 1, 2
 local KEY_BYTES, SHARED_BYTES = 42, 26
 local PIECE = 2000 -- Lua's stack takes no more arguments than about 8000
 
@@ -58,7 +59,8 @@ end
 local function key_of(e)
   local arrival, age = ordered(e[SEQ]), newest_first(e)
   if e[SUPER] then
-    return char(e[PLACE] + 1) .. ordered(-e[SCORE]) .. char(OUTDATED) .. age .. arrival .. age .. arrival
+    local place = e[LEVEL] == LOW and BEHIND or e[PLACE]
+    return char(place + 1) .. ordered(-e[SCORE]) .. char(OUTDATED) .. age .. arrival .. age .. arrival
   end
   return char(e[PLACE] + 1) .. ordered(-e[SCORE]) .. char(e[FRESH]) .. ordered(e[DEADLINE] or huge) .. arrival .. age .. arrival
 end
@@ -108,7 +110,7 @@ local function sound(e, id)
   return type(e) == 'table' and e[ID] == id and type(e[SOURCE]) == 'string' and type(e[SYMBOL]) == 'string'
     and (e[LEVEL] == 0 or e[LEVEL] == 1 or e[LEVEL] == 2 or e[LEVEL] == 3)
     and number(e[SCORE]) and number(e[FRESH]) and number(e[RECEIVED]) and type(e[AS_OF]) == 'number' and number(e[SEQ])
-    and type(e[KEY]) == 'string' and #e[KEY] == KEY_BYTES and number(e[STAGE]) and number(e[FENCE]) and number(e[ATTEMPT])
+    and type(e[KEY]) == 'string' and #e[KEY] == KEY_BYTES and number(e[STAGE]) and type(e[OWNER]) == 'string' and number(e[ATTEMPT])
     and number(e[PLACE]) and (e[DEADLINE] == false or number(e[DEADLINE])) and number(e[DUE])
 end
 
@@ -416,9 +418,10 @@ local acts = {}
 
 local function lost(id) return nil, 'LOST', id end
 
-local function holder(id, fence)
+-- The attempt alone does not tell who holds a job: a revived one is counted from the start.
+local function holder(id, fence, worker)
   local e = recall(id)
-  if e and e[STAGE] == CLAIMED and e[FENCE] == fence then return e end
+  if e and e[STAGE] == CLAIMED and e[ATTEMPT] == fence and e[OWNER] == CLIENT .. '/' .. worker then return e end
   return nil
 end
 
@@ -447,7 +450,7 @@ function acts.put(jobs)
   local done = call('ZMSCORE', P .. 'done', unpack(ids))
   local dead = call('ZMSCORE', P .. 'dead_at', unpack(ids))
   for at = 1, #jobs do
-    if jobs[at][14] and not done[at] and call('PERSIST', P .. 'parcel:' .. ids[at]) == 0
+    if jobs[at][OF_JOB + 1] and not done[at] and call('PERSIST', P .. 'parcel:' .. ids[at]) == 0
       and call('EXISTS', P .. 'parcel:' .. ids[at]) == 0 then
       return nil, 'PARCEL', ids[at]
     end
@@ -458,8 +461,8 @@ function acts.put(jobs)
     if not live[at] and not done[at] and not dead[at] and not cache[e[ID]] then
       if not seq then seq = call('INCRBY', P .. 'arrivals', #jobs) - #jobs end
       added = added + 1
-      e[PARCEL] = e[14]
-      e[SEQ], e[PLACED], e[RAISED], e[STAGE], e[FENCE], e[DUE], e[OWNER] = seq + added, false, false, WAITING, 0, 0, ''
+      e[PARCEL] = e[OF_JOB + 1]
+      e[SEQ], e[PLACED], e[RAISED], e[STAGE], e[DUE], e[OWNER] = seq + added, false, false, WAITING, 0, ''
       e[KEY] = key_of(e)
       cache[e[ID]] = e
       touch(e)
@@ -503,7 +506,7 @@ local function first(ranks, reserved)
       if not member then break end
       local e = #member > KEY_BYTES and recall(sub(member, KEY_BYTES + 1))
       if e and e[STAGE] == WAITING and e[LEVEL] == rank and sub(member, 1, KEY_BYTES) == e[KEY] and not is_held(e[SOURCE]) then
-        if reserved and e[PLACE] == ESCALATED then break end
+        if reserved and byte(member) > ESCALATED then break end -- the last of their level: no others are there
         return e, member
       end
       bury_head(rank, member)
@@ -514,26 +517,26 @@ end
 
 local function job_of(e)
   local job = {}
-  for at = 1, PLACE do job[at] = e[at] end
+  for at = 1, OF_JOB do job[at] = e[at] end
   return job
 end
 
-function acts.claim(ranks, lease_us, reserved)
+function acts.claim(worker, ranks, lease_us, reserved)
   if call('EXISTS', P .. 'stopped') == 1 then return false end
   local e, member = first(ranks, reserved)
   if not e then return false end
   local name = e[LEVEL] .. ':' .. e[SOURCE]
   heads_before[name] = { e[LEVEL], e[SOURCE], member }
   heads_before[#heads_before + 1] = name
-  e[STAGE], e[ATTEMPT], e[FENCE], e[DUE], e[OWNER] = CLAIMED, e[ATTEMPT] + 1, e[FENCE] + 1, NOW + lease_us, CLIENT
+  e[STAGE], e[ATTEMPT], e[DUE], e[OWNER] = CLAIMED, e[ATTEMPT] + 1, NOW + lease_us, CLIENT .. '/' .. worker
   touch(e)
   tell('claimed', e)
-  return { job_of(e), e[FENCE], e[DUE] }
+  return { job_of(e), e[DUE] }
 end
 
 -- A claim whose caller left before it had the answer: nobody began, so it is not an attempt.
-function acts.give_back(id, fence)
-  local e = holder(id, fence)
+function acts.give_back(id, fence, worker)
+  local e = holder(id, fence, worker)
   if not e then return 0 end
   e[STAGE], e[ATTEMPT] = WAITING, e[ATTEMPT] - 1
   touch(e)
@@ -548,16 +551,16 @@ function acts.doze(ranks, reserved, timeout_us)
   return due and math.max(1, due - NOW) or -1
 end
 
-function acts.heartbeat(id, fence, lease_us)
-  local e = holder(id, fence)
+function acts.heartbeat(id, fence, worker, lease_us)
+  local e = holder(id, fence, worker)
   if not e then return lost(id) end
   e[DUE] = NOW + lease_us
   touch(e)
   return e[DUE]
 end
 
-function acts.ack(id, fence)
-  local e = holder(id, fence)
+function acts.ack(id, fence, worker)
+  local e = holder(id, fence, worker)
   if not e then return lost(id) end
   if e[PARCEL] then call('UNLINK', P .. 'parcel:' .. id) end
   call('ZADD', P .. 'done', NOW, id)
@@ -578,15 +581,15 @@ local function bury(e, why)
   return stage
 end
 
-function acts.bury(id, fence, why)
-  local e = holder(id, fence)
+function acts.bury(id, fence, worker, why)
+  local e = holder(id, fence, worker)
   if not e then return lost(id) end
   bury(e, why)
   return 1
 end
 
-function acts.retry(id, fence, after_us, note)
-  local e = holder(id, fence)
+function acts.retry(id, fence, worker, after_us, note)
+  local e = holder(id, fence, worker)
   if not e then return lost(id) end
   e[NOTE], e[DUE] = note, NOW + after_us
   e[STAGE] = after_us > 0 and DELAYED or WAITING
@@ -619,7 +622,7 @@ function acts.rescue()
   return jobs
 end
 
--- What a former life of this engine held waits again; a client's name is <engine>/<life>.
+-- What this engine holds, or held in a former life, waits again; a client's name is <engine>/<life>.
 function acts.reclaim(engine)
   local jobs, mark = {}, engine .. '/'
   for rank = 0, 3 do

@@ -30,6 +30,8 @@ class WireJob(Struct, array_like=True, frozen=True):
     superseded: bool
     note: str
     place: int
+    decided: int | Literal[False]
+    decided_score: float
     has_parcel: bool = False
 
     def job(self) -> Job:
@@ -37,6 +39,7 @@ class WireJob(Struct, array_like=True, frozen=True):
         return Job(
             self.job_id, self.source, self.symbol, LEVELS[self.rank], self.score, self.freshness, self.received_at, self.as_of,
             None if self.deadline_at is False else self.deadline_at, self.attempt, self.superseded, self.note, Place(self.place),
+            None if self.decided is False else LEVELS[self.decided], self.decided_score,
         )  # fmt: skip
 
 
@@ -56,10 +59,9 @@ class Lane(Struct, array_like=True, frozen=True):
 
 
 class Taken(Struct, array_like=True, frozen=True):
-    """Hold a claim: the fence counts every claim of the job, and ``until_us`` is in the server's time."""
+    """Hold a claim; ``until_us`` is in the server's time."""
 
     job: WireJob
-    fence: int
     until_us: int
 
 
@@ -135,5 +137,6 @@ def wire_of(job: Job, has_parcel: bool) -> WireJob:
         raise QueueError(f"job {job.job_id} has freshness {job.freshness}; {FRESHEST} to {STALEST} have a place")
     return WireJob(
         job.job_id, job.source, job.symbol, job.level.rank, job.score, job.freshness, job.received_at, job.as_of,
-        False if job.deadline_at is None else job.deadline_at, job.attempt, job.superseded, job.note, int(job.place), has_parcel,
+        False if job.deadline_at is None else job.deadline_at, job.attempt, job.superseded, job.note, int(job.place),
+        False if job.decided is None else job.decided.rank, job.decided_score, has_parcel,
     )  # fmt: skip

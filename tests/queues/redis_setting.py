@@ -8,7 +8,7 @@ from virtual_clock import VirtualClock
 from gexdesk.queues.base import QueueState
 from gexdesk.queues.redis import RedisQueue
 from gexdesk.queues.redis_library import Library, base, template
-from tests.contracts.queue_contract import NOON
+from tests.contracts.queue_setting import NOON
 from tests.queues.valkey_server import ValkeyServer
 
 _NOW = "local function now_us() local t = call('TIME') return t[1] * 1000000 + t[2] end"
@@ -40,6 +40,9 @@ class RedisSetting:
         self._now += seconds
         self._set_clock()
         await self.clock.advance(seconds)
+
+    def now(self) -> float:
+        return self._now
 
     async def state(self, queue: RedisQueue) -> QueueState:
         await queue.refresh()
