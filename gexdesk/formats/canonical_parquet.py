@@ -165,9 +165,12 @@ def _snapshot(part: "pl.DataFrame", time_shift_s: float) -> Snapshot:
 
 def _moment(times: "pl.Series", where: str) -> float:
     """Return the first of equal times as UTC seconds."""
-    value = times[0]
-    if value is None:
+    import polars as pl
+
+    first = times.head(1)
+    if first.null_count():
         raise MalformedPayload(f"{where}: snapshot_time is missing; allowed: a moment with its offset from UTC")
-    if isinstance(value, str):
-        return utc_of(None, value, where)
-    return stamp_in_range(cast(int, times.head(1).dt.epoch("us")[0]) / 1e6, f"{where}: snapshot_time")
+    if first.dtype == pl.String:
+        return utc_of(None, cast(str, first[0]), where)
+    # Not as a datetime: Parquet holds years that Python has not.
+    return stamp_in_range(cast(int, first.dt.epoch("us")[0]) / 1e6, f"{where}: snapshot_time")

@@ -80,6 +80,7 @@ def test_any_number_type_will_do_and_other_columns_are_passed_over() -> None:
 
 
 GOOD = parquet()
+FAR_FUTURE = pl.Series([10**18] * 3, dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
 HALF = len(GOOD) // 2
 
 
@@ -110,6 +111,7 @@ HALF = len(GOOD) // 2
         (parquet(snapshot_time=["2026-03-02T15:00:00"] * 3), "row 1: snapshot_time is"),
         (parquet(snapshot_time=["15:00:00Z"] * 3), "row 1: snapshot_date is missing"),
         (parquet(snapshot_time=pl.Series([None] * 3, dtype=pl.String)), "snapshot_time is missing"),
+        (parquet(snapshot_time=FAR_FUTURE), "row 1: snapshot_time: the time .* is outside 1990 to 2100"),
         (parquet(strike_price=["x"] * 3), "`strike_price` is of type String"),
         (parquet(gamma=[True] * 3), "`gamma` is of type Boolean"),
         (parquet(drop=["strike_price"]), "no column `strike_price`"),

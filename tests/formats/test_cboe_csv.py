@@ -1,5 +1,6 @@
 """Cboe's quote table: the layouts in the wild, and the line that is named when one is bad."""
 
+import gzip
 import math
 from datetime import UTC, date, datetime
 
@@ -11,6 +12,8 @@ from gexdesk.model.errors import MalformedPayload
 from gexdesk.model.snapshot import Chain, Snapshot
 
 PLAIN = "Fri Mar 20 2026,SPX260320C06000000,1,0,1,2,40,0.15,0.5,0.001,12,6000.00,SPX260320P06000000,1,0,1,2,3,0.16,-0.5,0.001,7"
+
+LATER = [PLAIN.replace("6000", str(strike)) for strike in range(7000, 7400)]
 
 
 def decode(body: bytes) -> Snapshot:
@@ -117,17 +120,55 @@ def test_the_layout_of_2020_is_read() -> None:
     assert snapshot.chain.open_interest.tolist() == [12.0, 7.0]
 
 
+@pytest.mark.parametrize(
+    ("name", "date", "at"),
+    [
+        (
+            "S&P 500 INDEX,Last: 6001.25,Change: -3.1",
+            '"Date: 29 de setembro de 2023 às 09:29 GMT-4",Bid: 6000.5,Ask: 6002,Size: 1*1,Volume: 0',
+            datetime(2023, 9, 29, 13, 29, tzinfo=UTC),
+        ),
+        (
+            "S&P 500 INDEX,Last: 6001.25,Change: -3.1",
+            '"Date: 14 сентября 2023 г. в 16:30 GMT-4",Bid: 6000.5,Ask: 6002,Size: 1*1,"Volume: 75,744,434"',
+            datetime(2023, 9, 14, 20, 30, tzinfo=UTC),
+        ),
+        (
+            '"Standard & Poors 500 Index","Last: 6001.25","Change: -3.1"',
+            '"Date: August 29, 2025 at 8:30 PM EDT","Bid: 6000.5","Ask: 6002"',
+            datetime(2025, 8, 30, 0, 30, tzinfo=UTC),
+        ),
+        (
+            "Standard & Poors 500 Index,Last: 6001.25,Change:  23.0898",
+            "Date: February 5 2022, 8:09 PM EST,Bid: 4420.5,Ask: 4615.4302,Size: 1*1,Volume: 0,,,",
+            datetime(2022, 2, 6, 1, 9, tzinfo=UTC),
+        ),
+    ],
+    ids=["Portuguese", "Russian", "saved again with quotes", "saved again without"],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_a_table_is_read_in_every_language_and_dress(name: str, date: str, at: datetime, end: str) -> None:
+    snapshot = decode(cboe_csv(name=name, date=date, end=end))
+    assert snapshot.quoted_at == at.timestamp()
+    assert (snapshot.spot, snapshot.symbol, len(snapshot.chain or [])) == (6001.25, "SPX", 6)
+
+
 def test_a_file_without_its_last_line_feed_is_taken_with_a_warning() -> None:
     snapshot = decode(cboe_csv().rstrip())
     assert len(snapshot.warnings) == 1
     assert "last number may be cut" in snapshot.warnings[0]
 
 
+def swap(line: str, number: int, text: str) -> str:
+    """Replace one cell (from 0) of a line."""
+    cells = line.split(",")
+    cells[number] = text
+    return ",".join(cells)
+
+
 def swapped(number: int, text: str, row: int = 1) -> bytes:
     """Replace one cell (from 0) of one row (from 0)."""
-    cells = ROWS[row].split(",")
-    cells[number] = text
-    return cboe_csv([*ROWS[:row], ",".join(cells), *ROWS[row + 1 :]])
+    return cboe_csv([*ROWS[:row], swap(ROWS[row], number, text), *ROWS[row + 1 :]])
 
 
 @pytest.mark.parametrize(
@@ -191,6 +232,13 @@ def swapped(number: int, text: str, row: int = 1) -> bytes:
         (cboe_csv(date="Bid: 1,Ask: 2"), "the date line"),
         (cboe_csv(first="one more line"), "with 3 lines of text above it"),
         (cboe_csv(first="", name=""), "with 1 lines of text above it"),
+        (cboe_csv() + b"\x1a", "line 8: 1 columns"),
+        (cboe_csv([*ROWS, *LATER, swap(PLAIN, 7, "abc")]), "line 408: iv is 'abc'"),
+        (cboe_csv(date="Date: 03/02/2026,Bid: 1"), "the date line"),
+        (cboe_csv(date="Date: 46083.625,Bid: 1"), "the date line"),
+        (cboe_csv(date="Date: 2026-03-02T15:00:00Z"), "the date line"),
+        (cboe_csv(date="Date: March 2, 2026 at 10:00 AM"), "no zone"),
+        (gzip.compress(cboe_csv()), "UTF-8"),
         (b"<html><body>503</body></html>", "not a table"),
         (b'{"error":"rate limit"}', "not a table"),
     ],
