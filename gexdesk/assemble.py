@@ -194,6 +194,7 @@ def assemble(
         rules=lambda: guidelines.current,
         promises_s=promises_s,
         conventions=conventions,
+        flights=flights,
     )
     receive = Receive(
         spool, ledger, flights, triage, clock,
@@ -392,7 +393,6 @@ def assemble(
             replay_position=lambda: _position(replays),
             keep_s=limits.keep_days * 86_400,
             keep_bytes=int(limits.keep_gb * 1e9),
-            lake_keep_days=limits.lake_keep_days,
             lake_keep_days=limits.lake_keep_days,
         )
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gexdesk.engine.tasks import Refused, Triaged
+from gexdesk.engine.tasks import Computed, Refused, Triaged
 from gexdesk.model.decision import Decision
 from gexdesk.model.payload import Payload, PayloadRef
 
@@ -14,6 +14,7 @@ class Flight:
     Attributes:
         triaged: What triage found; None before it, and after a restart (the queue then knows the level already).
         refused: Why triage could not use it; its job is buried when claimed.
+        results: What a small payload comes to, computed together with triage; None where processing has it to do.
         deaths: Pool processes that died with it.
     """
 
@@ -22,6 +23,7 @@ class Flight:
     columns_path: str | None
     triaged: Triaged | None = None
     refused: Refused | None = None
+    results: tuple[Computed, ...] | None = None
     decision: Decision | None = None
     decided_at: float | None = None
     started_at: float | None = None

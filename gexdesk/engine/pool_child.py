@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from msgspec import structs
+
 from gexdesk.engine.columns import read_columns, write_columns
 from gexdesk.engine.tasks import (
     BEGUN,
@@ -77,23 +79,27 @@ def triage(task: TriageTask) -> Triaged:
     heads = tuple(_head(snapshot, task.conventions.of(snapshot.symbol)) for snapshot in snapshots)
     if task.columns_path is not None and len(snapshots) == 1:
         write_columns(Path(task.columns_path), snapshots[0])
-    return Triaged(format=name, heads=heads)
+    results = tuple(_computed(snapshot, task) for snapshot in snapshots) if task.whole else ()
+    return Triaged(format=name, heads=heads, results=results)
 
 
 def process(task: ProcessTask) -> Processed:
     """Compute every exposure, from the columns triage left or else from the payload."""
     kept = read_columns(Path(task.columns_path)) if task.columns_path is not None else None
     snapshots = [kept] if kept is not None else _decode(task)[1]
-    results = []
-    for snapshot in snapshots:
-        conventions = task.conventions.of(snapshot.symbol)
-        exposure, strikes = analyse(snapshot, conventions, _late_s(snapshot, task))
-        head = None if task.judged else _head(snapshot, conventions)
-        results.append(Computed(exposure=exposure, delay_s=snapshot.delay_s or 0.0, strikes=strikes.to_bytes(), head=head))
+    results = [_computed(snapshot, task) for snapshot in snapshots]
+    if not task.judged:
+        heads = (_head(snapshot, task.conventions.of(snapshot.symbol)) for snapshot in snapshots)
+        results = [structs.replace(computed, head=head) for computed, head in zip(results, heads, strict=True)]
     return Processed(results=tuple(results))
 
 
-def _late_s(snapshot: Snapshot, task: ProcessTask) -> float | None:
+def _computed(snapshot: Snapshot, task: TriageTask | ProcessTask) -> Computed:
+    exposure, strikes = analyse(snapshot, task.conventions.of(snapshot.symbol), _late_s(snapshot, task))
+    return Computed(exposure=exposure, delay_s=snapshot.delay_s or 0.0, strikes=strikes.to_bytes())
+
+
+def _late_s(snapshot: Snapshot, task: TriageTask | ProcessTask) -> float | None:
     if task.received_at is None:
         return None
     delay_s = (snapshot.delay_s or 0.0) if task.delay_s is None else task.delay_s

@@ -15,6 +15,8 @@ class TriageTask(Struct, frozen=True, tag="triage"):
     Attributes:
         columns_path: Where to leave the decoded columns for processing; None where decoding twice costs less than a file.
         names: The desk's names of symbols that feeds carry under others.
+        whole: Compute every exposure at once: for a small payload a second turn of the pipe would cost more.
+        received_at, delay_s: As for processing; used where ``whole`` is.
     """
 
     ref: PayloadRef
@@ -23,6 +25,9 @@ class TriageTask(Struct, frozen=True, tag="triage"):
     conventions: ConventionBook
     columns_path: str | None
     names: dict[str, str] = {}
+    whole: bool = False
+    received_at: float | None = None
+    delay_s: float | None = None
 
 
 class ProcessTask(Struct, frozen=True, tag="process"):
@@ -73,10 +78,15 @@ class Head(Struct, frozen=True):
 
 
 class Triaged(Struct, frozen=True, tag="triaged"):
-    """Answer a TriageTask: the format that recognised it and one head a snapshot, in file order."""
+    """Answer a TriageTask: the format that recognised it and one head a snapshot, in file order.
+
+    Attributes:
+        results: Every exposure, in the order of ``heads``, where the task asked for the whole; else empty.
+    """
 
     format: str
     heads: tuple[Head, ...]
+    results: "tuple[Computed, ...]" = ()
 
 
 class Computed(Struct, frozen=True):

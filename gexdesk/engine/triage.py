@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
+from msgspec import structs
+
 from gexdesk.engine.chronicle import Chronicle
-from gexdesk.engine.flight import Flight
+from gexdesk.engine.flight import Flight, Flights
 from gexdesk.engine.flow import Flow
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.ledger import Account, Ledger
@@ -27,6 +29,8 @@ from gexdesk.stores.base import DecisionRecord, SymbolMinute
 
 DEATHS_ALLOWED = 2
 UNTRIAGED_PER_SOURCE = 500
+WHOLE_AT_MOST = 5_000
+"""With so many payloads under way small ones are only measured, so that their results do not fill the memory: 50 MB at most."""
 
 
 class Triage:
@@ -39,7 +43,7 @@ class Triage:
     def __init__(
         self, *, pool: Pool, queue: Queue, ledger: Ledger, standing: Standing, keeper: Keeper, tally: Tally, flow: Flow,
         chronicle: Chronicle, clock: Clock, rules: Callable[[], RuleSet], promises_s: Mapping[Level, float | None],
-        conventions: ConventionBook,
+        conventions: ConventionBook, flights: Flights,
     ) -> None:  # fmt: skip
         self._pool = pool
         self._queue = queue
@@ -53,6 +57,7 @@ class Triage:
         self._rules = rules
         self._promises_s = promises_s
         self._conventions = conventions
+        self._flights = flights
         self._precedents = Precedents()
         self.decided: dict[str, Level] = {}
         self._last: dict[str, asyncio.Task[None]] = {}
@@ -121,7 +126,8 @@ class Triage:
                 if before is not None and not before.done():
                     await asyncio.wait([before])
                 if isinstance(found, Triaged):
-                    flight.triaged = found
+                    flight.results = found.results or None
+                    flight.triaged = found = structs.replace(found, results=())
                     job = self._decided(flight, found, account)
                 else:
                     job = self._undecided(flight, found, account)
@@ -146,6 +152,9 @@ class Triage:
             time_shift_s=flight.payload.time_shift_s,
             conventions=self._conventions,
             columns_path=flight.columns_path,
+            whole=flight.columns_path is None and len(self._flights) < WHOLE_AT_MOST,
+            received_at=None if account.data_type == "historical" else flight.payload.received_at,
+            delay_s=account.configured_delay_s,
         )
         while True:
             try:

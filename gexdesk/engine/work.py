@@ -164,6 +164,9 @@ class Work:
     async def _process(self, job: Job, flight: Flight) -> Done | Retry | Bury:
         if flight.refused is not None and flight.refused.final:
             return Bury("triage", flight.refused.kind, flight.refused.message)
+        if flight.results is not None:
+            results, flight.results = flight.results, None  # a second attempt computes them again
+            return Done(results, await self._publish.publish(job, flight, results))
         account = self._ledger.adopt(job.source)
         task = ProcessTask(
             ref=flight.ref,
