@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gexdesk.formats.base import Format
-from gexdesk.formats.detect import FORMATS, choose
-from gexdesk.model.errors import PayloadError, UnrecognisedFormat
+from gexdesk.formats.detect import FORMATS, choose, decode
+from gexdesk.model.errors import PayloadError
 from gexdesk.model.market import DERIBIT
 from gexdesk.model.snapshot import Chain, Snapshot, StrikeTable
 from gexdesk.model.text import printable, symbol_of
@@ -186,6 +186,6 @@ class FormatContract:
     @given(st.binary(max_size=200))
     def test_any_bytes_are_refused(self, body: bytes) -> None:
         assert not self.decodes(body)
-        with pytest.raises(UnrecognisedFormat) as refused:
-            choose(body, None)
+        with pytest.raises(PayloadError) as refused:
+            decode(body)
         assert refused.value.message == printable(refused.value.message, 2000)
