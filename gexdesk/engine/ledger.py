@@ -29,6 +29,7 @@ class Account:
         response_s: Exponential moving average of what a successful request takes; None before the first.
         last_at: Receipt of its last payload.
         last_heard_at: Last request that succeeded, with or without a payload; a heartbeat is none.
+        connected: It pushes, and a connection to it stood.
         listening_since: Since when it could have been heard without a break; None before it first ran.
         decided: Level of its last decision.
         vendor: Who runs it; empty where nobody else fails with it.
@@ -58,6 +59,7 @@ class Account:
     probe_at: float | None = None
     response_s: float | None = None
     listening_since: float | None = None
+    connected: bool = False
     last_at: float | None = None
     last_heard_at: float | None = None
     last_error: str = ""
@@ -94,6 +96,11 @@ class Account:
     def successes(self) -> int:
         """Return the successful ones among ``requests``."""
         return self.tries.successes
+
+    @property
+    def answered(self) -> bool:
+        """Say whether its server answered at all."""
+        return self.connected or self.requests > 0
 
     @property
     def carries(self) -> str:

@@ -8,7 +8,19 @@ from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.model.clock import Clock
 from gexdesk.model.text import printable
-from gexdesk.sources.base import BreakerMoved, Deliver, Ended, Failed, Fetched, Missed, Outcome, OutOfOrder, Source, Unchanged
+from gexdesk.sources.base import (
+    BreakerMoved,
+    Connected,
+    Deliver,
+    Ended,
+    Failed,
+    Fetched,
+    Missed,
+    Outcome,
+    OutOfOrder,
+    Source,
+    Unchanged,
+)
 
 RESTART_S = 5.0
 ENDLESS = ("http", "websocket", "redis_stream")
@@ -56,7 +68,7 @@ class Supply:
     def finished(self) -> bool:
         """Say whether every assigned source has nothing more to give, or at least answered once where it never ends."""
         assigned = [account for account in self._ledger.all() if account.assigned and account.name in self._sources]
-        return all(account.ended or (account.kind in ENDLESS and account.requests > 0) for account in assigned)
+        return all(account.ended or (account.kind in ENDLESS and account.answered) for account in assigned)
 
     async def _run(self, source: str) -> None:
         account = self._ledger[source]
@@ -81,6 +93,8 @@ class Supply:
                 if account.last_error != reason:
                     self._chronicle.tell("source", f"{account.name}: {reason}", grave=True)
                 account.failed(now, reason)
+            case Connected():
+                account.connected = True
             case Missed(count=count, words=words):
                 account.missed_some(count, words)
                 self._chronicle.tell("source", f"{account.name}: {count:,} missing: {words}", grave=True)

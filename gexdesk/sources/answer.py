@@ -60,6 +60,15 @@ def why(error: Exception, timeout_s: float) -> str:
 
     if isinstance(error, TimeoutError | httpx2.TimeoutException):
         return f"timed out after {timeout_s:g} s"
+    if cause := cause_of(error):
+        return cause
+    if isinstance(error, httpx2.RemoteProtocolError):
+        return f"broken answer: {error}"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def cause_of(error: Exception) -> str:
+    """Name the fault of the network or of TLS behind an error, in an operator's words; empty where there is none."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -73,9 +82,7 @@ def why(error: Exception, timeout_s: float) -> str:
         if isinstance(cause, ConnectionResetError):
             return "connection reset by the server"
         cause = cause.__cause__ or cause.__context__
-    if isinstance(error, httpx2.RemoteProtocolError):
-        return f"broken answer: {error}"
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return ""
 
 
 def may_pass(error: Exception) -> bool:

@@ -32,6 +32,12 @@ class Ended(Struct, frozen=True):
     """Report that the source has nothing more to give, ever (a replay without loop)."""
 
 
+class Connected(Struct, frozen=True):
+    """Note, beside the outcomes, that a connection stands on which data is pushed; it says nothing of data."""
+
+    elapsed_s: float
+
+
 class Missed(Struct, frozen=True):
     """Note, beside the outcomes, that the sender's own count shows messages that never came.
 
@@ -61,7 +67,7 @@ class BreakerMoved(Struct, frozen=True):
     probe_at: float | None
 
 
-Outcome = Fetched | Unchanged | Failed | Ended | Missed | OutOfOrder | BreakerMoved
+Outcome = Fetched | Unchanged | Failed | Ended | Connected | Missed | OutOfOrder | BreakerMoved
 Deliver = Callable[[Arrival], Awaitable[None]]
 """Hand over bytes; returns once they are acknowledged (synced), so that only then the source forgets them.
 Raises PayloadError where the bytes can never be taken, and StoreError where they cannot be kept now (try again)."""
