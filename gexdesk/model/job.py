@@ -66,7 +66,7 @@ class Job(Struct, frozen=True, array_like=True, gc=False):
         return self.level.lowered if self.place is Place.ESCALATED else self.level
 
 
-class Claim(Struct, frozen=True):
+class Claim(Struct, frozen=True, gc=False):
     """Hold a worker's right to a job until ``lease_until``; ``fence`` makes a late ack refusable.
 
     Attributes:

@@ -51,8 +51,7 @@ class AttemptNotes:
         """Note an attempt. Raises OSError."""
         if self._at >= self._slots:
             self._copy_held()
-        note = _NOTE.pack(seq, attempt)
-        self._write(note + _CRC.pack(zlib.crc32(note)), self._at * 16)
+        self._write(_pack(seq, attempt), self._at * 16)
         self._at += 1
 
     def begin_again(self) -> None:
@@ -81,4 +80,5 @@ class AttemptNotes:
 
 
 def _pack(seq: int, attempt: int) -> bytes:
-    return _SLOT.pack(seq, attempt, zlib.crc32(_NOTE.pack(seq, attempt)))
+    note = _NOTE.pack(seq, attempt)
+    return note + _CRC.pack(zlib.crc32(note))

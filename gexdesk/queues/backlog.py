@@ -184,12 +184,13 @@ class Backlog:
         return entry.stage is Stage.DELAYED and delay is not None and delay.due == due
 
     def _apply(self, move: Move, before: list[Before] | None) -> None:
-        entry, waits = move.entry, move.entry.stage is Stage.WAITING
+        entry = move.entry
+        waits = entry.stage is Stage.WAITING and move.key is not entry.key  # a key must never be in the order twice
         if before is not None:
             before.append(Before(entry, entry.job, entry.key, entry.placed, entry.raised))
         if waits:
             self._order.remove(entry, Stage.CLAIMED)
-        else:
+        elif entry.stage is Stage.DELAYED:
             self._delayed_at[entry.key[0]] -= 1
             self._delayed_at[move.key[0]] += 1
         entry.job, entry.key, entry.placed, entry.raised = move.job, move.key, move.placed, move.raised

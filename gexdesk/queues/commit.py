@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator
 
 from gexdesk.model.errors import StoreError
 
+_FULL = 1024
+
 
 class Commit:
     """Hold changes that are made durable together, or not at all; await it for the moment when they are.
@@ -48,6 +50,10 @@ class Commit:
     def is_empty(self) -> bool:
         """Say whether nobody asked for anything."""
         return not (self.keep or self.finish or self.revive or self.hold or self._then or self.damage) and self.prune_before is None
+
+    def is_full(self) -> bool:
+        """Say whether so much was asked that it should go on its way."""
+        return len(self.gone) >= _FULL or len(self.keep) >= 2 * _FULL
 
     def settle(self, error: StoreError | None) -> None:
         """Tell what became of it; what failed is taken back latest first."""

@@ -178,7 +178,7 @@ class EmbeddedQueue:
         entry.job = job = replace(entry.job, attempt=attempt)
         until = now + lease_s
         self._leases.begin(entry, until)
-        if self._events:
+        if self._events.heard:
             self._tell("claimed", (entry,))
         return Claim(job, worker, attempt, until)
 
@@ -328,6 +328,7 @@ class EmbeddedQueue:
 
         def undo() -> None:
             for entry, delay in zip(queued, delays, strict=True):
+                entry.key = (*entry.key,)  # the order still has the old one
                 if delay is None:
                     self._backlog.add(entry)
                 else:
@@ -459,12 +460,12 @@ class EmbeddedQueue:
         return self._events.listen()
 
     def _tell(self, kind: EventKind, entries: Iterable[Entry]) -> None:
-        if self._events:
+        if self._events.heard:
             for job in [entry.job for entry in entries]:
                 self._events.tell(kind, self._clock.now(), job.job_id, job.source, job.level)
 
     def _tell_of(self, kind: EventKind, source: str) -> None:
-        if self._events:
+        if self._events.heard:
             self._events.tell(kind, self._clock.now(), source=source)
 
     def _finished_among(self, job_ids: Sequence[str]) -> Mapping[str, JobStatus]:
@@ -527,13 +528,16 @@ class EmbeddedQueue:
         endings.add(lease, self._clock.now(), dead, error)
         return commit
 
-    def _ended(self, lease: Lease, dead: bool) -> None:
-        entry = lease.entry
-        self._leases.end(lease)
-        self._refused.discard(entry.seq)
-        del self._entries[entry.job.job_id]
-        if self._events:
-            self._tell("dead" if dead else "completed", (entry,))
+    def _ended(self, leases: list[tuple[Lease, bool]]) -> None:
+        end, entries, refused, heard = self._leases.end, self._entries, self._refused, self._events.heard
+        for lease, dead in leases:
+            entry = lease.entry
+            end(lease)
+            del entries[entry.job.job_id]
+            if refused:
+                refused.discard(entry.seq)
+            if heard:
+                self._tell("dead" if dead else "completed", (entry,))
 
     def _queued(self, job_ids: Iterable[str]) -> list[Entry]:
         found = map(self._entries.get, dict.fromkeys(job_ids))

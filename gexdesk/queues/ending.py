@@ -1,6 +1,7 @@
 """End jobs, many in one commit: until it is synced, each counts as processing."""
 
 from collections.abc import Callable
+from functools import partial
 
 from gexdesk.model.job import JobStatus
 from gexdesk.queues.commit import Commit
@@ -17,14 +18,13 @@ class Endings:
         commit: The commit that they share.
     """
 
-    __slots__ = ("_leases", "_told", "commit")
+    __slots__ = ("_leases", "commit")
 
-    def __init__(self, commit: Commit, told: Callable[[Lease, bool], None]) -> None:
-        """Prepare; ``told`` is called for each job once it has ended, with whether it is DEAD."""
+    def __init__(self, commit: Commit, ended: Callable[[list[tuple[Lease, bool]]], None]) -> None:
+        """Prepare; ``ended`` is called with the jobs that have ended, and whether each is DEAD."""
         self.commit = commit
-        self._told = told
         self._leases: list[tuple[Lease, bool]] = []
-        commit.then(self._done, self._failed)
+        commit.then(partial(ended, self._leases), self._failed)
 
     def add(self, lease: Lease, at: float, dead: bool, error: str) -> None:
         """Let a job end: COMPLETED, or DEAD with an error."""
@@ -36,10 +36,6 @@ class Endings:
         commit.finish += (job_id, _DEAD if dead else _COMPLETED, at, error)
         if dead:
             commit.die += (job_id, entry.seq, body_of(entry), at)
-
-    def _done(self) -> None:
-        for lease, dead in self._leases:
-            self._told(lease, dead)
 
     def _failed(self) -> None:
         for lease, _ in self._leases:

@@ -15,26 +15,29 @@ KEPT = 1024
 
 
 class Events:
-    """Fan events out to readers."""
+    """Fan events out to readers.
+
+    Attributes:
+        heard: Whether anybody may be listening, so that nothing is made for nobody.
+    """
 
     def __init__(self) -> None:
+        self.heard = False
         self._readers: WeakSet[_Reader] = WeakSet()  # a reader that nobody holds any more is gone
         self._ended = False
-
-    def __bool__(self) -> bool:
-        """Say whether anybody listens, so that nothing is made for nobody."""
-        return bool(self._readers)
 
     def tell(self, kind: EventKind, at: float, job_id: str = "", source: str = "", level: Level | None = None) -> None:
         """Tell every reader."""
         event = QueueEvent(kind, job_id, source, level, at)
         for reader in self._readers:
             reader.hear(event)
+        self.heard = bool(self._readers)
 
     def listen(self) -> AsyncIterator[QueueEvent]:
         """Return what happens from now on; ends with ``end``."""
         reader = _Reader(self._ended)
         self._readers.add(reader)
+        self.heard = True
         return reader
 
     def end(self) -> None:

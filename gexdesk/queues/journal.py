@@ -31,7 +31,8 @@ _SQL: Mapping[str, str] = dict(re.findall(r"^-- name: (\w+)\n(.*?)(?=\n+-- name:
 _ROWS_AT_ONCE = (2048, 1024, 512, 256, 128, 64)
 """Rows in one statement, or any number below: each statement gives the interpreter's lock away, and may wait for it for 5 ms."""
 _CHECKPOINT_PAGES = 4000  # 16 MB of WAL; at SQLite's 4 MB a burst checkpoints, and syncs twice, every few groups
-_DROP_AT = 2048  # finished jobs whose rows go at once: removed one by one, each would write a page of its own
+_DROP_IDLE = 2048  # finished jobs whose rows go at once where nobody waits: one by one, each would write a page of its own
+_DROP_AT = 16_384  # ... and under load: the more at once, the fewer pages
 
 
 class Journal:
@@ -54,6 +55,7 @@ class Journal:
         self._wake = threading.Condition()
         self._closing = False
         self._gone: list[int] = []  # finished, rows still there; always the last ones that finished
+        self._idle_at = _DROP_IDLE  # rows of finished jobs that go when nobody waits
         self._damage: sqlite3.DatabaseError | None = None
         self._writer: sqlite3.Connection
         self._reader: sqlite3.Connection | None = None
@@ -91,6 +93,8 @@ class Journal:
         Raises:
             StoreError: The journal is closed.
         """
+        if self._open is not None and self._open.is_full():
+            self._send()  # let the thread begin while this turn goes on
         if self._open is None:
             if self._closing:
                 raise StoreError(f"the queue journal {self._path} is closed; the change was not made")
@@ -155,12 +159,15 @@ class Journal:
         self._call(opened.set_result, kept)
         while True:
             with self._wake:
-                while not self._waiting and not self._closing:
+                while not self._waiting and not self._closing and len(self._gone) < self._idle_at:
                     self._wake.wait()
                 group, self._waiting = self._waiting, []
-            if not group:
+            if group:
+                self._call(_settle, group, self._commit(group))
+            elif self._closing:
                 break
-            self._call(_settle, group, self._commit(group))
+            else:
+                self._drop()
         self._writer.close()  # the last connection but the reader; WAL content is safe either way
 
     def _load(self) -> Kept:
@@ -228,6 +235,16 @@ class Journal:
         except Exception as error:  # whatever it is, the callers must hear of it and the thread must live
             return StoreError(f"the queue journal {self._path} could not be written, nothing was changed: {error}")
         return None
+
+    def _drop(self) -> None:
+        try:
+            self._run_all(_statements("drop", sorted(self._gone), 1))
+        except sqlite3.Error:
+            # A full disk, or damage: the next commit meets it too, and its callers hear of it. Rows left over do no harm, as
+            # long as their ends are among the last that are looked at; what is too much goes with a commit.
+            self._idle_at = len(self._gone) + _DROP_IDLE
+        else:
+            self._gone, self._idle_at = [], _DROP_IDLE
 
     def _transact(self, group: Sequence[Commit]) -> None:
         steps: list[tuple[str, Sequence[object]]] = []

@@ -4,7 +4,7 @@
 CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY, -- arrival number
     body BLOB NOT NULL       -- the whole entry, msgpack: every write is a full image, so writes never depend on one another
-                             -- a row outlives its job's end by up to 2,048 further ends: what is among the last in finished is not live
+                             -- a row outlives its job's end by up to 16,384 further ends: what is among the last in finished is not live
 ) STRICT;
 CREATE TABLE IF NOT EXISTS finished (
     n INTEGER PRIMARY KEY,   -- order of finishing, so that pruning takes a prefix

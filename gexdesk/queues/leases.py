@@ -7,7 +7,7 @@ from gexdesk.model.job import Claim
 from gexdesk.queues.order import Entry
 
 
-class Lease(Struct, eq=False):
+class Lease(Struct, eq=False, gc=False):
     """Hold a claim.
 
     Attributes:

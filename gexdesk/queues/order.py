@@ -32,6 +32,9 @@ class Stage(IntEnum):
     CANCELLED = 3
 
 
+_WAITING = Stage.WAITING
+
+
 class Entry(Struct, gc=False, eq=False):
     """Hold a job that is not finished.
 
@@ -48,10 +51,6 @@ class Entry(Struct, gc=False, eq=False):
     raised: bool = False
     stage: Stage = Stage.CLAIMED
 
-    def __lt__(self, other: "Entry") -> bool:
-        """Decide nothing: keys do, and two entries share one only where a revived job's former self is still in a heap."""
-        return False
-
 
 def key_of(job: Job, seq: int) -> Key:
     """Return where a job stands by itself: level, place, score down, stricter freshness, earlier deadline, arrival.
@@ -59,50 +58,63 @@ def key_of(job: Job, seq: int) -> Key:
     A superseded job goes behind all others of its score, at LOW behind all others; the newest snapshot first.
     """
     if job.superseded:
-        place = _BEHIND if job.level is Level.LOW else job.place
+        place = _BEHIND if job.level is Level.LOW else +job.place
         return (job.level.rank, place, -job.score, _OUTDATED, -job.as_of, seq, -job.as_of, seq)
     deadline = inf if job.deadline_at is None else job.deadline_at
-    return (job.level.rank, job.place, -job.score, job.freshness, deadline, seq, -job.as_of, seq)
+    # Plain numbers: the collector stops looking at a tuple of those, and with an enum's member in it never.
+    return (job.level.rank, +job.place, -job.score, job.freshness, deadline, seq, -job.as_of, seq)
 
 
 class _Lane:
-    """Hold one source's jobs of one level: by place, and by receipt for the age of the oldest."""
+    """Hold one source's jobs of one level: by place, and by receipt for the age of the oldest.
 
-    __slots__ = ("ages", "heap", "live", "rank")
+    Keys stand for their entries: flat tuples of numbers compare fast, and a million of them cost the collector nothing.
+    """
 
-    def __init__(self, rank: int) -> None:
+    __slots__ = ("ages", "heap", "live", "rank", "waiting")
+
+    def __init__(self, rank: int, waiting: dict[int, Entry]) -> None:
         self.rank = rank
-        self.heap: list[tuple[Key, Entry]] = []
-        self.ages: list[tuple[float, int, Entry]] = []
+        self.waiting = waiting
+        self.heap: list[Key] = []
+        self.ages: list[tuple[float, int]] = []
         self.live = 0
 
-    def holds(self, entry: Entry) -> bool:
-        return entry.stage is Stage.WAITING and entry.key[0] == self.rank
+    def alive(self, key: Key) -> bool:
+        """Say whether a key is that of a waiting entry."""
+        # Identity, not equality: a job that moved away and back has a new key and an old one that must not count.
+        entry = self.waiting.get(key[7])
+        return entry is not None and entry.key is key
 
     def tidy(self) -> bool:
-        """Bring a live entry to the head; say whether the head changed."""
+        """Bring a live key to the head; say whether the head changed."""
         heap, changed = self.heap, False
-        while heap and not _alive(*heap[0]):
+        while heap and not self.alive(heap[0]):
             heappop(heap)
             changed = True
         if len(heap) > 2 * self.live + 64:
-            self.heap = [item for item in heap if _alive(*item)]
+            self.heap = [key for key in heap if self.alive(key)]
             heapify(self.heap)
         if len(self.ages) > 4 * self.live + 64:
-            self.ages = [item for item in self.ages if self.holds(item[2])]
-            heapify(self.ages)
+            self.forget_ages()
         return changed
 
+    def forget_ages(self) -> None:
+        """Forget the receipts of who is no longer here."""
+        self.ages = [age for age in self.ages if self.is_here(age[1])]
+        heapify(self.ages)
+
+    def is_here(self, seq: int) -> bool:
+        """Say whether an entry waits in this lane."""
+        entry = self.waiting.get(seq)
+        return entry is not None and entry.key[0] == self.rank
+
     def oldest(self) -> float | None:
+        """Return the first receipt of those that wait."""
         ages = self.ages
-        while ages and not self.holds(ages[0][2]):
+        while ages and not self.is_here(ages[0][1]):
             heappop(ages)
         return ages[0][0] if ages else None
-
-
-def _alive(key: Key, entry: Entry) -> bool:
-    # Identity, not equality: a job that moved away and back has a new key and an old item that must not count.
-    return entry.key is key and entry.stage is Stage.WAITING
 
 
 class Order:
@@ -110,28 +122,31 @@ class Order:
 
     def __init__(self) -> None:
         self.held: set[str] = set()
+        self._waiting: dict[int, Entry] = {}  # by arrival number
         self._lanes: dict[str, tuple[_Lane, _Lane, _Lane, _Lane]] = {}
-        self._heads: tuple[list[tuple[Key, Entry]], ...] = ([], [], [], [])
+        self._heads: tuple[list[Key], ...] = ([], [], [], [])
 
     def add(self, entry: Entry) -> None:
         """Let an entry wait at its key."""
-        key, job = entry.key, entry.job
+        key, job, seq = entry.key, entry.job, entry.seq
         lanes = self._lanes.get(job.source)
         if lanes is None:
-            lanes = self._lanes[job.source] = (_Lane(0), _Lane(1), _Lane(2), _Lane(3))
+            lanes = self._new_lanes(job.source)
         lane = lanes[key[0]]
-        entry.stage = Stage.WAITING
-        heappush(lane.heap, (key, entry))
-        heappush(lane.ages, (job.received_at, entry.seq, entry))
+        entry.stage = _WAITING
+        self._waiting[seq] = entry
+        heappush(lane.heap, key)
+        heappush(lane.ages, (job.received_at, seq))
         lane.live += 1
-        if lane.heap[0][1] is entry and job.source not in self.held:
-            heappush(self._heads[key[0]], (key, entry))
+        if lane.heap[0] is key and job.source not in self.held:
+            heappush(self._heads[key[0]], key)
 
     def remove(self, entry: Entry, stage: Stage) -> None:
         """Take a waiting entry out."""
         rank, source = entry.key[0], entry.job.source
         lane = self._lanes[source][rank]
         entry.stage = stage
+        del self._waiting[entry.seq]
         lane.live -= 1
         if lane.tidy() and lane.heap and source not in self.held:
             heappush(self._heads[rank], lane.heap[0])
@@ -139,25 +154,32 @@ class Order:
     def take(self, entry: Entry) -> None:
         """Take out the entry that ``first`` has just returned, for a worker."""
         rank, source = entry.key[0], entry.job.source
-        lane, heads = self._lanes[source][rank], self._heads[rank]
+        lane, heads, waiting = self._lanes[source][rank], self._heads[rank], self._waiting
+        heap = lane.heap
         entry.stage = Stage.CLAIMED
+        del waiting[entry.seq]
         lane.live -= 1
-        lane.tidy()
-        if lane.heap:
-            heapreplace(heads, lane.heap[0])
+        heappop(heap)
+        while heap and ((head := waiting.get(heap[0][7])) is None or head.key is not heap[0]):
+            heappop(heap)
+        if heap:
+            heapreplace(heads, heap[0])
         else:
             heappop(heads)
+        if len(lane.ages) > 4 * lane.live + 64:
+            lane.forget_ages()
 
     def load(self, entries: Iterable[Entry]) -> None:
         """Fill an empty order at once; cheaper than adding one by one."""
         for entry in entries:
             lanes = self._lanes.get(entry.job.source)
             if lanes is None:
-                lanes = self._lanes[entry.job.source] = (_Lane(0), _Lane(1), _Lane(2), _Lane(3))
+                lanes = self._new_lanes(entry.job.source)
             lane = lanes[entry.key[0]]
-            entry.stage = Stage.WAITING
-            lane.heap.append((entry.key, entry))
-            lane.ages.append((entry.job.received_at, entry.seq, entry))
+            entry.stage = _WAITING
+            self._waiting[entry.seq] = entry
+            lane.heap.append(entry.key)
+            lane.ages.append((entry.job.received_at, entry.seq))
             lane.live += 1
         for source, lanes in self._lanes.items():
             for lane in lanes:
@@ -184,8 +206,9 @@ class Order:
         for rank in ranks:
             heads = self._heads[rank]
             while heads:
-                key, entry = heads[0]
-                if _alive(key, entry) and entry.job.source not in self.held:
+                key = heads[0]
+                entry = self._waiting.get(key[7])
+                if entry is not None and entry.key is key and entry.job.source not in self.held:
                     if reserved and key[1] >= Place.ESCALATED:
                         break
                     return entry
@@ -196,18 +219,16 @@ class Order:
         """Yield waiting entries in true order, held ones left out; the first k cost O(k log k)."""
         for rank in range(4):
             lanes = [self._lanes[source][rank] for source in self._lanes if source not in self.held]
-            frontier = [(lane.heap[0][0], at, 0, lane.heap) for at, lane in enumerate(lanes) if lane.live]
+            frontier = [(lane.heap[0], at, 0, lane.heap) for at, lane in enumerate(lanes) if lane.live]
             heapify(frontier)
-            last: Entry | None = None
             while frontier:
-                _, at, place, heap = heappop(frontier)
-                key, entry = heap[place]
-                if _alive(key, entry) and entry is not last:
-                    last = entry
+                key, at, here, heap = heappop(frontier)
+                entry = self._waiting.get(key[7])
+                if entry is not None and entry.key is key:
                     yield entry
-                for child in (2 * place + 1, 2 * place + 2):
+                for child in (2 * here + 1, 2 * here + 2):
                     if child < len(heap):
-                        heappush(frontier, (heap[child][0], at, child, heap))
+                        heappush(frontier, (heap[child], at, child, heap))
 
     def ahead_of(self, entry: Entry) -> int:
         """Count the entries that go before one, held ones left out; O(jobs ahead of it in its level + sources)."""
@@ -216,22 +237,19 @@ class Order:
             if source in self.held:
                 continue
             count += sum(lane.live for lane in lanes[: limit[0]])
-            heap = lanes[limit[0]].heap
+            lane = lanes[limit[0]]
+            heap = lane.heap
             at = [0] if heap else []
-            seen: set[int] = set()  # a job that moved away and back may be there twice
             while at:
-                key, other = heap[here := at.pop()]
-                if not key < limit:
-                    continue
-                if _alive(key, other):
-                    seen.add(other.seq)
-                at.extend(child for child in (2 * here + 1, 2 * here + 2) if child < len(heap))
-            count += len(seen)
+                here = at.pop()
+                if heap[here] < limit:
+                    count += lane.alive(heap[here])
+                    at.extend(child for child in (2 * here + 1, 2 * here + 2) if child < len(heap))
         return count
 
     def of(self, source: str) -> list[Entry]:
         """Return a source's waiting or held entries, in no order."""
-        return list({e.seq: e for lane in self._lanes.get(source, ()) for key, e in lane.heap if _alive(key, e)}.values())
+        return [self._waiting[key[7]] for lane in self._lanes.get(source, ()) for key in lane.heap if lane.alive(key)]
 
     def counts(self, rank: int) -> tuple[int, int, float | None]:
         """Return how many wait and how many are held at a level, and the receipt of the oldest that waits."""
@@ -247,6 +265,11 @@ class Order:
                 if receipt is not None and (oldest is None or receipt < oldest):
                     oldest = receipt
         return waiting, held, oldest
+
+    def _new_lanes(self, source: str) -> tuple[_Lane, _Lane, _Lane, _Lane]:
+        at = self._waiting
+        lanes = self._lanes[source] = (_Lane(0, at), _Lane(1, at), _Lane(2, at), _Lane(3, at))
+        return lanes
 
     def _surface(self, source: str) -> None:
         for rank, lane in enumerate(self._lanes.get(source, ())):
