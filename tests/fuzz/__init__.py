@@ -1,0 +1,1 @@
+"""Fuzz what reads foreign bytes: ``python -m tests.fuzz``, with the extra ``fuzz`` installed."""
