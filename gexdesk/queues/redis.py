@@ -86,7 +86,7 @@ class RedisQueue:
             heard=self._heard,
             gone=self._gone,
         )
-        self._bell = Bell(client, self._keys, self._notify)
+        self._bell = Bell(client, self._keys, self.nudge)
         self._state = _EMPTY
         self._conflated = 0
         self._seen_at = 0.0
@@ -139,7 +139,7 @@ class RedisQueue:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
-        self._notify()
+        self.nudge()
         with contextlib.suppress(QueueError):
             await self._line.ask(("reclaim", self._engine), patience_s=0)
         await self._bell.stop()
@@ -167,7 +167,7 @@ class RedisQueue:
         for at in range(0, len(wires), PIECE):
             piece = wires[at : at + PIECE]
             await self._ask("put", int, piece, adds=True, weight=len(piece), patience_s=patience_s)
-        self._notify()
+        self.nudge()
 
     async def parcel(self, job_id: str) -> bytes | None:
         """Return what travels with a job; None without.
@@ -234,7 +234,7 @@ class RedisQueue:
             raise QueueError(f"job {claim.job.job_id} cannot wait for {after_s} s before it is tried again")
         note = printable(f"attempt {claim.job.attempt} failed: {error}")
         await self._ask("retry", int, claim.job.job_id, claim.fence, claim.worker, _us(max(0.0, after_s)), note, claim=claim)
-        self._notify()
+        self.nudge()
 
     async def bury(self, claim: Claim, error: str) -> None:
         """Mark the job DEAD. Raises LeaseLost, and as ``put``."""
@@ -244,7 +244,7 @@ class RedisQueue:
         """Put back every job whose lease has run out, of whatever engine, and return them. Raises as ``put``."""
         jobs = [wire.job() for wire in await self._ask("rescue", list[WireJob])]
         if jobs:
-            self._notify()
+            self.nudge()
         return jobs
 
     # ---- an operator's way ----
@@ -258,7 +258,7 @@ class RedisQueue:
             raise QueueError(f"score {score} is not a finite number; a job needs one to have a place")
         after = False if deadline_after_s is None else deadline_after_s
         moved = await self._in_pieces("relevel", job_ids, level.rank, score, after, note, int(place))
-        self._notify()
+        self.nudge()
         return moved
 
     async def cancel(self, job_ids: Sequence[str], note: str) -> int:
@@ -268,7 +268,7 @@ class RedisQueue:
     async def revive(self, job_ids: Sequence[str]) -> int:
         """Let DEAD jobs wait again at their places, never attempted; 500 a step. Raises as ``put``."""
         back = await self._in_pieces("revive", job_ids)
-        self._notify()
+        self.nudge()
         return back
 
     async def pause(self, source: str) -> int:
@@ -281,14 +281,14 @@ class RedisQueue:
         """Release a source's jobs at their places; returns how many are queued. Raises as ``put``."""
         released = int(await self._ask("resume", int, source))
         self._state = msgspec.structs.replace(self._state, paused=self._state.paused - {source})
-        self._notify()
+        self.nudge()
         return released
 
     async def stop_all(self, stopped: bool) -> None:
         """Turn the kill switch, for every engine. Raises as ``put``."""
         await self._ask("stop_all", int, stopped)
         self._state = msgspec.structs.replace(self._state, stopped=stopped)
-        self._notify()
+        self.nudge()
 
     async def prune(self, before: float) -> int:
         """Forget jobs that finished before a time, 2,000 a step, with the parcels of DEAD ones; returns how many."""
@@ -382,6 +382,24 @@ class RedisQueue:
         shared = f"; does another program use the keys {self._keys}*? Choose another [redis] prefix" if "WRONGTYPE" in about else ""
         raise QueueError(f"Redis at {self._line.where} could not do {act}: {about}{shared}")
 
+    async def withdraw(self, job_ids: Sequence[str]) -> Sequence[str]:
+        """Forget queued jobs that somebody holds outside of the server; returns those that are worked on here or have ended."""
+        return [str(job_id) for job_id in await self._ask("withdraw", list[str], list(job_ids), weight=len(job_ids))]
+
+    async def settle(self, job_ids: Sequence[str]) -> None:
+        """Take jobs for completed that were completed outside of the server."""
+        await self._ask("settle", int, list(job_ids), weight=len(job_ids))
+
+    def nudge(self) -> None:
+        """Let waiting workers look again."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def relay(self, event: QueueEvent) -> None:
+        """Tell listeners what happened outside of the server."""
+        self._bell.relay(event)
+
     def _give_back(self, worker: str, reply: Reply) -> None:
         """Undo a claim whose caller has gone."""
         if not reply.ok:
@@ -443,11 +461,6 @@ class RedisQueue:
         # It goes first and with an end, which the job takes away: a parcel whose job never comes deletes itself.
         key = f"{self._keys}parcel:{job_id}"
         await self._line.aside(lambda client: client.set(key, parcel, nx=True, ex=PARCEL_WAITS_S), _PARCEL_S, patience_s)
-
-    def _notify(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
 
 
 @cache

@@ -51,10 +51,14 @@ class Bell:
         """Return what is heard from now on."""
         return self._events.listen()
 
+    def relay(self, event: QueueEvent) -> None:
+        """Tell readers what did not come through the server."""
+        self._events.tell(event.kind, event.at, event.job_id, event.source, event.level)
+
     @property
     def listening(self) -> bool:
         """Say whether anybody reads events."""
-        return bool(self._events)
+        return self._events.heard
 
     async def _listen(self) -> None:
         while True:

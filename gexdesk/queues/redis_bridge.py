@@ -1,0 +1,336 @@
+"""Keep CRITICAL going while Redis is away: such jobs are journalled on this host, done by this engine, and handed over later.
+
+A CRITICAL put that Redis does not take goes into a synced journal here (an embedded queue), and this engine's workers get it
+from there. All other puts wait: back pressure. When Redis answers again nothing is claimed from it before both sides agree:
+what is held here is taken out there (a put whose answer was lost may have arrived), what was done here is noted there as done,
+and what still waits here is put there, then struck out here. A crash in between repeats those steps, which then change nothing.
+
+Where an answer was lost *and* another host takes the job before this one is back, both do it; results are keyed on the job.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from msgspec.structs import replace
+
+from gexdesk.model.errors import QueueAway, QueueError, StoreError
+from gexdesk.model.event import QueueEvent
+from gexdesk.model.job import Claim, Job, JobStatus, LevelDepth, Place
+from gexdesk.model.level import LEVELS, Level
+from gexdesk.queues.base import QueueState
+from gexdesk.queues.embedded import EmbeddedQueue
+from gexdesk.queues.redis import RedisQueue
+from gexdesk.queues.redis_parcels import Parcels
+
+_LOOK_S = 0.1
+_HANDOVER = "handover"
+_HANDOVER_LEASE_S = 3600.0  # of this process alone: it ends with it
+_BLIND_WAIT_S = 0.25
+
+
+class BridgedQueue:
+    """Satisfy ``Queue`` with a shared queue and, behind it, one of this host for CRITICAL jobs."""
+
+    def __init__(self, far: RedisQueue, near: EmbeddedQueue, parcels: Parcels) -> None:
+        """Prepare.
+
+        Args:
+            near: Journal of this state folder, used for nothing else.
+            parcels: Keeps what travels with the jobs in ``near``.
+        """
+        self._far = far
+        self._near = near
+        self._parcels = parcels
+        self._held: dict[str, Claim] = {}  # claimed from the journal here
+        self._done: list[str] = []  # ended here, not yet noted there
+        self._apart = True  # the two sides may disagree: nothing is claimed from Redis
+        self._agreeing = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # ---- life ----
+
+    @property
+    def warning(self) -> str:
+        """Say what is wrong with either side, and how many CRITICAL jobs wait here for Redis."""
+        kept = sum(self._near.state().by_source.values())
+        words = f"{kept} CRITICAL jobs are kept and done on this host until Redis answers" if kept else ""
+        return "; ".join(w for w in (self._far.warning, words, self._near.warning) if w)
+
+    @property
+    def shared(self) -> bool:
+        """Say yes."""
+        return True
+
+    async def open(self) -> None:
+        """Open both and agree, so that what a crash left here is in Redis once. Raises QueueError, StoreError."""
+        await self._near.open()
+        try:
+            await self._far.open()
+        except BaseException:
+            await self._near.close()
+            raise
+        await self._agree()
+        self._tasks = [
+            asyncio.create_task(self._mind(), name="redis bridge"),
+            asyncio.create_task(self._relay(self._near.events()), name="redis bridge events"),
+        ]
+
+    async def close(self) -> None:
+        """Close both; what is still here stays in its journal."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._near.close()
+        await self._far.close()
+
+    # ---- jobs in ----
+
+    async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = ()) -> None:
+        """Add jobs: CRITICAL ones to Redis or, where it does not take them at once, here; the others wait for Redis.
+
+        Raises:
+            QueueError: As ``RedisQueue.put``; CRITICAL ones among the jobs are safe by then.
+            StoreError: Redis is away and the journal here cannot be written.
+        """
+        known = await self._near.known([job.job_id for job in jobs])
+        new = [at for at, is_known in enumerate(known) if not is_known]
+        urgent = [at for at in new if jobs[at].level is Level.CRITICAL]
+        calm = [at for at in new if jobs[at].level is not Level.CRITICAL]
+        if urgent:
+            try:
+                await self._far.put(*_some(jobs, parcels, urgent), patience_s=0)
+            except QueueAway:
+                await self._keep(*_some(jobs, parcels, urgent))
+        if calm:
+            await self._far.put(*_some(jobs, parcels, calm))
+
+    async def _keep(self, jobs: Sequence[Job], parcels: Sequence[bytes]) -> None:
+        self._apart = True  # before the journal is written: from then on a worker may take one
+        for job, parcel in zip(jobs, parcels, strict=bool(parcels)):
+            await self._parcels.keep(job.job_id, parcel)
+        await self._near.put(jobs)
+        self._far.nudge()
+
+    async def parcel(self, job_id: str) -> bytes | None:
+        """Return what travels with a job, from here or from Redis."""
+        kept = self._parcels.read(job_id)
+        return kept if kept is not None else await self._far.parcel(job_id)
+
+    # ---- a worker's way ----
+
+    async def claim(self, worker: str, levels: Sequence[Level], lease_s: float, *, reserved: bool = False) -> Claim | None:
+        """Take the next job: from here where Redis is away or both sides may disagree, else from Redis."""
+        if not self._apart:
+            try:
+                return await self._far.claim(worker, levels, lease_s, reserved=reserved, patience_s=0)
+            except QueueAway:
+                pass  # what is here is the only work there is
+        if self._agreeing.locked():
+            return None
+        claim = await self._near.claim(worker, levels, lease_s, reserved=reserved)
+        if claim is not None:
+            self._held[claim.job.job_id] = claim
+        return claim
+
+    async def wait(self, levels: Sequence[Level], timeout_s: float, *, reserved: bool = False) -> None:
+        """Return when such a claim may succeed, or after the timeout."""
+        if not self._apart:
+            await self._far.wait(levels, timeout_s, reserved=reserved)
+        elif self._agreeing.locked():
+            await asyncio.sleep(min(timeout_s, _LOOK_S))
+        else:
+            await self._near.wait(levels, min(timeout_s, _BLIND_WAIT_S), reserved=reserved)
+
+    async def heartbeat(self, claim: Claim, lease_s: float) -> Claim:
+        """Renew the lease where it was given. Raises LeaseLost, QueueAway."""
+        return await self._side(claim).heartbeat(claim, lease_s)
+
+    async def ack(self, claim: Claim) -> None:
+        """Mark the job COMPLETED where it was claimed. Raises LeaseLost, QueueAway, StoreError."""
+        side = self._side(claim)
+        await side.ack(claim)
+        if side is self._near:
+            await self._ended(claim)
+
+    async def retry(self, claim: Claim, after_s: float, error: str) -> None:
+        """Put the job back where it was claimed. Raises LeaseLost, QueueAway, StoreError."""
+        side = self._side(claim)
+        await side.retry(claim, after_s, error)
+        if side is self._near:
+            self._held.pop(claim.job.job_id, None)
+            self._apart = True  # it waits here again
+
+    async def bury(self, claim: Claim, error: str) -> None:
+        """Mark the job DEAD where it was claimed. Raises LeaseLost, QueueAway, StoreError."""
+        side = self._side(claim)
+        await side.bury(claim, error)
+        if side is self._near:
+            self._held.pop(claim.job.job_id, None)
+
+    async def rescue(self) -> Sequence[Job]:
+        """Put back every job whose lease has run out, on either side. Raises QueueAway, and the jobs here are back all the same."""
+        back = list(await self._near.rescue())
+        for job in back:
+            self._held.pop(job.job_id, None)
+            self._apart = True
+        return [*back, *await self._far.rescue()]
+
+    # ---- an operator's way ----
+
+    async def relevel(
+        self, job_ids: Sequence[str], level: Level, score: float, deadline_after_s: float | None, note: str,
+        *, place: Place = Place.OWN,
+    ) -> int:  # fmt: skip
+        """Give queued jobs of either side another level, place and score. Raises QueueError, StoreError."""
+        here = await self._near.relevel(job_ids, level, score, deadline_after_s, note, place=place)
+        return here + await self._far.relevel(job_ids, level, score, deadline_after_s, note, place=place)
+
+    async def cancel(self, job_ids: Sequence[str], note: str) -> int:
+        """Let queued jobs of either side become DEAD. Raises QueueError, StoreError."""
+        return await self._near.cancel(job_ids, note) + await self._far.cancel(job_ids, note)
+
+    async def revive(self, job_ids: Sequence[str]) -> int:
+        """Let DEAD jobs of either side wait again. Raises QueueError, StoreError."""
+        here = await self._near.revive(job_ids)
+        self._apart = self._apart or here > 0
+        return here + await self._far.revive(job_ids)
+
+    async def pause(self, source: str) -> int:
+        """Hold a source's jobs on both sides; first in Redis, so that nothing is half done while it is away."""
+        return await self._far.pause(source) + await self._near.pause(source)
+
+    async def resume(self, source: str) -> int:
+        """Release a source's jobs on both sides."""
+        released = await self._far.resume(source)
+        here = await self._near.resume(source)
+        self._apart = self._apart or here > 0
+        return released + here
+
+    async def stop_all(self, stopped: bool) -> None:
+        """Turn the kill switch: here at once when it stops, and in Redis. Raises QueueAway where only this engine has stopped."""
+        if stopped:
+            await self._near.stop_all(True)
+            await self._far.stop_all(True)
+        else:
+            await self._far.stop_all(False)
+            await self._near.stop_all(False)
+
+    async def prune(self, before: float) -> int:
+        """Forget finished jobs on both sides; returns how many."""
+        return await self._near.prune(before) + await self._far.prune(before)
+
+    # ---- looking ----
+
+    def state(self) -> QueueState:
+        """Return both sides together."""
+        far, near = self._far.state(), self._near.state()
+        if not near.by_source and not any(depth.processing for depth in near.levels.values()):
+            return replace(far, conflated=far.conflated + near.conflated, stopped=far.stopped or near.stopped)
+        levels = {level: _both(far.levels[level], near.levels[level]) for level in LEVELS}
+        names = {*far.by_source, *near.by_source}
+        by_source = {name: far.by_source.get(name, 0) + near.by_source.get(name, 0) for name in names}
+        return QueueState(levels, by_source, far.paused, far.stopped or near.stopped, far.conflated + near.conflated)
+
+    async def peek(self, limit: int) -> Sequence[Job]:
+        """Return the next jobs: those of this host, then those of Redis."""
+        here = list(await self._near.peek(limit))
+        return [*here, *await self._far.peek(limit - len(here))] if len(here) < limit else here
+
+    async def position(self, job_id: str) -> int | None:
+        """Return a job's number in the order of ``peek``."""
+        here = await self._near.position(job_id)
+        if here is not None:
+            return here
+        there = await self._far.position(job_id)
+        waiting = sum(depth.waiting for depth in self._near.state().levels.values())
+        return None if there is None else there + waiting
+
+    async def jobs_of(self, source: str) -> Sequence[Job]:
+        """Return a source's queued jobs, those of this host first."""
+        return [*await self._near.jobs_of(source), *await self._far.jobs_of(source)]
+
+    async def status(self, job_id: str) -> JobStatus | None:
+        """Return where a job stands, here or in Redis."""
+        here = await self._near.status(job_id)
+        if here in (JobStatus.QUEUED, JobStatus.PROCESSING):
+            return here
+        return await self._far.status(job_id) or here
+
+    async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
+        """Say for each id whether either side has ever taken it."""
+        here, there = await self._near.known(job_ids), await self._far.known(job_ids)
+        return [near or far for near, far in zip(here, there, strict=True)]
+
+    def events(self) -> AsyncIterator[QueueEvent]:
+        """Return what happens on either side from now on."""
+        return self._far.events()
+
+    # ---- agreeing ----
+
+    def _side(self, claim: Claim) -> EmbeddedQueue | RedisQueue:
+        held = self._held.get(claim.job.job_id)
+        return self._near if held is not None and held.fence == claim.fence else self._far
+
+    async def _ended(self, claim: Claim) -> None:
+        job_id = claim.job.job_id
+        self._held.pop(job_id, None)
+        self._parcels.forget(job_id)
+        self._done.append(job_id)
+
+    async def _mind(self) -> None:
+        """Agree as soon as Redis answers."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            if (self._apart or self._done) and not self._far.away:
+                with contextlib.suppress(QueueError, StoreError):  # the next look finds the same
+                    await self._agree()
+
+    async def _agree(self) -> None:
+        async with self._agreeing:
+            self._apart = False  # whoever is kept here from now on says so again
+            try:
+                waiting = [job.job_id for source in self._near.state().by_source for job in await self._near.jobs_of(source)]
+                taken = set(await self._far.withdraw([*waiting, *self._held])) if waiting or self._held else set()
+                done, self._done = self._done, []
+                if done:
+                    try:
+                        await self._far.settle(done)
+                    except BaseException:
+                        self._done = [*done, *self._done]
+                        raise
+                here = taken.intersection(waiting)
+                if here:
+                    await self._near.cancel(sorted(here), "done by another engine")
+                while (claim := await self._near.claim(_HANDOVER, LEVELS, _HANDOVER_LEASE_S)) is not None:
+                    try:
+                        await self._hand_over(claim)
+                    except BaseException:
+                        await self._near.retry(claim, 0.0, "Redis went away while it was handed over")
+                        raise
+            except BaseException:
+                self._apart = True
+                raise
+
+    async def _hand_over(self, claim: Claim) -> None:
+        job = replace(claim.job, attempt=claim.job.attempt - 1)
+        parcel = self._parcels.read(job.job_id)
+        await self._far.put([job], [parcel] if parcel is not None else (), patience_s=0)
+        await self._near.ack(claim)
+        self._parcels.forget(job.job_id)
+
+    async def _relay(self, events: AsyncIterator[QueueEvent]) -> None:
+        async for event in events:
+            self._far.relay(event)
+
+
+def _some(jobs: Sequence[Job], parcels: Sequence[bytes], at: Sequence[int]) -> tuple[list[Job], list[bytes]]:
+    return [jobs[n] for n in at], [parcels[n] for n in at] if parcels else []
+
+
+def _both(one: LevelDepth, other: LevelDepth) -> LevelDepth:
+    known = [oldest for oldest in (one.oldest_received_at, other.oldest_received_at) if oldest is not None]
+    return LevelDepth(
+        one.waiting + other.waiting, one.paused + other.paused, one.delayed + other.delayed, one.processing + other.processing,
+        min(known, default=None),
+    )  # fmt: skip
