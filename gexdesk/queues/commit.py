@@ -6,8 +6,6 @@ from collections.abc import Callable, Generator
 
 from gexdesk.model.errors import StoreError
 
-_FULL = 1024
-
 
 class Commit:
     """Hold changes that are made durable together, or not at all; await it for the moment when they are.
@@ -23,10 +21,12 @@ class Commit:
         hold: Sources to mark paused (True) or not; the empty name is the kill switch.
         prune_before: Forget some of the jobs that finished before this time.
         damage: What a reader met in the file, so that it is replaced.
+        is_open: Further changes may join.
     """
 
     __slots__ = (
-        "_error", "_settled", "_then", "_waiting", "damage", "die", "finish", "gone", "hold", "keep", "prune_before", "revive",
+        "_error", "_settled", "_then", "_waiting",
+        "damage", "die", "finish", "gone", "hold", "is_open", "keep", "prune_before", "revive",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -38,6 +38,7 @@ class Commit:
         self.hold: dict[str, bool] = {}
         self.prune_before: float | None = None
         self.damage: sqlite3.DatabaseError | None = None
+        self.is_open = True
         self._then: list[tuple[Callable[[], object] | None, Callable[[], object] | None]] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._settled = False
@@ -50,10 +51,6 @@ class Commit:
     def is_empty(self) -> bool:
         """Say whether nobody asked for anything."""
         return not (self.keep or self.finish or self.revive or self.hold or self._then or self.damage) and self.prune_before is None
-
-    def is_full(self) -> bool:
-        """Say whether so much was asked that it should go on its way."""
-        return len(self.gone) >= _FULL or len(self.keep) >= 2 * _FULL
 
     def settle(self, error: StoreError | None) -> None:
         """Tell what became of it; what failed is taken back latest first."""

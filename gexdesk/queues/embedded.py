@@ -166,7 +166,7 @@ class EmbeddedQueue:
             return None
         now = self._clock.monotonic()
         self._backlog.wake(now)
-        entry = self._backlog.first(_ranks(levels), reserved)
+        entry = self._backlog.first(_ALL_RANKS if levels is LEVELS else _ranks(levels), reserved)
         if entry is None:
             return None
         attempt = entry.job.attempt + 1
@@ -519,24 +519,24 @@ class EmbeddedQueue:
 
     def _end(self, claim: Claim, dead: bool, error: str) -> Awaitable[None]:
         try:
-            lease, commit = self._leases.of(claim), self._journal.commit()
+            lease, endings = self._leases.of(claim), self._endings
+            if endings is None or not endings.commit.is_open:
+                endings = self._endings = Endings(self._journal.commit(), self._ended)
         except (LeaseLost, StoreError) as refused:
             return Refused(refused)
-        endings = self._endings
-        if endings is None or endings.commit is not commit:
-            endings = self._endings = Endings(commit, self._ended)
         endings.add(lease, self._clock.now(), dead, error)
-        return commit
+        if endings.is_full():
+            self._journal.send()  # let its thread begin while this turn of the loop goes on
+        return endings.commit
 
     def _ended(self, leases: list[tuple[Lease, bool]]) -> None:
-        end, entries, refused, heard = self._leases.end, self._entries, self._refused, self._events.heard
+        self._leases.end(*[lease for lease, _ in leases])
         for lease, dead in leases:
             entry = lease.entry
-            end(lease)
-            del entries[entry.job.job_id]
-            if refused:
-                refused.discard(entry.seq)
-            if heard:
+            del self._entries[entry.job.job_id]
+            if self._refused:
+                self._refused.discard(entry.seq)
+            if self._events.heard:
                 self._tell("dead" if dead else "completed", (entry,))
 
     def _queued(self, job_ids: Iterable[str]) -> list[Entry]:

@@ -9,6 +9,7 @@ from gexdesk.queues.leases import Lease
 from gexdesk.queues.rows import body_of
 
 _COMPLETED, _DEAD = JobStatus.COMPLETED.value, JobStatus.DEAD.value  # SQLite takes plain text faster
+_FULL = 1024
 
 
 class Endings:
@@ -36,6 +37,10 @@ class Endings:
         commit.finish += (job_id, _DEAD if dead else _COMPLETED, at, error)
         if dead:
             commit.die += (job_id, entry.seq, body_of(entry), at)
+
+    def is_full(self) -> bool:
+        """Say whether so many end with it that it should go on its way."""
+        return len(self._leases) >= _FULL
 
     def _failed(self) -> None:
         for lease, _ in self._leases:

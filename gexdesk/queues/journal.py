@@ -78,7 +78,7 @@ class Journal:
 
     async def close(self) -> None:
         """Write what waits, fold the WAL into the file and let go of it."""
-        self._send()
+        self.send()
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -93,19 +93,19 @@ class Journal:
         Raises:
             StoreError: The journal is closed.
         """
-        if self._open is not None and self._open.is_full():
-            self._send()  # let the thread begin while this turn goes on
         if self._open is None:
             if self._closing:
                 raise StoreError(f"the queue journal {self._path} is closed; the change was not made")
             self._open = Commit()
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.send)
         return self._open
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Let the commit go that changes joined so far; done by itself at the end of the turn."""
         commit, self._open = self._open, None
         if commit is None:
             return
+        commit.is_open = False
         if commit.is_empty():
             commit.settle(None)
             return

@@ -40,10 +40,11 @@ class Leases:
         self.processing[lease.rank] += 1
         return lease
 
-    def end(self, lease: Lease) -> None:
-        """Let go of a job."""
-        del self._of[lease.entry.job.job_id]
-        self.processing[lease.rank] -= 1
+    def end(self, *leases: Lease) -> None:
+        """Let go of jobs."""
+        for lease in leases:
+            del self._of[lease.entry.job.job_id]
+            self.processing[lease.rank] -= 1
 
     def of(self, claim: Claim) -> Lease:
         """Return the lease of a claim. Raises LeaseLost where another holds the job, or nobody."""
