@@ -80,7 +80,7 @@ def seeds(name: str) -> list[bytes]:
         "cboe_json": [cboe_json([], note="x"), cboe_json(data={"symbol": None})],
         "gexbot": [gexbot_low_tier(), gexbot() + b"\n" + gexbot_low_tier(), b"[" + gexbot() + b"]"],
         "yahoo": [json.dumps(yahoo_result()).encode()],
-        "compression": [gzip.compress(b"a") * 2, zstandard.compress(gexbot()), *(gzip.compress(b) for b in (gexbot(), b"0" * 9999))],
+        "compression": [gzip.compress(b"a") * 2, gzip.compress(b"0" * 9999), gzip.compress(gexbot()), zstandard.compress(gexbot())],
         "date_line": [DATE.encode(), "Date: 29 de setembro de 2023 às 09:29 GMT-4".encode(), b"Jun 28 2020 @ 14:27 ET,Bid,1"],
         "detection": [*OWN.values(), parquet(CHAIN_COLUMNS)],
     }
