@@ -24,7 +24,7 @@ from gexdesk.stores.base import (
     RequestRecord,
     SourceRecord,
 )
-from gexdesk.stores.lake import Lake
+from gexdesk.stores.lake import Lake, visible_files
 from gexdesk.stores.metadata import Metadata
 
 T = TypeVar("T")
@@ -89,8 +89,24 @@ class Keeper:
 
     async def start(self) -> None:
         """Open the stores and begin writing."""
-        await asyncio.to_thread(self._metadata.open)
+        await asyncio.to_thread(self._open)
         self._task = asyncio.create_task(self._run(), name="keeper")
+
+    def _open(self) -> None:
+        """Open the metadata; where it is gone but the lake is not, say so and take back what the lake knows."""
+        lost = not self._metadata.path.exists()
+        self._metadata.open()
+        files = visible_files(self._lake.strikes.parent) if lost else []
+        if not files:
+            return
+        words = f"{self._metadata.path.name} was missing beside a lake of {len(files)} files"
+        try:
+            found = self._metadata.rebuild(files)
+        except StoreError as error:
+            self._chronicle.tell("engine", f"{words}; {error.message}", grave=True)
+            return
+        words = f"{words}; {found} snapshot headers are rebuilt from it, jobs and decisions are lost"
+        self._chronicle.tell("engine", words, grave=True)
 
     async def stop(self) -> None:
         """Write what is there and close the stores."""

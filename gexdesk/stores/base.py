@@ -17,6 +17,9 @@ class LiveValue(Struct, frozen=True):
     Attributes:
         changed_at: ``as_of`` of the first snapshot with these very numbers.
         revision: Goes up with each published value of the symbol.
+        flags: What the checks before publishing found, one word each; ``older_data`` where its source was made to serve the symbol
+            although its stamp is older than the value before.
+        inputs: Digest of the numbers it was computed from: equal numbers, equal digest. None where nobody took one.
     """
 
     symbol: str
@@ -30,6 +33,8 @@ class LiveValue(Struct, frozen=True):
     delay_s: float
     revision: int
     exposure: Exposure
+    flags: tuple[str, ...] = ()
+    inputs: int | None = None
 
 
 class LiveCache(Protocol):
@@ -41,6 +46,10 @@ class LiveCache(Protocol):
 
     async def publish(self, value: LiveValue) -> bool:
         """Make the value readable and tell subscribers; False where a newer one (or another source's) already serves."""
+        ...
+
+    async def mark(self, symbol: str, flag: str) -> None:
+        """Put one more flag on what readers have of a symbol, and tell subscribers; nothing where it has it already."""
         ...
 
     def get(self, symbol: str) -> LiveValue | None:

@@ -1,6 +1,7 @@
 """Keep what readers get now: one value a symbol, in memory, with a snapshot on disk."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -63,6 +64,7 @@ class EmbeddedCache:
         self._values: dict[str, LiveValue] = {}
         self._serving: dict[str, str] = {}
         self._subscriptions: list[Subscription] = []
+        self._given: dict[str, tuple[float, set[object]]] = {}
 
     def serve(self, symbol: str, source: str) -> None:
         """Make a source the serving one of a symbol; the present value stays until that source publishes."""
@@ -82,16 +84,19 @@ class EmbeddedCache:
         present = self._values.get(value.symbol)
         changed_at = value.exposure.as_of
         if present is not None and present.source == value.source:
-            if not _supersedes(value, present):
+            if not _supersedes(value, present) or self._came_before(value, present):
                 return False
-            if _numbers(value.exposure) == _numbers(present.exposure):
+            if _same_numbers(value, present):
                 changed_at = present.changed_at
         revision = 1 if present is None else present.revision + 1
-        value = msgspec.structs.replace(value, revision=revision, changed_at=changed_at)
-        self._values[value.symbol] = value
-        for subscription in self._subscriptions:
-            subscription.offer(value)
+        self._put(msgspec.structs.replace(value, revision=revision, changed_at=changed_at))
         return True
+
+    async def mark(self, symbol: str, flag: str) -> None:
+        """Put one more flag on what readers have of a symbol, and tell subscribers; nothing where it has it already."""
+        present = self._values.get(symbol)
+        if present is not None and flag not in present.flags:
+            self._put(msgspec.structs.replace(present, revision=present.revision + 1, flags=(*present.flags, flag)))
 
     def get(self, symbol: str) -> LiveValue | None:
         """Return what readers have now."""
@@ -111,6 +116,21 @@ class EmbeddedCache:
         """Drop a subscription; an unknown one is ignored."""
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
+
+    def _came_before(self, value: LiveValue, present: LiveValue) -> bool:
+        """Say whether it is a document delivered again whose correction, for the same stamp, readers have already."""
+        stamp, given = self._given.get(value.symbol, (math.nan, set()))
+        content = _content(value)
+        return stamp == value.exposure.as_of and content in given and content != _content(present)
+
+    def _put(self, value: LiveValue) -> None:
+        stamp, given = self._given.get(value.symbol, (math.nan, set()))
+        given = given if stamp == value.exposure.as_of else set()
+        given.add(_content(value))
+        self._given[value.symbol] = (value.exposure.as_of, given)
+        self._values[value.symbol] = value
+        for subscription in self._subscriptions:
+            subscription.offer(value)
 
     def save(self, path: Path) -> None:
         """Write every live value to a file, atomically and synced. Raises StoreError; the old file is kept then."""
@@ -151,6 +171,18 @@ def _supersedes(new: LiveValue, present: LiveValue) -> bool:
 
 def _stamp(value: LiveValue) -> float:
     return min(value.exposure.as_of, value.received_at)
+
+
+def _content(value: LiveValue) -> object:
+    """Return what tells one document's numbers from another's."""
+    return _numbers(value.exposure) if value.inputs is None else value.inputs
+
+
+def _same_numbers(new: LiveValue, present: LiveValue) -> bool:
+    """Compare what was given where that is known: gamma computed from equal inputs drifts as time passes."""
+    if new.inputs is not None and present.inputs is not None:
+        return new.inputs == present.inputs
+    return _numbers(new.exposure) == _numbers(present.exposure)
 
 
 def _numbers(exposure: Exposure) -> tuple[float | None, ...]:

@@ -80,6 +80,30 @@ _MINUTES = """
     FROM decisions WHERE decided_at >= make_timestamp($since) GROUP BY ALL ORDER BY minute_at DESC LIMIT 200_000
 """
 
+_REBUILT = """
+    INSERT INTO snapshots BY NAME
+    WITH written AS (
+        SELECT symbol, as_of::TIMESTAMP AS as_of, source, job_id, ordinal, payload_sha256, strikes_key, sum(net_gex) AS net_gex,
+            CASE WHEN count(call_gex) + count(put_gex) > 0 THEN coalesce(sum(abs(call_gex)), 0) + coalesce(sum(abs(put_gex)), 0)
+                ELSE sum(abs(net_gex)) END AS gross_gex,
+            sum(net_gex_volume) AS net_gex_volume,
+            CASE WHEN count(call_open_interest) + count(put_open_interest) > 0
+                THEN coalesce(sum(call_open_interest), 0) + coalesce(sum(put_open_interest), 0) END AS total_open_interest,
+            CASE WHEN count(call_volume) + count(put_volume) > 0
+                THEN coalesce(sum(call_volume), 0) + coalesce(sum(put_volume), 0) END AS total_volume,
+            count(*) AS strike_count
+        FROM read_parquet($files, hive_partitioning = false) GROUP BY ALL
+    ), once AS (
+        FROM written
+        QUALIFY row_number() OVER (PARTITION BY symbol, source, as_of, payload_sha256, ordinal ORDER BY strikes_key, job_id) = 1
+            AND row_number() OVER (PARTITION BY job_id, ordinal ORDER BY strikes_key) = 1
+    )
+    SELECT *, as_of AS received_at, 'not_enough_data' AS zero_gamma_status, ['rebuilt'] AS flags, false AS quarantined,
+        ['rebuilt from its strikes: the rest of the header is lost'] AS warnings, '' AS format, '{}' AS conventions,
+        row_number() OVER (PARTITION BY symbol, source, as_of ORDER BY job_id, ordinal) AS revision
+    FROM once ORDER BY as_of, job_id, ordinal
+"""
+
 _Incoming = tuple[str, tuple[str, ...], pl.DataFrame]
 """A table, the columns that tell its rows apart, and the new rows."""
 
@@ -180,6 +204,22 @@ class Metadata:
             raise StoreError(f"the metadata cannot be read: {_first_line(error)}") from error
         return {name: (requests, successes) for name, requests, successes in rows}
 
+    def rebuild(self, files: Sequence[Path]) -> int:
+        """Give an empty database the headers of the snapshots whose strikes lie in a lake; returns how many.
+
+        Sums by strike are what can be had back: totals and net and gross GEX. A header so made is flagged ``rebuilt``, and its
+        receipt is its stamp. Strikes of one snapshot that were written twice count once.
+
+        Raises:
+            StoreError: A file cannot be read; the database stays empty.
+        """
+        try:
+            [(count,)] = self._connected().execute(_REBUILT, {"files": [str(file) for file in files]}).fetchall()
+        except duckdb.Error as error:
+            raise StoreError(f"the metadata could not be rebuilt from the lake: {_first_line(error)}") from error
+        self._keep_private()
+        return int(count)
+
     def copy_to(self, path: Path) -> None:
         """Put a consistent copy of the file at a path, owner-only and atomically, for readers in other processes.
 
@@ -199,6 +239,18 @@ class Metadata:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise StoreError(f"the metadata could not be copied to {path.name}: {_first_line(error)}") from error
+
+    def release(self, job_id: str, ordinal: int, flags: Sequence[str]) -> None:
+        """Count a snapshot that was held back among the good ones, with these flags; nothing where it is not stored.
+
+        Raises:
+            StoreError: It cannot be changed.
+        """
+        changed = "UPDATE snapshots SET quarantined = false, flags = $flags WHERE job_id = $job_id AND ordinal = $ordinal"
+        try:
+            self._connected().execute(changed, {"job_id": job_id, "ordinal": ordinal, "flags": list(flags)})
+        except duckdb.Error as error:
+            raise StoreError(f"a released snapshot cannot be counted as good: {_first_line(error)}") from error
 
     def write_decisions(self, last: int, to: Path) -> None:
         """Write the last decisions with the features they rested on, oldest first, into a Parquet file: ``decisions``, no matches.

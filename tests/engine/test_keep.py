@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gexdesk.engine import keep
@@ -67,3 +68,28 @@ async def test_a_full_disk_is_no_verdict_on_what_waits_for_it(keeper: Keeper, mo
 
     await until(told)
     assert isinstance(bad.exception(), StoreError)
+
+
+async def test_a_lost_metadata_beside_a_lake_is_said_and_taken_back(tmp_path: Path) -> None:
+    clock = SystemClock()
+    exposure = Exposure("gexbot", "SPX", NOW, 5000.0, Conventions())
+    row = np.array([5000.0, *[np.nan] * 6, 7.0, np.nan])
+
+    def keeper_of(chronicle: Chronicle) -> Keeper:
+        return Keeper(Lake(tmp_path / "lake"), Metadata(tmp_path / "m.duckdb"), chronicle, clock, tmp_path)
+
+    first, quiet = keeper_of(chronicle := Chronicle(clock)), chronicle
+    await first.start()
+    await first.store(record("j1"), (KeptSnapshot("j1", 0, "s", "aa", NOW, 0.0, exposure, row.tobytes()),))
+    await first.stop()
+    assert quiet.lines() == ()
+    (tmp_path / "m.duckdb").unlink()
+    told = Chronicle(clock)
+    second = keeper_of(told)
+    await second.start()
+    await second.stop()
+    [line] = told.lines()
+    assert line.grave
+    assert line.text == (
+        "m.duckdb was missing beside a lake of 1 files; 1 snapshot headers are rebuilt from it, jobs and decisions are lost"
+    )

@@ -69,6 +69,17 @@ async def test_of_equal_stamps_a_later_receipt_replaces_only_with_other_content(
     assert await cache.publish(value(100.0, net_gex=net_gex, received_at=receipt)) is published
 
 
+async def test_a_document_delivered_again_does_not_undo_its_correction() -> None:
+    cache = EmbeddedCache()
+    assert await cache.publish(value(100.0, net_gex=1.0))
+    assert await cache.publish(value(100.0, net_gex=2.0, received_at=150.0))
+    assert not await cache.publish(value(100.0, net_gex=1.0, received_at=200.0))
+    assert cache.get("SPX").exposure.net_gex == 2.0  # type: ignore[union-attr]
+    assert await cache.publish(value(100.0, net_gex=3.0, received_at=250.0))
+    # Of another stamp the same numbers are news.
+    assert await cache.publish(value(160.0, net_gex=1.0, received_at=260.0))
+
+
 async def test_frozen_numbers_keep_the_moment_they_last_changed() -> None:
     cache = EmbeddedCache()
     for as_of, net in ((100.0, 1.0), (115.0, 1.0), (130.0, 1.0)):

@@ -412,3 +412,25 @@ def test_a_torn_audit_line_is_left_out(state: State) -> None:
         file.write(b'{"sequence":2,"at":1')
     assert state.ask("SELECT act FROM audit") == [{"act": "pause"}]
     assert msgspec.json.decode(audit.path.read_bytes().splitlines()[0])["act"] == "pause"
+
+
+def test_headers_of_a_lost_metadata_come_back_from_the_lake(state: State) -> None:
+    state.keep(kept("j1", net_gex=1.25e9), kept("j2", symbol="NDX", body="b"))
+    state.keep(kept("j3", body="corrected", strikes=packed({5000.0: 9.0})))
+    state.lake.write([kept("j1", net_gex=1.25e9), kept("j9", symbol="NDX", body="b")])  # an attempt that was done again
+    columns = "symbol, source, as_of, payload_sha256, ordinal"
+    before = state.ask(f"SELECT {columns} FROM snapshots ORDER BY symbol, payload_sha256")
+    strikes = state.ask("SELECT count(*) AS n FROM strikes")
+    state.metadata.close()
+    state.metadata.path.unlink()
+    state.metadata.open()
+    assert state.metadata.rebuild(visible_files(state.folder / "lake")) == 3
+    assert state.ask(f"SELECT {columns} FROM snapshots ORDER BY symbol, payload_sha256") == before
+    sums = state.ask("SELECT strike_count AS n, net_gex, revision FROM snapshots ORDER BY symbol, revision")
+    # 1.5 - 0.25 bn, one unknown; the second document for SPX's stamp is its second revision.
+    assert [tuple(row.values()) for row in sums] == [(3, 1.25e9, 1), (3, 1.25e9, 1), (1, 9.0, 2)]
+    assert state.ask("SELECT count(*) AS n FROM strikes") == strikes
+    assert state.ask("SELECT DISTINCT flags, zero_gamma, received_at = as_of AS same FROM snapshots") == [
+        {"flags": ["rebuilt"], "zero_gamma": None, "same": True}
+    ]
+    assert state.keep(kept("j1", net_gex=1.25e9)) == 0
