@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from gexdesk.engine.incidents.book import JOIN_S, REOPEN_S, RESTART_S
-from gexdesk.engine.incidents.incident import FIRST_KEPT, LAST_KEPT, Incident
+from gexdesk.engine.incidents.incident import FIRST_KEPT, LAST_KEPT, Incident, Snooze
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.model.errors import StoreError, UnknownTarget
 from gexdesk.model.view import MuteView
@@ -167,6 +167,62 @@ async def test_what_lies_in_a_maintenance_window_is_shown_muted_and_pages_only_w
     assert len(floor.pager.pages) == 1
 
 
+async def test_a_snooze_ends_at_its_time_or_when_it_gets_worse_or_another_source_joins(floor: Floor) -> None:
+    async def snoozed(until: float | None) -> None:
+        await floor.incidents.change(1, lambda i: replace(i, snooze=Snooze(until)))
+        assert floor.view().state == "snoozed"
+
+    mild = wrong(severity=1)
+    await floor.pass_s(3, mild)
+    await snoozed(floor.clock.now() + 20)
+    assert floor.view().snoozed_until == floor.clock.now() + 20
+    await floor.pass_s(19, mild)
+    assert floor.view().state == "snoozed"
+    await floor.pass_s(1, mild)
+    assert floor.view().state == "open"
+    await snoozed(None)
+    await floor.pass_s(10, mild)
+    assert floor.pager.pages == []
+    await floor.pass_s(1, mild, VENDOR[1])
+    assert (floor.view().state, floor.timeline()[-1]) == ("open", "paged")
+    await snoozed(None)
+    await floor.pass_s(10, mild, VENDOR[1])
+    assert floor.view().state == "snoozed"
+    await floor.pass_s(30)
+    assert floor.view().state == "closed"
+
+
+async def test_nobody_is_paged_for_what_is_taken_or_snoozed_before_the_page_goes_out(floor: Floor) -> None:
+    await floor.pass_s(1, wrong(), wrong("gexbot-ndx", vendor="gexbot"))
+    await floor.incidents.change(1, lambda i: replace(i, owner="kd"))
+    await floor.incidents.change(2, lambda i: replace(i, snooze=Snooze(floor.clock.now() + 30)))
+    await floor.pass_s(29, wrong(), wrong("gexbot-ndx", vendor="gexbot"))
+    assert floor.pager.pages == []
+    await floor.pass_s(2, wrong(), wrong("gexbot-ndx", vendor="gexbot"))
+    assert [page.incident.number for page in floor.pager.pages] == [2]
+
+
+async def test_what_was_resolved_by_hand_opens_again_when_it_gets_worse_or_comes_anew(floor: Floor) -> None:
+    def resolved(incident: Incident) -> Incident:
+        return replace(incident, resolved=True, closed_at=floor.clock.now(), seen=True)
+
+    mild = wrong(severity=1)
+    await floor.pass_s(int(RESTART_S) + 1, mild)
+    await floor.incidents.change(1, resolved)
+    await floor.pass_s(1_000, mild)
+    assert floor.shown() == [], "its cause is still there, and nobody wants to hear of it"
+    await floor.pass_s(1, wrong())
+    assert floor.shown() == [(1, "open", "SPX")]
+    await floor.incidents.change(1, resolved)
+    await floor.pass_s(3)
+    await floor.pass_s(10, wrong())
+    assert floor.view().state == "resolved", "a flicker is not a new failure"
+    await floor.pass_s(30)
+    await floor.pass_s(1, wrong())
+    assert floor.shown() == [(1, "open", "SPX")]
+    assert floor.timeline()[-1] == "reopened"
+
+
 @pytest.mark.parametrize(("target_kind", "target", "covered"), [
     ("source", "cboe-spx", True), ("source", "cboe-ndx", False), ("vendor", "cboe", True), ("vendor", "cbo", False),
     ("symbol", "SPX", True), ("symbol", "NDX", False),
@@ -180,7 +236,7 @@ async def test_a_window_covers_its_own_target_alone(floor: Floor, target_kind: s
     assert floor.view().muted is (target == "cboe"), "a cause outside of the window counts"
 
 
-async def test_numbers_owners_and_timelines_survive_a_restart_and_an_open_one_is_given_time_to_be_found_again(tmp_path: Path) -> None:
+async def test_what_was_done_survives_a_restart_and_an_open_one_is_given_time_to_be_found_again(tmp_path: Path) -> None:
     floor = Floor(tmp_path)
     await floor.pass_s(3, *VENDOR)
     await floor.incidents.change(1, lambda i: replace(i, owner="kd", revision=2).told(9.0, "kd", "note", "vendor called"))

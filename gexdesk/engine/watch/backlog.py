@@ -1,6 +1,5 @@
 """A level's queue that grows faster than it is drained."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
 
 from gexdesk.engine.flow import Flow
@@ -9,34 +8,31 @@ from gexdesk.engine.incidents.kind import Kind
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.queues.base import QueueState
 
-WINDOW_S = 30
-"""A burst is drained again within this; what grew all along is no burst."""
+RISING_S = 30.0
+"""A burst is drained again by then; what did not drain all along is no burst."""
 
 LEAST_JOBS = 100
 GROWN_BY = 1.5
 
 
 class Backlog:
-    """Find levels that hold many jobs, held ever more of them over the window, and do not drain."""
+    """Find levels that hold many jobs, ever more of them, and have not drained for a while."""
 
     def __init__(self, flow: Flow, state: Callable[[], QueueState]) -> None:
         self._flow = flow
         self._state = state
-        self._depths = {level: deque[tuple[float, int]]() for level in LEVELS}
+        self._rising: dict[Level, tuple[float, int]] = {}
 
     def conditions(self, now: float) -> Iterator[Condition]:
         """Yield a condition a level."""
         state = self._state()
-        for level, depths in self._depths.items():
+        for level in LEVELS:
             depth = state.levels[level].waiting
-            depths.append((now, depth))
-            while depths[0][0] < now - WINDOW_S:
-                depths.popleft()
-            if state.stopped:
-                depths.clear()
-            elif now - depths[0][0] >= WINDOW_S - 1.5 and depth >= LEAST_JOBS and depth >= GROWN_BY * depths[0][1] and (
-                self._flow.drain_s(level, depth) is None
-            ):
+            if state.stopped or self._flow.drain_s(level, depth) is not None:
+                self._rising.pop(level, None)
+                continue
+            began_at, began_with = self._rising.setdefault(level, (now, depth))
+            if now - began_at >= RISING_S and depth >= max(LEAST_JOBS, GROWN_BY * began_with):
                 entering, leaving = self._flow.rates(level)
                 severity = 2 if level is Level.CRITICAL else 1
                 yield Condition(
