@@ -40,8 +40,9 @@ def choose(head: bytes, name: str | None) -> Format:
         return FORMATS[name]
     if not head.strip():
         raise UnrecognisedFormat("the document is empty")
-    reasons = {part.name: part.recognises(head) for part in FORMATS.values()}
+    reasons: dict[str, str] = {}
     for part in FORMATS.values():
+        reasons[part.name] = part.recognises(head)
         if not reasons[part.name]:
             return part
     start = printable(head[:200].decode("utf-8", "replace"), 40)

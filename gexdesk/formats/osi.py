@@ -24,6 +24,8 @@ _MONTH_DAYS = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtyp
 _PLACES: F8 = np.array([1e7, 1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1e0], dtype=np.float64)
 _LETTER_PLACES: F8 = np.array([256.0**i for i in range(_ROOT - 1, -1, -1)], dtype=np.float64)
 """Six bytes make a number below 2**48, which a float64 holds exactly: its product with a matrix is the fast one."""
+_IS_LETTER = np.isin(np.arange(256), np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", dtype=np.uint8))
+_FROM_TAIL = np.arange(_ROOT, 0, -1)
 
 
 def parse_contracts(symbols: Sequence[str], where: Where) -> Contracts:
@@ -57,14 +59,16 @@ def parse_contracts(symbols: Sequence[str], where: Where) -> Contracts:
         return f"'{symbols[i]}' is no option symbol"
 
     refuse_rows((root_length < 1) | (root_length > _ROOT), where, found, _ALLOWED)
-    matrix = np.lib.stride_tricks.sliding_window_view(text, _ROOT + _TAIL)[end - (_ROOT + _TAIL)]
+    # Every window of 21 bytes, one byte apart, of which each symbol's last is taken: no copy but that of the rows.
+    windows: NDArray[np.uint8] = np.ndarray((len(text) - front + 1, front), np.uint8, text, strides=(1, 1))
+    matrix = windows[end - front]
     right = matrix[:, _ROOT + 6]
     is_call = right == ord("C")
     digits = matrix[:, _ROOT:] - 48  # below "0" it wraps to above 9
     digits[:, 6] = np.where(is_call | (right == ord("P")), 0, 10)
-    inside = np.arange(_ROOT, 0, -1) <= root_length[:, None]
+    inside = root_length[:, None] >= _FROM_TAIL
     letters = np.where(inside, matrix[:, :_ROOT], ord("A"))
-    is_letter = ((letters >= ord("A")) & (letters <= ord("Z"))) | ((letters >= ord("0")) & (letters <= ord("9")))
+    is_letter = _IS_LETTER[letters]
     if digits.max() > 9 or not is_letter.all():
         bad: NDArray[np.bool_] = np.any(digits > 9, axis=1) | np.any(~is_letter, axis=1)
         refuse_rows(bad, where, found, _ALLOWED)
