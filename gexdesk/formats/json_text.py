@@ -13,6 +13,7 @@ from gexdesk.model.text import printable
 T = TypeVar("T")
 R = TypeVar("R")
 _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NOTHING = msgspec.Raw(b"[]")
 _ROW = msgspec.json.Decoder(msgspec.Raw)
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -170,8 +171,9 @@ def decode_listing(
 
 
 def _raw_rows(body: bytes, where: str, path: str) -> list[msgspec.Raw]:
+    """Return the list at a path; no rows where a key stands twice and its last value holds none."""
     for key in path.split("."):
-        body = bytes(decode(_RAW_OBJECT, body, where)[key])
+        body = bytes(decode(_RAW_OBJECT, body, where).get(key, _NOTHING))
     return decode(_ROWS, body, where)
 
 

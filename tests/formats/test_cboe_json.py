@@ -220,3 +220,9 @@ def test_what_a_terminal_would_obey_is_taken_out_of_the_error() -> None:
         decode(cboe_json([leg("\x1b]0;owned\x07SPX")]))
     assert "\x1b" not in refused.value.message
     assert "\x07" not in refused.value.message
+
+
+def test_a_bad_row_in_a_list_that_a_second_one_hides_is_refused_all_the_same() -> None:
+    for last in (b'{}', b'{"options": {}}', b'{"options": [{"option": "SPXW260320C06000000"}]}'):
+        with pytest.raises(MalformedPayload):
+            decode(b'{"timestamp": "2026-03-02 15:00:10", "data": {"options": [1]}, "data": ' + last + b"}")
