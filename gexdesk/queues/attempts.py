@@ -6,6 +6,7 @@ survives ``kill -9`` and costs a microsecond. A power cut may lose the last note
 The file is filled with zeros first, so that a claim needs no new space: a full disk does not stop the work.
 """
 
+import fcntl
 import os
 import struct
 import zlib
@@ -26,12 +27,25 @@ class AttemptNotes:
         self._path = path
         self._held = held
         self._fd = -1
+        self._lock = -1
         self._at = 0
         self._slots = _SLOTS
 
     def open(self) -> dict[int, int]:
-        """Open or create the file; return the last noted attempt by arrival number. Raises OSError."""
+        """Open or create the file, for this queue alone; return the last noted attempt by arrival number.
+
+        Raises:
+            BlockingIOError: Another queue, here or in another process, has it open.
+            OSError: It cannot be opened.
+        """
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until `release`, or its process ends in whatever way
+            self._lock = os.dup(self._fd)
+        except OSError:
+            self.close()
+            raise
         data = os.pread(self._fd, os.fstat(self._fd).st_size, 0)
         noted: dict[int, int] = {}
         for at in range(0, len(data) - _SLOT.size + 1, _SLOT.size):
@@ -60,10 +74,17 @@ class AttemptNotes:
         self._write(bytes((self._slots - self._at) * _SLOT.size), self._at * _SLOT.size)
 
     def close(self) -> None:
-        """Let go of the file; a note fails from now on."""
+        """Take no more notes; the queue is still ours."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def release(self) -> None:
+        """Let others have the queue."""
+        self.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def _copy_held(self) -> None:
         notes = b"".join(_pack(seq, attempt) for seq, attempt in self._held())

@@ -56,6 +56,7 @@ class EmbeddedQueue:
 
     def __init__(self, path: Path, *, clock: Clock) -> None:
         """Prepare a queue whose journal is the SQLite file ``path``."""
+        self._path = path
         self._clock = clock
         self._journal = Journal(path, clock, self._journal_again)
         self._backlog = Backlog()
@@ -86,23 +87,28 @@ class EmbeddedQueue:
         A damaged journal is put aside and an empty one started; ``warning`` says so.
 
         Raises:
-            StoreError: The journal cannot be opened.
+            StoreError: The journal cannot be opened, or another process has it open.
         """
+        noted = self._open_notes()
         collecting = gc.isenabled()
         gc.disable()  # 100,000 jobs are loaded in 0.35 s instead of 0.5: nothing of them is garbage
         try:
             kept = await self._journal.open()
             self._load(kept)
+        except StoreError:
+            self._notes.release()
+            raise
         finally:
             if collecting:
                 gc.enable()
-        await self._count_attempts({entry.seq: entry for entry in kept.entries})
+        await self._count_attempts(noted, {entry.seq: entry for entry in kept.entries})
 
     async def close(self) -> None:
         """Write what waits and let go of the file; waiting workers return."""
         self._waiters.wake()
         self._notes.close()
         await self._journal.close()
+        self._notes.release()
         self._events.end()
 
     async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = ()) -> None:
@@ -494,16 +500,24 @@ class EmbeddedQueue:
         self._next_seq = max(self._next_seq, last + 1, kept.last_dead + 1)  # a dead job keeps its number for a revival
         self._backlog.load(waiting, kept.held - {_KILL_SWITCH})
 
-    async def _count_attempts(self, entries: Mapping[int, Entry]) -> None:
-        """Carry over what was noted when the last process ended, and start the notes afresh."""
+    def _open_notes(self) -> dict[int, int]:
         try:
-            commit = self._journal.commit()
-            for seq, attempt in self._notes.open().items():
-                entry = entries.get(seq)
-                if entry is not None and attempt > entry.job.attempt:
-                    entry.job = replace(entry.job, attempt=attempt)
-                    commit.keep += self._row(entry)
-            await commit
+            return self._notes.open()
+        except BlockingIOError:
+            raise StoreError(f"the queue journal {self._path} is open in another process; one at a time may work on it") from None
+        except OSError as error:
+            raise StoreError(f"the queue journal {self._path} cannot be opened: {error}") from error
+
+    async def _count_attempts(self, noted: Mapping[int, int], entries: Mapping[int, Entry]) -> None:
+        """Carry over what was noted when the last process ended, and start the notes afresh."""
+        commit = self._journal.commit()
+        for seq, attempt in noted.items():
+            entry = entries.get(seq)
+            if entry is not None and attempt > entry.job.attempt:
+                entry.job = replace(entry.job, attempt=attempt)
+                commit.keep += self._row(entry)
+        await commit
+        try:
             self._notes.clear()
         except OSError as error:
             await self.close()

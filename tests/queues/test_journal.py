@@ -5,6 +5,7 @@ import resource
 import sqlite3
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -122,6 +123,25 @@ async def test_a_path_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     queue = EmbeddedQueue(tmp_path / "file" / "queue.sqlite", clock=VirtualClock())
     with pytest.raises(StoreError, match=r"queue\.sqlite"):
         await queue.open()
+
+
+async def test_a_second_queue_on_one_journal_is_refused(setting: EmbeddedSetting, queue: EmbeddedQueue) -> None:
+    await queue.put([job("j")])
+    with pytest.raises(StoreError, match=r"queue\.sqlite is open in another process"):
+        await setting.open()
+    opener = (
+        "import asyncio, sys; from pathlib import Path; from gexdesk.model.clock import SystemClock;"
+        "from gexdesk.queues.embedded import EmbeddedQueue;"
+        "asyncio.run(EmbeddedQueue(Path(sys.argv[1]), clock=SystemClock()).open())"
+    )
+    other = subprocess.run([sys.executable, "-c", opener, setting.path], capture_output=True, text=True, check=False)
+    assert other.returncode == 1
+    assert "is open in another process" in other.stderr
+    assert await drain(queue) == ["j"]
+    await queue.close()
+    again = await setting.open()
+    assert await again.status("j") is JobStatus.COMPLETED
+    await again.close()
 
 
 # ---- a full disk ----
