@@ -290,7 +290,7 @@ async def test_a_source_that_is_gone_keeps_its_row_and_takes_no_lever() -> None:
         assert "gone" in seat.row("sources")
         await seat.press("P")
         assert no_form(seat)
-        assert "no source under the cursor" in seat.text("notice")
+        assert "the engine no longer knows gexbot-spx" in seat.text("notice")
 
 
 async def test_another_engine_brings_its_order_and_the_cursor_stays_on_its_name() -> None:
@@ -469,7 +469,7 @@ async def test_help_explains_every_key_and_scrolls_to_its_end_on_the_smallest_sc
             await seat.pilot.wait_for_animation()
             seen |= {page.render_line(y).text.strip() for y in range(page.size.height)}
         whole = "\n".join(seen)
-        for words in ("promote the source by one level", "kill switch", "5 unmatched", "dead letter", "D15", "Esc"):
+        for words in ("promote the symbol or source by one level", "kill switch", "5 unmatched", "dead letter", "D15", "Esc"):
             assert words in whole
         await seat.press("escape")
         assert seat.app.screen is seat.app.main
@@ -541,12 +541,28 @@ async def test_an_override_names_its_level() -> None:
         assert seat.desk.asked[-1].dry_run
 
 
-async def test_a_lever_on_a_symbol_acts_on_the_source_that_serves_it_and_says_so() -> None:
+async def test_a_level_lever_on_a_symbol_acts_on_the_symbol_and_a_pause_on_the_source_that_serves_it() -> None:
     async with seated(FakeDesk(a_view())) as seat:
         await seat.press("tab", "down", "plus")
-        assert "PROMOTE cboe-ndx (source serving NDX)" in seat.text("dialog")
+        assert "PROMOTE NDX (symbol, serving cboe-ndx)" in seat.text("dialog")
+        await seat.press("down", "enter", "P")
+        assert "PAUSE cboe-ndx (source serving NDX)" in seat.text("dialog")
         await seat.press("down", "enter")
-        assert [lever.target for lever in seat.desk.pulled] == ["cboe-ndx"]
+        assert [(lever.target_kind, lever.target) for lever in seat.desk.pulled] == [("symbol", "NDX"), ("source", "cboe-ndx")]
+
+
+async def test_failover_names_the_other_sources_of_the_symbol_and_acts_on_nothing_else() -> None:
+    spx = a_symbol("SPX", served_by="gexbot-spx", standby="cboe-spx", readers=("pit-spx", "flow-bot"))
+    async with seated(FakeDesk(a_view(symbols=(spx,)))) as seat:
+        await seat.press("F")
+        assert "failover acts on a symbol" in seat.text("notice")
+        await seat.press("tab", "F")
+        assert "cboe-spx" in seat.text("dialog")
+        assert "readers pit-spx flow-bot" in seat.text("dialog")
+        await seat.type("frozen")
+        await seat.press("enter")
+        (lever,) = seat.desk.pulled
+        assert (lever.verb, lever.target_kind, lever.target, lever.to) == (Verb.FAILOVER, "symbol", "SPX", "cboe-spx")
 
 
 @pytest.mark.parametrize("key", ["plus", "minus", "O", "P", "K"])
@@ -681,16 +697,17 @@ async def test_no_press_ever_hits_another_row_than_the_one_that_was_seen() -> No
             if table == "symbols":
                 # Who serves may change with every picture: it counts which one the desk had at the keypress.
                 await seat.spin()
-            expected = {s.symbol: s.served_by for s in seat.desk.held[-1].symbols}[seen] if table == "symbols" else seen
             key = rng.choice(("plus", "minus", "O", "P"))
+            on_serving = table == "symbols" and key == "P"
+            expected = {s.symbol: s.served_by for s in seat.desk.held[-1].symbols}[seen] if on_serving else seen
             await seat.strike(key)
             shuffle()
             await seat.spin()
             form = seat.app.main.dialog.form
             assert isinstance(form, LeverForm)
             title = "".join(text for text, _ in form.draw(0, 80))
-            told = (f" {expected} (source serving {seen}) ", f" {expected} (serves {seen}) ")
-            told = told if table == "symbols" else (f" {expected}  ",)
+            told = (f" {expected} (source serving {seen}) ",) if on_serving else (f" {expected} (",)
+            told += (f" {expected}  ",)  # where the line is short, the name alone
             await seat.strike(*(("1",) if key == "O" else ()), "down", "enter")
             presses += 1
             on_symbols += table == "symbols"

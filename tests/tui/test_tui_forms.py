@@ -1,16 +1,17 @@
 """Forms as plain state: keys in, levers out."""
 
-from fake_desk import AT, a_source
+from fake_desk import AT, a_source, a_view
 
 from gexdesk.model.level import Level
 from gexdesk.model.lever import LeverOutcome, Verb
+from gexdesk.tui.forms.aim import at_source
 from gexdesk.tui.forms.base import Entry, Step
 from gexdesk.tui.forms.kill import KillForm
 from gexdesk.tui.forms.lever import PICKS, LeverForm
 
 
 def form(verb: Verb, session_ends_at: float = AT + 22_723.0) -> LeverForm:
-    return LeverForm(verb, a_source(), serves="", now=lambda: AT, session_ends_at=session_ends_at, operator="jm")
+    return LeverForm(verb, at_source(a_source()), now=lambda: AT, session_ends_at=session_ends_at, operator="jm")
 
 
 def typed(form: LeverForm | KillForm, text: str) -> None:
@@ -32,7 +33,7 @@ def test_helps_and_costs_are_the_engines_own_words() -> None:
     f = form(Verb.PROMOTE)
     f.answer(LeverOutcome(False, "nothing sent", "HIGH", "CRITICAL", 37, 3, "37 queued jobs move up", "no other job waits"))
     lines = ["".join(text for text, _ in f.draw(y, 120)) for y in (2, 3)]
-    assert [line.split(maxsplit=1) for line in lines] == [["HELPS", "37 queued jobs move up"], ["COSTS", "no other job waits"]]
+    assert [line.strip().split(maxsplit=1) for line in lines] == [["HELPS", "37 queued jobs move up"], ["COSTS", "no other job waits"]]
 
 
 def test_enter_is_off_until_there_is_a_reason() -> None:
@@ -104,8 +105,8 @@ def test_nothing_can_be_pressed_twice_while_it_is_sent() -> None:
 
 def test_a_change_by_another_hand_is_news_once() -> None:
     f = form(Verb.PROMOTE)
-    assert not f.compare(a_source())
-    changed = a_source(revision=4, override_by="kd", level=Level.CRITICAL)
+    assert not f.compare(a_view(sources=(a_source(),)))
+    changed = a_view(sources=(a_source(revision=4, override_by="kd", level=Level.CRITICAL),))
     assert f.compare(changed)
     assert not f.compare(changed)
     assert "kd" in f.changed

@@ -1,47 +1,51 @@
-"""Ask for one lever on one source: until when, why - and show what it would do before it is sent."""
+"""Ask for one lever on one target: which, until when, why - and show what it would do before it is sent."""
 
 from collections.abc import Callable, Iterable
 
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
-from gexdesk.model.view import SourceView
+from gexdesk.model.view import DeskView
 from gexdesk.tui import figures
+from gexdesk.tui.forms.aim import Aim
 from gexdesk.tui.forms.base import NOTHING_SENT, SENDING, Entry, Step, refusal, title_line
 from gexdesk.tui.ink import Run, fit, fit_middle, width_of
 
 PICKS = ("feed lag", "desk asked", "event", "vendor outage")
 LEVEL_VERBS = (Verb.PROMOTE, Verb.DEMOTE, Verb.OVERRIDE)
+TIMED_VERBS = (*LEVEL_VERBS, Verb.SNOOZE, Verb.MUTE)
+SPANS_S = {"15 m": 900.0, "1 h": 3600.0, "4 h": 14_400.0}
 
 
 class LeverForm:
     """Hold one lever while it is asked for. Its target and the revision seen are fixed when it is made.
 
     Args:
-        verb: Any lever on a source.
-        source: The source as the operator saw it at the keypress.
-        serves: The symbol whose row was under the cursor; empty for a source's own row.
+        verb: Any lever with one target.
+        aim: The target as the operator saw it at the keypress.
         now: Tells the engine's time.
         session_ends_at: When the regular session that is on, or the next one, closes; UTC seconds.
         operator: Who asks.
     """
 
     def __init__(
-        self, verb: Verb, source: SourceView, *, serves: str, now: Callable[[], float], session_ends_at: float, operator: str
+        self, verb: Verb, aim: Aim, *, now: Callable[[], float], session_ends_at: float, operator: str
     ) -> None:
         self.verb = verb
-        self.source = source
-        self.serves = serves
+        self.aim = aim
         self.now = now
         self.operator = operator
         self.reason = Entry()
         # An override starts one level up, too: the present one is the one it is not for.
-        self.level = _level(verb, source.level or Level.MEDIUM)
+        self.level = _level(verb, aim.level or Level.MEDIUM)
+        last = ("no end", None) if verb in LEVEL_VERBS else ("4 h", now() + SPANS_S["4 h"])
         self.untils: list[tuple[str, float | None]] = [
-            ("15 m", now() + 900), ("1 h", now() + 3600), ("end of session", session_ends_at), ("no end", None)
+            ("15 m", now() + SPANS_S["15 m"]), ("1 h", now() + SPANS_S["1 h"]), ("end of session", session_ends_at), last
         ]  # fmt: skip
         self.until = 0
-        self.fields = [*(["level"] if verb is Verb.OVERRIDE else []), *(["until"] if verb in LEVEL_VERBS else []), "reason"]
-        self.at = "level" if verb is Verb.OVERRIDE else "reason"
+        self.to = 0
+        first = ["level"] if verb is Verb.OVERRIDE else ["to"] if aim.choices else []
+        self.fields = [*first, *(["until"] if verb in TIMED_VERBS else []), "reason"]
+        self.at = "level" if verb is Verb.OVERRIDE else "to" if len(aim.choices) > 1 else "reason"
         self.outcome: LeverOutcome | None = None
         self.refused = ""
         self.barred = False
@@ -61,15 +65,17 @@ class LeverForm:
     def lever(self, dry_run: bool) -> Lever:
         """Return the lever as it stands."""
         word, end = self.untils[self.until]
-        length = {"15 m": 900.0, "1 h": 3600.0}.get(word) or (None if end is None else max(60.0, end - self.now()))
+        length = SPANS_S.get(word) or (None if end is None else max(60.0, end - self.now()))
         return Lever(
             verb=self.verb,
-            target=self.source.name,
+            target=self.aim.name,
+            target_kind=self.aim.kind,
             reason=self.reason.text.strip() or ("dry run" if dry_run else ""),
             level=self._agreed(),
-            for_s=length if self.verb in LEVEL_VERBS else None,
+            for_s=length if self.verb in TIMED_VERBS else None,
             actor=self.operator,
-            seen_revision=self.source.revision,
+            seen_revision=self.aim.revision,
+            to=self.aim.choices[self.to] if self.aim.choices else "",
             dry_run=dry_run,
         )
 
@@ -77,7 +83,7 @@ class LeverForm:
         """Return the level the operator is shown; None where the verb sets none, or cannot move this one further."""
         if self.verb is Verb.OVERRIDE:
             return self.level
-        return self.level if self.verb in LEVEL_VERBS and self.level is not self.source.level else None
+        return self.level if self.verb in LEVEL_VERBS and self.level is not self.aim.level else None
 
     @property
     def ready(self) -> bool:
@@ -106,14 +112,9 @@ class LeverForm:
         self.refused, self.barred, self.sending, self.state = message, for_good, False, state
         self.asking = self.agreed = False
 
-    def compare(self, source: SourceView | None) -> bool:
+    def compare(self, view: DeskView) -> bool:
         """Notice that the target was changed meanwhile; return whether that is news."""
-        words = ""
-        if source is None:
-            words = "meanwhile the engine no longer knows it"
-        elif source.revision != self.source.revision:
-            by = source.override_by or source.paused_by
-            words = f"meanwhile changed{' by ' + by if by else ''}: now {source.override or source.level or '-'}, {source.state}"
+        words = self.aim.changed(view)
         news, self.changed = words != self.changed, words
         return news
 
@@ -136,7 +137,7 @@ class LeverForm:
         if self.at != "reason":
             if key in ("down", "up"):
                 return self._go(1 if key == "down" else -1)
-            return self._digit(int(character)) if character and character in "1234" else Step.STAY
+            return self._digit(int(character)) if character and character in "123456789" else Step.STAY
         if key in ("down", "up"):
             self._pick = (self._pick + (1 if key == "down" else -1)) % len(PICKS) if self._pick >= 0 else 0
             self.reason.text = PICKS[self._pick]
@@ -170,14 +171,18 @@ class LeverForm:
             return Step.STAY
         if field == "level":
             self.level = LEVELS[max(0, min(3, self.level.rank + by))]
+        elif field == "to":
+            self.to = max(0, min(len(self.aim.choices) - 1, self.to + by))
         else:
             self.until = max(0, min(len(self.untils) - 1, self.until + by))
         return Step.ASK
 
     def _digit(self, digit: int) -> Step:
-        if self.at == "level":
+        if self.at == "level" and digit <= len(LEVELS):
             self.level = LEVELS[digit - 1]
-        elif digit <= len(self.untils):
+        elif self.at == "to" and digit <= len(self.aim.choices):
+            self.to = digit - 1
+        elif self.at == "until" and digit <= len(self.untils):
             self.until = digit - 1
         else:
             return Step.STAY
@@ -189,25 +194,25 @@ class LeverForm:
         """Return the runs of one line."""
         lines = [self._title]
         lines += [self._levels] if "level" in self.fields else []
+        lines += [self._tos] if "to" in self.fields else []
         lines += [self._untils] if "until" in self.fields else []
         lines += [self._helps, self._costs, self._reason, self._hint]
         return lines[y](width) if y < len(lines) else ()
 
     def _title(self, width: int) -> list[Run]:
         change = self._change()
-        words, room = "", width - len(self.state) - 6
-        for serving in (f" (source serving {self.serves})", f" (serves {self.serves})") if self.serves else ("",):
-            words = f"{self.verb.value.upper()} {self.source.name}{serving}  "
-            if width_of(words + change) <= room:
-                break
+        room = width - len(self.state) - 6
+        words = f"{self.verb.value.upper()} {self.aim.words}  "
+        if width_of(words + change) > room:
+            words = f"{self.verb.value.upper()} {self.aim.words.partition(' (')[0]}  "
         # What it acts on is never cut for what becomes of it.
         return title_line(words + fit_middle(change, max(12, room - width_of(words))), width, self.state)
 
     def _change(self) -> str:
         if self.outcome is not None:
             return f"{self.outcome.before} -> {self.outcome.after}"
-        before = self.source.level
-        now = str(before) if before else "unassigned"
+        before = self.aim.level
+        now = str(before) if before and self.verb in (*LEVEL_VERBS, Verb.CLEAR) else self.aim.state or "unassigned"
         after = {
             Verb.PROMOTE: f"at least {before.raised}" if before else "?",
             Verb.DEMOTE: f"at most {before.lowered}" if before else "?",
@@ -215,10 +220,17 @@ class LeverForm:
             Verb.CLEAR: "standing level or the guidelines' own",
             Verb.PAUSE: "paused",
             Verb.RESUME: "running",
-        }[self.verb]
-        if self.verb in (Verb.PAUSE, Verb.RESUME):
-            now = f"paused by {self.source.paused_by}" if self.source.paused_by else self.source.state
-        return f"{now} -> {after}"
+            Verb.FAILOVER: self.aim.choices[self.to] if self.aim.choices else "no other source",
+            Verb.SNOOZE: "snoozed, unless it gets worse",
+            Verb.MUTE: "shown, paging nobody",
+            Verb.RESOLVE: "resolved",
+            Verb.CANCEL: "a dead letter, to be had back",
+            Verb.RETRY: "queued again at its place",
+            Verb.DISCARD: "its bytes gone for good",
+            Verb.RELEASE: "published, if still the newest",
+            Verb.REFUSE: "never published",
+        }.get(self.verb, "")
+        return f"{now} -> {after}" if after else self.aim.state
 
     def _field(self, name: str, word: str) -> list[Run]:
         live = self.at == name
@@ -234,6 +246,10 @@ class LeverForm:
         words = [f"{i} {level}" for i, level in enumerate(LEVELS, 1)]
         return [*self._field("level", "Level"), *self._choices(words, self.level.rank), ("   digit, or left right", "faint")]
 
+    def _tos(self, width: int) -> list[Run]:
+        words = [f"{i} {choice}" for i, choice in enumerate(self.aim.choices, 1)]
+        return [*self._field("to", "To"), *self._choices(words, self.to), ("   digit, or left right", "faint")]
+
     def _untils(self, width: int) -> list[Run]:
         end = self.untils[self.until][1]
         ends = "stands until cleared" if end is None else f"ends {figures.until(end, self.now())}"
@@ -248,7 +264,9 @@ class LeverForm:
         words = "asking the engine ..." if self.asking else ""
         if self.outcome is not None:
             words = self.outcome.helps or "nothing"
-        return [(" HELPS   ", "faint"), (fit_middle(words, width - 9), "")]
+        readers = f"   readers {' '.join(self.aim.readers)}" if self.aim.readers else ""
+        room = width - 9 - width_of(readers)
+        return [(" HELPS   ", "faint"), (fit(fit_middle(words, room), room), ""), (readers, "bold")]
 
     def _costs(self, width: int) -> list[Run]:
         words = (self.outcome.costs or "nothing") if self.outcome is not None else ""

@@ -1,6 +1,7 @@
 """Where the operator stands: a row of one of the two tables."""
 
-from gexdesk.model.view import SourceView
+from gexdesk.model.lever import Verb
+from gexdesk.tui.forms.aim import ON_SOURCES, Aim, at_source, at_symbol
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.details import Subject, source_facts, symbol_facts
 from gexdesk.tui.widgets.sources import SourcesTable
@@ -43,14 +44,43 @@ class Cursor:
             if table.adopt():
                 table.paint()
 
-    def source(self) -> tuple[SourceView, str] | None:
-        """Return the source a lever would act on, and the symbol it serves where the row is a symbol's; None on no row."""
-        name, serves = self.table.target, ""
-        if name is not None and self.table is self.symbols:
+    def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":
+        """Return the lever that a key means and what it is aimed at, as it is seen now; or why there is none."""
+        name, view = self.table.target, self.sight.shown
+        if name is None or view is None:
+            return "nothing under the cursor: move it to a row first"
+        if self.table is self.symbols:
             symbol = self.symbols.symbol(name)
-            name, serves = (symbol.served_by, name) if symbol is not None else (None, name)
-        source = self.sight.source(name) if name is not None else None
-        return None if source is None else (source, serves)
+            if symbol is None:
+                return f"the engine no longer knows {name}"
+            if verb not in ON_SOURCES:
+                held = any((o.kind, o.target) == ("symbol", name) for o in view.overrides)
+                if verb is Verb.CLEAR and not held:
+                    return f"{name} has no override of its own"
+                aim = at_symbol(symbol, verb, view)
+                return f"{name} has no other source" if verb is Verb.FAILOVER and not aim.choices else (verb, aim)
+            if not symbol.served_by:
+                return f"nothing serves {name}"
+            source = self.sight.source(symbol.served_by)
+            serves, readers = name, symbol.readers
+        else:
+            if verb is Verb.FAILOVER:
+                return "failover acts on a symbol: Tab takes the cursor to SYMBOLS"
+            source, serves, readers = self.sight.source(name), "", self._readers_of(name)
+        if source is None:
+            return f"the engine no longer knows {name}"
+        if verb is Verb.PAUSE and source.paused_by:
+            verb = Verb.RESUME
+        elif verb is Verb.RESUME and not source.paused_by:
+            return "everything is stopped: K starts it again" if view.stopped else f"{source.name} is not paused"
+        elif verb is Verb.CLEAR and not source.override:
+            return f"{source.name} has no override"
+        return verb, at_source(source, serves, readers)
+
+    def _readers_of(self, source: str) -> tuple[str, ...]:
+        view = self.sight.shown
+        served = [s for s in view.symbols if s.served_by == source] if view is not None else []
+        return tuple(dict.fromkeys(reader for symbol in served for reader in symbol.readers))
 
     def subject(self) -> Subject | None:
         """Return what the picture holds of the row under the cursor."""

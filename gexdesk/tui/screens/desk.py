@@ -10,6 +10,7 @@ from textual.layout import Layout
 
 from gexdesk.model.lever import Verb
 from gexdesk.tui.arrange import DeskLayout, Wants, arrange
+from gexdesk.tui.forms.aim import Aim
 from gexdesk.tui.forms.base import Step
 from gexdesk.tui.forms.find import FindForm
 from gexdesk.tui.forms.lever import LeverForm
@@ -64,7 +65,7 @@ class DeskScreen(Staged):
         self.notice = NoticePane("notice", sight, self.cursor.filter_words, lambda: "decisions" in self.shown)
         self.dialog = DialogPane("dialog", sight)
         self.levers = Levers(
-            self, self.cursor, notice=self.notice, desk=desk, too_small=lambda: "small" in self.shown, operator=operator
+            self, house, notice=self.notice, aimed=self.cursor.aim, too_small=lambda: "small" in self.shown
         )
         self.leaving = Leaving(self, sight, desk, leave)
         self.panes: dict[str, Pane] = {
@@ -149,7 +150,7 @@ class DeskScreen(Staged):
         if self.sight.frozen_at is None:
             self.cursor.adopt()
             form = self.dialog.form
-            if isinstance(form, LeverForm) and form.compare(self.sight.source(form.source.name)):
+            if isinstance(form, LeverForm) and self.sight.shown is not None and form.compare(self.sight.shown):
                 self.dialog.paint()
             if self.wants() != self._arranged:
                 self.rearrange()
@@ -249,6 +250,10 @@ class DeskScreen(Staged):
     def action_lever(self, word: str) -> None:
         """Open the dialog of a lever on the row under the cursor."""
         self.levers.open(Verb(word))
+
+    def action_undo(self) -> None:
+        """Open the dialog that takes the operator's own last lever back."""
+        self.levers.open_at(Verb.UNDO, Aim("", "", "your own last lever"))
 
     def action_kill(self) -> None:
         """Open the kill switch."""

@@ -7,21 +7,28 @@ from functools import partial
 
 from textual.worker import Worker
 
-from gexdesk.desk import Desk
 from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, QueueError
-from gexdesk.model.lever import LeverOutcome, Verb
+from gexdesk.model.lever import Lever, LeverOutcome, Verb
+from gexdesk.tui.forms.aim import Aim
 from gexdesk.tui.forms.base import NOT_KNOWN, Step
 from gexdesk.tui.forms.kill import KillForm
 from gexdesk.tui.forms.lever import LeverForm
-from gexdesk.tui.screens.cursor import Cursor
+from gexdesk.tui.house import House
 from gexdesk.tui.screens.stage import Stage
 from gexdesk.tui.widgets.foot import NoticePane
 
 ANSWER_S = 5.0
 """How long a dialog waits for the engine's answer to a lever; the client gives up, and tells the engine so, before that."""
 
+AT_ONCE = (Verb.TAKE, Verb.SEE)
+"""Levers without a dialog: they take nothing from anybody."""
+
 NOT_REACHED_S = 1.0
 """An engine that is away is known at once; what takes longer was sent and had no answer."""
+
+
+Aimed = Callable[[Verb], "tuple[Verb, Aim] | str"]
+"""Given a key's verb, return the lever that is meant and its target, or why there is none."""
 
 
 class Levers:
@@ -29,30 +36,19 @@ class Levers:
 
     Args:
         stage: Shows the dialogs.
-        cursor: Tells which source is meant, in which picture.
+        house: Gives the picture, the engine, and who asks.
         notice: Says why there is no dialog, and what was done.
-        desk: Gives the engine; None while none answers.
+        aimed: Tells what is under the cursor.
         too_small: Tells whether the window shows too little to act.
-        operator: Who asks.
     """
 
-    def __init__(
-        self,
-        stage: Stage,
-        cursor: Cursor,
-        *,
-        notice: NoticePane,
-        desk: Callable[[], Desk | None],
-        too_small: Callable[[], bool],
-        operator: str,
-    ) -> None:
+    def __init__(self, stage: Stage, house: House, *, notice: NoticePane, aimed: Aimed, too_small: Callable[[], bool]) -> None:
         self.stage = stage
-        self.cursor = cursor
-        self.sight = cursor.sight
+        self.house = house
+        self.sight = house.sight
         self.notice = notice
-        self.desk = desk
+        self.aimed = aimed
         self.too_small = too_small
-        self.operator = operator
         self._asking: Worker[None] | None = None
         self._hindered: tuple[LeverForm | KillForm, str] | None = None
 
@@ -73,32 +69,44 @@ class Levers:
         if self._hindrance():
             self.notice.say(self._hindrance, grave=True)
             return
-        found, view = self.cursor.source(), self.sight.shown
-        if found is None or view is None:
-            self.notice.say("no source under the cursor: move it to a row first", grave=True)
+        found = self.aimed(verb)
+        if isinstance(found, str):
+            self.notice.say(found)
+        else:
+            self.open_at(*found)
+
+    def open_at(self, verb: Verb, aim: Aim) -> None:
+        """Open the dialog of a lever on a target, or pull it at once where it needs none."""
+        if self._hindrance():
+            self.notice.say(self._hindrance, grave=True)
             return
-        source, serves = found
-        if verb is Verb.PAUSE and source.paused_by:
-            verb = Verb.RESUME
-        elif verb is Verb.RESUME and not source.paused_by and view.stopped:
-            self.notice.say("everything is stopped: K starts it again")
+        operator, view = self.house.operator, self.sight.shown
+        if verb in AT_ONCE:
+            self.send_now(Lever(verb, aim.name, "", target_kind=aim.kind, actor=operator, seen_revision=aim.revision))
+        elif view is not None:
+            ends_at = view.session_ends_at
+            self._show(LeverForm(verb, aim, now=lambda: self.sight.now, session_ends_at=ends_at, operator=operator))
+
+    def send_now(self, lever: Lever) -> None:
+        """Pull a lever that hides and changes nothing, without a dialog."""
+        if self._hindrance():
+            self.notice.say(self._hindrance, grave=True)
             return
-        elif verb is Verb.RESUME and not source.paused_by:
-            self.notice.say(f"{source.name} is not paused")
-            return
-        elif verb is Verb.CLEAR and not source.override:
-            self.notice.say(f"{source.name} has no override")
-            return
-        self._show(
-            LeverForm(
-                verb,
-                source,
-                serves=serves,
-                now=lambda: self.sight.now,
-                session_ends_at=view.session_ends_at,
-                operator=self.operator,
-            )
-        )
+
+        async def send() -> None:
+            desk = self.house.desk()
+            try:
+                if desk is None:
+                    raise EngineAway("no engine answers")
+                outcome = await asyncio.wait_for(desk.pull(lever), ANSWER_S)
+            except TimeoutError:
+                self.notice.say(f"no answer in {ANSWER_S:.0f} s: whether it was done is not known", grave=True)
+            except GexdeskError as error:
+                self.notice.say(error.message, grave=True)
+            else:
+                self.notice.say(outcome.message)
+
+        self.stage.work(send(), "send-now")
 
     def open_kill(self) -> None:
         """Open the kill switch."""
@@ -107,7 +115,7 @@ class Levers:
             return
         view = self.sight.newest
         if view is not None:
-            self._show(KillForm(view.stopped, len(view.sources), self.operator))
+            self._show(KillForm(view.stopped, len(view.sources), self.house.operator))
 
     def _show(self, form: LeverForm | KillForm) -> None:
         self.stage.open(form, partial(self._step, form))
@@ -120,7 +128,7 @@ class Levers:
             self._send(form)
 
     async def _pull(self, form: LeverForm | KillForm, dry_run: bool) -> LeverOutcome:
-        desk = self.desk()
+        desk = self.house.desk()
         if desk is None:
             raise EngineAway("no engine answers")
         return await asyncio.wait_for(desk.pull(form.lever(dry_run)), ANSWER_S)

@@ -1,0 +1,90 @@
+"""What a lever is aimed at, as its operator saw it at the keypress: fixed from then on."""
+
+from dataclasses import dataclass
+
+from gexdesk.model.level import Level
+from gexdesk.model.lever import Verb
+from gexdesk.model.look import JobView
+from gexdesk.model.view import DeskView, IncidentView, SourceView, SymbolView
+
+ON_SOURCES = (Verb.PAUSE, Verb.RESUME)
+"""Levers that act on a source even where the row is a symbol's: on the one that serves it."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Name one target.
+
+    Attributes:
+        kind: As ``Lever.target_kind``.
+        name: As ``Lever.target``.
+        words: As the dialog's title has it, e.g. ``SPX (symbol, serving gexbot-spx)``.
+        level: The level in force; None where it has none.
+        state: How it stands, in a word or two.
+        revision: What the lever names as seen; None where the engine counts none.
+        readers: Who reads what it acts on.
+        choices: What ``Lever.to`` may be, the first one proposed.
+    """
+
+    kind: str
+    name: str
+    words: str
+    level: Level | None = None
+    state: str = ""
+    revision: int | None = None
+    readers: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+
+    def changed(self, view: DeskView) -> str:
+        """Say how it stands now where somebody changed it meanwhile; empty where it is as it was seen."""
+        match self.kind:
+            case "source":
+                source = next((s for s in view.sources if s.name == self.name), None)
+                if source is None:
+                    return "meanwhile the engine no longer knows it"
+                if source.revision != self.revision:
+                    by = source.override_by or source.paused_by
+                    now = f"{source.override or source.level or '-'}, {source.state}"
+                    return f"meanwhile changed{' by ' + by if by else ''}: now {now}"
+            case "symbol":
+                # A symbol's levels and its serving source are counted apart: what stands on the screen is compared.
+                symbol = next((s for s in view.symbols if s.symbol == self.name), None)
+                if symbol is not None and self.state and symbol.served_by and symbol.served_by != self.state:
+                    return f"meanwhile served by {symbol.served_by}"
+            case "incident":
+                incident = next((i for i in view.incidents if str(i.number) == self.name), None)
+                if incident is None or incident.revision != self.revision:
+                    owner = f" by {incident.owner}" if incident is not None and incident.owner else ""
+                    return f"meanwhile changed{owner}: now {incident.state if incident is not None else 'gone'}"
+        return ""
+
+
+def at_source(source: SourceView, serves: str = "", readers: tuple[str, ...] = ()) -> Aim:
+    """Aim at a source; ``serves`` is the symbol whose row was under the cursor."""
+    words = source.name + (f" (source serving {serves})" if serves else " (source)")
+    state = f"paused by {source.paused_by}" if source.paused_by else source.state
+    return Aim("source", source.name, words, source.level, state, source.revision, readers)
+
+
+def at_symbol(symbol: SymbolView, verb: Verb, view: DeskView) -> Aim:
+    """Aim at a symbol: its override in force has the revision that levels are compared by, its serving source another."""
+    serving = f", serving {symbol.served_by}" if symbol.served_by else ""
+    words = f"{symbol.symbol} (symbol{serving})"
+    if verb is Verb.FAILOVER:
+        others = [s.name for s in view.sources if symbol.symbol in s.carries.split() and s.name != symbol.served_by]
+        choices = tuple(dict.fromkeys(([symbol.standby] if symbol.standby else []) + others))
+        return Aim("symbol", symbol.symbol, words, None, symbol.served_by, symbol.revision, symbol.readers, choices)
+    held = next((o for o in view.overrides if (o.kind, o.target) == ("symbol", symbol.symbol)), None)
+    revision = held.revision if held is not None else None
+    return Aim("symbol", symbol.symbol, words, symbol.level, symbol.served_by, revision, symbol.readers)
+
+
+def at_job(job: JobView) -> Aim:
+    """Aim at one queued job."""
+    return Aim("job", job.job_id, f"{job.symbol or 'several symbols'} of {job.source} (one job)", job.level, "queued")
+
+
+def at_incident(incident: IncidentView) -> Aim:
+    """Aim at an incident."""
+    words = f"#{incident.number} {incident.subject}"
+    return Aim("incident", str(incident.number), words, None, incident.state, incident.revision, incident.readers)
