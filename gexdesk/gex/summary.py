@@ -87,7 +87,7 @@ def analyse(snapshot: Snapshot, conventions: Conventions, late_s: float | None =
     chain, recovered = implied.recover(snapshot.chain, spot, snapshot.quoted_at, conventions)
     if recovered:
         conventions = msgspec.structs.replace(conventions, gamma_source=implied.MID)
-        words = f"IV from mid: {recovered} of {len(chain)} contracts ({recovered / len(chain):.1%}) take what their quote implies"
+        words = f"IV from mid: {recovered} of {len(chain)} contracts ({recovered / len(chain):.2%}) take what their quote implies"
         snapshot = replace(snapshot, warnings=(*snapshot.warnings, words))
     return analyse_chain(snapshot, chain, spot, conventions, late_s)
 

@@ -157,7 +157,7 @@ def test_the_exposure_says_how_many_and_the_measures_agree() -> None:
     assert (exposure.coverage, full.coverage) == (1.0, 1.0)
     assert (exposure.conventions.gamma_source, full.conventions.gamma_source) == (MID, "iv")
     assert [w for w in exposure.warnings if "mid" in w] == [
-        "IV from mid: 1 of 2 contracts (50.0%) take what their quote implies"
+        "IV from mid: 1 of 2 contracts (50.00%) take what their quote implies"
     ]
     assert not [w for w in full.warnings if "mid" in w]
 
