@@ -14,8 +14,11 @@ from urllib.parse import urlsplit
 from msgspec import structs
 
 from gexdesk.engine import inspect
+from gexdesk.engine.backfill import SOURCE as GAP_FILL
+from gexdesk.engine.backfill import Backfill
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.engine import COPIES_NAME, Engine, Parts
+from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.expectations import Expectations
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
@@ -36,23 +39,28 @@ from gexdesk.engine.levers.levers import Levers
 from gexdesk.engine.levers.pauses import PauseLevers
 from gexdesk.engine.levers.record import Record
 from gexdesk.engine.levers.shift import ShiftLevers
-from gexdesk.engine.levers.targets import Targets
+from gexdesk.engine.levers.symbols import SymbolLevers
+from gexdesk.engine.levers.targets import Target, Targets
 from gexdesk.engine.lock import StateLock
 from gexdesk.engine.look_guidelines import RulebookLook
 from gexdesk.engine.look_queue import QueueLook
+from gexdesk.engine.look_symbols import SymbolLooks
 from gexdesk.engine.lookout import Lookout
 from gexdesk.engine.pager import Pager, Paging
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
+from gexdesk.engine.provision import Provision
 from gexdesk.engine.publish import Publish
 from gexdesk.engine.readers import Readers
 from gexdesk.engine.receive import Receive
 from gexdesk.engine.requests import SUBMITTED, Requests
 from gexdesk.engine.rewind import Rewind
 from gexdesk.engine.rulebook import Rulebook
+from gexdesk.engine.schedules import Schedule, Schedules
 from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.supply import Supply
+from gexdesk.engine.symbols import Plan, Symbols
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.trial import Trial
 from gexdesk.engine.watch.backlog import Backlog
@@ -64,8 +72,11 @@ from gexdesk.engine.watch.host import Host
 from gexdesk.engine.watch.promises import PromisesKept
 from gexdesk.engine.watch.stores import Disk, Stores
 from gexdesk.engine.watch.switch import KillSwitch
+from gexdesk.engine.watch.symbols import SymbolCauses
 from gexdesk.engine.watch.watch import Watch
 from gexdesk.engine.work import Work
+from gexdesk.gates.agree import Tolerances
+from gexdesk.gates.facts import Limits
 from gexdesk.guidelines.backtest import Backtest, backtest
 from gexdesk.guidelines.decide import decide
 from gexdesk.guidelines.hours import hours
@@ -78,12 +89,23 @@ from gexdesk.guidelines.versions import Version, Versions
 from gexdesk.metrics.deviation import Deviation
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
-from gexdesk.model.daytime import read_span
-from gexdesk.model.decision import Decision
+from gexdesk.model.daytime import WEEKDAYS, DaySpan, days_since_1970, read_span, read_time
+from gexdesk.model.decision import Bound, Decision
 from gexdesk.model.errors import GexdeskError, GuidelineError, SettingsError
 from gexdesk.model.features import Features
 from gexdesk.model.level import LEVELS
-from gexdesk.model.look import GuidelinesLook, HandOverLook, HistoryLook, IncidentLook, JobsLook, TrendLook
+from gexdesk.model.look import (
+    CompareLook,
+    GapsLook,
+    GuidelinesLook,
+    HandOverLook,
+    HistoryLook,
+    IncidentLook,
+    JobsLook,
+    QuarantineLook,
+    SymbolLook,
+    TrendLook,
+)
 from gexdesk.model.text import printable
 from gexdesk.model.view import LogLine
 from gexdesk.queues.embedded import EmbeddedQueue
@@ -97,6 +119,7 @@ from gexdesk.settings import (
     RedisStreamSource,
     ReplaySource,
     Settings,
+    SymbolSettings,
     WebSocketSource,
 )
 from gexdesk.sources.address import Addresses
@@ -158,14 +181,21 @@ def assemble(
 
     keys = {source.name: key for source in settings.sources if (key := _key(source)) is not None}
     chronicle = Chronicle(clock, log)
-    ledger = Ledger([_account(source) for source in settings.sources] + ([_submitted()] if settings.submit.hosts else []))
+    ledger = Ledger([*(_account(source) for source in settings.sources), *_inner_accounts(settings)])
     flights, flow, tally = Flights(), Flow(clock), Tally()
     guidelines = _guidelines(settings, state, clock)
     standing = Standing(state / "standing.json")
     queue = EmbeddedQueue(state / "queue.sqlite", clock=clock)
     spool = Spool(state / "spool", clock=clock, gate_bytes=limits.gate_bytes)
     keeper = Keeper(Lake(state / "lake"), Metadata(state / METADATA_NAME), chronicle, clock, state)
-    cache = _cache(settings)
+    cache = EmbeddedCache()
+    symbols = _symbols(settings, ledger)
+    audit = Audit(state / AUDIT_NAME)
+    record, turn = Record(audit, clock), asyncio.Lock()
+    provision = Provision(
+        symbols=symbols, ledger=ledger, standing=standing, cache=cache, keeper=keeper, record=record, chronicle=chronicle,
+        clock=clock, state=state,
+    )  # fmt: skip
     pool = Pool(
         limits.pool_processes,
         RESERVED,
@@ -181,7 +211,11 @@ def assemble(
         sweep_s=limits.sweep_s,
         on_rescue=lambda jobs: chronicle.tell("engine", f"{len(jobs)} jobs rescued from a silent worker", grave=True),
     )
+    escalate = Escalate(
+        queue=queue, flights=flights, flow=flow, standing=standing, chronicle=chronicle, clock=clock, promises_s=promises_s
+    )
     triage = Triage(
+        escalate=escalate,
         pool=pool,
         queue=queue,
         ledger=ledger,
@@ -195,6 +229,9 @@ def assemble(
         promises_s=promises_s,
         conventions=conventions,
         flights=flights,
+        gates=provision.gates,
+        gaps=provision.gaps,
+        names=symbols.aliases,
     )
     receive = Receive(
         spool, ledger, flights, triage, clock,
@@ -228,7 +265,8 @@ def assemble(
         pool=pool,
         flights=flights,
         leases=leases,
-        publish=Publish(cache, ledger, promises, clock),
+        publish=Publish(cache=cache, provision=provision, ledger=ledger, promises=promises, clock=clock),
+        names=symbols.aliases,
         keeper=keeper,
         spool=spool,
         ledger=ledger,
@@ -244,8 +282,6 @@ def assemble(
     make = partial(_source, keys=keys, clock=clock, state=state, once=once, started_at=story_at, speed=replay_speed)
     sources = {s.name: make(s) for s in settings.sources}
     supply = Supply(sources, ledger, receive.deliver, chronicle, clock)
-    audit = Audit(state / AUDIT_NAME)
-    record, turn = Record(audit, clock), asyncio.Lock()
     levels = LevelLevers(
         queue=queue,
         ledger=ledger,
@@ -254,6 +290,7 @@ def assemble(
         flights=flights,
         keeper=keeper,
         targets=Targets(ledger, flights, queue),
+        escalate=escalate,
         impact=Impact(queue, flow, slots=work.slots, reserved=RESERVED),
         expectations=expectations,
         record=record,
@@ -282,6 +319,9 @@ def assemble(
         clock=clock,
         turn=turn,
     )
+    schedules = Schedules(
+        _schedules(settings), standing=standing, levels=levels, record=record, chronicle=chronicle, clock=clock, turn=turn
+    )
     pauses = PauseLevers(
         queue=queue, ledger=ledger, standing=standing, supply=supply, record=record, chronicle=chronicle, clock=clock
     )
@@ -292,8 +332,9 @@ def assemble(
     )  # fmt: skip
     shift = Shift(state / "shift.json")
     hand_over = HandOver(
-        incidents=incidents, mutes=mutes, standing=standing, shift=shift, gaps=lambda: _gaps(ledger), clock=clock
-    )
+        incidents=incidents, mutes=mutes, standing=standing, shift=shift,
+        gaps=lambda: [*provision.gaps.lines(), *_gaps(ledger)], clock=clock,
+    )  # fmt: skip
     on_incidents = IncidentLevers(
         incidents=incidents, mutes=mutes, ledger=ledger, record=record, chronicle=chronicle, clock=clock
     )
@@ -306,6 +347,11 @@ def assemble(
         chronicle,
     )
     host = Host(ledger, clock)
+    backfill = Backfill(provision.gaps, symbols, receive.deliver, clock, limit_bytes=limits.payload_limit_bytes)
+    on_symbols = SymbolLevers(
+        provision=provision, backfill=backfill, keeper=keeper, record=record, chronicle=chronicle, clock=clock
+    )
+    looks = SymbolLooks(cache, provision, clock)
     causes = (
         host,
         KillSwitch(standing),
@@ -313,6 +359,7 @@ def assemble(
         Backlog(flow, queue.state),
         Feeds(ledger, standing, cache),
         Gaps(ledger),
+        SymbolCauses(provision, ledger, standing, cache),
         DeadLetters(ledger),
         Stores(keeper),
         Disk(state),
@@ -329,7 +376,7 @@ def assemble(
         work=work,
         receive=receive,
         keeper=keeper,
-        cache=cache,
+        symbols=provision.picture,
         flights=flights,
         flow=flow,
         tally=tally,
@@ -340,6 +387,9 @@ def assemble(
         chronicle=chronicle,
         promises=promises,
         rulebook=rulebook,
+        levels=levels,
+        schedules=schedules,
+        escalate=escalate,
         clock=clock,
         engine_id=secrets.token_hex(4),
         mode=settings.mode,
@@ -364,8 +414,10 @@ def assemble(
             work=work,
             supply=supply,
             rulebook=rulebook,
+            schedules=schedules,
+            escalate=escalate,
             audit=audit,
-            levers=Levers((levels, pauses, GuidelineLevers(rulebook, record), on_incidents, on_shift), turn, clock),
+            levers=Levers((levels, pauses, GuidelineLevers(rulebook, record), on_incidents, on_shift, on_symbols), turn, clock),
             levels=levels,
             lookout=Lookout(
                 {
@@ -375,10 +427,15 @@ def assemble(
                     HandOverLook: hand_over.answer,
                     HistoryLook: rewind.pictures,
                     TrendLook: rewind.trend,
+                    SymbolLook: looks.symbol,
+                    QuarantineLook: looks.quarantine,
+                    CompareLook: provision.comparison.answer,
+                    GapsLook: provision.gaps.answer,
                 }
             ),
             picture=picture,
             cache=cache,
+            provision=provision,
             incidents=incidents,
             pager=pager,
             shift=shift,
@@ -438,6 +495,24 @@ def _gaps(ledger: Ledger) -> list[str]:
     return [f"{a.name}: {a.missed:,} messages never came, the last of them {a.last_missed}" for a in ledger.all() if a.missed]
 
 
+def _schedules(settings: Settings) -> list[Schedule]:
+    sources = {source.name for source in settings.sources}
+    return [
+        Schedule(
+            name=one.name,
+            target=Target("source" if one.target in sources else "symbol", one.target),
+            level=one.level,
+            bound=Bound(one.bound.replace("_", " ")),
+            reason=one.reason,
+            span=DaySpan(read_time(one.begins), read_time(one.to)),
+            weekdays=frozenset(WEEKDAYS.index(day) for day in one.days if day in WEEKDAYS),
+            dates=frozenset(days_since_1970(day) for day in one.days if day not in WEEKDAYS),
+            trading_days=one.trading_days,
+        )
+        for one in settings.schedules
+    ]
+
+
 def _folder(state: Path) -> Path:
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -476,12 +551,19 @@ def _base_url(source: AnySource) -> str:
     return printable(address.partition("?")[0])
 
 
-def _submitted() -> Account:
-    """Return the account that documents of allowed hosts are counted under."""
-    return Account(
-        name=SUBMITTED, kind="submitted", symbols=(), format="", standing="auto", configured_delay_s=None, due_s=None,
-        data_type="snapshot",
-    )  # fmt: skip
+def _inner_accounts(settings: Settings) -> list[Account]:
+    """Return the accounts of what comes from no configured source: documents of allowed hosts, and files that fill gaps."""
+    accounts = []
+    if settings.submit.hosts:
+        accounts.append((SUBMITTED, "submitted", "auto", "snapshot"))
+    if any(symbol.history is not None for symbol in settings.symbols):
+        accounts.append((GAP_FILL, "backfill", "LOW", "historical"))
+    return [
+        Account(
+            name=name, kind=kind, symbols=(), format="", standing=standing, configured_delay_s=None, due_s=None, data_type=data_type
+        )
+        for name, kind, standing, data_type in accounts
+    ]
 
 
 def _vendor(source: AnySource) -> str:
@@ -491,15 +573,32 @@ def _vendor(source: AnySource) -> str:
     return urlsplit(getattr(source, "url", "")).hostname or source.name.partition("-")[0]
 
 
-def _cache(settings: Settings) -> EmbeddedCache:
-    """Return the live cache with the first configured source of a symbol serving it."""
-    cache, served = EmbeddedCache(), set[str]()
-    for source in settings.sources:
-        for symbol in source.symbols:
-            if symbol not in served and source.level and source.data_type != "historical":
-                cache.serve(symbol, source.name)
-                served.add(symbol)
-    return cache
+def _symbols(settings: Settings, ledger: Ledger) -> Symbols:
+    """Return every symbol that the configuration or a live source names, in that order; the first one stands as configured."""
+    named = {symbol.name: symbol for symbol in settings.symbols}
+    owner = {alias: symbol.name for symbol in settings.symbols for alias in symbol.aliases}
+    live = [source for source in settings.sources if source.level and source.data_type != "historical"]
+    carried = dict.fromkeys(owner.get(symbol, symbol) for source in live for symbol in source.symbols)
+    plans = []
+    for name in dict.fromkeys((*named, *carried)):
+        symbol = named.get(name) or SymbolSettings(name=name)
+        plans.append(
+            Plan(
+                name=name,
+                expected=True,
+                session=symbol.session,
+                readers=symbol.readers,
+                serving=symbol.serving or "",
+                standby=symbol.standby or "",
+                aliases=symbol.aliases,
+                failover_after_s=symbol.failover_after_s,
+                fail_back_after_s=symbol.fail_back_after_s,
+                history=symbol.history,
+                limits=Limits(**symbol.gates.model_dump(exclude_none=True)),
+                tolerances=Tolerances(**symbol.compare.model_dump(exclude_none=True)),
+            )
+        )
+    return Symbols(plans, ledger)
 
 
 def _key(source: AnySource) -> Secret | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from msgspec import structs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gexdesk.model.daytime import read_span
+from gexdesk.model.daytime import WEEKDAYS, days_since_1970, read_span, read_time
 from gexdesk.model.errors import SettingsError
 from gexdesk.model.exposure import ConventionBook, Conventions
 from gexdesk.model.level import DEFAULT_PROMISE_S, Level
@@ -396,6 +396,55 @@ class SymbolSettings(_Strict):
         return readers
 
 
+class ScheduleSettings(_Strict):
+    """Give a source or symbol a level at certain times of the day, New York.
+
+    Attributes:
+        target: Name of a source, else a symbol.
+        begins, to: ``from`` and ``to`` in the file, ``HH:MM``; one that ends before it begins runs past midnight.
+        days: ``mon`` to ``sun`` and dates, ``YYYY-MM-DD``: those on which it begins.
+        trading_days: Only those of them on which the exchange trades.
+    """
+
+    model_config = ConfigDict(validate_by_alias=True, validate_by_name=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")
+    target: str
+    level: Level
+    begins: str = Field(alias="from")
+    to: str
+    days: tuple[str, ...] = WEEKDAYS[:5]
+    bound: Literal["exactly", "at_least", "at_most"] = "exactly"
+    reason: str = Field(min_length=1, max_length=200)
+    trading_days: bool = True
+
+    @field_validator("begins", "to")
+    @classmethod
+    def _times(cls, text: str) -> str:
+        return f"{read_time(text):%H:%M}"
+
+    @field_validator("days", mode="before")
+    @classmethod
+    def _dates(cls, days: object) -> object:
+        return [str(day) for day in days] if isinstance(days, list | tuple) else days
+
+    @field_validator("days")
+    @classmethod
+    def _days(cls, days: tuple[str, ...]) -> tuple[str, ...]:
+        if not days:
+            raise ValueError("a schedule needs a day: mon to sun, or dates")
+        for day in days:
+            if day not in WEEKDAYS:
+                days_since_1970(day)
+        return days
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Self:
+        if self.begins == self.to:
+            raise ValueError(f"it begins and ends at {self.to}")
+        return self
+
+
 class Settings(_Strict):
     """Hold one desk's whole configuration.
 
@@ -423,6 +472,7 @@ class Settings(_Strict):
     read_only: bool = False
     socket_group: str | None = None
     pager: PagerSettings = PagerSettings()
+    schedules: tuple[ScheduleSettings, ...] = ()
     mode: Literal["live", "sample"] = "live"
 
     @field_validator("guidelines", mode="before")
@@ -456,6 +506,20 @@ class Settings(_Strict):
                     raise ValueError(f"{as_role}, which brings history; that is never served")
             if symbol.serving is not None and symbol.serving == symbol.standby:
                 raise ValueError(f"symbols: {symbol.name} is served by {symbol.serving!r} and has it as standby; name two sources")
+        return self
+
+    @model_validator(mode="after")
+    def _schedules_have_targets(self) -> Self:
+        sources = {source.name for source in self.sources}
+        symbols = {symbol for source in self.sources for symbol in source.symbols} | {symbol.name for symbol in self.symbols}
+        names = [schedule.name for schedule in self.schedules]
+        for schedule in self.schedules:
+            if names.count(schedule.name) > 1:
+                raise ValueError(f"two schedules are named {schedule.name!r}; every name stands once")
+            if schedule.target not in sources | symbols:
+                known = ", ".join(sorted(sources) + sorted(symbols))
+                words = f"target {schedule.target!r} is no source and no symbol of one; there are {known}"
+                raise ValueError(f"schedule {schedule.name}: {words}")
         return self
 
     def promise_s(self, level: Level) -> float | None:

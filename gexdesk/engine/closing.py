@@ -57,7 +57,7 @@ class Closing(Struct, frozen=True):
         failed: Attempts that failed and were tried again.
         open: Acknowledged payloads neither completed nor dead; the journal has them for the next start.
         deviation: Share of dispatches made while a strictly higher eligible job waited.
-        escalated: None: this version does not escalate.
+        escalated: Jobs raised a level, or put at CRITICAL's head, to keep their promise.
     """
 
     received: int
@@ -71,4 +71,4 @@ class Closing(Struct, frozen=True):
     dispatches: int
     levels: dict[Level, LevelClosing]
     sources: dict[str, SourceClosing]
-    escalated: int | None = None
+    escalated: int

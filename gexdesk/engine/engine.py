@@ -11,6 +11,7 @@ from msgspec import to_builtins
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.closing import Closing, LevelClosing, SourceClosing
+from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
 from gexdesk.engine.incidents.incidents import Incidents
@@ -25,10 +26,12 @@ from gexdesk.engine.lookout import Lookout
 from gexdesk.engine.pager import Pager
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
+from gexdesk.engine.provision import Provision
 from gexdesk.engine.receive import Receive
 from gexdesk.engine.requests import Requests
 from gexdesk.engine.rewind import Rewind
 from gexdesk.engine.rulebook import Rulebook
+from gexdesk.engine.schedules import Schedules
 from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.supply import Supply
@@ -89,12 +92,15 @@ class Parts:
     work: Work
     supply: Supply
     rulebook: Rulebook
+    schedules: Schedules
+    escalate: Escalate
     audit: Audit
     levers: Levers
     levels: LevelLevers
     lookout: Lookout
     picture: Picture
     cache: EmbeddedCache
+    provision: Provision
     incidents: Incidents
     pager: Pager
     shift: Shift
@@ -149,11 +155,13 @@ class Engine:
         await asyncio.to_thread(parts.cache.load, parts.state / LIVE_NAME)
         parts.supply.open_threads()
         await parts.keeper.start()
+        await parts.provision.open()
         await self._restore_counts()
         since = parts.clock.now() - HISTORY_S
         parts.triage.begin(await parts.keeper.reading(lambda metadata: metadata.symbol_minutes(since)))
         await asyncio.to_thread(_clear, parts.state / COPIES_NAME)
         await parts.rulebook.start()
+        await parts.schedules.start()
         await parts.pool.start()
         await parts.requests.open()
         await asyncio.to_thread(parts.incidents.open)
@@ -161,6 +169,7 @@ class Engine:
         await parts.rewind.open()
         await self._recover()
         await self._agree_on_pauses()
+        await self._watch_promises()
         await self._mark_running()
         parts.leases.start()
         parts.work.start()
@@ -186,6 +195,8 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         async with self._viewed:
             self._viewed.notify_all()  # whoever still waits for a picture learns that none will come
+        await parts.escalate.stop()
+        await parts.schedules.stop()
         await parts.rulebook.stop()
         await parts.supply.stop_all()
         await parts.requests.stop_fetching()
@@ -199,6 +210,7 @@ class Engine:
         await parts.keeper.stop()
         try:
             await asyncio.to_thread(parts.cache.save, parts.state / LIVE_NAME)
+            await asyncio.to_thread(parts.provision.save)
         except StoreError as error:
             parts.chronicle.tell("engine", error.message, grave=True)
         await asyncio.to_thread((parts.state / RUNNING_NAME).unlink, missing_ok=True)
@@ -256,6 +268,7 @@ class Engine:
             repeats=sum(a.repeats for a in parts.ledger.all()),
             open=len(parts.flights),
             conflated=parts.queue.state().conflated,
+            escalated=parts.escalate.count,
             deviation=parts.deviation.share or 0.0,
             dispatches=parts.deviation.dispatches,
             levels={level: LevelClosing.of(parts.promises[level]) for level in LEVELS},
@@ -334,6 +347,14 @@ class Engine:
         if parts.queue.state().stopped != (parts.standing.stopped is not None):
             await parts.queue.stop_all(parts.standing.stopped is not None)
 
+    async def _watch_promises(self) -> None:
+        """Let what an earlier engine queued be watched as what comes is."""
+        parts = self._parts
+        for source in parts.queue.state().by_source:
+            for job in await parts.queue.jobs_of(source):
+                parts.escalate.watch(job)
+        parts.escalate.start()
+
     async def _mark_running(self) -> None:
         """Leave a mark that a clean end removes; where one is left over, say that the last engine did not end as asked."""
         parts = self._parts
@@ -362,6 +383,7 @@ class Engine:
                 trading_day = session_id(now)
                 parts.tally.start_session()
                 parts.chronicle.tell("engine", "session roll: the guidelines' counts begin anew")
+            await parts.provision.look(now)
             await parts.incidents.look(parts.watch.conditions(now))
             try:
                 await parts.levels.end_expired()
@@ -399,6 +421,7 @@ class Engine:
             await parts.clock.sleep(LIVE_EVERY_S)
             try:
                 await asyncio.to_thread(parts.cache.save, parts.state / LIVE_NAME)
+                await asyncio.to_thread(parts.provision.save)
             except StoreError as error:
                 parts.chronicle.tell("engine", f"{error.message}; trying again", grave=True)
 

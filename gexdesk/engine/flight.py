@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from gexdesk.engine.gatekeeper import Judged, is_history
+from gexdesk.engine.ledger import Account
 from gexdesk.engine.tasks import Computed, Refused, Triaged
 from gexdesk.model.decision import Decision
 from gexdesk.model.payload import Payload, PayloadRef
@@ -13,6 +15,7 @@ class Flight:
 
     Attributes:
         triaged: What triage found; None before it, and after a restart (the queue then knows the level already).
+        judged: What the checks said, one a snapshot in file order; empty before triage, and after a restart.
         refused: Why triage could not use it; its job is buried when claimed.
         results: What a small payload comes to, computed together with triage; None where processing has it to do.
         deaths: Pool processes that died with it.
@@ -28,6 +31,11 @@ class Flight:
     decided_at: float | None = None
     started_at: float | None = None
     deaths: int = 0
+    judged: tuple[Judged, ...] = ()
+
+    def historical(self, account: Account) -> bool:
+        """Say whether it is history, by its source or by the request that asked for it: never live."""
+        return is_history(account, self.payload)
 
 
 class Flights:

@@ -21,11 +21,11 @@ MINUTES_NEEDED = 30
 class Past(Struct, frozen=True):
     """Hold what history adds to the features; units and nulls as there."""
 
-    gamma_change_5m: float | None
-    volume_percentile: float | None
-    open_interest_percentile: float | None
-    change_percentile: float | None
-    minutes_since_changed: float | None
+    gamma_change_5m: float | None = None
+    volume_percentile: float | None = None
+    open_interest_percentile: float | None = None
+    change_percentile: float | None = None
+    minutes_since_changed: float | None = None
 
 
 class _Ranks:

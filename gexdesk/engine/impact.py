@@ -15,8 +15,8 @@ from gexdesk.queues.base import Queue, QueueState
 LOOKED_AT = 2_000
 """How many of the next jobs are compared one by one; behind them only counts are known."""
 
-Moves = Mapping[tuple[Level, float, str], Sequence[str]]
-"""Ids of the jobs that move, by level, score and note they get."""
+Moves = Mapping[tuple[Level, float, str], Sequence[Job]]
+"""The jobs that move, by level, score and note they get."""
 
 _Key = tuple[int, int, float, float, float, float]
 
@@ -60,7 +60,7 @@ class Impact:
             delay_s: Known delay of its quotes.
         """
         state, ahead = self._queue.state(), list(await self._queue.peek(LOOKED_AT))
-        moved = {job_id: (new, score) for (new, score, _), job_ids in moves.items() for job_id in job_ids}
+        moved = {job.job_id: (new, score) for (new, score, _), jobs in moves.items() for job in jobs}
         others = [job for job in ahead if job.job_id not in moved]
         count = len(moved)
         if not waiting:

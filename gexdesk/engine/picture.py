@@ -1,15 +1,19 @@
 """Take the frozen picture of the desk that screens draw."""
 
 from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
 from gexdesk.engine.incidents.incidents import Incidents
 from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.levers.levels import LevelLevers
 from gexdesk.engine.pager import Pager
+from gexdesk.engine.picture_symbols import PictureSymbols
 from gexdesk.engine.receive import Receive
 from gexdesk.engine.rulebook import Rulebook
+from gexdesk.engine.schedules import Schedules
 from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.triage import Triage
@@ -18,15 +22,10 @@ from gexdesk.engine.work import Work
 from gexdesk.guidelines.tally import Tally
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
-from gexdesk.model.exposure import Exposure
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.market import session
-from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, LevelView, SourceView, SymbolView
+from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, LevelView, SourceView
 from gexdesk.queues.base import Queue, QueueState
-from gexdesk.stores.base import LiveCache, LiveValue
-
-GOOD_QUALITY = 0.9
-OLD_S = 300.0
 
 
 class Picture:
@@ -34,9 +33,10 @@ class Picture:
 
     def __init__(
         self, *, queue: Queue, ledger: Ledger, standing: Standing, triage: Triage, work: Work, receive: Receive, keeper: Keeper,
-        cache: LiveCache, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, mutes: Mutes,
+        symbols: PictureSymbols, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, mutes: Mutes,
         pager: Pager, shift: Shift, chronicle: Chronicle,
-        promises: Promises, rulebook: Rulebook, clock: Clock, engine_id: str, mode: str,
+        promises: Promises, rulebook: Rulebook, levels: LevelLevers, schedules: Schedules,
+        escalate: Escalate, clock: Clock, engine_id: str, mode: str,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._ledger = ledger
@@ -45,7 +45,7 @@ class Picture:
         self._work = work
         self._receive = receive
         self._keeper = keeper
-        self._cache = cache
+        self._symbols = symbols
         self._flights = flights
         self._flow = flow
         self._tally = tally
@@ -56,12 +56,13 @@ class Picture:
         self._chronicle = chronicle
         self._promises = promises
         self._rulebook = rulebook
+        self._levels = levels
+        self._schedules = schedules
+        self._escalate = escalate
         self._clock = clock
         self._engine_id = engine_id
         self._mode = mode
         self._since = clock.now()
-        named = dict.fromkeys(symbol for account in ledger.all() for symbol in account.symbols)
-        self._places = {symbol: place for place, symbol in enumerate(named)}
         self._sequence = 0
 
     def take(self, replay_position: str = "") -> DeskView:
@@ -80,7 +81,7 @@ class Picture:
             session_ends_at=open_hours.closes_at,
             levels=tuple(self._level(level, state) for level in LEVELS),
             sources=tuple(self._source(account, state, now) for account in self._ledger.all()),
-            symbols=tuple(self._symbol(value, now) for value in sorted(self._cache.all(), key=self._place)),
+            symbols=self._symbols.take(now),
             guidelines=self._tally.views(rules, now),
             guidelines_version=rules.version,
             unmatched=self._tally.unmatched,
@@ -111,6 +112,9 @@ class Picture:
             guidelines_fault=fault.message if (fault := self._rulebook.guidelines.fault) is not None else "",
             guidelines_staged=self._rulebook.staged_words,
             guidelines_revision=self._rulebook.revision,
+            overrides=self._levels.views(now),
+            schedules=self._schedules.views(now),
+            escalated=self._escalate.count,
         )
 
     def _level(self, level: Level, state: QueueState) -> LevelView:
@@ -184,38 +188,3 @@ class Picture:
             hours=account.hours,
             base_url=account.base_url,
         )
-
-    def _place(self, value: LiveValue) -> tuple[int, str]:
-        """Order symbols as the configuration does; those it does not name follow by name."""
-        return self._places.get(value.symbol, len(self._places)), value.symbol
-
-    def _symbol(self, value: LiveValue, now: float) -> SymbolView:
-        exposure = value.exposure
-        return SymbolView(
-            symbol=value.symbol,
-            served_by=value.source,
-            level=value.level,
-            why=value.why,
-            as_of=exposure.as_of,
-            delay_s=value.delay_s,
-            changed_at=value.changed_at,
-            available_at=value.available_at,
-            added_s=max(0.0, value.available_at - value.received_at),
-            spot=exposure.spot,
-            net_gex=exposure.net_gex,
-            gross_gex=exposure.gross_gex,
-            zero_gamma=exposure.zero_gamma.value,
-            call_wall=exposure.call_wall,
-            put_wall=exposure.put_wall,
-            coverage=exposure.coverage,
-            check=_check(exposure, now),
-        )
-
-
-def _check(exposure: Exposure, now: float) -> str:
-    """Say in a word or two what is wrong with a value."""
-    if now - exposure.as_of > OLD_S:
-        return "old"
-    if exposure.quality is not None and exposure.quality < GOOD_QUALITY:
-        return f"qual {exposure.quality:.0%}"
-    return "ok"

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from gexdesk.engine.history import History
+from gexdesk.engine.history import History, Past
 from gexdesk.engine.ledger import Account
 from gexdesk.engine.tasks import Head
 from gexdesk.gex.change import gamma_change
@@ -36,13 +36,14 @@ class Precedents:
         self._chains: dict[str, _Totals] = {}
         self.history = History()
 
-    def features(self, account: Account, head: Head, now: float, asked: Asked | None = None) -> Features:
+    def features(self, account: Account, head: Head, now: float, asked: Asked | None = None, *, held: bool = False) -> Features:
         """Describe a snapshot for the guidelines and let it be the next one's precedent.
 
         The previous one is of the same source and session and strictly older; yesterday's close is none.
 
         Args:
             asked: The request that brought it; what it said of it comes along.
+            held: The checks keep it from readers: it is nobody's precedent, and no part of its symbol's history.
         """
         as_of = min(head.as_of, now)  # a stamp in the future must not make every later snapshot an old one
         session = session_id(as_of)
@@ -52,10 +53,10 @@ class Precedents:
         if before is not None and before.session == session and before.as_of <= as_of:
             change = gamma_change(head.net_gex, before.net_gex, before.gross_gex)
             spot_move = head.spot / before.spot - 1 if head.spot and before.spot else None
-        if before is None or before.as_of <= as_of:
+        if not held and (before is None or before.as_of <= as_of):
             self._previous[key] = _Previous(session, as_of, head.net_gex, head.gross_gex, head.spot)
-        past = self.history.past(account.name, head, as_of, session, change)
-        volume, open_interest, volume_from = self._size(account, head, as_of)
+        past = Past() if held else self.history.past(account.name, head, as_of, session, change)
+        volume, open_interest, volume_from = self._size(account, head, as_of, held=held)
         kind, minutes_to_close = hours(now)
         skew = head.as_of - now > CLOCK_SKEW_S
         return Features(
@@ -84,10 +85,10 @@ class Precedents:
             minutes_since_changed=past.minutes_since_changed,
         )
 
-    def _size(self, account: Account, head: Head, as_of: float) -> tuple[float | None, float | None, str]:
+    def _size(self, account: Account, head: Head, as_of: float, *, held: bool) -> tuple[float | None, float | None, str]:
         if head.volume is not None or head.open_interest is not None:
             known = self._chains.get(head.symbol)
-            if known is None or known.as_of <= as_of:
+            if not held and (known is None or known.as_of <= as_of):
                 self._chains[head.symbol] = _Totals(as_of, head.volume, head.open_interest)
             return head.volume, head.open_interest, "payload"
         chain = self._chains.get(head.symbol)

@@ -9,6 +9,12 @@ from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.gates.agree import Tolerances
 from gexdesk.gates.facts import Limits
 from gexdesk.gates.hours import Session, on_since, session_of
+from gexdesk.gates.pulse import INTERVALS
+
+MISSING_S = 30.0
+UNKNOWN_S = 300.0
+"""A symbol is missed this long after its source could first have brought it: three of its intervals, at least half a minute;
+five minutes where nobody knows its interval."""
 
 
 class Plan(Struct, frozen=True):
@@ -76,6 +82,14 @@ class Symbols:
     def on_since(self, name: str, account: Account, now: float) -> float | None:
         """Return since when a source has had something to say of a symbol; None while its market is closed."""
         return on_since(now, session_of(name, self.of(name).session, account.hours), account.delay_s)
+
+    def overdue(self, name: str, account: Account, now: float) -> bool:
+        """Say whether a source could have brought a symbol for long enough that its absence is a fault."""
+        since = self.on_since(name, account, now)
+        if since is None or account.listening_since is None:
+            return False
+        patience_s = UNKNOWN_S if account.due_s is None else max(MISSING_S, INTERVALS * account.due_s)
+        return now - max(since, account.listening_since) > patience_s
 
     def _canonical(self, names: Sequence[str]) -> set[str]:
         return {self.aliases.get(name, name) for name in names}

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec import structs
 
 from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.flight import Flight, Flights
 from gexdesk.engine.flow import Flow
+from gexdesk.engine.gaps import GapLedger
+from gexdesk.engine.gatekeeper import Gatekeeper, Judged, is_history
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.precedent import Precedents
 from gexdesk.engine.standing import Standing
-from gexdesk.engine.tasks import Refused, Triaged, TriageTask
+from gexdesk.engine.tasks import Head, Refused, Triaged, TriageTask
 from gexdesk.guidelines.decide import decide
 from gexdesk.guidelines.rules import RuleSet
 from gexdesk.guidelines.tally import Tally
@@ -23,6 +26,7 @@ from gexdesk.model.errors import DecoderDied, GexdeskError
 from gexdesk.model.exposure import ConventionBook
 from gexdesk.model.job import Job
 from gexdesk.model.level import Level
+from gexdesk.model.payload import Payload
 from gexdesk.model.text import printable
 from gexdesk.queues.base import Queue
 from gexdesk.stores.base import DecisionRecord, SymbolMinute
@@ -42,8 +46,9 @@ class Triage:
 
     def __init__(
         self, *, pool: Pool, queue: Queue, ledger: Ledger, standing: Standing, keeper: Keeper, tally: Tally, flow: Flow,
-        chronicle: Chronicle, clock: Clock, rules: Callable[[], RuleSet], promises_s: Mapping[Level, float | None],
-        conventions: ConventionBook, flights: Flights,
+        escalate: Escalate, chronicle: Chronicle, clock: Clock, rules: Callable[[], RuleSet],
+        promises_s: Mapping[Level, float | None], conventions: ConventionBook, flights: Flights, gates: Gatekeeper,
+        gaps: GapLedger, names: Mapping[str, str],
     ) -> None:  # fmt: skip
         self._pool = pool
         self._queue = queue
@@ -52,12 +57,16 @@ class Triage:
         self._keeper = keeper
         self._tally = tally
         self._flow = flow
+        self._escalate = escalate
         self._chronicle = chronicle
         self._clock = clock
         self._rules = rules
         self._promises_s = promises_s
         self._conventions = conventions
         self._flights = flights
+        self._gates = gates
+        self._gaps = gaps
+        self._names = dict(names)
         self._precedents = Precedents()
         self.decided: dict[str, Level] = {}
         self._last: dict[str, asyncio.Task[None]] = {}
@@ -139,6 +148,7 @@ class Triage:
                 try:
                     await self._queue.put([job])
                     self._flow.entered(job.level)
+                    self._escalate.watch(job)
                     return
                 except GexdeskError as error:
                     # The journal cannot be written (a full disk): the payload is safe in the spool, so wait for room.
@@ -155,6 +165,7 @@ class Triage:
             whole=flight.columns_path is None and len(self._flights) < WHOLE_AT_MOST,
             received_at=None if account.data_type == "historical" else flight.payload.received_at,
             delay_s=account.configured_delay_s,
+            names=self._names,
         )
         while True:
             try:
@@ -176,7 +187,9 @@ class Triage:
         account.delay_s = account.delay_of(lead.delay_s)
         account.seen_symbols.update(head.symbol for head in found.heads)
         account.stamped(lead.symbol, lead.as_of)
-        features = self._precedents.features(account, lead, now, payload.asked)
+        flight.judged = tuple(self._judged(account, head, payload) for head in found.heads)
+        held = flight.judged[found.heads.index(lead)].verdict.held
+        features = self._precedents.features(account, lead, now, payload.asked, held=held)
         symbol = lead.symbol if all(head.symbol == lead.symbol for head in found.heads) else ""
         rules, override = self._rules(), self._standing.governing(payload.payload_id, symbol, account.name, now)
         decision = decide(features, rules, at=now)
@@ -204,6 +217,16 @@ class Triage:
             decided=decided,
             decided_score=decided_score,
         )
+
+    def _judged(self, account: Account, head: Head, payload: Payload) -> Judged:
+        """Ask the checks, and tell the ledger of gaps that something came."""
+        judged = self._gates.judge(account, head, payload)
+        if not is_history(account, payload):
+            self._gaps.heard(account, head.symbol, payload.received_at)
+        if judged.verdict.held:
+            words = f"{head.symbol} of {account.name} held back: {printable(judged.verdict.words, 160)}"
+            self._chronicle.tell("source", words, grave=True)
+        return judged
 
     def _undecided(self, flight: Flight, refused: Refused, account: Account) -> Job:
         """Return the job that carries a refused payload to the dead letters, at its source's level."""

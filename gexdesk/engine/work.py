@@ -1,7 +1,7 @@
 """Work: claim, process, publish, keep, complete. One job a slot; one slot serves CRITICAL alone."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -63,6 +63,7 @@ class Work:
         self, *, queue: Queue, pool: Pool, flights: Flights, leases: Leases, publish: Publish, keeper: Keeper, spool: Spool,
         ledger: Ledger, deviation: Deviation, flow: Flow, chronicle: Chronicle, clock: Clock,
         requests: Requests, expectations: Expectations, workers: int, reserved: int, conventions: ConventionBook,
+        names: Mapping[str, str],
     ) -> None:  # fmt: skip
         self._queue = queue
         self._pool = pool
@@ -80,6 +81,7 @@ class Work:
         self._expectations = expectations
         self._slots = [False] * workers + [True] * reserved
         self._conventions = conventions
+        self._names = dict(names)
         self._tasks: list[asyncio.Task[None]] = []
         self._endings: set[asyncio.Task[None]] = set()
         self.completed = 0
@@ -176,6 +178,8 @@ class Work:
             columns_path=flight.columns_path,
             received_at=None if account.data_type == "historical" else flight.payload.received_at,
             delay_s=account.configured_delay_s,
+            names=self._names,
+            judged=bool(flight.judged),
         )
         try:
             reply = await self._pool.run(task, job.promised)
@@ -219,8 +223,10 @@ class Work:
                 delay_s=account.delay_of(computed.delay_s),
                 exposure=computed.exposure,
                 strikes=computed.strikes,
+                flags=judged.verdict.flags,
+                quarantined=judged.verdict.held,
             )
-            for ordinal, computed in enumerate(results)
+            for ordinal, (computed, judged) in enumerate(zip(results, flight.judged, strict=True))
         )
         record = self._record(claim, flight, "COMPLETED", available_at=available_at, records=len(results))
         try:
@@ -228,6 +234,7 @@ class Work:
         except StoreError as error:
             await self._bury(claim, flight, Bury("store", error.kind, error.message))
             return
+        self._publish.stored(flight, account)
         try:
             await self._queue.ack(self._leases.release(claim))
         except LeaseLost:

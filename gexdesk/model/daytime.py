@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from gexdesk.model.market import NEW_YORK, new_york_date
 
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EPOCH = date(1970, 1, 1).toordinal()
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
@@ -47,6 +48,14 @@ def read_time(text: str) -> time:
     if found is None:
         raise ValueError(f"{text!r} is no time of day; write it as in 09:30, New York")
     return time(int(found[1]), int(found[2]))
+
+
+def days_since_1970(text: str) -> int:
+    """Read ``YYYY-MM-DD`` as days since 1970-01-01. Raises ValueError."""
+    try:
+        return date.fromisoformat(text).toordinal() - _EPOCH
+    except ValueError:
+        raise ValueError(f"{text!r} is no day; write one of {', '.join(WEEKDAYS)}, or a date as in 2026-11-27") from None
 
 
 def read_span(text: str) -> DaySpan:

@@ -135,7 +135,8 @@ class SymbolView(Struct, frozen=True):
         net_gex: USD per 1% move; None where unknown.
         check: What is worst about it, in a word: ``MISSING`` (expected, and no value), ``QUARANTINE``, ``FROZEN``, ``SILENT``,
             ``REPEATS`` (the same document again and again), ``DISAGREE``, ``PAUSED``, ``old``, ``qual 71%``, ``D15`` (delayed by
-            15 minutes, and nothing else), ``ok``.
+            15 minutes, and nothing else), ``flagged`` (the checks said something), ``waiting`` (nothing yet, and none is due),
+            ``closed`` (nothing yet, and its market is), ``ok``.
         check_text: The same in one line, with its figures; empty where it is ok.
         expected: Somebody is to be served with it, so that no value is a fault.
         serving: Source that is to serve it; ``served_by`` follows with its next value.

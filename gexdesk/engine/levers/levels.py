@@ -4,7 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.expectations import Expectations, Expected
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.impact import Impact
@@ -40,7 +43,8 @@ class LevelLevers:
 
     def __init__(
         self, *, queue: Queue, ledger: Ledger, standing: Standing, triage: Triage, flights: Flights, keeper: Keeper,
-        targets: Targets, impact: Impact, expectations: Expectations, record: Record, chronicle: Chronicle, clock: Clock,
+        targets: Targets, impact: Impact, escalate: Escalate, expectations: Expectations, record: Record,
+        chronicle: Chronicle, clock: Clock,
         promises_s: Mapping[Level, float | None], turn: asyncio.Lock,
     ) -> None:  # fmt: skip
         self._queue = queue
@@ -51,6 +55,7 @@ class LevelLevers:
         self._keeper = keeper
         self._targets = targets
         self._impact = impact
+        self._escalate = escalate
         self._expectations = expectations
         self._record = record
         self._chronicle = chronicle
@@ -202,13 +207,15 @@ class LevelLevers:
     async def _move(self, target: Target, override: Override | None) -> int:
         """Give a target's queued jobs the level they have with this override of it, or without one."""
         moved = 0
-        for (level, score, note), job_ids in (await self._moves(target, override)).items():
-            moved += await self._queue.relevel(job_ids, level, score, self._promises_s[level], note)
+        for (level, score, note), changed in (await self._moves(target, override)).items():
+            moved += await self._queue.relevel([job.job_id for job in changed], level, score, self._promises_s[level], note)
+            for job in changed:
+                self._escalate.watch(replace(job, level=level, score=score, place=Place.OWN))
         return moved
 
-    async def _moves(self, target: Target, override: Override | None) -> dict[tuple[Level, float, str], list[str]]:
+    async def _moves(self, target: Target, override: Override | None) -> dict[tuple[Level, float, str], list[Job]]:
         """Return the queued jobs that change their level, by what they get."""
-        moves: dict[tuple[Level, float, str], list[str]] = {}
+        moves: dict[tuple[Level, float, str], list[Job]] = {}
         now = self._clock.now()
         for job in await self._targets.jobs(target):
             level, score, note = *self._decided(job), ""
@@ -220,7 +227,7 @@ class LevelLevers:
             lowering = governing is not None and governing.bound is not Bound.AT_LEAST
             if job.place is Place.ESCALATED and job.level.rank < level.rank and not lowering:
                 continue  # it was raised to keep its promise, which nothing here takes back
-            moves.setdefault((level, score, note), []).append(job.job_id)
+            moves.setdefault((level, score, note), []).append(job)
         return moves
 
     def _decided(self, job: Job) -> tuple[Level, float]:

@@ -89,8 +89,8 @@ class Targets:
             flight = self._flights.get(target.name)
             found = await self._queue.jobs_of(flight.payload.source) if flight is not None else ()
             return [job for job in found if job.job_id == target.name]
-        carriers = [account.name for account in self._ledger.all() if target.name in {*account.symbols, *account.seen_symbols}]
-        return [job for source in carriers for job in await self._queue.jobs_of(source) if job.symbol == target.name]
+        sources = list(self._queue.state().by_source)
+        return [job for source in sources for job in await self._queue.jobs_of(source) if job.symbol == target.name]
 
     def is_open(self, target: Target) -> bool:
         """Say whether an override of it can still mean anything: a job that has ended has no level."""
