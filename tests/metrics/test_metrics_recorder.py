@@ -46,3 +46,10 @@ def test_the_ring_forgets_what_is_older_than_it_holds(recorder: Recorder) -> Non
     assert (len(found), found[0][0], found[-1][0]) == (RING_S, 50.0, RING_S + 49.0)
     assert recorder.since() == 50.0
     assert RING_S >= 900
+
+
+def test_a_subject_that_is_gone_leaves_nothing_behind_in_the_ring(recorder: Recorder) -> None:
+    recorder.record(0.0, {"a": (1, 1, 1), "b": (1, 1, 1)})
+    for second in range(1, RING_S + 1):
+        recorder.record(float(second), {"b": (1, 1, 1)})
+    assert recorder.seconds("a", 0.0, math.inf) == []

@@ -142,7 +142,7 @@ class Book:
         members = {key: replace(m, present=False) if m.last_at < now else m for key, m in incident.members.items()}
         again = replace(
             incident, members=members | {condition.key: member}, closed_at=None, gone_at=None, resolved=False, seen=False,
-            snooze=None, joined_at=now, revision=incident.revision + 1,
+            joined_at=now, revision=incident.revision + 1,
         )  # fmt: skip
         return self._say("reopened", again.told(now, "desk", "reopened", f"{why}: {condition.text}"))
 
