@@ -68,9 +68,9 @@ def recover(chain: Chain, spot: float | None, quoted_at: float, conventions: Con
     """Fill in the IV of live contracts that have none, from the mid of a two-sided quote.
 
     Only contracts that count are looked at (open interest or volume), and only an IV is taken that the quote really tells.
-    Half the spread must not move it by more than ``SURE`` of it; and of an option in the money, half the spread and the
-    carry that parity assumes must be at most ``SURE`` of the time value: with a rate a few percent off, a deep one would tell
-    any volatility.
+    Half the spread must not move it by more than ``SURE`` of it; and of an option in the money, half the spread and half the
+    carry of spot and strike must be at most ``SURE`` of the time value: a deep one would tell any volatility where the rate
+    or the yield is not quite the assumed one.
 
     Args:
         spot: Points; None recovers nothing, and neither does ``gamma_source == "vendor"``.
@@ -152,16 +152,12 @@ def _telling(
     ends = [settles_at(chain.roots[series % roots], series // roots) for series in code.tolist()]
     years = ((np.array(ends, dtype=np.float64) - quoted_at) / 60.0 / MINUTES_PER_YEAR)[of]
     bid, ask, strike, is_call = chain.bid[rows], chain.ask[rows], chain.strike[rows], chain.is_call[rows]
-    then = _intrinsic(spot, strike, years, is_call, conventions)
-    carry = np.abs(then - _intrinsic(spot, strike, np.zeros(len(rows)), is_call, conventions))
-    telling = (years > 0) & ((carry == 0) | ((ask - bid) / 2 + carry <= SURE * (bid + (ask - bid) / 2 - then)))
+    carried, discounted = spot * np.exp(-conventions.dividend_yield * years), strike * np.exp(-conventions.rate * years)
+    then = np.where(is_call, carried - discounted, discounted - carried)
+    outside = (then <= 0) & (np.where(is_call, spot - strike, strike - spot) <= 0)
+    carry = np.abs(spot - carried) + np.abs(strike - discounted)
+    telling = (years > 0) & (outside | ((ask - bid + carry) / 2 <= SURE * (bid + (ask - bid) / 2 - then)))
     return rows[telling], years[telling]
-
-
-def _intrinsic(spot: float, strike: F8, years: F8, is_call: Flags, conventions: Conventions) -> F8:
-    """Return ``max(S exp(-qT) - K exp(-rT), 0)`` of calls and the mirror of it of puts, in points."""
-    forward = spot * np.exp(-conventions.dividend_yield * years) - strike * np.exp(-conventions.rate * years)
-    return np.maximum(np.where(is_call, forward, -forward), 0.0)
 
 
 def _vega(spot: float, strike: F8, years: F8, iv: F8, conventions: Conventions) -> F8:
