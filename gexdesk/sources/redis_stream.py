@@ -262,7 +262,7 @@ def _why(error: Exception, timeout_s: float) -> str:
         return f"Redis did not answer within {timeout_s:g} s"
     if cause := cause_of(error):
         return f"Redis: {cause}"
-    if isinstance(error, AuthenticationError):
+    if isinstance(error, AuthenticationError) or isinstance(error.__cause__ or error.__context__, AuthenticationError):
         return f"Redis refused the user or the password: {error}"
     return f"Redis refused: {error}" if isinstance(error, ResponseError) else f"Redis: {error or type(error).__name__}"
 

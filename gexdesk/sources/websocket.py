@@ -119,6 +119,7 @@ class WebSocket:
         self._count = Count()
         self._breaker = Breaker(clock, jitter)
         self._data_at = 0.0  # monotonic
+        self._heard = 0
         self._others = 0
         self._silent = ""
 
@@ -129,15 +130,15 @@ class WebSocket:
         await self._hand_over(deliver, report)
         while True:
             await self._clock.sleep(self._breaker.wait_s)
-            connected_at = self._clock.monotonic()
+            began, heard = self._clock.monotonic(), self._heard
             try:
                 with self._breaker.attempt():
                     connection = await self._connect()
-                report(Connected(self._clock.monotonic() - connected_at))
+                report(Connected(self._clock.monotonic() - began))
                 await self._listen(connection, deliver, report)
             except FetchError as error:
                 report(Failed(self._clean(error.message)))
-            failures = 1 if self._data_at > connected_at else failures + 1
+            failures = 1 if self._heard > heard else failures + 1
             await self._clock.sleep(max(backoff_s(failures, RETRY_FIRST_S, self._jitter), self._breaker.wait_s))
 
     async def _connect(self) -> "ClientConnection":
@@ -200,6 +201,7 @@ class WebSocket:
             self._others += 1
             return
         self._data_at = self._clock.monotonic()
+        self._heard += 1
         if not body:
             report(Failed("an empty message"))
             return

@@ -14,8 +14,8 @@ import pytest
 
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.payload import Arrival
-from gexdesk.sources import undivided as undivided_module
 from gexdesk.sources import files as files_module
+from gexdesk.sources import undivided as undivided_module
 from gexdesk.sources.base import Failed, Outcome
 from gexdesk.sources.delivered import Delivered
 from gexdesk.sources.directory import Directory
