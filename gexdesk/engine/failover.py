@@ -1,0 +1,67 @@
+"""Fail over and back by rule, where a symbol's settings ask for it."""
+
+from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.gatekeeper import Gatekeeper
+from gexdesk.engine.levers.record import Record
+from gexdesk.engine.serving import FailedOver, Serving
+from gexdesk.engine.symbols import Plan, Symbols
+
+RULE = "rule"
+_ILL = ("FROZEN", "SILENT", "REPEATS", "QUARANTINE")
+
+
+class FailOver:
+    """Watch the symbols whose settings say after how long another source is to serve them."""
+
+    def __init__(
+        self, *, symbols: Symbols, serving: Serving, gates: Gatekeeper, record: Record, chronicle: Chronicle
+    ) -> None:
+        self._symbols = symbols
+        self._serving = serving
+        self._gates = gates
+        self._record = record
+        self._chronicle = chronicle
+        self._ill_since: dict[str, float] = {}
+        self._well_since: dict[str, float] = {}
+
+    async def look(self, now: float) -> None:
+        """Change over what was ill, or is well again, for long enough. Raises StoreError where it cannot be put on record."""
+        for plan in self._symbols.expected():
+            if plan.failover_after_s is None:
+                continue
+            over = self._serving.failed_over(plan.name)
+            if over is None:
+                await self._away(plan, plan.failover_after_s, now)
+            elif over.author == RULE:
+                await self._back(plan, over, now)
+
+    async def _away(self, plan: Plan, after_s: float, now: float) -> None:
+        source, standby = self._serving.serving(plan.name), self._serving.standby(plan.name)
+        word, text = self._gates.feed(plan.name, source, now)
+        if word not in _ILL:
+            self._ill_since.pop(plan.name, None)
+            return
+        since = self._ill_since.setdefault(plan.name, now)
+        if now - since < after_s or not standby or self._serving.offered(plan.name, standby) is None:
+            return
+        if self._gates.feed(plan.name, standby, now)[0] not in ("ok", "closed"):
+            return
+        self._ill_since.pop(plan.name)
+        await self._change(plan.name, source, standby, FailedOver(standby, RULE, text, now))
+
+    async def _back(self, plan: Plan, over: FailedOver, now: float) -> None:
+        first = self._serving.first(plan.name)
+        word, _ = self._gates.feed(plan.name, first, now)
+        if word != "ok":
+            self._well_since.pop(plan.name, None)
+            return
+        since = self._well_since.setdefault(plan.name, now)
+        if now - since >= plan.fail_back_after_s:
+            self._well_since.pop(plan.name)
+            await self._change(plan.name, over.source, first, None)
+
+    async def _change(self, symbol: str, source: str, to: str, over: FailedOver | None) -> None:
+        reason = over.reason if over is not None else f"{to} has been well again for long enough"
+        await self._record.add(actor=RULE, act="failover", target=symbol, reason=reason, before=source, after=to)
+        await self._serving.change(symbol, to, over)
+        self._chronicle.tell("lever", f"rule: {symbol} served by {to} instead of {source}: {reason}", grave=over is not None)

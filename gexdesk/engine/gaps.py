@@ -1,0 +1,204 @@
+"""Keep the ledger of gaps: times in which an expected symbol's source gave nothing, and whether that can be filled."""
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import structs
+
+from gexdesk.engine.beats import Beats
+from gexdesk.engine.keep import Keeper
+from gexdesk.engine.ledger import Account
+from gexdesk.engine.symbols import Symbols
+from gexdesk.gates.pulse import INTERVALS
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import UnknownTarget
+from gexdesk.model.look import GapsLook, GapsSeen
+from gexdesk.model.symbol_view import GapView
+from gexdesk.model.text import printable
+from gexdesk.stores.base import GapRecord, LiveValue
+
+KEPT = 1000
+ENOUGH = 0.5
+"""A gap is filled once history brought so much of what was missed."""
+
+_STEP_S = 300.0
+
+
+@dataclass(slots=True)
+class _Gap:
+    """Hold one gap; ``brought`` counts the moments inside of it that history has."""
+
+    record: GapRecord
+    filling_since: float | None = None
+    brought: int = 0
+
+
+class GapLedger:
+    """Open, close and fill gaps, each written down as it changes."""
+
+    def __init__(self, symbols: Symbols, beats: Beats, keeper: Keeper, clock: Clock) -> None:
+        self._symbols = symbols
+        self._beats = beats
+        self._keeper = keeper
+        self._clock = clock
+        self._gaps: dict[str, _Gap] = {}
+        self._open: dict[tuple[str, str], str] = {}
+        self._before: dict[tuple[str, str], float] = {}
+
+    def begin(self, rows: Iterable[dict[str, Any]], live: Sequence[LiveValue]) -> None:
+        """Take over the gaps an earlier engine wrote down, and when it last had each symbol: what it missed since is a gap.
+
+        Args:
+            rows: Of the relation ``gaps``, newest first, times in ISO 8601.
+        """
+        for row in reversed(list(rows)):
+            record = GapRecord(
+                symbol=row["symbol"], source=row["source"], from_at=_utc(row["from_at"]) or 0.0, to_at=_utc(row["to_at"]),
+                missed=row["missed"], fillable=row["fillable"], filled_at=_utc(row["filled_at"]), reason=row["reason"],
+            )  # fmt: skip
+            self._gaps[name_of(record)] = _Gap(record)
+            if record.to_at is None:
+                self._open[record.source, record.symbol] = name_of(record)
+        for value in live:
+            self._before.setdefault((value.source, value.symbol), value.received_at)
+
+    def heard(self, account: Account, symbol: str, at: float) -> None:
+        """Note a snapshot: it ends the gap of its source and symbol, and the one that no engine was there to see."""
+        key = (account.name, symbol)
+        name = self._open.pop(key, None)
+        if name is not None:
+            gap = self._gaps[name]
+            self._write(gap, to_at=at, missed=self._missed(account, symbol, gap.record.from_at, at))
+        last_at = self._before.pop(key, None)
+        if name is None and last_at is not None and account.due_s is not None and self._symbols.of(symbol).expected:
+            missed = self._missed(account, symbol, last_at, at)
+            if missed is not None and missed >= INTERVALS:
+                reason = "no engine ran, or its source was not there"
+                self._add(account, symbol, last_at + account.due_s, reason, to_at=at, missed=missed)
+
+    def look(self, now: float) -> None:
+        """Open a gap where an expected symbol's source is overdue, and end those whose market closed; called once a second."""
+        for plan in self._symbols.expected():
+            for account in self._symbols.sources_of(plan.name):
+                key = (account.name, plan.name)
+                word, text = self._beats.state(account, plan.name, now)
+                if key not in self._open and word in ("SILENT", "REPEATS"):
+                    self._overdue(account, plan.name, now, text)
+                elif key in self._open and word in ("closed", "ended", "paused"):
+                    gap = self._gaps[self._open.pop(key)]
+                    self._write(gap, to_at=now, missed=self._missed(account, plan.name, gap.record.from_at, now))
+
+    def find(self, name: str) -> GapRecord:
+        """Return a gap by its name. Raises UnknownTarget."""
+        gap = self._gaps.get(name)
+        if gap is None:
+            raise UnknownTarget(f"no gap is named {printable(name, 20)!r}; `gexdesk gaps` shows them")
+        return gap.record
+
+    def filling(self, name: str) -> None:
+        """Note that a backfill of a gap was begun."""
+        self._gaps[name].filling_since = self._clock.now()
+
+    def brought(self, symbol: str, stamps: Sequence[float]) -> None:
+        """Note that history of a symbol was stored: gaps it lies in are filled once enough of them is there."""
+        for gap in self._gaps.values():
+            record = gap.record
+            if record.symbol != symbol or record.filled_at is not None or record.to_at is None:
+                continue
+            inside = sum(record.from_at - 1.0 <= at <= record.to_at + 1.0 for at in stamps)
+            gap.brought += inside
+            if inside and gap.brought >= max(1, math.ceil(ENOUGH * (record.missed or 1))):
+                self._write(gap, filled_at=self._clock.now())
+
+    def views(self, symbol: str = "", *, filled: bool = False) -> tuple[GapView, ...]:
+        """Return the gaps, newest first."""
+        found = sorted(self._gaps.items(), key=lambda item: -item[1].record.from_at)
+        return tuple(
+            self._view(name, gap) for name, gap in found
+            if symbol in ("", gap.record.symbol) and (filled or gap.record.filled_at is None)
+        )  # fmt: skip
+
+    def lines(self) -> list[str]:
+        """Return the gaps that are not filled, newest first, one line each."""
+        return [
+            f"{view.symbol} from {view.source}: {_words(view)}" for view in self.views()
+        ]
+
+    async def answer(self, question: GapsLook) -> GapsSeen:
+        """Answer ``GapsLook``."""
+        symbol = self._symbols.of(question.symbol).name if question.symbol else ""
+        return GapsSeen(self.views(symbol, filled=question.filled))
+
+    def _overdue(self, account: Account, symbol: str, now: float, text: str) -> None:
+        beat, every_s = self._beats.beat(account, symbol), self._beats.interval_s(account, symbol)
+        since = self._symbols.on_since(symbol, account, now)
+        if beat.last_at is None or every_s is None or since is None:
+            return
+        self._before.pop((account.name, symbol), None)
+        self._add(account, symbol, max(beat.last_at, since) + every_s, text)
+
+    def _add(
+        self, account: Account, symbol: str, from_at: float, reason: str, *, to_at: float | None = None, missed: int | None = None
+    ) -> None:
+        fillable, _ = self._how(symbol)
+        record = GapRecord(symbol, account.name, from_at, to_at, missed, fillable, None, printable(reason, 200))
+        gap = self._gaps[name_of(record)] = _Gap(record)
+        if to_at is None:
+            self._open[account.name, symbol] = name_of(record)
+        while len(self._gaps) > KEPT:
+            gone = self._gaps.pop(next(iter(self._gaps))).record
+            self._open.pop((gone.source, gone.symbol), None)
+        self._keeper.note(gap.record)
+
+    def _write(self, gap: _Gap, **changed: Any) -> None:
+        gap.record = structs.replace(gap.record, **changed)
+        self._keeper.note(gap.record)
+
+    def _missed(self, account: Account, symbol: str, from_at: float, to_at: float) -> int | None:
+        """Return how many snapshots should have come while the market was on; None where nobody knows."""
+        every_s = self._beats.interval_s(account, symbol)
+        if every_s is None:
+            return None
+        on_s, at = 0.0, from_at
+        while at < to_at:
+            step_s = min(_STEP_S, to_at - at)
+            on_s += step_s if self._symbols.on_since(symbol, account, at + step_s / 2) is not None else 0.0
+            at += step_s
+        return max(0, round(on_s / every_s))
+
+    def _how(self, symbol: str) -> tuple[bool, str]:
+        folder = self._symbols.of(symbol).history
+        if folder is None:
+            return False, f"no history folder is configured for {symbol}"
+        return True, f"files in {folder}"
+
+    def _view(self, name: str, gap: _Gap) -> GapView:
+        record = gap.record
+        return GapView(
+            gap=name, symbol=record.symbol, source=record.source, from_at=record.from_at, to_at=record.to_at, missed=record.missed,
+            fillable=record.fillable, how=printable(self._how(record.symbol)[1], 200), filled_at=record.filled_at,
+            reason=record.reason, filling_since=gap.filling_since,
+        )  # fmt: skip
+
+
+def name_of(record: GapRecord) -> str:
+    """Return a gap's name: the same after a restart."""
+    key = f"{record.symbol}\n{record.source}\n{record.from_at:.3f}"
+    return hashlib.sha256(key.encode(errors="replace")).hexdigest()[:8]
+
+
+def _words(view: GapView) -> str:
+    missed = "" if view.missed is None else f", {view.missed:,} missed"
+    length = "goes on" if view.to_at is None else f"{view.to_at - view.from_at:.0f} s"
+    return f"{length}{missed}; {'can be filled' if view.fillable else view.how}"
+
+
+def _utc(text: str | None) -> float | None:
+    if text is None:
+        return None
+    at = datetime.fromisoformat(text)
+    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,174 @@
+"""Hold back what the checks stopped: stored apart, shown with both values, until somebody releases or refuses it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, structs
+
+from gexdesk.engine.gatekeeper import Judged, figures
+from gexdesk.engine.serving import figures_of
+from gexdesk.gates.facts import Facts, Finding
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import LeverRefused, StoreError, UnknownTarget
+from gexdesk.model.symbol_view import FindingView, QuarantineCase
+from gexdesk.model.text import printable
+from gexdesk.stores.base import LiveCache, LiveValue
+from gexdesk.stores.durable import write_durably
+
+KEPT = 500
+APART_S = 600.0
+"""What is held after a longer pause is a case of its own."""
+
+GOOD_S = 300.0
+"""A case that nobody settled is refused once its source was good for so long."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """Hold the newest snapshot of a case as readers would get it; None for a case of an earlier engine."""
+
+    case: QuarantineCase
+    value: LiveValue | None = None
+    strikes: bytes = b""
+    facts: Facts | None = None
+    ordinal: int = 0
+    good_at: float | None = None
+
+
+class _Saved(Struct, frozen=True):
+    count: int
+    cases: tuple[QuarantineCase, ...]
+
+
+class Quarantine:
+    """Number the cases, the newest last; settled ones stay for a while.
+
+    Args:
+        path: Where they are written down now and then, so that a restarted engine still shows them.
+        readers: Who reads a symbol.
+    """
+
+    def __init__(self, cache: LiveCache, clock: Clock, path: Path, readers: Callable[[str], tuple[str, ...]]) -> None:
+        self._cache = cache
+        self._clock = clock
+        self._path = path
+        self._readers = readers
+        self._held: dict[int, _Held] = {}
+        self._open: dict[tuple[str, str], int] = {}
+        self._count = 0
+
+    def open(self) -> None:
+        """Take over what an earlier engine wrote down; a damaged file is no reason not to start, the store has the snapshots."""
+        try:
+            saved = msgspec.msgpack.decode(self._path.read_bytes(), type=_Saved)
+        except (OSError, msgspec.DecodeError):
+            return
+        self._count = saved.count
+        self._held = {case.number: _Held(case) for case in saved.cases}
+        self._open = {(case.source, case.symbol): case.number for case in saved.cases if case.state == "held"}
+
+    def save(self) -> None:
+        """Write the cases down. Raises StoreError."""
+        cases = tuple(held.case for held in self._held.values())
+        try:
+            write_durably(self._path, msgspec.msgpack.encode(_Saved(self._count, cases)))
+        except OSError as error:
+            raise StoreError(f"{self._path.name} could not be written ({error.strerror}); check space") from error
+
+    def hold(self, judged: Judged, value: LiveValue, strikes: bytes, ordinal: int) -> QuarantineCase:
+        """Take a snapshot that was held back: the next of its case, or the first of a new one."""
+        facts, now = judged.facts, self._clock.now()
+        live = self._cache.get(facts.symbol)
+        known = self._held.get(self._open.get((facts.source, facts.symbol), 0))
+        if known is not None and facts.received_at - known.case.last_at > APART_S:
+            known = None
+        new = {
+            "last_at": max(facts.received_at, known.case.last_at) if known is not None else facts.received_at,
+            "level": value.level,
+            "findings": tuple(_view(finding) for finding in judged.verdict.findings),
+            "suspect": figures(facts, value.exposure.strikes),
+            "good": figures(judged.good) if judged.good is not None else None,
+            "live": figures_of(live) if live is not None else None, "live_source": live.source if live is not None else "",
+            "readers": self._readers(facts.symbol),
+        }  # fmt: skip
+        if known is None:
+            self._count += 1
+            case = QuarantineCase(
+                number=self._count, symbol=facts.symbol, source=facts.source, state="held", count=1, first_at=now,
+                **new,  # type: ignore[arg-type]
+            )  # fmt: skip
+            self._open[facts.source, facts.symbol] = case.number
+        else:
+            case = structs.replace(known.case, count=known.case.count + 1, revision=known.case.revision + 1, **new)
+        newest = known is None or known.facts is None or facts.as_of >= known.facts.as_of
+        self._held[case.number] = _Held(case, value, strikes, facts, ordinal) if newest or known is None else known
+        self._held[case.number].case = case
+        self._held[case.number].good_at = None
+        while len(self._held) > KEPT:
+            gone = self._held.pop(next(iter(self._held))).case
+            if self._open.get((gone.source, gone.symbol)) == gone.number:
+                del self._open[gone.source, gone.symbol]
+        return case
+
+    def passed(self, facts: Facts, why: str) -> None:
+        """Note that a source's snapshots pass again: by ``why`` where a rule released what was held, else of themselves."""
+        held = self._held.get(self._open.get((facts.source, facts.symbol), 0))
+        if held is None or facts.as_of < held.case.suspect.as_of:
+            return
+        if why:
+            self.settle(held.case.number, "released", "rule", why)
+        elif held.good_at is None:
+            held.good_at = self._clock.now()
+
+    def tidy(self, now: float) -> None:
+        """Refuse what nobody settled while its source has been good again for long."""
+        for number in list(self._open.values()):
+            held = self._held[number]
+            if held.good_at is not None and now - held.good_at > GOOD_S:
+                self.settle(number, "refused", "rule", f"its source has been good again for {now - held.good_at:.0f} s")
+
+    def find(self, number: str) -> QuarantineCase:
+        """Return a case by its number. Raises UnknownTarget."""
+        held = self._held.get(int(number)) if number.isdecimal() else None
+        if held is None:
+            raise UnknownTarget(f"no quarantine case {printable(number, 20)!r}; `gexdesk quarantine list` shows them")
+        return held.case
+
+    def value_of(self, number: int) -> tuple[LiveValue, bytes, Facts, int]:
+        """Return what a case holds. Raises LeverRefused where an earlier engine held it and its value is only in the store."""
+        held = self._held[number]
+        if held.value is None or held.facts is None:
+            raise LeverRefused(f"case {number} was held by an earlier engine: its snapshot is in the store, no longer at hand")
+        return held.value, held.strikes, held.facts, held.ordinal
+
+    def settle(self, number: int, state: str, by: str, reason: str) -> QuarantineCase:
+        """Release or refuse a case; what is held next is a case of its own."""
+        case = self._held[number].case
+        if self._open.get((case.source, case.symbol)) == number:
+            del self._open[case.source, case.symbol]
+        return self._settle(number, state, by, reason)
+
+    def cases(self, symbol: str = "", *, settled: bool = False) -> tuple[QuarantineCase, ...]:
+        """Return the cases, newest first."""
+        found = (held.case for held in reversed(self._held.values()))
+        return tuple(case for case in found if (settled or case.state == "held") and symbol in ("", case.symbol))
+
+    def held(self, symbol: str) -> tuple[QuarantineCase, ...]:
+        """Return what is held of a symbol now."""
+        return tuple(self._held[number].case for (_, name), number in self._open.items() if name == symbol and number in self._held)
+
+    def _settle(self, number: int, state: str, by: str, reason: str) -> QuarantineCase:
+        held = self._held[number]
+        held.case = structs.replace(
+            held.case, state=state, settled_by=by, settled_reason=printable(reason, 300), settled_at=self._clock.now(),
+            revision=held.case.revision + 1,
+        )  # fmt: skip
+        return held.case
+
+
+def _view(finding: Finding) -> FindingView:
+    return FindingView(
+        finding.gate, str(finding.outcome), finding.word, printable(finding.text, 200), finding.found, finding.expected
+    )

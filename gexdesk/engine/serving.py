@@ -1,0 +1,222 @@
+"""Serve each symbol from one source: keep every source's last good value at hand, and change over from one to another."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from gexdesk.engine.ledger import Account
+from gexdesk.engine.symbols import Symbols
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import LeverRefused, StoreError
+from gexdesk.model.market import session_id
+from gexdesk.model.symbol_view import Figures, Point
+from gexdesk.stores.base import LiveCache, LiveValue
+from gexdesk.stores.durable import write_durably
+
+POINT_EVERY_S = 5.0
+POINTS = 6_000
+"""A point each five seconds of a session with its extended hours needs somewhat less than twice as many."""
+
+OLDER = "older_data"
+
+
+class FailedOver(Struct, frozen=True):
+    """Hold why a symbol is served by another source than its first one.
+
+    Attributes:
+        author: Who did it, or ``rule``.
+        since: UTC seconds.
+    """
+
+    source: str
+    author: str
+    reason: str
+    since: float
+
+
+@dataclass(slots=True)
+class Offer:
+    """Hold the last good value of one source of a symbol, with its rows by strike as ``StrikeTable.to_bytes`` gives them."""
+
+    value: LiveValue
+    strikes: bytes
+
+
+@dataclass(slots=True)
+class _Shown:
+    """Hold what readers had of a symbol before: the value before the present one, the session's first, and points over time."""
+
+    previous: Figures | None = None
+    opened: Figures | None = None
+    session: int = -1
+    points: deque[Point] = field(default_factory=lambda: deque(maxlen=POINTS))
+    pointed_at: float = 0.0
+
+
+class Serving:
+    """Decide whose values readers get.
+
+    Args:
+        path: Where the symbols that are failed over are written down, so that a restart changes nothing for readers.
+    """
+
+    def __init__(self, cache: LiveCache, symbols: Symbols, clock: Clock, path: Path) -> None:
+        self._cache = cache
+        self._symbols = symbols
+        self._clock = clock
+        self._path = path
+        self._failed_over: dict[str, FailedOver] = {}
+        self._source: dict[str, str] = {}
+        self._offers: dict[tuple[str, str], Offer] = {}
+        self._shown: dict[str, _Shown] = {}
+        self._revisions: dict[str, int] = {}
+
+    def open(self) -> None:
+        """Serve as the configuration says, and as an earlier engine left what was failed over.
+
+        Raises:
+            StoreError: The file is damaged; it is named, and nothing is assumed in its place.
+        """
+        try:
+            self._failed_over = msgspec.json.decode(self._path.read_bytes(), type=dict[str, FailedOver])
+        except FileNotFoundError:
+            self._failed_over = {}
+        except (OSError, msgspec.DecodeError) as error:
+            raise StoreError(f"{self._path} holds who serves which symbol and cannot be read ({error}); look at it") from error
+        for plan in self._symbols.expected():
+            carried = [account.name for account in self._symbols.sources_of(plan.name)]
+            first = plan.serving or (carried[0] if carried else "")
+            over = self._failed_over.get(plan.name)
+            if over is not None and over.source not in carried:
+                del self._failed_over[plan.name]  # the configuration no longer has that source
+                over = None
+            source = over.source if over is not None else first
+            if source:
+                self._serve(plan.name, source)
+        for value in self._cache.all():
+            self._source.setdefault(value.symbol, value.source)
+
+    async def offer(self, value: LiveValue, strikes: bytes) -> bool:
+        """Take a good value; readers get it where its source serves the symbol and nothing newer of it is there."""
+        key = (value.symbol, value.source)
+        held = self._offers.get(key)
+        if held is None or value.exposure.as_of >= held.value.exposure.as_of:
+            self._offers[key] = Offer(value, strikes)
+        if value.symbol not in self._source:
+            self._serve(value.symbol, value.source)
+        return await self._publish(value)
+
+    async def change(self, symbol: str, source: str, over: FailedOver | None) -> LiveValue | None:
+        """Serve a symbol from another source from now on, at once with that source's last good value where there is one.
+
+        That value replaces the old source's whatever their stamps; where its stamp is older, its notice says so.
+
+        Args:
+            over: Why it is not the first source; None where it is.
+
+        Returns:
+            What readers have of it now; None where the source has given nothing yet and they keep the old value.
+
+        Raises:
+            StoreError: It cannot be written down; nothing was changed.
+        """
+        rest = {name: held for name, held in self._failed_over.items() if name != symbol}
+        self._keep(rest if over is None else rest | {symbol: over})
+        before = self._cache.get(symbol)
+        self._serve(symbol, source)
+        offer = self._offers.get((symbol, source))
+        if offer is None:
+            return None
+        value = msgspec.structs.replace(offer.value, available_at=self._clock.now())
+        if before is not None and value.exposure.as_of < before.exposure.as_of:
+            value = msgspec.structs.replace(value, flags=(*value.flags, OLDER))
+        await self._publish(value)
+        return value
+
+    def serving(self, symbol: str) -> str:
+        """Return the source that serves a symbol; empty before any did."""
+        return self._source.get(symbol, "")
+
+    def first(self, symbol: str) -> str:
+        """Return the source that serves a symbol when nothing is wrong; empty where no source brings it."""
+        plan, over = self._symbols.of(symbol), self._failed_over.get(symbol)
+        if plan.serving or over is None:
+            return plan.serving or self.serving(symbol)
+        return next((account.name for account in self._symbols.sources_of(symbol) if account.name != over.source), "")
+
+    def standby(self, symbol: str) -> str:
+        """Return the source that a fail-over would serve it from; empty without a second one."""
+        now, plan = self.serving(symbol), self._symbols.of(symbol)
+        for source in (plan.standby, self.first(symbol)):
+            if source and source != now:
+                return source
+        return next((account.name for account in self._symbols.sources_of(symbol) if account.name != now), "")
+
+    def carries(self, symbol: str, source: str) -> Account:
+        """Return the account of a source that may serve a symbol. Raises LeverRefused."""
+        accounts = {account.name: account for account in self._symbols.sources_of(symbol)}
+        if source not in accounts:
+            raise LeverRefused(f"{source} does not bring {symbol} live; {', '.join(accounts) or 'no source'} does")
+        return accounts[source]
+
+    def failed_over(self, symbol: str) -> FailedOver | None:
+        """Return why a symbol is not served by its first source; None while it is."""
+        return self._failed_over.get(symbol)
+
+    def offered(self, symbol: str, source: str) -> Offer | None:
+        """Return the last good value of a source."""
+        return self._offers.get((symbol, source))
+
+    def revision(self, symbol: str) -> int:
+        """Return what goes up when another source is made to serve the symbol."""
+        return self._revisions.get(symbol, 1)
+
+    def shown(self, symbol: str) -> tuple[Figures | None, Figures | None, tuple[Point, ...]]:
+        """Return what readers had before the present value, at first in this session, and over it."""
+        shown = self._shown.get(symbol, _Shown())
+        return shown.previous, shown.opened, tuple(shown.points)
+
+    async def _publish(self, value: LiveValue) -> bool:
+        before = self._cache.get(value.symbol)
+        if not await self._cache.publish(value):
+            return False
+        shown = self._shown.setdefault(value.symbol, _Shown())
+        exposure = value.exposure
+        session = session_id(min(exposure.as_of, value.received_at) - value.delay_s)
+        if session != shown.session:
+            shown.session, shown.opened, shown.pointed_at = session, figures_of(value), 0.0
+            shown.points.clear()
+        shown.previous = None if before is None else figures_of(before)
+        if exposure.as_of - shown.pointed_at >= POINT_EVERY_S or OLDER in value.flags:
+            shown.pointed_at = exposure.as_of
+            shown.points.append(Point(exposure.as_of, exposure.spot, exposure.net_gex, exposure.zero_gamma.value))
+        return True
+
+    def _serve(self, symbol: str, source: str) -> None:
+        if self._source.get(symbol) not in (None, source):
+            self._revisions[symbol] = self.revision(symbol) + 1
+        self._source[symbol] = source
+        self._cache.serve(symbol, source)
+
+    def _keep(self, failed_over: dict[str, FailedOver]) -> None:
+        if failed_over == self._failed_over:
+            return
+        try:
+            write_durably(self._path, msgspec.json.format(msgspec.json.encode(failed_over)))
+        except OSError as error:
+            raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
+        self._failed_over = failed_over
+
+
+def figures_of(value: LiveValue) -> Figures:
+    """Return the figures of a value that are compared with another's."""
+    exposure = value.exposure
+    return Figures(
+        as_of=exposure.as_of, spot=exposure.spot, net_gex=exposure.net_gex, gross_gex=exposure.gross_gex,
+        zero_gamma=exposure.zero_gamma.value, call_wall=exposure.call_wall, put_wall=exposure.put_wall,
+        total_open_interest=exposure.total_open_interest, total_volume=exposure.total_volume, coverage=exposure.coverage,
+        contracts=exposure.contracts, strikes=exposure.strikes,
+    )  # fmt: skip
