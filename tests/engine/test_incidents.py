@@ -73,6 +73,18 @@ async def test_six_sources_of_one_vendor_that_die_within_seconds_are_one_inciden
     )]  # fmt: skip
 
 
+async def test_what_one_source_does_to_all_its_symbols_is_one_incident_that_counts_them(floor: Floor) -> None:
+    frozen = [
+        wrong("cboe-all", key=f"FROZEN {symbol}", kind=Kind.SYMBOL_FROZEN, subject=symbol, symbols=(symbol,), text="same numbers")
+        for symbol in ("SPX", "NDX", "QQQ", "SPY")
+    ]
+    await floor.pass_s(3, *frozen)
+    assert floor.view().text == "4 of 4 symbols of cboe-all: SPX, NDX, QQQ +1; same numbers"
+    assert (floor.view().joined, floor.view().source) == (4, "cboe-all")
+    await floor.pass_s(1, *frozen, wrong())
+    assert floor.view().text == "2 of 2 sources: cboe-all, cboe-spx; same numbers"
+
+
 async def test_members_that_recover_one_by_one_and_fail_again_never_split_off(floor: Floor) -> None:
     await floor.pass_s(int(RESTART_S), *VENDOR)
     for left in range(5, 0, -1):

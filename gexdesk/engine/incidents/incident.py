@@ -128,15 +128,18 @@ class Incident(Struct, frozen=True, kw_only=True):
         """Say what was found, members by name."""
         if len(self.members) < 2:
             return self.lead.text
-        there = [m.condition.source for m in self.members.values() if m.present]
-        named = there or [m.condition.source for m in self.members.values()]
+        several = len({m.condition.source for m in self.members.values()}) > 1
+        names = [(m.condition.source if several else m.condition.subject, m.present) for m in self.members.values()]
+        every, there = dict.fromkeys(name for name, _ in names), dict.fromkeys(name for name, present in names if present)
+        named = list(there or every)
         more = f" +{len(named) - NAMED_MEMBERS}" if len(named) > NAMED_MEMBERS else ""
-        return f"{len(there)} of {len(self.members)} sources: {', '.join(named[:NAMED_MEMBERS])}{more}; {self.lead.text}"
+        what = "sources" if several else f"symbols of {self.lead.source}"
+        return f"{len(there)} of {len(every)} {what}: {', '.join(named[:NAMED_MEMBERS])}{more}; {self.lead.text}"
 
     @property
     def do_first(self) -> str:
         """Return the one line of advice."""
-        return self.lead.do_first if len(self.members) < 2 else "call the vendor once; Enter lists the sources"
+        return self.lead.do_first if len(self.members) < 2 else "call the vendor once; Enter lists what it joined"
 
     @property
     def state(self) -> str:
