@@ -58,6 +58,9 @@ KEYS = (
 )
 
 
+LEVER_KEYS = tuple(key for key in KEYS if key.action.startswith("lever("))
+"""Keys of the levers that act on what a page is about."""
+
 _EVERYWHERE = ("move(1)", "move(-1)", "move(10)", "move(-10)", "move(-1000000)", "move(1000000)", "find", "freeze", "theme", "help")
 PAGE_KEYS = (
     Key("escape", "back", "Esc", "back", "clear the filter, else back to where the page was opened"),

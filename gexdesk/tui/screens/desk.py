@@ -188,7 +188,13 @@ class DeskScreen(Staged):
         self.rearrange()
 
     def action_details(self) -> None:
-        """Open or close the details of the row under the cursor."""
+        """Open the symbol under the cursor; of a source, open or close the details."""
+        name = self.cursor.table.target
+        if self.cursor.name == "symbols" and name is not None:
+            from gexdesk.tui.screens.pages import page_of
+
+            self.app.push_screen(page_of("symbol", self.house, name))
+            return
         self.details_open = not self.details_open
         self.panes["details"].paint()
         self.rearrange()

@@ -11,13 +11,17 @@ from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
 
 from gexdesk.model.errors import GexdeskError
+from gexdesk.model.lever import Verb
 from gexdesk.tui.arrange import LEAST
+from gexdesk.tui.forms.aim import Aim
 from gexdesk.tui.forms.base import Step
 from gexdesk.tui.forms.find import FindForm
+from gexdesk.tui.forms.lever import LeverForm
 from gexdesk.tui.frugal import FrugalCompositor
 from gexdesk.tui.house import House
 from gexdesk.tui.keys import PAGE_KEYS, Key, bindings
 from gexdesk.tui.screens.beat import TICK_S
+from gexdesk.tui.screens.levers import Levers
 from gexdesk.tui.screens.staged import Staged
 from gexdesk.tui.theme import inks
 from gexdesk.tui.widgets.dialog import DialogPane
@@ -72,6 +76,7 @@ class Page(Staged):
             self.status, self.notice, KeysPane("keys", self.sight, (*self.KEYS, *PAGE_KEYS)), self.dialog,
             SmallPane("small", self.sight),
         )  # fmt: skip
+        self.levers = Levers(self, house, notice=self.notice, aimed=self.aim, too_small=lambda: self.app.size.width < LEAST.width)
         self._layout = PageLayout(self.regions)
         self._tick = 0
         self._asking = False
@@ -94,6 +99,10 @@ class Page(Staged):
 
     async def fetch(self) -> None:
         """Ask the engine and keep what it answers; what it raises is shown as a notice."""
+
+    def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":
+        """Return the lever that a key means here and its target, or why there is none."""
+        return "no lever acts on what this page shows"
 
     # ------------------------------------------------------------------ layout
     @property
@@ -147,6 +156,10 @@ class Page(Staged):
     def tick(self) -> None:
         """Ask when it is time, and keep the two lines on top going."""
         self._tick += 1
+        self.levers.relieve()
+        form, view = self.dialog.form, self.sight.shown
+        if isinstance(form, LeverForm) and view is not None and self.sight.frozen_at is None and form.compare(view):
+            self.dialog.paint()
         if self._tick % TICKS_A_SECOND == 0:
             self.status.paint((0,) if self.sight.frozen_at is not None else None)
             self.notice.paint()
@@ -227,6 +240,20 @@ class Page(Staged):
             self.sight.thaw()
         self.status.paint()
         self.paint_body()
+
+    def open_page(self, name: str, *subject: str) -> None:
+        """Open another page over this one; Esc comes back."""
+        from gexdesk.tui.screens.pages import page_of
+
+        self.app.push_screen(page_of(name, self.house, *subject))
+
+    def action_page(self, name: str) -> None:
+        """Open a page that needs no subject."""
+        self.open_page(name)
+
+    def action_lever(self, word: str) -> None:
+        """Open the dialog of a lever on what the page, or its cursor, is about."""
+        self.levers.open(Verb(word))
 
     def action_theme(self) -> None:
         """Use the next theme."""

@@ -7,6 +7,7 @@ from gexdesk.tui.screens.page import Page
 
 PAGES = {
     "queue": "queue.QueuePage",
+    "symbol": "symbol.SymbolPage",
 }
 """Name to file and class."""
 

@@ -6,11 +6,13 @@ from typing import ClassVar
 from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
+from gexdesk.model.lever import Verb
 from gexdesk.model.look import JobsLook, JobView
 from gexdesk.tui import figures
+from gexdesk.tui.forms.aim import ON_SOURCES, Aim, at_job, at_source
 from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run
-from gexdesk.tui.keys import Key
+from gexdesk.tui.keys import LEVER_KEYS, Key
 from gexdesk.tui.screens.page import Page
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.listing import Listing
@@ -52,7 +54,11 @@ class WhyPane(Pane):
 class QueuePage(Page):
     """Show waiting jobs, of all sources or of one."""
 
-    KEYS: ClassVar[tuple[Key, ...]] = (Key("s", "sort", "s", "sort", "put the rows into the present order"),)
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key("s", "sort", "s", "sort", "put the rows into the present order"),
+        *(key for key in LEVER_KEYS if key.action != "lever('failover')"),
+        Key("X", "lever('cancel')", "X", "cancel", "end the job; its payload stays and can be had back", acts=True),
+    )
 
     def __init__(self, house: House, source: str = "") -> None:
         self._source = source
@@ -87,6 +93,18 @@ class QueuePage(Page):
     def moved(self) -> None:
         """Say why the row under the cursor stands there."""
         self.body[1].paint()
+
+    def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":
+        """Aim at the job under the cursor; a pause at its source."""
+        job, view = self.jobs.under_cursor, self.sight.shown
+        if job is None or view is None:
+            return "no waiting job under the cursor"
+        if verb in ON_SOURCES:
+            source = self.sight.source(job.source)
+            if source is None:
+                return f"the engine no longer knows {job.source}"
+            return Verb.RESUME if source.paused_by else Verb.PAUSE, at_source(source)
+        return verb, at_job(job)
 
     def action_sort(self) -> None:
         """Put the rows into the present order."""

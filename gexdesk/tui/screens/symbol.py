@@ -1,0 +1,324 @@
+"""One symbol: what readers have of it, the curve, the ladder of strikes, who feeds it and what was held back."""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual.geometry import Region
+
+from gexdesk.model.errors import EngineAway
+from gexdesk.model.exposure import Exposure
+from gexdesk.model.lever import Verb
+from gexdesk.model.look import SymbolLook, SymbolSeen
+from gexdesk.model.symbol_view import Figures, StrikeRow
+from gexdesk.tui import figures
+from gexdesk.tui.forms.aim import ON_SOURCES, Aim, at_source, at_symbol
+from gexdesk.tui.house import House
+from gexdesk.tui.ink import Run, fit
+from gexdesk.tui.keys import LEVER_KEYS, Key
+from gexdesk.tui.screens.page import Page
+from gexdesk.tui.widgets.curve import Curve, CurvePane
+from gexdesk.tui.widgets.listing import Listing
+from gexdesk.tui.widgets.pane import BLANK, Pane
+from gexdesk.tui.widgets.table import Column
+
+BAR = 24
+LADDER = (
+    Column("", 9),
+    Column("net GEX", 9, right=True),
+    Column("puts        calls", BAR, rank=1),
+    Column("call OI", 8, right=True),
+    Column("put OI", 8, right=True),
+    Column("call vol", 8, right=True, rank=2),
+    Column("put vol", 8, right=True, rank=2),
+    Column("by volume", 9, right=True, rank=3),
+    Column("", 11, rank=1),
+)
+
+
+class SymbolPage(Page):
+    """Show one symbol."""
+
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key("d", "compare", "d", "compare", "the serving source beside another"),
+        Key("v", "hedges", "v", "greeks", "delta, vanna and charm exposure, expiries, conventions"),
+        Key("x", "quarantine", "x", "held back", "what the checks held back of it"),
+        Key("s", "spot", "s", "spot", "cursor to the strike nearest spot"),
+        *LEVER_KEYS,
+    )
+
+    def __init__(self, house: House, symbol: str) -> None:
+        self.symbol = symbol
+        self.seen: SymbolSeen | None = None
+        self.hedges = False
+        self._placed = False
+        super().__init__(house)
+
+    def panes(self) -> Sequence[Pane]:
+        """Return figures, curve, feeds and ladder."""
+        self.ladder: Listing[StrikeRow] = Listing(
+            "ladder", self.sight, "STRIKES", LADDER, row=self._strike, text=lambda row: f"{row.strike:g}", nothing="no strikes"
+        )
+        self.table = self.ladder
+        return (
+            FactsPane("facts", self), CurvePane("curve", self.sight, self._curve), FeedsPane("feeds", self), self.ladder,
+        )  # fmt: skip
+
+    def place(self, space: Region) -> dict[str, Region]:
+        """Put figures beside the curve where there is room, one over the other where there is not."""
+        x, y, width, height = space
+        feeds = min(5, 1 + (len(self.seen.feeds) if self.seen is not None else 2))
+        if width >= 130 and height >= 30:
+            upper = 16
+            left = 58
+            return {
+                "facts": Region(x, y, left, upper), "curve": Region(x + left + 2, y, width - left - 2, upper),
+                "feeds": Region(x, y + upper + 1, width, feeds),
+                "ladder": Region(x, y + upper + feeds + 2, width, height - upper - feeds - 2),
+            }  # fmt: skip
+        upper = min(9, height - 8)
+        return {
+            "facts": Region(x, y, 42, upper), "curve": Region(x + 43, y, width - 43, upper),
+            "feeds": Region(x, y + upper, width, min(feeds, 3)),
+            "ladder": Region(x, y + upper + min(feeds, 3), width, height - upper - min(feeds, 3)),
+        }  # fmt: skip
+
+    async def fetch(self) -> None:
+        """Ask for the symbol. Raises EngineAway, UnknownTarget."""
+        desk = self.house.desk()
+        if desk is None:
+            raise EngineAway("no engine answers")
+        self.seen = await desk.look(SymbolLook(symbol=self.symbol))
+        self.ladder.records = {f"{row.strike:,g}": row for row in reversed(self.seen.strikes)}
+        if not self._placed and self.ladder.records:
+            self._placed = True
+            self.ladder.sort()
+            self.action_spot()
+        elif set(self.ladder.records) != set(self.ladder.rows) and not self.ladder.wanted:
+            at = self.ladder.cursor
+            self.ladder.sort()
+            self.ladder.cursor = at if at in self.ladder.rows else self.ladder.cursor
+        self.rearrange()
+
+    # ------------------------------------------------------------------ looking
+    def action_spot(self) -> None:
+        """Take the cursor to the strike nearest spot."""
+        spot = self.seen.view.spot if self.seen is not None else None
+        rows = [(abs(record.strike - spot), name) for name, record in self.ladder.records.items() if spot is not None]
+        if rows:
+            self.ladder.cursor = min(rows)[1]
+            at = self.ladder.rows.index(self.ladder.cursor) if self.ladder.cursor in self.ladder.rows else 0
+            self.ladder.first = max(0, at - self.ladder.size.height // 2)
+        self.ladder.paint()
+
+    def action_hedges(self) -> None:
+        """Show the hedging exposures in place of the figures, or the figures again."""
+        self.hedges = not self.hedges
+        self.paint_body()
+
+    def action_compare(self) -> None:
+        """Lay the serving source beside another."""
+        self.open_page("compare", self.symbol)
+
+    def action_quarantine(self) -> None:
+        """Show what was held back."""
+        self.open_page("quarantine", self.symbol)
+
+    def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":
+        """Aim at the symbol; a pause at the source that serves it."""
+        view = self.sight.shown
+        symbol = next((s for s in view.symbols if s.symbol == self.symbol), None) if view is not None else None
+        if view is None or symbol is None:
+            return f"the engine no longer knows {self.symbol}"
+        if verb in ON_SOURCES:
+            source = self.sight.source(symbol.served_by)
+            if source is None:
+                return f"nothing serves {self.symbol}"
+            return Verb.RESUME if source.paused_by else Verb.PAUSE, at_source(source, self.symbol, symbol.readers)
+        aim = at_symbol(symbol, verb, view)
+        return f"{self.symbol} has no other source" if verb is Verb.FAILOVER and not aim.choices else (verb, aim)
+
+    # ------------------------------------------------------------------ drawing
+    def _curve(self) -> Curve | None:
+        exposure = self.seen.exposure if self.seen is not None else None
+        if exposure is None or len(exposure.profile_spot) < 2:
+            return None
+        marks = (
+            ("P", exposure.put_wall), ("C", exposure.call_wall), ("F", exposure.zero_gamma.value), ("S", exposure.spot),
+        )  # fmt: skip
+        title = "NET GEX if spot were ...   S spot  F flip  C call wall  P put wall"
+        return Curve(title, exposure.profile_spot, exposure.profile_net_gex, marks)
+
+    def _strike(self, row: StrikeRow) -> list[Run]:
+        exposure, rows = (self.seen.exposure, self.seen.strikes) if self.seen is not None else (None, ())
+        top = max((abs(r.net_gex) for r in rows if r.net_gex is not None), default=0.0)
+        gross = exposure.gross_gex if exposure is not None else None
+        return [
+            (f"{row.strike:,g}", ""),
+            (figures.billions(row.net_gex, gross), ""),
+            (_diverging(row.net_gex, top), ""),
+            *((figures.UNKNOWN if n is None else figures.short_count(int(n)), "") for n in (
+                row.call_open_interest, row.put_open_interest, row.call_volume, row.put_volume,
+            )),
+            (figures.billions(row.net_gex_volume, gross), "faint"),
+            (self._marks(row), "bold"),
+        ]  # fmt: skip
+
+    def _marks(self, row: StrikeRow) -> str:
+        exposure = self.seen.exposure if self.seen is not None else None
+        if exposure is None or self.seen is None:
+            return ""
+        spot = exposure.spot
+        nearest = min((abs(r.strike - spot), r.strike) for r in self.seen.strikes)[1] if spot is not None else None
+        words = [
+            ("spot", row.strike == nearest),
+            ("call wall", row.strike == exposure.call_wall),
+            ("put wall", row.strike == exposure.put_wall),
+            ("abs", row.strike == exposure.absolute_gamma_strike),
+        ]
+        return " ".join(word for word, there in words if there)
+
+
+class FactsPane(Pane):
+    """Draw the figures that an operator is asked for, with what changed since the snapshot before."""
+
+    def __init__(self, id: str, page: SymbolPage) -> None:
+        super().__init__(id, page.sight)
+        self._page = page
+        self._lines: list[list[Run]] = []
+
+    def paint(self, rows: Iterable[int] | None = None) -> None:
+        """Write the lines anew."""
+        self._lines = self._write()
+        super().paint(rows)
+
+    def draw(self, y: int) -> Iterable[Run]:
+        """Draw one line."""
+        return self._lines[y] if y < len(self._lines) else BLANK
+
+    def _write(self) -> list[list[Run]]:
+        seen = self._page.seen
+        if seen is None:
+            return [[(f" {self._page.symbol} ", "badge"), ("  asking the engine ...", "faint")]]
+        view, now = seen.view, self.sight.now
+        check: Run = ("ok", "") if view.check == "ok" else (f"! {view.check}", "eye")
+        head: list[Run] = [(f" {seen.symbol} ", "badge"), (f"  {view.level or '-'}  ", "bold"), check]
+        if seen.exposure is None:
+            return [head, [(f" {view.check_text or 'nothing serves it'}", "eye")]]
+        facts = _hedges(seen.exposure) if self._page.hedges else _figures(seen, seen.exposure, now)
+        lines = [head]
+        if view.check_text:
+            lines.append([(f" {view.check_text}", "eye")])
+        for label, text, more in facts:
+            lines.append([(fit(f" {label}", 14), "faint"), (text, ""), (f"  {more}" if more else "", "faint")])
+        return lines
+
+
+class FeedsPane(Pane):
+    """Draw one line for each source of the symbol, the serving one first."""
+
+    def __init__(self, id: str, page: SymbolPage) -> None:
+        super().__init__(id, page.sight)
+        self._page = page
+
+    def draw(self, y: int) -> Iterable[Run]:
+        """Draw the heading or one source."""
+        seen = self._page.seen
+        if seen is None:
+            return BLANK
+        if y == 0:
+            readers = " ".join(seen.view.readers) or "nobody is named"
+            held = f"   held back {len(seen.cases)}" if seen.cases else ""
+            return ((" FEEDS", "bold"), (f"   readers {readers}", "faint"), (held, "eye"))
+        if y > len(seen.feeds):
+            return BLANK
+        feed, now = seen.feeds[y - 1], self.sight.now
+        data = None if feed.as_of is None else now - feed.as_of + feed.delay_s
+        delay = f" D{feed.delay_s / 60:.0f}" if feed.delay_s else ""
+        fine = feed.state in ("ok", "waiting", "closed", "history", "ended")
+        return (
+            (f" {fit(feed.role, 8)} {fit(feed.source + delay, 20)} ", ""),
+            (fit(feed.state if fine else f"! {feed.state}", 12), "" if fine else "eye"),
+            (f" data {fit(figures.age(data), 6, right=True)}", ""),
+            (f"  net {figures.billions(feed.figures.net_gex, feed.figures.gross_gex)}" if feed.figures is not None else "", ""),
+            (f"  {feed.text}", "faint"),
+        )
+
+
+def _figures(seen: SymbolSeen, exposure: Exposure, now: float) -> list[tuple[str, str, str]]:
+    view, before = seen.view, seen.previous
+    regime = "" if exposure.net_gex is None else "positive gamma" if exposure.net_gex > 0 else "negative gamma"
+    flip = exposure.zero_gamma
+    away = ""
+    if flip.value is not None and exposure.spot:
+        away = f"{(flip.value / exposure.spot - 1) * 100:+.2f} % from spot"
+    roots = f", {len(flip.roots)} roots" if len(flip.roots) > 1 else ""
+    delay = f" D{view.delay_s / 60:.0f}" if view.delay_s else ""
+    age = figures.age(None if view.as_of is None else now - view.as_of + view.delay_s)
+    changed = figures.age(None if view.changed_at is None else now - view.changed_at)
+    by_volume = figures.billions(exposure.net_gex_volume, exposure.gross_gex)
+    return [
+        ("spot", figures.price(exposure.spot), _moved(exposure.spot, before, "spot")),
+        ("served by", f"{view.served_by}{delay}", f"data {age}, changed {changed} ago"),
+        ("net GEX", figures.billions(exposure.net_gex, exposure.gross_gex), f"{regime}  {_moved_gex(exposure, before)}".strip()),
+        ("gross GEX", figures.billions(exposure.gross_gex), f"net by volume {by_volume}"),
+        ("flip", figures.price(flip.value) if flip.value is not None else flip.status.replace("_", " "), away + roots),
+        ("call wall", figures.price(exposure.call_wall), f"put wall {figures.price(exposure.put_wall)}"),
+        ("abs gamma", figures.price(exposure.absolute_gamma_strike), f"max pain {figures.price(exposure.max_pain)}"),
+        ("0DTE share", _percent(exposure.zero_dte_share), f"top 5 strikes {_percent(exposure.top5_share)} of gross"),
+        ("put/call", f"{_ratio(exposure.put_call_oi)} by OI", f"{_ratio(exposure.put_call_volume)} by volume"),
+        ("coverage", _percent(exposure.coverage), f"quality {_percent(exposure.quality)}"),
+        ("open int.", _contracts(exposure.total_open_interest), f"volume {_contracts(exposure.total_volume)}"),
+        *(("because", reason, "") for reason in (*exposure.quality_reasons, *exposure.warnings)[:3]),
+    ]  # fmt: skip
+
+
+def _hedges(exposure: Exposure) -> list[tuple[str, str, str]]:
+    conventions = exposure.conventions
+    return [
+        ("DEX", figures.billions(exposure.dex), "USD"),
+        ("VEX", figures.billions(exposure.vex), "USD a vol point"),
+        ("CHEX", figures.billions(exposure.chex), "USD a day"),
+        ("rate", f"{conventions.rate:.3%}", f"dividend yield {conventions.dividend_yield:.3%}"),
+        ("time", conventions.time, f"gamma from {conventions.gamma_source}"),
+        ("sign", conventions.sign, f"x {conventions.multiplier:g}"),
+        ("vendor net", figures.billions(exposure.vendor_net_gex, exposure.gross_gex), ""),
+        *(
+            (e.expiry, figures.billions(e.net_gex, exposure.gross_gex), f"gross {figures.billions(e.gross_gex)}")
+            for e in exposure.gex_by_expiry[:8]
+        ),
+    ]
+
+
+def _moved(now: float | None, before: Figures | None, field: str) -> str:
+    was = getattr(before, field) if before is not None else None
+    return f"{(now / was - 1) * 100:+.2f} %" if now is not None and was else ""
+
+
+def _moved_gex(exposure: Exposure, before: Figures | None) -> str:
+    if before is None or before.net_gex is None or exposure.net_gex is None:
+        return ""
+    return f"{figures.billions(exposure.net_gex - before.net_gex, exposure.gross_gex)} since the last"
+
+
+def _percent(share: float | None) -> str:
+    return figures.UNKNOWN if share is None else f"{share * 100:.1f} %"
+
+
+def _ratio(value: float | None) -> str:
+    return figures.UNKNOWN if value is None else f"{value:.2f}"
+
+
+def _contracts(value: float | None) -> str:
+    return figures.UNKNOWN if value is None else figures.count(int(value))
+
+
+def _diverging(value: float | None, top: float) -> str:
+    """Draw a bar to the right of the middle for a positive value, to its left for a negative one."""
+    half = BAR // 2
+    if value is None or not top:
+        return " " * half + "|"
+    eighths = round(abs(value) / top * (half - 1) * 8)
+    full, rest = divmod(eighths, 8)
+    if value >= 0:
+        return " " * (half - 1) + "|" + "█" * full + ("▌" if rest >= 4 else "")
+    return fit(("▐" if rest >= 4 else "") + "█" * full, half - 1, right=True) + "|"
