@@ -303,6 +303,7 @@ async def test_every_change_is_recorded_for_sql(floor: Floor) -> None:
     await floor.pass_s(10)
     last = floor.recorded[-1]
     assert (last.number, last.kind, last.severity, last.subject) == (1, "feed_failing", 2, "cboe")
+    assert last.text == "all 2 sources are back: cboe-spx, cboe-ndx; cboe-spx fails: 503"
     assert last.closed_at is not None
     assert '"what":"closed"' in last.timeline
 

@@ -134,7 +134,8 @@ class Incident(Struct, frozen=True, kw_only=True):
         named = list(there or every)
         more = f" +{len(named) - NAMED_MEMBERS}" if len(named) > NAMED_MEMBERS else ""
         what = "sources" if several else f"symbols of {self.lead.source}"
-        return f"{len(there)} of {len(every)} {what}: {', '.join(named[:NAMED_MEMBERS])}{more}; {self.lead.text}"
+        count = f"{len(there)} of {len(every)} {what}" if there else f"all {len(every)} {what} are back"
+        return f"{count}: {', '.join(named[:NAMED_MEMBERS])}{more}; {self.lead.text}"
 
     @property
     def do_first(self) -> str:
