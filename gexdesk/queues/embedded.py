@@ -9,7 +9,7 @@ memory goes back to what it was.
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -18,33 +18,23 @@ from msgspec.structs import replace
 
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import LeaseLost, QueueError, StoreError
-from gexdesk.model.event import EventKind, QueueEvent
+from gexdesk.model.event import QueueEvent
 from gexdesk.model.job import Claim, Job, JobStatus, LevelDepth, Place
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.text import printable
 from gexdesk.queues.attempts import AttemptNotes
-from gexdesk.queues.backlog import Backlog, Before, Delay
+from gexdesk.queues.backlog import Before, Delay
 from gexdesk.queues.base import QueueState
-from gexdesk.queues.commit import Commit, Refused
+from gexdesk.queues.commit import Refused
 from gexdesk.queues.conflation import Move
+from gexdesk.queues.dead import Dead
 from gexdesk.queues.ending import Endings
-from gexdesk.queues.events import Events
-from gexdesk.queues.journal import Journal
-from gexdesk.queues.leases import Lease, Leases
 from gexdesk.queues.order import Entry, Stage, key_of
-from gexdesk.queues.rows import Kept, body_of
-from gexdesk.queues.waiters import Waiters
+from gexdesk.queues.roll import KILL_SWITCH, Roll, row
+from gexdesk.queues.rows import body_of
 
-_KILL_SWITCH = ""
 _ALL_RANKS = (0, 1, 2, 3)
 _SLICE = 500  # jobs moved at once: some 5 ms
-_QUEUED = (Stage.WAITING, Stage.DELAYED)
-_STATUS = {
-    Stage.WAITING: JobStatus.QUEUED,
-    Stage.DELAYED: JobStatus.QUEUED,
-    Stage.CLAIMED: JobStatus.PROCESSING,
-    Stage.CANCELLED: JobStatus.DEAD,
-}
 
 
 class EmbeddedQueue:
@@ -58,18 +48,15 @@ class EmbeddedQueue:
         """Prepare a queue whose journal is the SQLite file ``path``."""
         self._path = path
         self._clock = clock
-        self._journal = Journal(path, clock, self._journal_again)
-        self._backlog = Backlog()
-        self._entries: dict[str, Entry] = {}
-        self._leases = Leases()
+        self._roll = Roll(path, clock)
+        self._journal = self._roll.journal
+        self._backlog = self._roll.backlog
+        self._entries = self._roll.entries
+        self._leases = self._roll.leases
+        self._waiters = self._roll.waiters
         self._notes = AttemptNotes(path.with_name(path.name + "-claims"), self._leases.attempts)
-        self._events = Events()
+        self._dead = Dead(self._roll, self._notes, clock)
         self._endings: Endings | None = None  # of the newest commit that ends any
-        self._refused: set[int] = set()  # claimed jobs whose put failed
-        self._stopped = False
-        self._next_seq = 1
-        self._newest_id = ""
-        self._waiters = Waiters(clock)
 
     @property
     def warning(self) -> str:
@@ -93,15 +80,19 @@ class EmbeddedQueue:
         collecting = gc.isenabled()
         gc.disable()  # 100,000 jobs are loaded in 0.35 s instead of 0.5: nothing of them is garbage
         try:
-            kept = await self._journal.open()
-            self._load(kept)
+            self._roll.load(await self._journal.open())
         except StoreError:
             self._notes.release()
             raise
         finally:
             if collecting:
                 gc.enable()
-        await self._count_attempts(noted, {entry.seq: entry for entry in kept.entries})
+        try:
+            await self._roll.count_attempts(noted)
+            self._notes.clear()
+        except (OSError, StoreError) as error:
+            await self.close()
+            raise StoreError(f"the notes on claims beside the queue journal cannot be used: {error}") from error
 
     async def close(self) -> None:
         """Write what waits and let go of the file; waiting workers return."""
@@ -109,7 +100,7 @@ class EmbeddedQueue:
         self._notes.close()
         await self._journal.close()
         self._notes.release()
-        self._events.end()
+        self._roll.events.end()
 
     async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = ()) -> None:
         """Add jobs, all or none; a known id is ignored. Older queued snapshots of the same source and symbol are superseded.
@@ -123,9 +114,9 @@ class EmbeddedQueue:
         for job in jobs:
             if not isfinite(job.score + job.received_at + (job.deadline_at or 0.0)):  # finite only where each of them is
                 raise _no_place(job)
-        finished = self._finished_among([job.job_id for job in jobs])
+        finished = self._roll.finished_among([job.job_id for job in jobs])
         commit = self._journal.commit()
-        entries, backlog, keep, seq = self._entries, self._backlog, commit.keep, self._next_seq
+        entries, backlog, keep, seq = self._entries, self._backlog, commit.keep, self._roll.next_seq
         added: list[Entry] = []
         before: list[Before] = []
         for job in jobs:
@@ -133,7 +124,7 @@ class EmbeddedQueue:
             known = entries.get(job_id)
             if known is None and job_id not in finished:
                 entries[job_id] = entry = Entry(seq, job, key_of(job, seq))
-                self._newest_id = max(self._newest_id, job_id)
+                self._roll.newest_id = max(self._roll.newest_id, job_id)
                 if backlog.add(entry):
                     backlog.settle((entry,), before)
                 keep += (seq, body_of(entry))
@@ -141,19 +132,19 @@ class EmbeddedQueue:
                 seq += 1
             elif known is not None and known.stage is not Stage.CANCELLED and not self._leases.is_ending(job_id):
                 # Its first put may still be on its way to the disk, or fail: this one answers for itself.
-                keep += self._row(known)
-        self._next_seq = seq
-        self._keep(commit, (was.entry for was in before))
+                self._roll.keep(commit, (known,))
+        self._roll.next_seq = seq
+        self._roll.keep(commit, (was.entry for was in before))
 
         def undo() -> None:
             self._backlog.undo(before)
-            self._take_back(reversed(added))
+            self._roll.take_back(reversed(added))
 
         if added:
             commit.then(None, undo)
             self._waiters.wake()
-            self._tell("queued", added)
-            self._tell("moved", (was.entry for was in before))
+            self._roll.tell("queued", added)
+            self._roll.tell("moved", (was.entry for was in before))
         await commit
 
     async def parcel(self, job_id: str) -> bytes | None:
@@ -168,7 +159,7 @@ class EmbeddedQueue:
         Raises:
             StoreError: The attempt cannot be noted; the job stays at its place.
         """
-        if self._stopped:
+        if self._roll.stopped:
             return None
         now = self._clock.monotonic()
         self._backlog.wake(now)
@@ -184,8 +175,8 @@ class EmbeddedQueue:
         entry.job = job = replace(entry.job, attempt=attempt)
         until = now + lease_s
         self._leases.begin(entry, until)
-        if self._events.heard:
-            self._tell("claimed", (entry,))
+        if self._roll.events.heard:
+            self._roll.tell("claimed", (entry,))
         return Claim(job, worker, attempt, until)
 
     async def wait(self, levels: Sequence[Level], timeout_s: float, *, reserved: bool = False) -> None:
@@ -193,7 +184,7 @@ class EmbeddedQueue:
         now = self._clock.monotonic()
         self._backlog.wake(now)
         due = self._backlog.next_due()
-        if not self._stopped:
+        if not self._roll.stopped:
             if self._backlog.first(_ranks(levels), reserved) is not None:
                 return
             timeout_s = timeout_s if due is None else min(timeout_s, due - now)
@@ -232,19 +223,19 @@ class EmbeddedQueue:
 
         def done() -> None:
             self._leases.end(lease)
-            self._refused.discard(entry.seq)  # it is journalled now
+            self._roll.refused.discard(entry.seq)  # it is journalled now
             if delay is None:
                 self._backlog.add(entry)
             else:
                 self._backlog.put_off(entry, delay)
             self._waiters.wake()
-            self._tell("retried", (entry,))
+            self._roll.tell("retried", (entry,))
 
         def undo() -> None:
             entry.job = job
             lease.ending = False
 
-        commit.keep += _row(entry, delay)
+        commit.keep += row(entry, delay)
         commit.then(done, undo)
         await commit
 
@@ -258,15 +249,15 @@ class EmbeddedQueue:
         for lease in expired:
             entry = lease.entry
             self._leases.end(lease)
-            if entry.seq in self._refused:
-                self._refused.discard(entry.seq)
+            if entry.seq in self._roll.refused:
+                self._roll.refused.discard(entry.seq)
                 del self._entries[entry.job.job_id]
             else:
                 self._backlog.add(entry)
-                commit.keep += self._row(entry)
+                self._roll.keep(commit, (entry,))
                 back.append(entry)
         self._waiters.wake()
-        self._tell("rescued", back)
+        self._roll.tell("rescued", back)
         return [entry.job for entry in back]
 
     async def relevel(
@@ -289,7 +280,7 @@ class EmbeddedQueue:
         for at in range(0, len(names), _SLICE):
             if at:
                 await asyncio.sleep(0)
-            queued = self._queued(names[at : at + _SLICE])
+            queued = self._roll.queued(names[at : at + _SLICE])
             for entry in queued:
                 old = entry.job
                 outdated = old.superseded and level is Level.LOW
@@ -301,89 +292,29 @@ class EmbeddedQueue:
                 self._backlog.move(Move(entry, job, key_of(job, entry.seq), False, False), before)
             self._backlog.settle(queued, before)
             self._waiters.wake()
-            self._tell("moved", queued)
+            self._roll.tell("moved", queued)
             moved += len(queued)
         if moved:
             commit = self._journal.commit()
             # One commit for all slices, so that all or none is durable. What ended meanwhile must not be written again.
-            self._keep(commit, (was.entry for was in before if self._is_live(was.entry)))
-            commit.then(None, partial(self._move_back, before))
+            self._roll.keep(commit, (was.entry for was in before if self._roll.is_live(was.entry)))
+            commit.then(None, partial(self._roll.move_back, before))
             await commit
         return moved
 
     async def cancel(self, job_ids: Sequence[str], note: str) -> int:
-        """Let queued jobs become DEAD with this error; from the call on they are given to nobody.
-
-        Raises:
-            StoreError: It cannot be journalled; they wait again.
-        """
-        queued, error, now = self._queued(job_ids), printable(note), self._clock.now()
-        commit = self._journal.commit()
-        delays: list[Delay | None] = []
-        for entry in queued:
-            job_id = entry.job.job_id
-            commit.gone.append(entry.seq)
-            commit.finish += (job_id, JobStatus.DEAD.value, now, error)
-            commit.die += (job_id, entry.seq, body_of(entry), now)
-            delays.append(self._backlog.cancel(entry))
-
-        def done() -> None:
-            for entry in queued:
-                del self._entries[entry.job.job_id]
-            self._tell("dead", queued)
-
-        def undo() -> None:
-            for entry, delay in zip(queued, delays, strict=True):
-                entry.key = (*entry.key,)  # the order still has the old one
-                if delay is None:
-                    self._backlog.add(entry)
-                else:
-                    self._backlog.put_off(entry, delay)
-            self._waiters.wake()
-
-        if queued:
-            commit.then(done, undo)
-        await commit
-        return len(queued)
+        """Let queued jobs become DEAD with this error; see ``Dead``."""
+        return await self._dead.cancel(job_ids, note)
 
     async def revive(self, job_ids: Sequence[str]) -> int:
-        """Let DEAD jobs wait again at their places, never attempted; what was queued since may supersede them.
-
-        Raises:
-            StoreError: It cannot be journalled; they stay DEAD.
-        """
-        asked = [job_id for job_id in dict.fromkeys(job_ids) if job_id not in self._entries]
-        back = self._journal.dead(asked)
-        commit = self._journal.commit()
-        before: list[Before] = []
-        if back:
-            self._forget_attempts()
-        for entry in back:
-            entry.job = replace(entry.job, attempt=0)
-            self._entries[entry.job.job_id] = entry
-            self._backlog.add(entry)
-            commit.revive[entry.seq] = entry.job.job_id
-        self._backlog.settle(back, before)
-        self._keep(commit, back)
-        self._keep(commit, (was.entry for was in before))
-
-        def undo() -> None:
-            self._backlog.undo(before)
-            self._take_back(back)
-
-        if back:
-            commit.then(None, undo)
-            self._waiters.wake()
-            self._tell("queued", back)
-            self._tell("moved", (was.entry for was in before))
-        await commit
-        return len(back)
+        """Let DEAD jobs wait again at their places; see ``Dead``."""
+        return await self._dead.revive(job_ids)
 
     async def pause(self, source: str) -> int:
         """Hold a source's jobs; returns how many are queued."""
         commit, was_held = self._journal.commit(), source in self._backlog.held
         self._backlog.hold(source)
-        self._tell_of("paused", source)
+        self._roll.tell_of("paused", source)
         commit.hold[source] = True
         commit.then(None, None if was_held else partial(self._backlog.release, source))
         await commit
@@ -394,7 +325,7 @@ class EmbeddedQueue:
         commit, was_held = self._journal.commit(), source in self._backlog.held
         self._backlog.release(source)
         self._waiters.wake()
-        self._tell_of("resumed", source)
+        self._roll.tell_of("resumed", source)
         commit.hold[source] = False
         commit.then(None, partial(self._backlog.hold, source) if was_held else None)
         await commit
@@ -402,14 +333,14 @@ class EmbeddedQueue:
 
     async def stop_all(self, stopped: bool) -> None:
         """Turn the kill switch."""
-        commit, was, self._stopped = self._journal.commit(), self._stopped, stopped
+        commit, was, self._roll.stopped = self._journal.commit(), self._roll.stopped, stopped
 
         def undo() -> None:
-            self._stopped = was
+            self._roll.stopped = was
 
         self._waiters.wake()
-        self._tell_of("paused" if stopped else "resumed", _KILL_SWITCH)
-        commit.hold[_KILL_SWITCH] = stopped
+        self._roll.tell_of("paused" if stopped else "resumed", KILL_SWITCH)
+        commit.hold[KILL_SWITCH] = stopped
         commit.then(None, undo)
         await commit
 
@@ -431,7 +362,7 @@ class EmbeddedQueue:
         for rank, level in enumerate(LEVELS):
             waiting, held, delayed, oldest = self._backlog.counts(rank)
             levels[level] = LevelDepth(waiting, held, delayed, self._leases.processing[rank], oldest)
-        return QueueState(levels, dict(self._backlog.queued_of), self._backlog.held, self._stopped, self._backlog.conflated)
+        return QueueState(levels, dict(self._backlog.queued_of), self._backlog.held, self._roll.stopped, self._backlog.conflated)
 
     async def peek(self, limit: int) -> Sequence[Job]:
         """Return the next jobs in true order over all levels, held and delayed ones left out: O(limit log limit)."""
@@ -451,54 +382,16 @@ class EmbeddedQueue:
 
     async def status(self, job_id: str) -> JobStatus | None:
         """Return where a job stands; a finished one is looked up on disk."""
-        entry = self._entries.get(job_id)
-        if entry is not None:
-            return _STATUS[entry.stage]
-        return self._finished_among([job_id]).get(job_id)
+        return self._roll.status(job_id)
 
     async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
         """Say for each id whether the queue has it or has finished it."""
-        finished = self._finished_among(job_ids)
+        finished = self._roll.finished_among(job_ids)
         return [job_id in self._entries or job_id in finished for job_id in job_ids]
 
     def events(self) -> AsyncIterator[QueueEvent]:
         """Return what happens from this call on, to the queue's end; a slow reader loses the oldest."""
-        return self._events.listen()
-
-    def _tell(self, kind: EventKind, entries: Iterable[Entry]) -> None:
-        if self._events.heard:
-            for job in [entry.job for entry in entries]:
-                self._events.tell(kind, self._clock.now(), job.job_id, job.source, job.level)
-
-    def _tell_of(self, kind: EventKind, source: str) -> None:
-        if self._events.heard:
-            self._events.tell(kind, self._clock.now(), source=source)
-
-    def _finished_among(self, job_ids: Sequence[str]) -> Mapping[str, JobStatus]:
-        # Ids grow with arrival, so a new one is beyond all that was ever taken and needs no look at the disk.
-        asked = [job_id for job_id in job_ids if job_id <= self._newest_id and job_id not in self._entries]
-        return self._journal.statuses(asked) if asked else {}
-
-    def _load(self, kept: Kept) -> None:
-        self._stopped = _KILL_SWITCH in kept.held
-        self._newest_id = kept.newest_finished
-        waiting: list[Entry] = []
-        now, monotonic = self._clock.now(), self._clock.monotonic()
-        for entry in kept.entries:
-            job_id = entry.job.job_id
-            self._entries[job_id] = entry
-            self._newest_id = max(self._newest_id, job_id)
-            if entry.placed:  # beside a job that may be gone: its arrival number must not be given again
-                self._next_seq = max(self._next_seq, int(entry.key[5]) + 1)
-            eligible_at, after_s = kept.eligible.get(entry.seq, (0.0, 0.0))
-            left_s = min(eligible_at - now, after_s)  # a clock that was set back meanwhile must not hold a job for longer
-            if left_s > 0:
-                self._backlog.put_off(entry, Delay(monotonic + left_s, eligible_at, after_s))
-            else:
-                waiting.append(entry)
-        last = kept.entries[-1].seq if kept.entries else 0
-        self._next_seq = max(self._next_seq, last + 1, kept.last_dead + 1)  # a dead job keeps its number for a revival
-        self._backlog.load(waiting, kept.held - {_KILL_SWITCH})
+        return self._roll.events.listen()
 
     def _open_notes(self) -> dict[int, int]:
         try:
@@ -508,89 +401,17 @@ class EmbeddedQueue:
         except OSError as error:
             raise StoreError(f"the queue journal {self._path} cannot be opened: {error}") from error
 
-    async def _count_attempts(self, noted: Mapping[int, int], entries: Mapping[int, Entry]) -> None:
-        """Carry over what was noted when the last process ended, and start the notes afresh."""
-        commit = self._journal.commit()
-        for seq, attempt in noted.items():
-            entry = entries.get(seq)
-            if entry is not None and attempt > entry.job.attempt:
-                entry.job = replace(entry.job, attempt=attempt)
-                commit.keep += self._row(entry)
-        await commit
-        try:
-            self._notes.clear()
-        except OSError as error:
-            await self.close()
-            raise StoreError(f"the notes on claims beside the queue journal cannot be used: {error}") from error
-
-    def _forget_attempts(self) -> None:
-        try:
-            self._notes.begin_again()
-        except OSError as error:
-            raise StoreError(f"no job can be revived, as its old attempts cannot be forgotten: {error}") from error
-
-    # ---- what the acts above share ----
-
     def _end(self, claim: Claim, dead: bool, error: str) -> Awaitable[None]:
         try:
             lease, endings = self._leases.of(claim), self._endings
             if endings is None or not endings.commit.is_open:
-                endings = self._endings = Endings(self._journal.commit(), self._ended)
+                endings = self._endings = Endings(self._journal.commit(), self._roll.ended)
         except (LeaseLost, StoreError) as refused:
             return Refused(refused)
         endings.add(lease, self._clock.now(), dead, error)
         if endings.is_full():
             self._journal.send()  # let its thread begin while this turn of the loop goes on
         return endings.commit
-
-    def _ended(self, leases: list[tuple[Lease, bool]]) -> None:
-        self._leases.end(*[lease for lease, _ in leases])
-        for lease, dead in leases:
-            entry = lease.entry
-            del self._entries[entry.job.job_id]
-            if self._refused:
-                self._refused.discard(entry.seq)
-            if self._events.heard:
-                self._tell("dead" if dead else "completed", (entry,))
-
-    def _queued(self, job_ids: Iterable[str]) -> list[Entry]:
-        found = map(self._entries.get, dict.fromkeys(job_ids))
-        return [entry for entry in found if entry is not None and entry.stage in _QUEUED]
-
-    def _take_back(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            if entry.stage is Stage.CLAIMED:
-                self._refused.add(entry.seq)  # it runs already: let it, but do not put it back should its worker die
-            else:
-                self._backlog.remove(entry)
-                del self._entries[entry.job.job_id]
-
-    def _move_back(self, before: Sequence[Before]) -> None:
-        self._backlog.undo(before)
-        self._backlog.settle([was.entry for was in before if was.entry.stage in _QUEUED], [])  # others came meanwhile
-
-    def _is_live(self, entry: Entry) -> bool:
-        """Say whether an entry has a row of its own to keep: it has not ended, nor is it about to."""
-        job_id = entry.job.job_id
-        is_there = self._entries.get(job_id) is entry and entry.stage is not Stage.CANCELLED
-        return is_there and not self._leases.is_ending(job_id)
-
-    def _row(self, entry: Entry) -> tuple[int, bytes]:
-        return _row(entry, self._backlog.delay_of(entry))
-
-    def _keep(self, commit: Commit, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            commit.keep += self._row(entry)
-
-    def _journal_again(self) -> None:
-        """Fill an empty journal that took a damaged one's place; finished jobs are forgotten with the damaged one."""
-        commit = self._journal.commit()
-        commit.hold |= dict.fromkeys(self._backlog.held, True) | {_KILL_SWITCH: self._stopped}
-        self._keep(commit, filter(self._is_live, self._entries.values()))
-
-
-def _row(entry: Entry, delay: Delay | None) -> tuple[int, bytes]:
-    return entry.seq, body_of(entry) if delay is None else body_of(entry, delay.eligible_at, delay.after_s)
 
 
 def _ranks(levels: Sequence[Level]) -> Sequence[int]:
