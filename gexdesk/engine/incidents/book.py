@@ -18,7 +18,7 @@ CLOSED_HELD = 100
 """Closed incidents that are held at most, those included that nobody saw."""
 
 RESTART_S = 30.0
-"""After a start, causes have this long to be found again before their incidents are closed."""
+"""After a start, the causes of what an earlier engine left open have this long to be found again."""
 
 
 class Happening(Struct, frozen=True):
@@ -39,15 +39,18 @@ class Book:
         self._incidents: dict[int, Incident] = {}
         self._homes: dict[str, int] = {}
         self._last_number = 0
+        self._inherited: set[int] = set()
         self._grace_until = 0.0
         self.changed: set[int] = set()
 
     def load(self, incidents: Iterable[Incident], last_number: int, now: float) -> None:
-        """Take what an earlier engine left."""
+        """Take what an earlier engine left, as far as it still matters."""
         self._last_number = last_number
         self._grace_until = now + RESTART_S
         for incident in sorted(incidents, key=lambda i: i.number):
-            self._put(incident)
+            if incident.closed_at is None or not incident.seen or now - incident.over_at <= REOPEN_S:
+                self._put(incident)
+                self._inherited.add(incident.number)
         self.changed.clear()
 
     def get(self, number: int) -> Incident | None:
@@ -88,7 +91,7 @@ class Book:
 
     def _meet(self, condition: Condition, now: float) -> list[Happening]:
         home = self._incidents.get(self._homes.get(condition.key, 0))
-        if home is not None and (home.closed_at is None or (home.resolved and now - home.last_at < home.kind.close_after_s)):
+        if home is not None and (home.closed_at is None or (home.resolved and not home.gone_for(home.kind.close_after_s, now))):
             return self._refresh(home, condition, now)
         gathering = self._gathering(condition, now)
         if gathering is not None:
@@ -101,6 +104,7 @@ class Book:
         return self._say("opened", incident.told(now, "desk", "opened", condition.text))
 
     def _refresh(self, incident: Incident, condition: Condition, now: float) -> list[Happening]:
+        self._inherited.discard(incident.number)
         known = incident.members[condition.key]
         severity, kind = incident.severity, incident.kind
         member = Member(condition, known.first_at, now)
@@ -166,6 +170,8 @@ class Book:
 
     def _age(self, incident: Incident, there: Iterable[str], now: float) -> list[Happening]:
         """Note which causes have gone, and close what has none left for long enough."""
+        if incident.number in self._inherited and now < self._grace_until:
+            return []
         for key, member in incident.members.items():
             if member.present and key not in there:
                 incident = replace(incident, members=incident.members | {key: replace(member, present=False)})
@@ -175,9 +181,7 @@ class Book:
         if incident.members and not any(member.present for member in incident.members.values()):
             incident = replace(incident, gone_at=now if incident.gone_at is None else incident.gone_at)
         self._incidents[incident.number] = incident
-        if incident.gone_at is None or incident.closed_at is not None or now < self._grace_until:
-            return []
-        if now - incident.gone_at < incident.kind.close_after_s:
+        if incident.closed_at is not None or not incident.gone_for(incident.kind.close_after_s, now):
             return []
         closed = replace(incident, closed_at=now, snooze=None, revision=incident.revision + 1)
         return self._say("closed", closed.told(now, "desk", "closed", "its cause has gone"))

@@ -91,10 +91,9 @@ class Incident(Struct, frozen=True, kw_only=True):
         """Return the vendor whose causes it joins; empty where it joins none."""
         return self.lead.vendor
 
-    @property
-    def last_at(self) -> float:
-        """Return when a cause was last there."""
-        return max((member.last_at for member in self.members.values()), default=self.opened_at)
+    def gone_for(self, seconds: float, now: float) -> bool:
+        """Say whether its cause has been gone for so long."""
+        return self.gone_at is not None and now - self.gone_at >= seconds
 
     @property
     def over_at(self) -> float:

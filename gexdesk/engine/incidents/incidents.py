@@ -52,7 +52,7 @@ class Incidents:
         self._mutes.open()
         found, last_number, damaged = self._shelf.open()
         now = self._clock.now()
-        self._book.load([i for i in found if i.closed_at is None or not i.seen], last_number, now)
+        self._book.load(found, last_number, now)
         for name in damaged:
             self._chronicle.tell("incident", f"incidents/{name} cannot be read: that incident is left out", grave=True)
 
