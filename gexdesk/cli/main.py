@@ -7,7 +7,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from gexdesk import __version__
-from gexdesk.cli import audit, desk, doctor, engine, files, guidelines, incidents, keys, levers, requests
+from gexdesk.cli import audit, desk, doctor, engine, files, guidelines, importing, incidents, keys, levers, requests
 from gexdesk.cli.answer import refuse
 from gexdesk.model.errors import GexdeskError
 
@@ -26,6 +26,7 @@ for verb in (
     incidents.handover,
 ):  # fmt: skip
     app.command(verb)
+app.command(importing.import_files, name="import")
 app.command(guidelines.app)
 app.command(incidents.app)
 app.command(keys.app)

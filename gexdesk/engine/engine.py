@@ -14,6 +14,7 @@ from gexdesk.engine.closing import Closing, LevelClosing, SourceClosing
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
+from gexdesk.engine.inbox import Inbox
 from gexdesk.engine.incidents.incidents import Incidents
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.engine.keep import Keeper
@@ -178,8 +179,9 @@ class Engine:
             for account in parts.ledger.all():
                 if parts.standing.pause_of(account.name) is None:
                     parts.supply.start(account.name)
+        inbox = Inbox(parts.state, parts.receive.deliver, parts.ledger, parts.chronicle, parts.clock)
         loops = {
-            "views": self._take_views, "seconds": self._each_second, "retention": self._retain, "live": self._keep_live,
+            "import": inbox.run, "views": self._take_views, "seconds": self._each_second, "retention": self._retain, "live": self._keep_live,
             "counts": self._keep_counts, "history": self._record, "host": parts.host.run,
         }  # fmt: skip
         self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
