@@ -181,7 +181,8 @@ class Engine:
                     parts.supply.start(account.name)
         inbox = Inbox(parts.state, parts.receive.deliver, parts.ledger, parts.chronicle, parts.clock)
         loops = {
-            "import": inbox.run, "views": self._take_views, "seconds": self._each_second, "retention": self._retain, "live": self._keep_live,
+            "views": self._take_views, "seconds": self._each_second, "retention": self._retain, "live": self._keep_live,
+            "import": inbox.run,
             "counts": self._keep_counts, "history": self._record, "host": parts.host.run,
         }  # fmt: skip
         self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
