@@ -16,8 +16,9 @@ import numpy as np
 from gexdesk.formats import json_text
 from gexdesk.formats.chain import Built, build
 from gexdesk.formats.contracts import Contracts, day_number
-from gexdesk.formats.ranges import MAX_POINTS, refuse_rows, symbol_at
+from gexdesk.formats.ranges import MAX_POINTS, symbol_at
 from gexdesk.formats.roots import other_roots_warning
+from gexdesk.formats.vendor_number import numbers
 from gexdesk.formats.vendor_stamp import newest_ms
 from gexdesk.model.errors import MalformedPayload
 from gexdesk.model.snapshot import F8, Snapshot
@@ -191,10 +192,7 @@ class _Listed:
 
     def _column(self, name: str) -> F8:
         """Read a field of every contract; float64[n], NaN where it is null, "NaN" or -999."""
-        given: list[_Number] = [getattr(contract, name) for contract in self.contracts]
-        texts = [isinstance(value, str) and value != "NaN" for value in given]
-        refuse_rows(np.array(texts), self.where, lambda i: f"{name} is '{given[i]}'", 'a number, "NaN" or -999')
-        values = np.array([math.nan if isinstance(value, str) else value for value in given], dtype=np.float64)
+        values = numbers([getattr(contract, name) for contract in self.contracts], "NaN", name, self.where)
         values[values == _MISSING] = math.nan
         return values
 

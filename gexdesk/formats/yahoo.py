@@ -1,8 +1,9 @@
 """Decode Yahoo's option chains: ``{optionChain: {result: [{quote, options: [{calls, puts}]}], error}}``, one snapshot a result.
 
 A result may also stand alone, without the wrapper. Keys are absent rather than null; an IV of 1e-05 means missing; there is
-no gamma and no delta. With ``formatted=true`` each number is ``{"raw": 1.5, "fmt": "1.50"}``, and ``{}`` where it is missing.
-The stamp is the underlying's ``quote.regularMarketTime``, in epoch seconds: option quotes have none of their own.
+no gamma and no delta. With ``formatted=true`` each number is ``{"raw": 1.5, "fmt": "1.50"}``, and ``{}`` where it is missing;
+an empty text is missing too. The stamp is the underlying's ``quote.regularMarketTime``, in epoch seconds: option quotes have
+none of their own.
 """
 
 import math
@@ -17,6 +18,7 @@ from gexdesk.formats.chain import build
 from gexdesk.formats.osi import parse_contracts
 from gexdesk.formats.ranges import spot_in_range, stamp_in_range, symbol_at
 from gexdesk.formats.roots import other_roots_warning
+from gexdesk.formats.vendor_number import numbers
 from gexdesk.model.errors import MalformedPayload
 from gexdesk.model.snapshot import F8, Snapshot
 from gexdesk.model.text import printable
@@ -26,7 +28,7 @@ class _Formatted(msgspec.Struct, gc=False):
     raw: float | None = None
 
 
-_Number = float | _Formatted | None
+_Number = float | str | _Formatted | None
 
 
 class _Contract(msgspec.Struct, gc=False):
@@ -108,7 +110,9 @@ class Yahoo:
             return f"{at}.{name}" if at else name
 
         quote = result.quote or _Quote()
-        stamp = _plain(quote.time)
+        stamp, price = (_one(value, field(f"quote.{name}")) for value, name in (
+            (quote.time, "regularMarketTime"), (quote.price, "regularMarketPrice")
+        ))  # fmt: skip
         if stamp is None:
             raise MalformedPayload(f"{field('quote.regularMarketTime')} is missing; allowed: the quotes' time in epoch seconds")
         quoted_at = stamp_in_range(stamp, field("quote.regularMarketTime"))
@@ -125,19 +129,19 @@ class Yahoo:
             e, side, row = places[i]
             return field(f"options[{e}].{side}[{row}] ({printable(contracts[i].symbol, 24)})")
 
-        def column(values: list[_Number]) -> F8:
-            return np.array([_plain(value) for value in values], dtype=np.float64)  # None becomes NaN
+        def column(name: str) -> F8:
+            return numbers([_plain(getattr(contract, name)) for contract in contracts], "", name, where)
 
         built = build(
             parse_contracts([c.symbol for c in contracts], where),
             where,
-            bid=column([c.bid for c in contracts]),
-            ask=column([c.ask for c in contracts]),
-            iv=column([c.iv for c in contracts]),
+            bid=column("bid"),
+            ask=column("ask"),
+            iv=column("iv"),
             gamma=np.full(len(contracts), math.nan),
             delta=np.full(len(contracts), math.nan),
-            open_interest=column([c.open_interest for c in contracts]),
-            volume=column([c.volume for c in contracts]),
+            open_interest=column("open_interest"),
+            volume=column("volume"),
             odd=np.array([c.size not in (None, "REGULAR") for c in contracts]),
         )
         symbol = symbol_at(result.symbol, field("underlyingSymbol"))
@@ -146,12 +150,21 @@ class Yahoo:
             symbol=symbol,
             as_of=quoted_at + time_shift_s,
             quoted_at=quoted_at,
-            spot=spot_in_range(_plain(quote.price), field("quote.regularMarketPrice")),
+            spot=spot_in_range(price, field("quote.regularMarketPrice")),
             chain=built.chain,
             delay_s=self.default_delay_s,
             warnings=(*built.warnings, *other_roots_warning(built.chain.roots, symbol)),
         )
 
 
-def _plain(value: _Number) -> float | None:
+def _plain(value: _Number) -> float | str | None:
     return value.raw if isinstance(value, _Formatted) else value
+
+
+def _one(value: _Number, field: str) -> float | None:
+    plain = _plain(value)
+    if isinstance(plain, str):
+        if plain:
+            raise MalformedPayload(f"{field} is '{printable(plain, 40)}'; allowed: a number")
+        return None
+    return plain

@@ -48,13 +48,14 @@ def test_formatted_numbers_and_empty_ones_read_the_same() -> None:
 
     contract = {key: dressed(value) for key, value in YAHOO_CALLS[0].items()}
     quote = {"regularMarketPrice": dressed(6001.25), "regularMarketTime": dressed(1772463600)}
-    empty = {"contractSymbol": "SPX260320P06002500", "openInterest": {}, "impliedVolatility": {}, "bid": {}}
+    empty = {"contractSymbol": "SPX260320P06002500", "openInterest": {}, "impliedVolatility": "", "bid": {}, "volume": ""}
     snapshot = decode(yahoo(yahoo_result([contract], [empty], quote=quote)))
     assert (snapshot.spot, snapshot.as_of) == (6001.25, 1772463600.0)
     assert snapshot.chain is not None
     assert plain(snapshot.chain.open_interest) == [120.0, None]
     assert plain(snapshot.chain.iv) == [0.15, None]
     assert plain(snapshot.chain.bid) == [12.5, None]
+    assert plain(snapshot.chain.volume) == [40.0, None]
 
 
 def test_each_result_is_a_snapshot_and_each_expiry_counts() -> None:
@@ -86,7 +87,9 @@ def test_a_mini_contract_is_counted_and_has_no_exposure() -> None:
         (yahoo(yahoo_result([], [])), "holds no contract"),
         (yahoo(yahoo_result(options=[])), "holds no contract"),
         (yahoo(yahoo_result(underlyingSymbol=None)), "underlyingSymbol is missing"),
-        (yahoo(yahoo_result([yahoo_contract(bid="7")], [])), "str"),
+        (yahoo(yahoo_result([yahoo_contract(bid="7")], [])), r"calls\[0\].*bid is '7'"),
+        (yahoo(yahoo_result(quote={"regularMarketPrice": "6,0", "regularMarketTime": 1772463600})), "regularMarketPrice is '6,0'"),
+        (yahoo(yahoo_result(quote={"regularMarketPrice": 1.0, "regularMarketTime": ""})), "regularMarketTime is missing"),
         (yahoo(yahoo_result([yahoo_contract(openInterest=-1)], [])), r"calls\[0\].*open interest is -1"),
         (yahoo(yahoo_result(YAHOO_CALLS, [YAHOO_CALLS[0] | {"bid": 1}])), "stands twice with different numbers"),
         (json.dumps({"optionChain": {"result": [], "error": None}}).encode(), "result is empty, its error is null"),

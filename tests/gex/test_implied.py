@@ -138,6 +138,15 @@ def test_what_a_quote_does_not_tell_is_left_missing(row: Row) -> None:
     assert same is chain
 
 
+def test_a_volatility_that_no_option_has_is_left_missing() -> None:
+    a_minute_before = QUARTER_BEFORE + 0.25 * 365 * 86_400 - 60
+    chain = chain_of([Row(iv=NAN, bid=59.99, ask=60.01), Row(iv=NAN, bid=0.13, ask=0.14)])
+    filled, count = recover(chain, 100.0, a_minute_before, FLAT)
+    assert count == 1
+    assert np.isnan(filled.iv[0])
+    assert 2 < filled.iv[1] < 3
+
+
 def test_a_deep_one_whose_price_is_mostly_assumed_carry_is_left_missing() -> None:
     deep, near = Row(strike=50.0), Row(strike=104.0)
     for conventions, count in ((FLAT, 2), (RATES, 1)):
