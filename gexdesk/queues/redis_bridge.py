@@ -10,12 +10,13 @@ Where an answer was lost *and* another host takes the job before this one is bac
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 
 from msgspec.structs import replace
 
 from gexdesk.model.errors import QueueAway, QueueError, StoreError
-from gexdesk.model.event import QueueEvent
+from gexdesk.model.event import EventKind, QueueEvent
 from gexdesk.model.job import Claim, Job, JobStatus, LevelDepth, Place
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.queues.base import QueueState
@@ -49,6 +50,11 @@ class BridgedQueue:
         self._tasks: list[asyncio.Task[None]] = []
 
     # ---- life ----
+
+    @property
+    def agreed(self) -> bool:
+        """Say whether Redis knows all that happened here."""
+        return not (self._apart or self._done or self._agreeing.locked() or self._far.away)
 
     @property
     def warning(self) -> str:
@@ -121,24 +127,27 @@ class BridgedQueue:
 
     async def claim(self, worker: str, levels: Sequence[Level], lease_s: float, *, reserved: bool = False) -> Claim | None:
         """Take the next job: from here where Redis is away or both sides may disagree, else from Redis."""
+        if self._agreeing.locked():
+            return None
         if not self._apart:
             try:
                 return await self._far.claim(worker, levels, lease_s, reserved=reserved, patience_s=0)
             except QueueAway:
                 pass  # what is here is the only work there is
-        if self._agreeing.locked():
-            return None
+            if self._agreeing.locked():
+                return None
         claim = await self._near.claim(worker, levels, lease_s, reserved=reserved)
         if claim is not None:
             self._held[claim.job.job_id] = claim
+            self._tell("claimed", claim.job)
         return claim
 
     async def wait(self, levels: Sequence[Level], timeout_s: float, *, reserved: bool = False) -> None:
         """Return when such a claim may succeed, or after the timeout."""
-        if not self._apart:
-            await self._far.wait(levels, timeout_s, reserved=reserved)
-        elif self._agreeing.locked():
+        if self._agreeing.locked():
             await asyncio.sleep(min(timeout_s, _LOOK_S))
+        elif not self._apart:
+            await self._far.wait(levels, timeout_s, reserved=reserved)
         else:
             await self._near.wait(levels, min(timeout_s, _BLIND_WAIT_S), reserved=reserved)
 
@@ -151,7 +160,7 @@ class BridgedQueue:
         side = self._side(claim)
         await side.ack(claim)
         if side is self._near:
-            await self._ended(claim)
+            self._ended(claim.job)
 
     async def retry(self, claim: Claim, after_s: float, error: str) -> None:
         """Put the job back where it was claimed. Raises LeaseLost, QueueAway, StoreError."""
@@ -272,11 +281,11 @@ class BridgedQueue:
         held = self._held.get(claim.job.job_id)
         return self._near if held is not None and held.fence == claim.fence else self._far
 
-    async def _ended(self, claim: Claim) -> None:
-        job_id = claim.job.job_id
-        self._held.pop(job_id, None)
-        self._parcels.forget(job_id)
-        self._done.append(job_id)
+    def _ended(self, job: Job) -> None:
+        self._held.pop(job.job_id, None)
+        self._parcels.forget(job.job_id)
+        self._done.append(job.job_id)
+        self._tell("completed", job)
 
     async def _mind(self) -> None:
         """Agree as soon as Redis answers."""
@@ -321,7 +330,12 @@ class BridgedQueue:
 
     async def _relay(self, events: AsyncIterator[QueueEvent]) -> None:
         async for event in events:
-            self._far.relay(event)
+            # Levers are told by Redis, and what is handed over is claimed and acked here without being worked on.
+            if event.job_id and event.kind not in ("claimed", "completed"):
+                self._far.relay(event)
+
+    def _tell(self, kind: EventKind, job: Job) -> None:
+        self._far.relay(QueueEvent(kind, job.job_id, job.source, job.level, time.time()))
 
 
 def _some(jobs: Sequence[Job], parcels: Sequence[bytes], at: Sequence[int]) -> tuple[list[Job], list[bytes]]:
