@@ -34,6 +34,7 @@ from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.levers.guidelines import GuidelineLevers
 from gexdesk.engine.levers.incidents import IncidentLevers
+from gexdesk.engine.levers.jobs import JobLevers
 from gexdesk.engine.levers.levels import LevelLevers
 from gexdesk.engine.levers.levers import Levers
 from gexdesk.engine.levers.pauses import PauseLevers
@@ -41,7 +42,9 @@ from gexdesk.engine.levers.record import Record
 from gexdesk.engine.levers.shift import ShiftLevers
 from gexdesk.engine.levers.symbols import SymbolLevers
 from gexdesk.engine.levers.targets import Target, Targets
+from gexdesk.engine.levers.undo import Undo
 from gexdesk.engine.lock import StateLock
+from gexdesk.engine.look_dead import DeadLooks
 from gexdesk.engine.look_guidelines import RulebookLook
 from gexdesk.engine.look_queue import QueueLook
 from gexdesk.engine.look_symbols import SymbolLooks
@@ -96,6 +99,7 @@ from gexdesk.model.features import Features
 from gexdesk.model.level import LEVELS
 from gexdesk.model.look import (
     CompareLook,
+    DeadLook,
     GapsLook,
     GuidelinesLook,
     HandOverLook,
@@ -282,6 +286,7 @@ def assemble(
     make = partial(_source, keys=keys, clock=clock, state=state, once=once, started_at=story_at, speed=replay_speed)
     sources = {s.name: make(s) for s in settings.sources}
     supply = Supply(sources, ledger, receive.deliver, chronicle, clock)
+    targets = Targets(ledger, flights, queue, standing)
     levels = LevelLevers(
         queue=queue,
         ledger=ledger,
@@ -289,7 +294,7 @@ def assemble(
         triage=triage,
         flights=flights,
         keeper=keeper,
-        targets=Targets(ledger, flights, queue),
+        targets=targets,
         escalate=escalate,
         impact=Impact(queue, flow, slots=work.slots, reserved=RESERVED),
         expectations=expectations,
@@ -322,6 +327,19 @@ def assemble(
     schedules = Schedules(
         _schedules(settings), standing=standing, levels=levels, record=record, chronicle=chronicle, clock=clock, turn=turn
     )
+    on_jobs = JobLevers(
+        queue=queue,
+        flights=flights,
+        spool=spool,
+        keeper=keeper,
+        work=work,
+        receive=receive,
+        targets=targets,
+        escalate=escalate,
+        record=record,
+        chronicle=chronicle,
+    )
+    on_rules = GuidelineLevers(rulebook, record)
     pauses = PauseLevers(
         queue=queue, ledger=ledger, standing=standing, supply=supply, record=record, chronicle=chronicle, clock=clock
     )
@@ -417,11 +435,17 @@ def assemble(
             schedules=schedules,
             escalate=escalate,
             audit=audit,
-            levers=Levers((levels, pauses, GuidelineLevers(rulebook, record), on_incidents, on_shift, on_symbols), turn, clock),
+            levers=Levers(
+                (levels, pauses, on_rules, on_jobs, on_incidents, on_shift, on_symbols),
+                Undo({verb: family.inverse for family in (levels, pauses, on_rules, on_jobs) for verb in family.verbs}, record),
+                turn,
+                clock,
+            ),
             levels=levels,
             lookout=Lookout(
                 {
                     JobsLook: QueueLook(queue, flights, flow).jobs,
+                    DeadLook: DeadLooks(keeper, spool).dead,
                     GuidelinesLook: RulebookLook(rulebook, tally, clock).guidelines,
                     IncidentLook: IncidentLooks(incidents).answer,
                     HandOverLook: hand_over.answer,

@@ -74,7 +74,8 @@ class Escalate:
         self._chronicle = chronicle
         self._clock = clock
         self._promises_s = promises_s
-        self._watched: dict[Level, list[tuple[float, float, str, Job]]] = {level: [] for level in LEVELS}
+        self._watched: dict[Level, list[tuple[float, float, int, Job]]] = {level: [] for level in LEVELS}
+        self._count = 0
         self._newest: dict[tuple[str, str], float] = {}
         self._raised: set[str] = set()
         self._left_per_s = dict.fromkeys(LEVELS, 0.0)
@@ -203,4 +204,5 @@ class Escalate:
         return bool(job.symbol) and self._newest[job.source, job.symbol] > job.as_of
 
     def _put(self, job: Job, look_at: float) -> None:
-        heappush(self._watched[job.level], (look_at, job.received_at, job.job_id, job))
+        self._count += 1
+        heappush(self._watched[job.level], (look_at, job.received_at, self._count, job))

@@ -56,9 +56,10 @@ class _Loose:
     overrides: list[OverrideRecord] = field(default_factory=list)
     sources: list[SourceRecord] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    jobs: list[JobRecord] = field(default_factory=list)
 
     def any(self) -> bool:
-        return bool(self.decisions or self.overrides or self.sources or self.notes)
+        return bool(self.decisions or self.overrides or self.sources or self.notes or self.jobs)
 
     def before(self, older: "_Loose") -> None:
         """Take back what was not written, in its place before what came since."""
@@ -66,6 +67,7 @@ class _Loose:
         self.overrides = older.overrides + self.overrides
         self.sources = self.sources or older.sources
         self.notes = older.notes + self.notes
+        self.jobs = older.jobs + self.jobs
 
 
 class Keeper:
@@ -156,6 +158,11 @@ class Keeper:
         self._loose.sources = records
         self._wake.set()
 
+    def job(self, record: JobRecord) -> None:
+        """Add what became of a job's record since, to the next batch."""
+        self._loose.jobs.append(record)
+        self._wake.set()
+
     def note(self, record: Note) -> None:
         """Add a request, a version of the guidelines, an incident or a gap to the next batch; it replaces its older record."""
         self._loose.notes.append(record)
@@ -192,7 +199,7 @@ class Keeper:
             items, self._items = self._items[: self._size], self._items[self._size :]
         batch = Batch(
             snapshots=tuple(snapshot for item in items for snapshot in item.snapshots),
-            jobs=tuple(item.job for item in items),
+            jobs=(*loose.jobs, *(item.job for item in items)),
             decisions=tuple(loose.decisions),
             dead=tuple(item.dead for item in items if item.dead is not None),
             overrides=tuple(loose.overrides),

@@ -24,6 +24,7 @@ from gexdesk.model.errors import DecoderDied, LeaseLost, QueueError, StoreError
 from gexdesk.model.exposure import ConventionBook
 from gexdesk.model.job import Claim, Job
 from gexdesk.model.level import LEVELS, Level
+from gexdesk.model.payload import Payload
 from gexdesk.queues.base import Queue
 from gexdesk.stores.base import DeadLetter, JobRecord, KeptSnapshot
 from gexdesk.stores.spool import Spool
@@ -87,6 +88,7 @@ class Work:
         self.completed = 0
         self.failed = 0
         self.dead = 0
+        self._dead_here: set[str] = set()
 
     @property
     def slots(self) -> int:
@@ -228,7 +230,7 @@ class Work:
             )
             for ordinal, (computed, judged) in enumerate(zip(results, flight.judged, strict=True))
         )
-        record = self._record(claim, flight, "COMPLETED", available_at=available_at, records=len(results))
+        record = self._record(claim.job, flight, "COMPLETED", available_at=available_at, records=len(results))
         try:
             await self._keeper.store(record, snapshots)
         except StoreError as error:
@@ -248,37 +250,52 @@ class Work:
         job, now = claim.job, self._clock.now()
         account = self._ledger.adopt(job.source)
         payload = flight.payload if flight is not None else None
-        letter = DeadLetter(
-            job_id=job.job_id,
-            source=job.source,
-            payload_name=payload.name if payload else "",
-            payload_sha256=payload.sha256 if payload else "",
-            size_bytes=payload.size_bytes if payload else 0,
-            received_at=job.received_at,
-            buried_at=now,
-            stage=bury.stage,
-            kind=bury.kind,
-            reason=bury.error,
-            attempts=job.attempt,
-        )
-        record = self._record(claim, flight, "DEAD", error=bury.error)
+        letter = _letter(job, payload, bury, now)
+        record = self._record(job, flight, "DEAD", error=bury.error)
         await self._keeper.store(record, (), letter)
         try:
             await self._queue.bury(self._leases.release(claim), bury.error)
         except LeaseLost:
             return
-        self.dead += 1
+        self._died(job.job_id)
         account.refused(now, bury.error)
         await self._requests.job_ended(record)
         name = payload.name if payload else job.job_id
         self._chronicle.tell("dead", f"{job.source} dead letter: {name}: {bury.error}", grave=True)
         self._forget(job.job_id, flight, keep_bytes=True)
 
+    def cancelled(self, job: Job, bury: Bury) -> None:
+        """Record a job that an operator ended in the queue: a dead letter, and no fault of its source."""
+        self._died(job.job_id)
+        flight = self._flights.get(job.job_id)
+        self._ledger.adopt(job.source).dead += 1
+        self._forget(job.job_id, flight, keep_bytes=True)
+        self._chronicle.tell("dead", f"{job.source} {job.symbol} {bury.error}")
+        self._end_later(self._store_cancelled(job, flight, bury))
+
+    def revived(self, job_id: str) -> None:
+        """Note that a dead letter waits again."""
+        if job_id in self._dead_here:
+            self._dead_here.discard(job_id)
+            self.dead -= 1
+            flight = self._flights.get(job_id)
+            if flight is not None:
+                self._ledger.adopt(flight.payload.source).dead -= 1
+
+    async def _store_cancelled(self, job: Job, flight: Flight | None, bury: Bury) -> None:
+        record = self._record(job, flight, "DEAD", error=bury.error)
+        letter = _letter(job, flight.payload if flight is not None else None, bury, self._clock.now())
+        await self._keeper.store(record, (), letter)
+        await self._requests.job_ended(record)
+
+    def _died(self, job_id: str) -> None:
+        self.dead += 1
+        self._dead_here.add(job_id)
+
     def _record(
-        self, claim: Claim, flight: Flight | None, status: str, *,
+        self, job: Job, flight: Flight | None, status: str, *,
         available_at: float | None = None, records: int = 0, error: str = "",
     ) -> JobRecord:  # fmt: skip
-        job = claim.job
         return JobRecord(
             job_id=job.job_id,
             source=job.source,
@@ -306,6 +323,22 @@ class Work:
             drop_columns(Path(flight.columns_path))
         if not keep_bytes:
             self._spool.forget(job_id)
+
+
+def _letter(job: Job, payload: Payload | None, bury: Bury, now: float) -> DeadLetter:
+    return DeadLetter(
+        job_id=job.job_id,
+        source=job.source,
+        payload_name=payload.name if payload else "",
+        payload_sha256=payload.sha256 if payload else "",
+        size_bytes=payload.size_bytes if payload else 0,
+        received_at=job.received_at,
+        buried_at=now,
+        stage=bury.stage,
+        kind=bury.kind,
+        reason=bury.error,
+        attempts=job.attempt,
+    )
 
 
 def _again(job: Job, error: str) -> Retry:

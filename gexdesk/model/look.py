@@ -441,8 +441,47 @@ class GapsLook(Look[GapsSeen], frozen=True):
     filled: bool = False
 
 
+class DeadView(Struct, frozen=True):
+    """Show one dead letter that nobody settled.
+
+    Attributes:
+        stage: ``receive``, ``triage``, ``queue`` (an operator cancelled it), ``process`` or ``store``.
+        kind: In a word, e.g. ``malformed_payload`` or ``cancelled``.
+        bytes_kept: It can be tried again.
+    """
+
+    job_id: str
+    source: str
+    payload_name: str
+    payload_sha256: str
+    size_bytes: int
+    received_at: float
+    buried_at: float
+    stage: str
+    kind: str
+    reason: str
+    attempts: int
+    bytes_kept: bool
+
+
+class DeadSeen(Struct, frozen=True):
+    """Give dead letters, the newest first; ``more`` says that there were more than asked for."""
+
+    letters: tuple[DeadView, ...]
+    more: bool = False
+
+
+class DeadLook(Look[DeadSeen], frozen=True):
+    """Ask for the dead letters: all, one source's, or one."""
+
+    answer: ClassVar[Any] = DeadSeen
+    limit: int = 200
+    source: str = ""
+    job_id: str = ""
+
+
 AnyLook = (
-    JobsLook | GuidelinesLook | IncidentLook | HandOverLook | HistoryLook | TrendLook
+    JobsLook | DeadLook | GuidelinesLook | IncidentLook | HandOverLook | HistoryLook | TrendLook
     | SymbolLook | QuarantineLook | CompareLook | GapsLook
 )
 """Every question there is, as one union: what the wire takes."""

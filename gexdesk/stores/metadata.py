@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import msgspec
 import polars as pl
 
 from gexdesk.model.errors import StoreError
 from gexdesk.model.text import printable
-from gexdesk.stores.base import Batch, SymbolMinute
+from gexdesk.stores.base import Batch, DeadLetter, JobRecord, SymbolMinute
 from gexdesk.stores.durable import make_folder
 from gexdesk.stores.lake import strikes_key
 from gexdesk.stores.newest import Wanted, newest, newest_arrow
@@ -27,6 +28,7 @@ from gexdesk.stores.rows import (
     REQUESTS,
     SNAPSHOTS,
     SOURCES,
+    TIME,
     Columns,
     columns_of,
     microseconds,
@@ -273,19 +275,29 @@ class Metadata:
         Raises:
             StoreError: It cannot be read.
         """
-        try:
-            found = self._connected().execute(_MINUTES, {"since": microseconds(since)}).fetchall()
-        except duckdb.Error as error:
-            raise StoreError(f"the recorded decisions cannot be read: {_first_line(error)}") from error
+        found = self._found(_MINUTES, {"since": microseconds(since)})
         return [SymbolMinute(*row) for row in reversed(found)]
+
+    def dead(self, limit: int, source: str = "", job_id: str = "") -> list[DeadLetter]:
+        """Return dead letters that nobody settled, the newest first. Raises StoreError."""
+        which = [word for word, value in (("source = $source", source), ("job_id = $job_id", job_id)) if value]
+        asked = {name: value for name, value in (("source", source), ("job_id", job_id)) if value}
+        found = self._found(
+            f"SELECT {_taken(DEAD_LETTERS)} FROM dead_letters SEMI JOIN (FROM jobs WHERE status = 'DEAD') USING (job_id)"  # noqa: S608
+            f"{' WHERE ' if which else ''}{' AND '.join(which)} ORDER BY buried_at DESC LIMIT {int(limit)}",
+            asked,
+        )
+        return [DeadLetter(*row) for row in found]
+
+    def job(self, job_id: str) -> JobRecord | None:
+        """Return a job's record; None where it has none yet. Raises StoreError."""
+        found = self._found(f"SELECT {_taken(JOBS)} FROM jobs WHERE job_id = $job_id", {"job_id": job_id})  # noqa: S608
+        return msgspec.convert(dict(zip(JOBS, found[0], strict=True)), JobRecord) if found else None
 
     def longest_critical_s(self) -> float | None:
         """Return the longest that a recorded CRITICAL job was worked on; None where there is none. Raises StoreError."""
         longest = "SELECT max(epoch(available_at - started_at)) FROM jobs WHERE level = 'CRITICAL'"
-        try:
-            [(found,)] = self._connected().execute(longest).fetchall()
-        except duckdb.Error as error:
-            raise StoreError(f"the recorded jobs cannot be read: {_first_line(error)}") from error
+        [(found,)] = self._found(longest, {})
         return None if found is None else float(found)
 
     def newest(self, wanted: Wanted) -> list[dict[str, Any]]:
@@ -301,6 +313,12 @@ class Metadata:
             return newest_arrow(self._connected(), wanted)
         except duckdb.Error as error:
             raise StoreError(f"the recorded {wanted.relation} cannot be read: {_first_line(error)}") from error
+
+    def _found(self, sql: str, asked: dict[str, Any]) -> list[tuple[Any, ...]]:
+        try:
+            return self._connected().execute(sql, asked).fetchall()
+        except duckdb.Error as error:
+            raise StoreError(f"the record cannot be read: {_first_line(error)}") from error
 
     def _connected(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
@@ -380,6 +398,11 @@ def _frames(batch: Batch) -> list[_Incoming]:
     frames += _latest("incidents", ("opened_at", "number"), batch.incidents, INCIDENTS)
     frames += _latest("gaps", ("from_at", "source", "symbol"), batch.gaps, GAPS)
     return frames
+
+
+def _taken(columns: Columns[Any]) -> str:
+    """Write columns as they are read back: times as seconds."""
+    return ", ".join(f"epoch({name}) AS {name}" if dtype == TIME else name for name, (dtype, _) in columns.items())
 
 
 def _latest(table: str, key: tuple[str, ...], records: Sequence[R], columns: Columns[R]) -> list[_Incoming]:

@@ -129,13 +129,25 @@ class Spool:
         found = self._where.get(payload_id)
         if found is not None:
             return found[1]
+        return self.find(payload_id)[1]
+
+    def find(self, payload_id: str) -> tuple[Payload, PayloadRef]:
+        """Return a retained payload with where it lies, from its segment: slow, for a thread.
+
+        Raises:
+            StoreError: No such payload is retained.
+        """
         for segment in reversed(tuple(self._segments.values())):
             if segment.high and not segment.low <= payload_id <= segment.high:
                 continue
             for item in self._records(segment):
                 if isinstance(item, Record) and item.header.payload.payload_id == payload_id:
-                    return self._ref_of(segment, item)
+                    return item.header.payload, self._ref_of(segment, item)
         raise StoreError(f"payload {payload_id} is not in the spool; retention removed it, or it was never kept")
+
+    def pins(self, payload_id: str) -> bool:
+        """Say whether a payload's bytes stay whatever their age, since nobody has finished with it."""
+        return payload_id in self._where
 
     def forget(self, payload_id: str) -> None:
         """Note that a payload is finished with: it costs no memory any more and retention may take it."""

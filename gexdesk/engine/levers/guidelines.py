@@ -41,6 +41,10 @@ class GuidelineLevers:
         words = f"{lever.actor} {lever.verb} guidelines: {before} -> {version.version} ({lever.reason})"
         return LeverOutcome(True, words, before, version.version, 0, self._rulebook.revision)
 
+    async def inverse(self, _lever: Lever) -> Lever | None:
+        """Return the lever that puts back what is in force now."""
+        return Lever(Verb.ROLLBACK, "", "", target_kind=TARGET, to=self._rulebook.rules.version)
+
     async def _meant(self, lever: Lever) -> Staged:
         guidelines = self._rulebook.guidelines
         if lever.verb is Verb.ROLLBACK:

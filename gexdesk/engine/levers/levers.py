@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from gexdesk.engine.levers.base import Family
+from gexdesk.engine.levers.undo import Undo
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import LeverRefused
-from gexdesk.model.lever import Lever, LeverOutcome
+from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.text import printable
 
 REASON_LIMIT = 300
@@ -17,8 +18,9 @@ REASON_LIMIT = 300
 class Levers:
     """Hand each lever to the family that knows its verb. One at a time: two operators never interleave."""
 
-    def __init__(self, families: Sequence[Family], turn: asyncio.Lock, clock: Clock) -> None:
+    def __init__(self, families: Sequence[Family], undo: Undo, turn: asyncio.Lock, clock: Clock) -> None:
         self._families = {verb: family for family in families for verb in family.verbs}
+        self._undo = undo
         self._turn = turn
         self._clock = clock
 
@@ -30,7 +32,16 @@ class Levers:
             lever = replace(lever, reason=printable(lever.reason, REASON_LIMIT))
             if not lever.reason and not lever.dry_run and lever.verb.needs_reason:
                 raise LeverRefused(f"{lever.verb} needs a reason; it goes to the audit")
+            undoing = lever.verb is Verb.UNDO
+            if undoing:
+                lever = self._undo.inverse(lever)
             family = self._families.get(lever.verb)
             if family is None:
                 raise LeverRefused(f"this engine has no lever {lever.verb}")
-            return await family.pull(lever)
+            inverse = None if undoing else await self._undo.before(lever)
+            outcome = await family.pull(lever)
+            if outcome.done and undoing:
+                self._undo.undid(lever.actor)
+            elif outcome.done:
+                self._undo.did(lever, inverse)
+            return outcome

@@ -38,6 +38,11 @@ class PauseLevers:
             return await self._kill_switch(lever)
         return await self._pause(lever, source_of(lever, self._ledger, self._record))
 
+    async def inverse(self, lever: Lever) -> Lever | None:
+        """Return the lever that takes this one back."""
+        back = {Verb.PAUSE: Verb.RESUME, Verb.RESUME: Verb.PAUSE, Verb.PAUSE_ALL: Verb.RESUME_ALL, Verb.RESUME_ALL: Verb.PAUSE_ALL}
+        return Lever(back[lever.verb], lever.target, "", target_kind=lever.target_kind)
+
     async def _pause(self, lever: Lever, account: Account) -> LeverOutcome:
         pausing = lever.verb is Verb.PAUSE
         held = self._standing.pause_of(account.name)

@@ -1,6 +1,7 @@
 """Put every act of an operator on record before it is done, and know who touched a target last."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -18,14 +19,14 @@ class Record:
         self._audit = audit
         self._clock = clock
         self._last_by: dict[str, tuple[str, float]] = {}
+        self._acts: Counter[str] = Counter()
+        self._targets: dict[str, str] = {}
 
     def unchanged(self, lever: Lever, target: str, revision: int) -> None:
         """Raise LeverRefused where somebody changed the target since the lever's operator looked at it."""
         if lever.seen_revision is not None and lever.seen_revision != revision:
-            who, at = self._last_by.get(target, ("somebody", self._clock.now()))
-            raise LeverRefused(
-                f"{target} was changed by {who} {self._clock.now() - at:.0f} s ago; nothing was sent, look again", revision=revision
-            )
+            who, ago_s = self.last_by(target)
+            raise LeverRefused(f"{target} was changed by {who} {ago_s:.0f} s ago; nothing was sent, look again", revision=revision)
 
     @asynccontextmanager
     async def of(self, lever: Lever, target: str, before: str, after: str) -> AsyncIterator[None]:
@@ -46,6 +47,21 @@ class Record:
             self._audit.append, actor=actor, act=act, target=target, reason=reason, before=before, after=after, at=at
         )
         self._last_by[target] = (actor, at)
+        self._targets[actor] = target
+        self._acts[target] += 1
+
+    def acts(self, target: str) -> int:
+        """Return how often a target was acted on since the engine started, by whomever."""
+        return self._acts[target]
+
+    def last_target(self, actor: str) -> str:
+        """Return what somebody acted on last; empty before the first act."""
+        return self._targets.get(actor, "")
+
+    def last_by(self, target: str) -> tuple[str, float]:
+        """Return who acted on a target last, and how many seconds ago."""
+        who, at = self._last_by.get(target, ("somebody", self._clock.now()))
+        return who, self._clock.now() - at
 
 
 @asynccontextmanager

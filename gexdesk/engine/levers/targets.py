@@ -5,6 +5,7 @@ from msgspec import Struct
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.levers.record import Record
+from gexdesk.engine.standing import Standing
 from gexdesk.model.errors import LeverRefused, UnknownTarget
 from gexdesk.model.job import Job
 from gexdesk.model.lever import Lever
@@ -39,10 +40,11 @@ class Target(Struct, frozen=True):
 class Targets:
     """Resolve names to sources, symbols and queued jobs."""
 
-    def __init__(self, ledger: Ledger, flights: Flights, queue: Queue) -> None:
+    def __init__(self, ledger: Ledger, flights: Flights, queue: Queue, standing: Standing) -> None:
         self._ledger = ledger
         self._flights = flights
         self._queue = queue
+        self._standing = standing
 
     async def of(self, lever: Lever) -> Target:
         """Return what a lever for a level is aimed at.
@@ -57,7 +59,7 @@ class Targets:
         if lever.target_kind == "source":
             self.source(lever.target)
         elif lever.target_kind == "symbol":
-            self._symbol(lever.target)
+            await self._symbol(lever.target)
         else:
             await self.job(lever.target)
         return Target(lever.target_kind, lever.target)
@@ -106,9 +108,11 @@ class Targets:
         delays = [a.delay_s for a in self._ledger.all() if target.name in {*a.symbols, *a.seen_symbols}]
         return min(delays, default=0.0)
 
-    def _symbol(self, name: str) -> None:
+    async def _symbol(self, name: str) -> None:
+        """Raise UnknownTarget for a symbol that nothing carries, waits for or holds at a level."""
+        target = Target("symbol", name)
         known = sorted({symbol for account in self._ledger.all() for symbol in (*account.symbols, *account.seen_symbols)})
-        if name in known:
+        if name in known or self._standing.own(target.key) is not None or await self.jobs(target):
             return
         meant = symbol_of(name)
         hint = f"; did you mean {meant}?" if meant in known else f"; there are {', '.join(known[:8])}" if known else ""

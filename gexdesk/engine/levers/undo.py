@@ -1,0 +1,69 @@
+"""Undo: take the last thing an operator did back, unless somebody touched its target since."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gexdesk.engine.levers.record import Record
+from gexdesk.model.errors import LeverRefused
+from gexdesk.model.lever import Lever, Verb
+
+Inverse = Callable[[Lever], Awaitable[Lever | None]]
+"""Return the lever that would bring back what is now, before another one is pulled; None where none can."""
+
+
+class _Done(Struct, frozen=True):
+    """Hold one act: the lever that takes it back, what it was aimed at, and how often that had been acted on by then."""
+
+    words: str
+    inverse: Lever | None
+    target: str
+    acts: int
+
+
+class Undo:
+    """Remember each operator's last act since the engine started.
+
+    Args:
+        inverses: By verb; an act of any other verb cannot be taken back.
+    """
+
+    def __init__(self, inverses: Mapping[Verb, Inverse], record: Record) -> None:
+        self._inverses = dict(inverses)
+        self._record = record
+        self._last: dict[str, _Done] = {}
+
+    async def before(self, lever: Lever) -> Lever | None:
+        """Return what would take a lever back, before it is pulled; None where nothing can, or nothing has to."""
+        find = self._inverses.get(lever.verb)
+        return await find(lever) if find is not None and not lever.dry_run else None
+
+    def did(self, lever: Lever, inverse: Lever | None) -> None:
+        """Note that a lever was pulled."""
+        target = self._record.last_target(lever.actor)
+        words = f"{lever.verb} {target}"
+        self._last[lever.actor] = _Done(words, inverse, target, self._record.acts(target))
+
+    def inverse(self, lever: Lever) -> Lever:
+        """Return the lever that takes the operator's last act back.
+
+        Raises:
+            LeverRefused: There is none, it cannot be taken back, or somebody acted on its target since.
+        """
+        done = self._last.get(lever.actor)
+        if done is None:
+            raise LeverRefused("you did nothing since the engine started that could be taken back")
+        if done.inverse is None:
+            raise LeverRefused(f"{done.words} cannot be taken back")
+        if self._record.acts(done.target) != done.acts:
+            who, ago_s = self._record.last_by(done.target)
+            raise LeverRefused(f"{done.words} cannot be taken back: {done.target} was changed by {who} {ago_s:.0f} s ago")
+        return replace(
+            done.inverse, actor=lever.actor, reason=f"undo of {done.words}: {lever.reason}", dry_run=lever.dry_run,
+            forced=lever.forced, not_after=None,
+        )  # fmt: skip
+
+    def undid(self, actor: str) -> None:
+        """Forget an act that was taken back: it is not taken back twice, and not done again by a second undo."""
+        self._last.pop(actor, None)
