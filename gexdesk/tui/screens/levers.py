@@ -87,8 +87,8 @@ class Levers:
             ends_at = view.session_ends_at
             self._show(LeverForm(verb, aim, now=lambda: self.sight.now, session_ends_at=ends_at, operator=operator))
 
-    def send_now(self, lever: Lever) -> None:
-        """Pull a lever that hides and changes nothing, without a dialog."""
+    def send_now(self, lever: Lever, quiet: bool = False) -> None:
+        """Pull a lever that hides and changes nothing, without a dialog; a quiet one says nothing where it was done."""
         if self._hindrance():
             self.notice.say(self._hindrance, grave=True)
             return
@@ -104,7 +104,8 @@ class Levers:
             except GexdeskError as error:
                 self.notice.say(error.message, grave=True)
             else:
-                self.notice.say(outcome.message)
+                if not quiet:
+                    self.notice.say(outcome.message)
 
         self.stage.work(send(), "send-now")
 
