@@ -183,7 +183,7 @@ class Gatekeeper:
     def _held(self, facts: Facts, verdict: Verdict, past: _Past, known: Known) -> Verdict:
         past.run.append(facts)
         past.verdicts.append(verdict)
-        why = releases(past.run, past.verdicts, past.before, known.other)
+        why = releases(tuple(past.run), tuple(past.verdicts), past.before, known.other)
         if not why:
             return verdict
         past.run.clear()

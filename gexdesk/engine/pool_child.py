@@ -55,7 +55,8 @@ def _decode(task: TriageTask | ProcessTask) -> tuple[str, Sequence[Snapshot]]:
     return chosen.name, [replace(one, symbol=task.names.get(one.symbol, one.symbol)) for one in snapshots]
 
 
-def _head(snapshot: Snapshot, conventions: Conventions) -> Head:
+def head_of(snapshot: Snapshot, conventions: Conventions) -> Head:
+    """Measure what triage and the checks need of a snapshot."""
     found = measure(snapshot, conventions)
     return Head(
         symbol=snapshot.symbol,
@@ -76,7 +77,7 @@ def _head(snapshot: Snapshot, conventions: Conventions) -> Head:
 def triage(task: TriageTask) -> Triaged:
     """Decode once and measure; leave the columns of a large chain for processing."""
     name, snapshots = _decode(task)
-    heads = tuple(_head(snapshot, task.conventions.of(snapshot.symbol)) for snapshot in snapshots)
+    heads = tuple(head_of(snapshot, task.conventions.of(snapshot.symbol)) for snapshot in snapshots)
     if task.columns_path is not None and len(snapshots) == 1:
         write_columns(Path(task.columns_path), snapshots[0])
     results = tuple(_computed(snapshot, task) for snapshot in snapshots) if task.whole else ()
@@ -89,7 +90,7 @@ def process(task: ProcessTask) -> Processed:
     snapshots = [kept] if kept is not None else _decode(task)[1]
     results = [_computed(snapshot, task) for snapshot in snapshots]
     if not task.judged:
-        heads = (_head(snapshot, task.conventions.of(snapshot.symbol)) for snapshot in snapshots)
+        heads = (head_of(snapshot, task.conventions.of(snapshot.symbol)) for snapshot in snapshots)
         results = [structs.replace(computed, head=head) for computed, head in zip(results, heads, strict=True)]
     return Processed(results=tuple(results))
 

@@ -6,6 +6,7 @@ from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, dollars,
 
 GATE = "identity"
 _FACTOR = 1.35
+_ENOUGH_ROWS = 100
 _TWIN_SPOT = 0.003
 _TWIN_INTEREST = 0.002
 _SCALES = (10.0, 100.0, 1000.0)
@@ -32,7 +33,9 @@ def _twin(facts: Facts, known: Known) -> Finding | None:
     """Find the other symbol whose numbers these are: the very same ones, or a spot far off and right at that symbol's."""
     before = known.before
     for twin in known.twins:
-        if facts.evidence is not None and twin.evidence is not None and facts.evidence.inputs == twin.evidence.inputs:
+        same = facts.evidence is not None and twin.evidence is not None and facts.evidence.inputs == twin.evidence.inputs
+        # A handful of numbers may be alike by chance.
+        if same and (facts.contracts or 10 * (facts.evidence.strikes if facts.evidence else 0)) >= _ENOUGH_ROWS:
             text = f"carries {twin.symbol}'s numbers: not one differs; spot {points(facts.spot)}"
             return _wrong("swapped", text, facts.spot, before.spot if before is not None else None)
     off = share(facts.spot, before.spot) if before is not None else None
