@@ -47,9 +47,10 @@ class Book:
         """Take what an earlier engine left, as far as it still matters."""
         self._last_number = last_number
         self._grace_until = now + RESTART_S
-        for incident in sorted(incidents, key=lambda i: i.number):
+        for incident in sorted(incidents, key=lambda i: (i.closed_at is None, i.number)):
             if incident.closed_at is None or not incident.seen or now - incident.over_at <= REOPEN_S:
                 self._put(incident)
+                self._house(incident)
                 self._inherited.add(incident.number)
         self.changed.clear()
 
@@ -101,6 +102,7 @@ class Book:
         incident = Incident(
             number=self._next(), opened_at=now, joined_at=now, members={condition.key: Member(condition, now, now)}
         )
+        self._house(incident)
         return self._say("opened", incident.told(now, "desk", "opened", condition.text))
 
     def _refresh(self, incident: Incident, condition: Condition, now: float) -> list[Happening]:
@@ -131,6 +133,7 @@ class Book:
         members = incident.members | {condition.key: Member(condition, now, now)}
         joined = replace(incident, members=members, joined_at=now, gone_at=None)
         joined = joined.told(now, "desk", "joined", f"{condition.subject}: {condition.text}")
+        self._house(joined)
         return self._woken(joined, now, "worse" if worse else "joined")
 
     def _woken(self, incident: Incident, now: float, what: str) -> list[Happening]:
@@ -203,8 +206,11 @@ class Book:
 
     def _put(self, incident: Incident) -> None:
         self._incidents[incident.number] = incident
-        self._homes |= dict.fromkeys(incident.members, incident.number)
         self.changed.add(incident.number)
+
+    def _house(self, incident: Incident) -> None:
+        """Let the causes of an incident come home to it from now on, and to none that had them before."""
+        self._homes |= dict.fromkeys(incident.members, incident.number)
 
     def _next(self) -> int:
         self._last_number += 1
