@@ -85,12 +85,14 @@ class RedisQueue:
             patience_s=patience_s,
             heard=self._heard,
             gone=self._gone,
+            back=self._back,
         )
         self._bell = Bell(client, self._keys, self.nudge)
         self._state = _EMPTY
         self._conflated = 0
         self._seen_at = 0.0
         self._looking: asyncio.Task[None] | None = None
+        self._holds: set[str] = set()  # jobs that a worker here was given and has not ended
         self._waiters: set[asyncio.Future[None]] = set()
         self._worry = ""
         self._fault = ""
@@ -193,7 +195,7 @@ class RedisQueue:
         """
         taken = await self._ask(
             "claim", Taken | bool, worker, _ranks(levels), _us(lease_s), reserved,
-            patience_s=patience_s, left=partial(self._give_back, worker),
+            patience_s=patience_s, arrived=partial(self._claimed, worker),
         )  # fmt: skip
         if isinstance(taken, bool):
             return None
@@ -367,6 +369,8 @@ class RedisQueue:
 
     async def _ask(self, act: str, kind: Any, *words: object, claim: Claim | None = None, **how: Any) -> Any:
         reply = await self._line.ask((act, *words), **how)
+        if claim is not None and act != "heartbeat":
+            self._holds.discard(claim.job.job_id)
         if reply.ok:
             try:
                 return _decoder(kind).decode(reply.value)
@@ -400,13 +404,19 @@ class RedisQueue:
         """Tell listeners what happened outside of the server."""
         self._bell.relay(event)
 
-    def _give_back(self, worker: str, reply: Reply) -> None:
-        """Undo a claim whose caller has gone."""
-        if not reply.ok:
+    def _claimed(self, worker: str, reply: Reply, gone: bool) -> None:
+        """Note what is held; undo a claim whose caller has gone."""
+        taken = _decoder(Taken | bool).decode(reply.value) if reply.ok else False
+        if not isinstance(taken, Taken):
             return
-        taken = _decoder(Taken | bool).decode(reply.value)
-        if isinstance(taken, Taken):
+        if gone:
             self._line.post(("give_back", taken.job.job_id, taken.job.attempt, worker))
+        else:
+            self._holds.add(taken.job.job_id)
+
+    def _back(self) -> None:
+        """Give back what was claimed by calls whose answers were lost."""
+        self._line.post(("unheard", list(self._holds)))
 
     async def _check(self, client: Redis) -> str:
         return await check_server(client, allow_unauthenticated=self._allow_unauthenticated)

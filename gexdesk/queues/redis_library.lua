@@ -635,6 +635,24 @@ function acts.reclaim(engine)
   return #jobs
 end
 
+-- Claims of this very client that it never heard of, as the answer was lost: nobody began, so they are no attempts.
+function acts.unheard(held)
+  local heard, count, mark = {}, 0, CLIENT .. '/'
+  for at = 1, #held do heard[held[at]] = true end
+  for rank = 0, 3 do
+    local leased = call('ZRANGE', P .. 'lease:' .. rank, 0, -1)
+    for at = 1, #leased do
+      local e = recall(leased[at])
+      if e and e[STAGE] == CLAIMED and not heard[e[ID]] and sub(e[OWNER], 1, #mark) == mark then
+        e[STAGE], e[ATTEMPT] = WAITING, e[ATTEMPT] - 1
+        touch(e)
+        count = count + 1
+      end
+    end
+  end
+  return count
+end
+
 function acts.relevel(ids, rank, score, after_s, note, place)
   local moved, order = {}, {}
   for at = 1, #ids do

@@ -48,7 +48,7 @@ class Act(Struct, eq=False):
 
     Attributes:
         weight: Jobs in it; a call takes so many that others do not wait long for it.
-        left: Called where the answer comes after the caller has gone.
+        arrived: Called with the answer before anything else is done, and with whether the caller has gone meanwhile.
     """
 
     words: Sequence[object]
@@ -56,7 +56,7 @@ class Act(Struct, eq=False):
     deadline: float
     adds: bool
     weight: int
-    left: Callable[[Reply], None] | None
+    arrived: Callable[[Reply, bool], None] | None
 
 
 class Line:
@@ -77,6 +77,7 @@ class Line:
         patience_s: float,
         heard: Callable[[Answer], None],
         gone: Callable[[], Awaitable[None]],
+        back: Callable[[], None],
     ) -> None:
         """Prepare a line.
 
@@ -85,6 +86,7 @@ class Line:
             name: Of this client, <engine>/<life>; unique for each life of an engine.
             heard: Given every answer.
             gone: Called where the server lost the queue's data; sets ``birth``.
+            back: Called with the first answer after failures.
         """
         self._client = client
         self._library = library
@@ -93,6 +95,7 @@ class Line:
         self._patience_s = patience_s
         self._heard = heard
         self._gone = gone
+        self._back = back
         self._pending: deque[Act] = deque()
         self._news: asyncio.Future[None] | None = None
         self._connection: Any = None
@@ -103,7 +106,6 @@ class Line:
         self._forms = _secrets_of(client)
         self.birth = ""
         self.away_since: float | None = None
-        self.turned: asyncio.Event = asyncio.Event()
 
     @property
     def where(self) -> str:
@@ -132,14 +134,14 @@ class Line:
         adds: bool = False,
         weight: int = 1,
         patience_s: float | None = None,
-        left: Callable[[Reply], None] | None = None,
+        arrived: Callable[[Reply, bool], None] | None = None,
     ) -> Reply:
         """Have an act done.
 
         Args:
             adds: It takes memory: refused by a server that is full.
             patience_s: How long to try; 0 gives up at the first failure. None takes the line's own.
-            left: Given the answer where the caller was cancelled meanwhile.
+            arrived: Given the answer before anything else is done, and whether the caller was cancelled or refused meanwhile.
 
         Raises:
             QueueAway: The server did not answer, or did not let us write, for as long.
@@ -152,7 +154,7 @@ class Line:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Reply] = loop.create_future()
         patience_s = self._patience_s if patience_s is None else patience_s
-        act = Act(words, answer, loop.time() + patience_s, adds, weight, left)
+        act = Act(words, answer, loop.time() + patience_s, adds, weight, arrived)
         self._pending.append(act)
         self._wake()
         return await answer
@@ -237,13 +239,15 @@ class Line:
                 _fail_all(acts, QueueError(words))
                 return
             self._pause_s = _FIRST_PAUSE_S
-            self._turn(None)
+            was_away, self.away_since = self.away_since is not None, None
             self._heard(answer)
             for act, reply in zip(acts, answer.replies, strict=True):
+                if act.arrived is not None:
+                    act.arrived(reply, act.answer.done())
                 if not act.answer.done():
                     act.answer.set_result(reply)
-                elif act.left is not None and act.answer.cancelled():
-                    act.left(reply)
+            if was_away:
+                self._back()
 
     async def _exchange(self, function: str, body: bytes) -> bytes:
         if self._connection is None:
@@ -278,7 +282,7 @@ class Line:
             await self._hang_up()
         now = asyncio.get_running_loop().time()
         self._why = self.plain(error)
-        self._turn(now if self.away_since is None else self.away_since)
+        self.away_since = now if self.away_since is None else self.away_since
         away = QueueAway(self.words())
         for act in (*acts, *self._pending):
             if act.deadline <= now:
@@ -286,11 +290,6 @@ class Line:
         if not all(act.answer.done() for act in acts):
             await asyncio.sleep(self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311
             self._pause_s = min(_LONGEST_PAUSE_S, 2 * self._pause_s)
-
-    def _turn(self, away_since: float | None) -> None:
-        if (away_since is None) != (self.away_since is None):
-            self.turned.set()
-        self.away_since = away_since
 
     def words(self) -> str:
         """Say since when the server is away and why."""
