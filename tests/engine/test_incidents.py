@@ -281,12 +281,13 @@ async def test_what_was_resolved_or_closed_a_moment_ago_is_known_after_a_restart
 
 
 async def test_what_is_done_to_an_old_incident_takes_no_cause_from_a_new_one(floor: Floor) -> None:
-    await floor.pass_s(10, wrong())
+    cause = wrong(vendor="")
+    await floor.pass_s(10, cause)
     await floor.pass_s(int(REOPEN_S) + 30)
-    await floor.pass_s(3, wrong())
+    await floor.pass_s(3, cause)
     for _ in range(2):  # while a screen still shows it, and when it is only kept
         await floor.incidents.change(1, lambda i: replace(i, seen=True).told(0.0, "jm", "note", "late thought"))
-        await floor.pass_s(3, wrong())
+        await floor.pass_s(3, cause)
         assert [(number, state) for number, state, _ in floor.shown()] == [(2, "open")]
     assert [entry.what for entry in (await floor.incidents.find(1)).timeline][-2:] == ["note", "note"]
     assert floor.incidents.get(1) is None

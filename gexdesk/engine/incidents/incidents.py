@@ -92,9 +92,8 @@ class Incidents:
             before = await self.find(number)
             after = step(before)
             await asyncio.to_thread(self._shelf.keep, after)
-            if self._book.get(number) is not None:  # an old one stays where it is kept
-                self._book.change(after)
-                self._book.changed.discard(number)
+            self._book.change(after)
+            self._book.changed.discard(number)
             self._note(record_of(after))
             return after
 
