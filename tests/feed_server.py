@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from urllib.parse import parse_qsl, urlsplit
@@ -18,6 +18,7 @@ class Answer:
         cut_after: Body bytes after which the connection is dropped.
         drip_s: Between single body bytes.
         chunk_bytes: Send the body chunked, in pieces of this size.
+        script: Writes the answer itself, whatever it is; the connection is dropped after it.
     """
 
     status: int = 200
@@ -27,6 +28,7 @@ class Answer:
     cut_after: int | None = None
     drip_s: float = 0.0
     chunk_bytes: int = 0
+    script: Callable[[asyncio.StreamWriter], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,9 @@ async def _request(reader: asyncio.StreamReader) -> Request | None:
 async def _send(writer: asyncio.StreamWriter, answer: Answer) -> bool:
     """Send an answer; False where the connection is to be dropped."""
     await asyncio.sleep(answer.delay_s)
+    if answer.script is not None:
+        await answer.script(writer)
+        return False
     headers = dict(answer.headers)
     names = {name.lower() for name in headers}
     if answer.chunk_bytes:

@@ -251,7 +251,18 @@ class WebSocket:
 
 
 async def _dial(url: str, headers: dict[str, str], cap_bytes: int) -> "ClientConnection":
-    from websockets.asyncio.client import connect
+    from websockets.asyncio.client import ClientConnection, connect
+
+    class Impatient(ClientConnection):
+        """Drop a connection whose end was agreed on and that the server leaves open: the library would wait for ever."""
+
+        _dropping = False
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.protocol.close_expected() and not self._dropping:
+                self._dropping = True
+                self.loop.call_later(CLOSE_S, self.transport.abort)
 
     class Straight(connect):
         """Follow no redirect: the key would go along."""
@@ -270,6 +281,7 @@ async def _dial(url: str, headers: dict[str, str], cap_bytes: int) -> "ClientCon
         close_timeout=CLOSE_S,
         max_size=cap_bytes,
         max_queue=_QUEUED_FRAMES,
+        create_connection=Impatient,
         logger=_SILENT,
     )
 

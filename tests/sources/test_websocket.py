@@ -240,7 +240,8 @@ async def test_heartbeats_are_no_data_and_a_silent_connection_is_given_up_within
     desk, _ = await listen(script, failed, clock=SystemClock(), data="data", every_s=0.2)
     assert desk.bodies == [b'{"data": {"seq": 1}}'], "heartbeats are not handed over"
     assert 0.4 <= asyncio.get_running_loop().time() - began < 1.5
-    assert desk.failures[0].startswith("the connection stands, and brought no data for 0.4 s, only ")
+    assert desk.failures[0].startswith("the connection stands, and brought no data for 0.4")
+    assert ", only " in desk.failures[0]
     assert [type(o) for o in desk.outcomes] == [Connected, Fetched, Failed]
 
 
@@ -255,7 +256,8 @@ async def test_pings_are_answered_and_are_no_data_either():
 
     desk, _ = await listen(ping, failed, clock=SystemClock(), every_s=0.1)
     assert pongs > 3
-    assert "brought no data for 0.2 s: connecting again" in desk.failures[0]
+    assert "brought no data for 0.2" in desk.failures[0]
+    assert ", only" not in desk.failures[0]
 
 
 @pytest.mark.parametrize(
