@@ -200,10 +200,10 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_newest_is_ahead(self) -> None:
-        """Hold the promise itself, however the model keeps it; what has been with a worker keeps its place instead."""
+        """Hold the promise itself, however the model keeps it; what outlives one that was claimed or cancelled keeps its place."""
         if not hasattr(self, "queue"):
             return
-        worked = {(r.job.source, r.job.symbol) for r in self.model.records if r.job.attempt}
+        worked = {(r.job.source, r.job.symbol) for r in self.model.records if r.job.attempt or r.end}
         chains: dict[tuple[str, str], list[Job]] = {}
         for j in self.look(self.queue.peek(999)):
             if j.symbol and (j.source, j.symbol) not in worked:
