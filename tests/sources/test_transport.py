@@ -120,7 +120,8 @@ REFUSED = {
     "one byte now and then": (Answer(body=BODY, drip_s=0.05), "timed out after 2 s"),
     "headers of 1 MB": (raw(OK + b"X-Long: " + b"x" * 1_000_000 + b"\r\nContent-Length: 1\r\n\r\n1"), "broken answer"),
     "10,000 headers": (
-        raw(OK + b"".join(b"X-Header-%d: some value\r\n" % n for n in range(10_000)) + b"Content-Length: 1\r\n\r\n1"), "broken answer",
+        raw(OK, *(b"X-Header-%d: some value\r\n" % n for n in range(10_000)), b"Content-Length: 1\r\n\r\n1"),
+        "broken answer",
     ),
     "endless": (forever(OK + b"\r\n", b"x" * 65_536), "the body is larger than 8,388,608 bytes"),
     "200 and nothing": (Answer(), "200 OK with an empty body"),
@@ -299,7 +300,9 @@ def accept_of(request: bytes) -> bytes:
     return accept_key({name.lower(): value for name, value in lines.items()}["sec-websocket-key"]).encode()
 
 
-def frame(opcode: int, body: bytes, *, fin: bool = True, masked: bool = False, length: int | None = None, rsv1: bool = False) -> bytes:
+def frame(
+    opcode: int, body: bytes, *, fin: bool = True, masked: bool = False, length: int | None = None, rsv1: bool = False
+) -> bytes:
     size = len(body) if length is None else length
     head = bytes([(0x80 if fin else 0) | (0x40 if rsv1 else 0) | opcode])
     mask = 0x80 if masked else 0
