@@ -100,9 +100,12 @@ class Schedules:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Arm what is on already, so that nothing is decided without it; then follow the clock."""
+        """Arm what is on already, so that nothing is decided without it; end what ended meanwhile; then follow the clock."""
         if self._stands:
             await self._look()
+            for key in {stands.schedule.target.key for stands in self._stands} - {*self._standing.armed}:
+                async with self._turn:
+                    await self._levels.apply_schedule(key)
             self._task = asyncio.create_task(self._run(), name="schedules")
 
     async def stop(self) -> None:
