@@ -8,7 +8,7 @@ from gexdesk.engine.tasks import Computed
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
 from gexdesk.model.job import Job
-from gexdesk.stores.base import LiveCache, LiveValue
+from gexdesk.stores.base import LEAST_TTL_S, LiveCache, LiveValue
 
 HELD_BACK = "newer_held_back"
 """Flag of a value whose source has sent newer ones that the checks stopped."""
@@ -88,6 +88,7 @@ class Publish:
             exposure=computed.exposure,
             flags=judged.verdict.flags,
             inputs=judged.facts.evidence.inputs if judged.facts.evidence is not None else None,
+            ttl_s=max(LEAST_TTL_S, 3 * (account.due_s or 0.0)),
         )
 
     def _judged(self, account: Account, flight: Flight, results: tuple[Computed, ...]) -> tuple[Judged, ...]:

@@ -10,6 +10,8 @@ from gexdesk.model.exposure import Exposure
 from gexdesk.model.features import Features
 from gexdesk.model.level import Level
 
+LEAST_TTL_S = 300.0
+
 
 class LiveValue(Struct, frozen=True):
     """Hold what readers get for a symbol, and the change notice's content.
@@ -20,6 +22,8 @@ class LiveValue(Struct, frozen=True):
         flags: What the checks before publishing found, one word each; ``older_data`` where its source was made to serve the symbol
             although its stamp is older than the value before.
         inputs: Digest of the numbers it was computed from: equal numbers, equal digest. None where nobody took one.
+        ttl_s: How long after ``available_at`` programs elsewhere are given it: ``LEAST_TTL_S``, or three of its source's intervals
+            where that is longer.
     """
 
     symbol: str
@@ -35,6 +39,7 @@ class LiveValue(Struct, frozen=True):
     exposure: Exposure
     flags: tuple[str, ...] = ()
     inputs: int | None = None
+    ttl_s: float = LEAST_TTL_S
 
 
 class LiveCache(Protocol):
@@ -58,6 +63,10 @@ class LiveCache(Protocol):
 
     def all(self) -> Sequence[LiveValue]:
         """Return every live value, by symbol."""
+        ...
+
+    async def read(self, symbol: str, now: float) -> LiveValue | None:
+        """Return what a program elsewhere is given at a moment, UTC seconds: None once the value's time is over."""
         ...
 
 

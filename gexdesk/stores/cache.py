@@ -106,6 +106,11 @@ class EmbeddedCache:
         """Return every live value, by symbol."""
         return [self._values[symbol] for symbol in sorted(self._values)]
 
+    async def read(self, symbol: str, now: float) -> LiveValue | None:
+        """Return the value while its time lasts; ``get`` goes on to give it, with its age."""
+        value = self._values.get(symbol)
+        return value if value is not None and now < value.available_at + value.ttl_s else None
+
     def subscribe(self, limit: int = 1024) -> Subscription:
         """Return the values published from now on; ``limit`` bounds what a slow reader may leave waiting."""
         subscription = Subscription(self, limit)
@@ -163,13 +168,14 @@ def _supersedes(new: LiveValue, present: LiveValue) -> bool:
 
     Without that limit one stamp in the future would keep every later value from readers.
     """
-    stamp, known = _stamp(new), _stamp(present)
+    stamp, known = stamp_of(new), stamp_of(present)
     if stamp != known:
         return stamp > known
     return new.received_at >= present.received_at and new.exposure != present.exposure
 
 
-def _stamp(value: LiveValue) -> float:
+def stamp_of(value: LiveValue) -> float:
+    """Return what values of one source are ordered by, UTC seconds."""
     return min(value.exposure.as_of, value.received_at)
 
 

@@ -1,0 +1,117 @@
+"""Keep what readers get now in Redis or Valkey, too: one key a symbol that ends by itself, and a notice of each change.
+
+The embedded cache decides what is newer, for this engine; the server holds what programs elsewhere read. A value of another
+engine that is newer stays, so that engines which share a server never take a reader back in time.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, cast
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gexdesk.model.text import printable
+from gexdesk.stores.base import LiveValue
+from gexdesk.stores.cache import EmbeddedCache, Subscription, stamp_of
+
+_SET_NEWER = """
+local held = redis.call('HMGET', KEYS[1], 'source', 'stamp')
+if held[1] == ARGV[1] and held[2] and tonumber(held[2]) > tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], 'source', ARGV[1], 'stamp', ARGV[2], 'value', ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('PUBLISH', ARGV[5], ARGV[3])
+return 1
+"""
+
+_DECODER = msgspec.msgpack.Decoder(LiveValue)
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class RedisCache:
+    """Implement ``LiveCache`` over one server.
+
+    ``get`` and ``all`` answer from memory, as the desk's own screens need; ``read`` and ``notices`` ask the server. A server that
+    is away holds up nobody: what it missed is brought to it with the next value, and ``away`` says why.
+
+    Args:
+        client: Answers bytes (``decode_responses`` off).
+        prefix: Before every key, e.g. ``gexdesk``.
+
+    Attributes:
+        away: Why the server did not take the last value, one line; empty while it does.
+    """
+
+    def __init__(self, client: "Redis", prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._own = EmbeddedCache()
+        self._set_newer = client.register_script(_SET_NEWER)
+        self._behind: dict[str, LiveValue] = {}
+        self.away = ""
+
+    def serve(self, symbol: str, source: str) -> None:
+        """Make a source the serving one of a symbol."""
+        self._own.serve(symbol, source)
+
+    async def publish(self, value: LiveValue) -> bool:
+        """Make the value readable here and in the server, and tell subscribers of both; as ``EmbeddedCache.publish``."""
+        if not await self._own.publish(value):
+            return False
+        await self._bring(value.symbol)
+        return True
+
+    async def mark(self, symbol: str, flag: str) -> None:
+        """Put one more flag on what readers have of a symbol."""
+        await self._own.mark(symbol, flag)
+        await self._bring(symbol)
+
+    def get(self, symbol: str) -> LiveValue | None:
+        """Return what this engine last published, whatever its age."""
+        return self._own.get(symbol)
+
+    def all(self) -> Sequence[LiveValue]:
+        """Return every value of this engine, by symbol."""
+        return self._own.all()
+
+    def subscribe(self, limit: int = 1024) -> Subscription:
+        """Return the values this engine publishes from now on."""
+        return self._own.subscribe(limit)
+
+    async def read(self, symbol: str, now: float) -> LiveValue | None:
+        """Return what the server has, None once its time is over; ``now`` is the server's own. Raises RedisError."""
+        del now
+        held = await cast("Any", self._client.hget(self._key(symbol), "value"))
+        return None if held is None else _DECODER.decode(held)
+
+    async def notices(self) -> AsyncIterator[LiveValue]:
+        """Yield the values that any engine publishes from now on. Raises RedisError."""
+        async with self._client.pubsub() as channel:
+            await channel.subscribe(self._channel)
+            async for message in channel.listen():
+                if message["type"] == "message":
+                    yield _DECODER.decode(message["data"])
+
+    async def _bring(self, symbol: str) -> None:
+        value = self._own.get(symbol)
+        if value is None:
+            return
+        self._behind[symbol] = value
+        try:
+            for late in list(self._behind.values()):
+                stamp, life_ms = f"{stamp_of(late):.6f}", max(1, round(late.ttl_s * 1000))
+                arguments: list[str | bytes | int] = [late.source, stamp, _ENCODER.encode(late), life_ms, self._channel]
+                await self._set_newer(keys=[self._key(late.symbol)], args=arguments)
+                if self._behind.get(late.symbol) is late:
+                    del self._behind[late.symbol]
+        except RedisError as error:
+            self.away = printable(str(error), 200) or type(error).__name__
+        else:
+            self.away = ""
+
+    @property
+    def _channel(self) -> str:
+        return f"{self._prefix}:live:changes"
+
+    def _key(self, symbol: str) -> str:
+        return f"{self._prefix}:live:{symbol}"
