@@ -42,6 +42,7 @@ KEYS = (
     Key("z", "freeze", "z", "freeze", "freeze the picture to read it; the engine goes on"),
     Key("1,2,3,4,5,6", "panel", "1-6", "panels", "put a panel away or bring it back", narrow=False),
     Key("i", "page('incidents')", "i", "incidents", "what needs you: take, snooze, note, resolve; with the runbook"),
+    Key("g", "page('guidelines')", "g", "rules", "the guidelines: hits, edit, try on the record, apply, roll back", narrow=False),
     Key("w", "page('queue')", "w", "queue", "what waits, in true order", narrow=False),
     Key("t", "theme", "t", "theme", "next theme", narrow=False),
     Key("question_mark,f1", "help", "?", "help", "this help"),

@@ -24,6 +24,7 @@ class Aim:
         revision: What the lever names as seen; None where the engine counts none.
         readers: Who reads what it acts on.
         choices: What ``Lever.to`` may be, the first one proposed.
+        text: What is handed in with the lever.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Aim:
     revision: int | None = None
     readers: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    text: str = ""
 
     def changed(self, view: DeskView) -> str:
         """Say how it stands now where somebody changed it meanwhile; empty where it is as it was seen."""

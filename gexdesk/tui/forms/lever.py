@@ -76,6 +76,7 @@ class LeverForm:
             actor=self.operator,
             seen_revision=self.aim.revision,
             to=self.aim.choices[self.to] if self.aim.choices else "",
+            text=self.aim.text,
             dry_run=dry_run,
         )
 

@@ -6,6 +6,7 @@ from gexdesk.tui.house import House
 from gexdesk.tui.screens.page import Page
 
 PAGES = {
+    "guidelines": "guidelines.GuidelinesPage",
     "incidents": "incidents.IncidentsPage",
     "queue": "queue.QueuePage",
     "symbol": "symbol.SymbolPage",
