@@ -112,6 +112,7 @@ from gexdesk.model.look import (
 )
 from gexdesk.model.text import printable
 from gexdesk.model.view import LogLine
+from gexdesk.queues.base import Queue
 from gexdesk.queues.embedded import EmbeddedQueue
 from gexdesk.sample.story import SOURCES
 from gexdesk.settings import (
@@ -120,6 +121,7 @@ from gexdesk.settings import (
     DirectorySource,
     HttpSource,
     Rates,
+    RedisSettings,
     RedisStreamSource,
     ReplaySource,
     Settings,
@@ -189,7 +191,7 @@ def assemble(
     flights, flow, tally = Flights(), Flow(clock), Tally()
     guidelines = _guidelines(settings, state, clock)
     standing = Standing(state / "standing.json")
-    queue = EmbeddedQueue(state / "queue.sqlite", clock=clock)
+    queue = _queue(settings.redis, state, clock)
     spool = Spool(state / "spool", clock=clock, gate_bytes=limits.gate_bytes)
     keeper = Keeper(Lake(state / "lake"), Metadata(state / METADATA_NAME), chronicle, clock, state)
     cache = EmbeddedCache()
@@ -631,6 +633,27 @@ def _key(source: AnySource) -> Secret | None:
     if source.key_env is not None:
         return Secret.from_env(source.key_env)
     return Secret.from_file(source.key_file.expanduser()) if source.key_file is not None else None
+
+
+def _queue(redis: RedisSettings | None, state: Path, clock: Clock) -> Queue:
+    """Return the queue of this state folder, or the one in Redis with a journal here for CRITICAL. Raises SettingsError."""
+    if redis is None:
+        return EmbeddedQueue(state / "queue.sqlite", clock=clock)
+    # Loaded where it is configured: a desk without Redis starts without its library.
+    from gexdesk.queues.redis import RedisQueue
+    from gexdesk.queues.redis_bridge import BridgedQueue
+    from gexdesk.queues.redis_client import redis_client
+    from gexdesk.queues.redis_name import engine_name
+    from gexdesk.queues.redis_parcels import Parcels
+
+    key = Secret.from_env(redis.key_env) if redis.key_env is not None else None
+    key = Secret.from_file(redis.key_file) if redis.key_file is not None else key
+    client = redis_client(redis.url, username=redis.username, password=key.reveal() if key is not None else None)
+    far = RedisQueue(
+        client, prefix=redis.prefix, engine=engine_name(state / "redis-name"), clock=clock,
+        allow_unauthenticated=redis.allow_unauthenticated,
+    )  # fmt: skip
+    return BridgedQueue(far, EmbeddedQueue(state / "bridge.sqlite", clock=clock), Parcels(state / "parcels"))
 
 
 def _redacted(words: str, keys: Iterable[Secret]) -> str:

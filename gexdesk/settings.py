@@ -445,6 +445,30 @@ class ScheduleSettings(_Strict):
         return self
 
 
+class RedisSettings(_Strict):
+    """Share the queue with other hosts through Redis 7.0 or later, or Valkey.
+
+    Attributes:
+        url: ``redis://host:port/db``, ``rediss://...`` (TLS) or ``unix:///path``, without user and password.
+        prefix: Of every key there; desks with the same one share a queue.
+        username: Of the ACL; the password comes from ``key_env`` or ``key_file``.
+        allow_unauthenticated: Take a server on another host although it asks for no password.
+    """
+
+    url: str
+    prefix: str = Field(default="gexdesk", pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    username: str | None = None
+    key_env: str | None = None
+    key_file: Path | None = None
+    allow_unauthenticated: bool = False
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "RedisSettings":
+        if self.key_env is not None and self.key_file is not None:
+            raise ValueError("a password comes from key_env or from key_file, not from both")
+        return self
+
+
 class Settings(_Strict):
     """Hold one desk's whole configuration.
 
@@ -456,6 +480,7 @@ class Settings(_Strict):
         listen: ``HOST:PORT`` to answer on TCP, where keys are needed; None answers on the state folder's socket alone.
         read_only: Nothing can be changed through the engine, whatever a caller's key says.
         socket_group: Users of this group may operate through the socket, too; None is its owner alone.
+        redis: None keeps the queue in the state folder, for this engine alone.
     """
 
     state: Path
@@ -473,6 +498,7 @@ class Settings(_Strict):
     socket_group: str | None = None
     pager: PagerSettings = PagerSettings()
     schedules: tuple[ScheduleSettings, ...] = ()
+    redis: RedisSettings | None = None
     mode: Literal["live", "sample"] = "live"
 
     @field_validator("guidelines", mode="before")
@@ -600,4 +626,6 @@ def _relative_to(folder: Path, settings: Settings) -> Settings:
     rules = settings.guidelines.file
     if rules is not None:
         update["guidelines"] = settings.guidelines.model_copy(update={"file": folder / rules.expanduser()})
+    if settings.redis is not None and settings.redis.key_file is not None:
+        update["redis"] = settings.redis.model_copy(update={"key_file": folder / settings.redis.key_file.expanduser()})
     return settings.model_copy(update=update)

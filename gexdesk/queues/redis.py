@@ -146,6 +146,7 @@ class RedisQueue:
             await self._line.ask(("reclaim", self._engine), patience_s=0)
         await self._bell.stop()
         await self._line.stop()
+        await self._client.connection_pool.disconnect(inuse_connections=False)  # idle ones; whoever else uses it connects again
 
     # ---- jobs in ----
 

@@ -30,7 +30,7 @@ async def check_server(client: Redis, *, allow_unauthenticated: bool) -> str:
         info: Mapping[str, Any] = await client.info()
     except AuthenticationError:
         named = "with the configured user and password" if kwargs.get("password") else "without a password"
-        raise QueueError(f"Redis at {where} lets nobody in {named}: give it as [redis] password_env or password_file") from None
+        raise QueueError(f"Redis at {where} lets nobody in {named}: give it as [redis] key_env or key_file") from None
     except NoPermissionError:
         raise QueueError(f"Redis at {where}: the user may not use INFO; allow it (ACL SETUSER ... +info)") from None
     version = tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdigit())
@@ -48,7 +48,7 @@ async def check_server(client: Redis, *, allow_unauthenticated: bool) -> str:
     if not _near(kwargs) and not kwargs.get("password") and not allow_unauthenticated:
         raise QueueError(
             f"Redis at {where} is on another host and asks for no password, so that anybody on its network can change the queue: "
-            "set `requirepass` or an ACL there and [redis] password_env here, or [redis] allow_unauthenticated = true"
+            "set `requirepass` or an ACL there and [redis] key_env here, or [redis] allow_unauthenticated = true"
         )
     if not _near(kwargs) and not kwargs.get("username") and not allow_unauthenticated and await _is_open(client):
         raise QueueError(
