@@ -1,1 +1,1 @@
-"""BYTES -> SNAPSHOT. Each format decodes one vendor's layout; runs in a pool process or, for small documents, in the engine."""
+"""BYTES -> SNAPSHOT. Each format decodes one vendor's layout, always in a process that may die of it."""
