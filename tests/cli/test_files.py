@@ -42,7 +42,7 @@ def test_inspect_answers_a_list_for_many_records_and_many_files(tmp_path: Path, 
     shown = in_here("inspect", tmp_path / "table.csv")
     assert shown.code == 0
     assert "cboe_csv" in shown.out
-    assert "coverage" in shown.err
+    assert "IV from mid: 1 of 6 contracts" in shown.err
 
 
 @pytest.mark.parametrize(
