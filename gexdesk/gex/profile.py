@@ -79,12 +79,14 @@ class Curve:
         weight: ``s * contracts * M * 0.01 * exp(-qT) / (sqrt(2 pi) sigma sqrt(T))``; USD per 1% and point of spot.
         slope: ``1 / (sigma sqrt(T))``.
         at_spot: d1 at the present spot.
+        heaviest: Sum of the weights' magnitudes: what gross over spot cannot exceed.
     """
 
     spot: float
     weight: F8
     slope: F8
     at_spot: F8
+    heaviest: float
 
     def net_gex(self, spot: float) -> float:
         """Return net GEX in USD per 1% if the index stood at ``spot`` points, in float64.
@@ -96,9 +98,10 @@ class Curve:
         d1 *= d1
         d1 *= -0.5
         np.exp(d1, out=d1)
-        d1 *= self.weight
-        net = float(d1.sum())
-        return 0.0 if abs(net) <= _ROUNDING * float(np.abs(d1).sum()) else spot * net
+        net = float(d1 @ self.weight)
+        if abs(net) <= _ROUNDING * self.heaviest and abs(net) <= _ROUNDING * float(d1 @ np.abs(self.weight)):
+            return 0.0
+        return spot * net
 
 
 def curve(priced: Priced, signed_contracts: F8, multiplier: float) -> Curve:
@@ -110,7 +113,9 @@ def curve(priced: Priced, signed_contracts: F8, multiplier: float) -> Curve:
     """
     slope = 1.0 / priced.deviation
     scale = multiplier * 0.01 / math.sqrt(2 * math.pi)
-    return Curve(spot=priced.spot, weight=scale * signed_contracts * priced.carry * slope, slope=slope, at_spot=priced.d1)
+    weight: F8 = scale * signed_contracts * priced.carry * slope
+    heaviest = float(np.abs(weight).sum())
+    return Curve(spot=priced.spot, weight=weight, slope=slope, at_spot=priced.d1, heaviest=heaviest)
 
 
 def scan(contracts: Curve) -> tuple[F8, F8]:
