@@ -6,9 +6,11 @@ from gexdesk.tui.house import House
 from gexdesk.tui.screens.page import Page
 
 PAGES = {
+    "compare": "compare.ComparePage",
     "guidelines": "guidelines.GuidelinesPage",
     "incidents": "incidents.IncidentsPage",
     "queue": "queue.QueuePage",
+    "quarantine": "quarantine.QuarantinePage",
     "symbol": "symbol.SymbolPage",
 }
 """Name to file and class."""
