@@ -56,7 +56,7 @@ def bad_documents() -> dict[str, bytes]:
         "cut.json.gz": gzip.compress(chain)[:-9],
         "not-zstd.json.zst": b"\x28\xb5\x2f\xfd" + b"\x00" * 40,
         f"{OSC_TITLE}.json": b"{}",
-        f"{CLEAR}[red]FAKE ALERT[].json": b"{}",
-        "[@click=app.quit]SPX[].json": b"{}",
-        "line\nfeed \u202exps.json": b"{}",
+        f"{CLEAR}[red]FAKE ALERT[].json": b"{ }",
+        "[@click=app.quit]SPX[].json": b"{  }",
+        "line\nfeed \u202exps.json": b"{   }",
     }

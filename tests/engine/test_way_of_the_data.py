@@ -88,10 +88,11 @@ async def live_through(folder: Path) -> Morning:
         await phase("late", gexbot__spx_late=gexbot_at(600.0, net=99.0, spot=5000.0))
         qqq = chain_at(1.0, "QQQ")
         await phase("chains", real_time__qqq=qqq, delayed__iwm=chain_at(1.0, "IWM"))
-        await phase(real_time__qqq_again=qqq)
+        await phase("repeated", real_time__qqq_repeated=qqq)
         document = json.loads(qqq)
         document["data"]["options"][0]["open_interest"] += 1000
         await phase(real_time__qqq_corrected=json.dumps(document).encode())
+        await phase(real_time__qqq_again=qqq)
         await phase(plain__spy=gexbot_at(1.0, "SPY"))
         await phase(
             "others",
@@ -133,7 +134,8 @@ def test_everything_received_is_completed_or_dead_and_counted(morning: Morning) 
     closing = morning.closing
     assert closing is not None
     assert (closing.received, closing.open, closing.failed) == (morning.dropped, 0, 0)
-    assert closing.completed + closing.dead == closing.received
+    assert closing.completed + closing.dead + closing.repeats == closing.received
+    assert closing.repeats == closing.sources["real-time"].repeats == 1
     assert closing.dead == len(morning.bad)
     assert closing.sources["bad"].dead == closing.sources["bad"].received == len(morning.bad)
     view = morning.views["bad"]
@@ -212,14 +214,27 @@ def test_delayed_quotes_are_low_whatever_their_impact_and_real_time_ones_are_not
 
 def test_the_same_bytes_make_no_second_row_and_another_document_a_higher_revision(morning: Morning) -> None:
     jobs = morning.rows("SELECT payload_name, payload_sha256 FROM jobs WHERE payload_name LIKE 'qqq%' ORDER BY received_at")
-    assert [job["payload_name"] for job in jobs] == ["qqq.json", "qqq-again.json", "qqq-corrected.json"]
-    assert jobs[0]["payload_sha256"] == jobs[1]["payload_sha256"] != jobs[2]["payload_sha256"]
+    assert [job["payload_name"] for job in jobs] == ["qqq.json", "qqq-corrected.json", "qqq-again.json"]
+    assert jobs[0]["payload_sha256"] == jobs[2]["payload_sha256"] != jobs[1]["payload_sha256"]
     snapshots = morning.rows("SELECT as_of, revision, payload_sha256 FROM snapshots WHERE symbol = 'QQQ' ORDER BY revision")
     assert [(s["revision"], s["payload_sha256"]) for s in snapshots] == [
         (1, jobs[0]["payload_sha256"]),
-        (2, jobs[2]["payload_sha256"]),
+        (2, jobs[1]["payload_sha256"]),
     ]
     assert snapshots[0]["as_of"] == snapshots[1]["as_of"]
+
+
+def test_what_a_source_sends_twice_in_a_row_is_counted_and_makes_no_job(morning: Morning) -> None:
+    view = morning.views["repeated"]
+    source = source_of(view, "real-time")
+    assert (source.received, source.completed, source.repeats) == (2, 1, 1)
+    assert view.received == view.completed + view.dead + view.repeats
+    assert morning.rows("SELECT count(*) AS n FROM jobs WHERE payload_name = 'qqq-repeated.json'") == [{"n": 0}]
+
+
+def test_a_snapshot_that_comes_after_a_newer_one_is_counted(morning: Morning) -> None:
+    assert source_of(morning.views["newest"], "gexbot").reorders == 0
+    assert source_of(morning.views["late"], "gexbot").reorders == 1
 
 
 def test_a_late_job_is_stored_and_never_overwrites_a_newer_value(morning: Morning) -> None:

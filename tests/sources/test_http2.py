@@ -65,7 +65,8 @@ class Http2Server(asyncio.Protocol):
         self._send_on()
 
     def _send_on(self) -> None:
-        for stream, body in list(self._left.items()):
+        for stream in list(self._left):
+            body = self._left[stream]
             while body and (room := min(self._protocol.local_flow_control_window(stream), 16_384)):
                 self._protocol.send_data(stream, body[:room])
                 body = body[room:]

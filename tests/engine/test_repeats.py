@@ -1,0 +1,91 @@
+"""A payload that is its source's last one again makes no job, whatever became of the engine in between."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from gexdesk.engine.repeats import Repeats
+from gexdesk.model.payload import Arrival, Asked, Payload
+from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, parts_of, rows, settings_of, source_of
+from tests.until import until
+
+
+def arrival(body: bytes = b"1", source: str = "a", **options) -> Arrival:
+    return Arrival(source=source, body=body, received_at=1.0, **options)
+
+
+def kept(body: bytes = b"1", source: str = "a", **options) -> Payload:
+    import hashlib
+
+    return Payload(f"id-{source}", source, 1.0, hashlib.sha256(body).hexdigest(), len(body), **options)
+
+
+async def test_only_the_same_bytes_of_the_same_source_and_time_are_a_repeat() -> None:
+    repeats = Repeats()
+    assert await repeats.of(arrival()) is None
+    repeats.remember(kept())
+    assert await repeats.of(arrival()) == kept()
+    assert await repeats.of(arrival(b"2")) is None
+    assert await repeats.of(arrival(b"11")) is None
+    assert await repeats.of(arrival(source="b")) is None
+    assert await repeats.of(arrival(time_shift_s=60.0)) is None, "a replay plays the same bytes at another time"
+    assert await repeats.of(arrival(asked=Asked("r-1"))) is None, "a request is answered"
+    repeats.remember(kept(b"2"))
+    assert await repeats.of(arrival()) is None, "only the last one"
+    repeats.remember(kept(b"1", asked=Asked("r-1")))
+    assert await repeats.of(arrival(b"2")) is not None
+
+
+async def test_large_bodies_are_told_apart_too() -> None:
+    repeats, body = Repeats(), bytes(1 << 20)
+    repeats.remember(kept(body))
+    assert await repeats.of(arrival(body)) is not None
+    assert await repeats.of(arrival(body[:-1] + b"x")) is None
+
+
+async def test_a_polled_document_that_stands_still_is_one_job(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "state", folder_source("feed", tmp_path / "feed"))
+    body = gexbot_at(1.0)
+    async with engine_on(settings) as engine:
+        for _ in range(20):
+            await parts_of(engine).receive.deliver(arrival(body, "feed"))
+        await until(lambda: engine.closing().open == 0)
+        closing = engine.closing()
+    assert (closing.received, closing.completed, closing.dead, closing.repeats) == (20, 1, 0, 19)
+
+
+async def test_a_file_handed_over_just_before_a_kill_is_one_job(tmp_path: Path) -> None:
+    state, feed = tmp_path / "state", tmp_path / "feed"
+    body, other = gexbot_at(2.0), gexbot_at(1.0)
+    async with engine_on(settings_of(state, folder_source("feed", feed))) as engine:
+        drop(feed, "one.json", other)
+        drop(feed, "two.json", body)
+        await until(lambda: engine.closing().completed == 2)
+        await asyncio.sleep(0.3)
+        # What a kill at this moment leaves, before the folder's own note of the file.
+        killed = tmp_path / "killed"
+        shutil.copytree(state, killed, ignore=shutil.ignore_patterns("*.sock", "copies"))
+    memory = killed / "taken-feed.jsonl"
+    lines = memory.read_text().splitlines(keepends=True)
+    assert len(lines) == 2
+    memory.write_text(lines[0])
+    async with engine_on(settings_of(killed, folder_source("feed", feed))) as engine:
+        await until(lambda: engine.closing().received > 0)
+        await until(lambda: engine.closing().open == 0)
+        closing = engine.closing()
+    assert (closing.received, closing.repeats, closing.completed) == (1, 1, 0)
+    assert len(rows("SELECT * FROM jobs", killed)) == 2
+
+
+async def test_the_counts_of_a_lifetime_outlive_the_engine(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "state", folder_source("feed", tmp_path / "feed"))
+    for number in range(1, 4):
+        async with engine_on(settings) as engine:
+            drop(tmp_path / "feed", f"{number}.json", gexbot_at(float(number)))
+            await until(lambda: engine.closing().completed == 1)
+            requests = source_of(await engine.view(), "feed").requests
+            before = parts_of(engine).ledger["feed"].tries.requests_before
+            assert (before > 0) == (number > 1)
+    [record] = rows("SELECT requests, successes FROM sources WHERE name = 'feed'", tmp_path / "state")
+    assert record["requests"] >= before + requests
+    assert before >= 2
