@@ -1,19 +1,29 @@
 """The operator's levers and looks from the command line, on a running engine."""
 
 import asyncio
+import re
+from collections.abc import Set
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from msgspec.structs import replace
 
 from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson, StateFolder, span_s, state_folder
 from gexdesk.model.errors import LeverRefused
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, Verb
+from gexdesk.model.look import JobsLook, JobsSeen
+from gexdesk.model.text import symbol_of
 from gexdesk.model.view import SourceView
 
-Target = Annotated[str, Parameter(help="Name of a source.")]
+KINDS = ("source", "symbol", "job")
+_JOB_ID = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}-[0-9a-f]{8}")
+Target = Annotated[
+    str, Parameter(help="A source, a symbol or a job: `cboe-spx`, `SPX`, `job:ID`; `symbol:SPX` where a source has that name, too.")
+]
+Kind = Annotated[str, Parameter(name="--kind", help="source, symbol or job, where the name alone leaves it open.")]
 Reason = Annotated[str, Parameter(name="--reason", help="Why; goes to the audit.")]
 Span = Annotated[str, Parameter(name="--for", help="How long it stands, e.g. 15m; `none` has no end.")]
 DryRun = Annotated[bool, Parameter(negative="", help="Only say what would happen.")]
@@ -41,14 +51,24 @@ def sources(*, state: StateFolder = None, json: AsJson = False) -> int:
     return 0
 
 
-def queue(*, state: StateFolder = None, json: AsJson = False) -> int:
-    """Count the queue by level.
+def queue(
+    *,
+    listed: Annotated[bool, Parameter(name="--list", negative="", help="The next jobs in true order, with their ids.")] = False,
+    limit: Annotated[int, Parameter(name="--limit", help="How many of them.")] = 50,
+    source: Annotated[str, Parameter(name="--source", help="Only this source's, held ones too.")] = "",
+    state: StateFolder = None,
+    json: AsJson = False,
+) -> int:
+    """Count the queue by level, or list what is served next.
 
-    Example: `gexdesk queue`
+    Example: `gexdesk queue --list`
     """
     from gexdesk.api.client import Client
 
-    view = asyncio.run(Client(state_folder(state)).view())
+    client = Client(state_folder(state))
+    view = asyncio.run(client.view())
+    if listed or source:
+        return _jobs(asyncio.run(client.look(JobsLook(limit, source))), view.taken_at, json=json)
     if json:
         as_json({"total_queued": sum(v.depth for v in view.levels), "levels": {v.level: v for v in view.levels}})
         return 0
@@ -61,48 +81,84 @@ def queue(*, state: StateFolder = None, json: AsJson = False) -> int:
     return 0
 
 
+def _jobs(seen: JobsSeen, now: float, *, json: bool) -> int:
+    if json:
+        as_json(seen)
+        return 0
+    rows = [
+        ("-" if job.position is None else str(job.position), str(job.level), job.symbol or "-", job.source,
+         f"{now - job.received_at:.1f} s", "-" if job.starts_in_s is None else f"{job.starts_in_s:.1f} s", job.note or job.winner,
+         job.job_id)
+        for job in seen.jobs
+    ]  # fmt: skip
+    table(f"Next {len(rows)} of {seen.total}", ["place", "level", "symbol", "source", "waited", "starts in", "why", "job"], rows)
+    return 0
+
+
 def promote(
-    target: Target, *, reason: Reason, duration: Span = "15m",
+    target: Target, *, reason: Reason, duration: Span = "15m", kind: Kind = "",
     state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
-    """Move a source one level up, its queued jobs with it.
+    """Move a source, a symbol or a job one level up, its queued jobs with it.
 
     Example: `gexdesk promote cboe-spx --reason "desk asked" --for 15m`
     """
-    return pull_lever(state, Lever(Verb.PROMOTE, target, reason, for_s=_until(duration), dry_run=dry_run), json=json)
+    return _relevel(state, target, kind, Lever(Verb.PROMOTE, "", reason, for_s=_until(duration), dry_run=dry_run), json=json)
 
 
 def demote(
-    target: Target, *, reason: Reason, duration: Span = "15m",
+    target: Target, *, reason: Reason, duration: Span = "15m", kind: Kind = "",
     state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
-    """Move a source one level down, its queued jobs with it.
+    """Move a source, a symbol or a job one level down, its queued jobs with it.
 
     Example: `gexdesk demote backfill --reason "make room"`
     """
-    return pull_lever(state, Lever(Verb.DEMOTE, target, reason, for_s=_until(duration), dry_run=dry_run), json=json)
+    return _relevel(state, target, kind, Lever(Verb.DEMOTE, "", reason, for_s=_until(duration), dry_run=dry_run), json=json)
 
 
 def override(
     target: Target, *, to: Annotated[str, Parameter(name="--to", help="CRITICAL, HIGH, MEDIUM or LOW.")], reason: Reason,
-    duration: Span = "15m", state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    duration: Span = "15m", kind: Kind = "", state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
-    """Give a source a level, whatever the guidelines say.
+    """Give a source, a symbol or a job a level, whatever the guidelines say.
 
     Example: `gexdesk override gexbot-spx --to CRITICAL --reason open --for 30m`
     """
     if to.upper() not in Level.__members__:
         raise LeverRefused(f"{to!r} is no level; there are {', '.join(LEVELS)}")
-    lever = Lever(Verb.OVERRIDE, target, reason, level=Level(to.upper()), for_s=_until(duration), dry_run=dry_run)
-    return pull_lever(state, lever, json=json)
+    lever = Lever(Verb.OVERRIDE, "", reason, level=Level(to.upper()), for_s=_until(duration), dry_run=dry_run)
+    return _relevel(state, target, kind, lever, json=json)
 
 
-def clear(target: Target, *, reason: Reason, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False) -> int:
-    """End a source's override; the guidelines decide again.
+def clear(
+    target: Target, *, reason: Reason, kind: Kind = "", state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False
+) -> int:
+    """End an override, or what a schedule set, before its time; the guidelines decide again.
 
     Example: `gexdesk clear gexbot-spx --reason "open is over"`
     """
-    return pull_lever(state, Lever(Verb.CLEAR, target, reason, dry_run=dry_run), json=json)
+    return _relevel(state, target, kind, Lever(Verb.CLEAR, "", reason, dry_run=dry_run), json=json)
+
+
+def cancel(
+    job: Annotated[str, Parameter(help="Id of a job that waits, of `gexdesk queue --list`.")], *, reason: Reason,
+    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+) -> int:  # fmt: skip
+    """End a job that waits; it becomes a dead letter, which `gexdesk dead retry` puts back at its place.
+
+    Example: `gexdesk cancel 18ea9ed400bf9400-00000001-724b7057 --reason "sent twice"`
+    """
+    lever = Lever(Verb.CANCEL, job.removeprefix("job:"), reason, target_kind="job", dry_run=dry_run)
+    return pull_lever(state, lever, json=json)
+
+
+def undo(*, reason: Reason, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False) -> int:
+    """Take your own last lever back, unless somebody acted on the same target since.
+
+    Example: `gexdesk undo --reason "wrong source"`
+    """
+    return pull_lever(state, Lever(Verb.UNDO, "", reason, dry_run=dry_run), json=json)
 
 
 def pause(
@@ -136,6 +192,31 @@ def _hold(one: Verb, every: Verb, target: str, *, everything: bool, reason: str,
     if everything == bool(target):
         raise LeverRefused("name one source, or give --all")
     return Lever(every if everything else one, target, reason, dry_run=dry_run)
+
+
+def _relevel(state: Path | None, target: str, kind: str, lever: Lever, *, json: bool) -> int:
+    from gexdesk.api.client import Client
+
+    sources = {source.name for source in asyncio.run(Client(state_folder(state)).view()).sources}
+    kind, name = named(target, kind, sources)
+    return pull_lever(state, replace(lever, target=name, target_kind=kind), json=json)
+
+
+def named(target: str, kind: str, sources: Set[str]) -> tuple[str, str]:
+    """Return kind and name of a target: as ``--kind`` or a prefix says, else a source of that name, else a job's id, else a symbol.
+
+    Raises:
+        LeverRefused: It is of no kind that has a level.
+    """
+    before, colon, after = target.partition(":")
+    if not kind and colon and before in KINDS:
+        kind, target = before, after
+    if kind and kind not in KINDS:
+        raise LeverRefused(f"{kind!r} is no kind of target; there are {', '.join(KINDS)}")
+    kind = kind or ("source" if target in sources else "job" if _JOB_ID.fullmatch(target) else "symbol")
+    if kind == "symbol":
+        target = symbol_of(target) or target
+    return kind, target
 
 
 def _until(span: str) -> float | None:
