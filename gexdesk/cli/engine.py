@@ -178,7 +178,7 @@ def _print_closing(closing: "Closing") -> None:
     )
     print(
         f"received {closing.received:,}, completed {closing.completed:,}, dead letters {closing.dead:,}, "
-        f"still open {closing.open:,}; priority deviation {closing.deviation:.4%}"
+        f"repeats {closing.repeats:,}, still open {closing.open:,}; priority deviation {closing.deviation:.4%}"
     )
 
 
