@@ -454,7 +454,7 @@ class RedisQueue:
     def _heard(self, answer: Answer) -> None:
         self._conflated += answer.conflated
         if answer.faults:
-            job_id, why = answer.faults[-1]
+            job_id, why = answer.faults[0]
             more = f" (and {len(answer.faults) - 1} more)" if len(answer.faults) > 1 else ""
             self._fault = f"job {printable(job_id)} in Redis at {self._line.where}: {why}{more}"
 

@@ -33,7 +33,7 @@ local call, byte, char, sub, huge = redis.call, string.byte, string.char, string
 local pack, unpack_, dpack = cmsgpack.pack, cmsgpack.unpack, struct.pack
 
 local P, NOW, CLIENT
-local cache, was, dirty, chains, heads_before, held_sources, events, faults, conflated, woke
+local cache, was, dirty, chains, heads_before, held_sources, events, faults, buried, conflated, woke
 
 local function now_us() local t = call('TIME') return t[1] * 1000000 + t[2] end
 
@@ -123,6 +123,7 @@ end
 
 local function die_unread(id, why)
   fault(id, why)
+  buried[id] = true
   call('HDEL', P .. 'jobs', id)
   call('HSET', P .. 'dead', id, pack({ false, why }))
   call('ZADD', P .. 'dead_at', NOW, id)
@@ -150,7 +151,7 @@ end
 
 -- An index names a job that has no entry: a dead letter says so, unless the job has ended or was none.
 local function missing(id)
-  if cache[id] or call('HEXISTS', P .. 'jobs', id) == 1 then return end
+  if cache[id] or buried[id] or call('HEXISTS', P .. 'jobs', id) == 1 then return end
   if call('ZSCORE', P .. 'done', id) or call('ZSCORE', P .. 'dead_at', id) or #id == 0 then
     fault(id, 'a member that is no queued job was removed from an index in Redis')
   else
@@ -1055,7 +1056,7 @@ local function run(keys, args)
   local birth = call('GET', P .. 'birth')
   if ask[3] ~= '' and birth ~= ask[3] then return redis.error_reply('BIRTH the queue this client worked on is gone') end
   NOW = now_us()
-  held_sources, events, faults, conflated, woke = {}, {}, {}, 0, false
+  held_sources, events, faults, buried, conflated, woke = {}, {}, {}, {}, 0, false
   renew()
   wake()
   local answers = {}

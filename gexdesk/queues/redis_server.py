@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+from redis.exceptions import AuthenticationError, ConnectionError, NoPermissionError, ResponseError
 
 from gexdesk.model.errors import QueueError
 from gexdesk.model.text import printable
 
 OLDEST = (7, 0)
 """Functions came with Redis 7.0; every Valkey has them."""
+
+_SHUT_OUT = ("already authenticated", "username-password", "NOAUTH", "WRONGPASS")
 
 
 async def check_server(client: Redis, *, allow_unauthenticated: bool) -> str:
@@ -28,7 +30,10 @@ async def check_server(client: Redis, *, allow_unauthenticated: bool) -> str:
     where = _where(kwargs)
     try:
         info: Mapping[str, Any] = await client.info()
-    except AuthenticationError:
+    except (AuthenticationError, ConnectionError) as error:
+        # Refused in the greeting, it comes as a matter of the connection.
+        if not isinstance(error, AuthenticationError) and not any(words in str(error) for words in _SHUT_OUT):
+            raise
         named = "with the configured user and password" if kwargs.get("password") else "without a password"
         raise QueueError(f"Redis at {where} lets nobody in {named}: give it as [redis] key_env or key_file") from None
     except NoPermissionError:
