@@ -1,6 +1,7 @@
 """Incidents open, join, close, open again, are kept and paged for: under a virtual clock, in a real folder."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -66,9 +67,21 @@ async def test_six_sources_of_one_vendor_that_die_within_seconds_are_one_inciden
     assert view.readers == ("pit-spx", "pit-ndx", "pit-qqq", "pit-spy", "pit-vix", "pit-rut")
     assert view.source == ""
     assert [(page.what, page.incident.number) for page in floor.pager.pages] == [("opened", 1)]
-    assert [line.text for line in floor.chronicle.lines()][:2] == ["#1 SPX: cboe-spx fails: 503", "#1 cboe: joined: " + (
-        "2 of 2 sources: cboe-spx, cboe-ndx; cboe-spx fails: 503"
-    )]  # fmt: skip
+    assert [line.text for line in floor.chronicle.lines()][:2] == [
+        "#1 SPX: cboe-spx fails: 503", "#1 cboe: joined: 2 of 2 sources: cboe-spx, cboe-ndx; cboe-spx fails: 503",
+    ]  # fmt: skip
+
+
+async def test_forty_causes_of_one_second_are_one_line_of_the_log_and_of_the_timeline(floor: Floor) -> None:
+    fields: dict[str, Any] = {"kind": Kind.DISAGREE, "group": "gexbot-names and cboe-burst", "severity": 1}
+    apart = [wrong("gexbot-names", key=f"disagree {n}", subject=f"S{n}", **fields) for n in range(40)]
+    await floor.pass_s(1, *apart)
+    assert floor.shown() == [(1, "open", "gexbot-names and cboe-burst")]
+    assert len(floor.chronicle.lines()) == 1
+    assert floor.timeline() == ["opened", "joined"]
+    assert (floor.view().joined, floor.view().do_first) == (40, "the vendor")
+    await floor.pass_s(1, *apart, wrong("gexbot-names", vendor="gexbot"))
+    assert len(floor.shown()) == 2, "another group, though the same source"
 
 
 async def test_what_one_source_does_to_all_its_symbols_is_one_incident_that_counts_them(floor: Floor) -> None:

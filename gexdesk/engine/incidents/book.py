@@ -7,9 +7,10 @@ from msgspec.structs import replace
 
 from gexdesk.engine.incidents.condition import Condition
 from gexdesk.engine.incidents.incident import Incident, Member
+from gexdesk.model.text import printable
 
 JOIN_S = 60.0
-"""Causes of one vendor that come within this of each other are one incident."""
+"""Causes of one group that come within this of each other are one incident."""
 
 REOPEN_S = 600.0
 """A cause that comes back within this opens its old incident again."""
@@ -132,7 +133,13 @@ class Book:
         worse = condition.severity > incident.severity
         members = incident.members | {condition.key: Member(condition, now, now)}
         joined = replace(incident, members=members, joined_at=now, gone_at=None)
-        joined = joined.told(now, "desk", "joined", f"{condition.subject}: {condition.text}")
+        last = incident.timeline[-1] if incident.timeline else None
+        if last is not None and (last.at, last.what) == (now, "joined"):
+            # What joins in the same second shares a line; the members say all of it.
+            more = replace(last, text=printable(f"{last.text}, {condition.subject}", 300))
+            joined = replace(joined, timeline=(*incident.timeline[:-1], more))
+        else:
+            joined = joined.told(now, "desk", "joined", condition.subject)
         self._house(joined)
         return self._woken(joined, now, "worse" if worse else "joined")
 
@@ -154,11 +161,11 @@ class Book:
         return self._say("reopened", again.told(now, "desk", "reopened", f"{why}: {condition.text}"))
 
     def _gathering(self, condition: Condition, now: float) -> Incident | None:
-        """Return the open incident of a condition's vendor that it belongs to, the newest first."""
-        if not condition.vendor:
+        """Return the open incident of its like that a condition belongs to, the newest first."""
+        if not condition.like:
             return None
         for incident in reversed(self.all()):
-            if incident.closed_at is None and incident.vendor == condition.vendor:
+            if incident.closed_at is None and incident.lead.like == condition.like:
                 several = sum(member.present for member in incident.members.values()) > 1
                 if several or now - incident.joined_at <= JOIN_S:
                     return incident

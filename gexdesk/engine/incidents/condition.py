@@ -17,7 +17,9 @@ class Condition(Struct, frozen=True, kw_only=True):
         do_first: The one line of advice.
         symbols: What readers lack by it, or have wrong; their readers are named.
         source: The source it is about; empty where it is about none.
-        vendor: Causes of one vendor that come together become one incident; empty joins nothing.
+        vendor: Who runs the source; a maintenance window may be for all of a vendor's.
+        group: What it has in common with its like: those that come together become one incident, named so. Empty is the vendor;
+            without either it joins nothing.
         job_id: The job of the payload that caused it; empty without one.
     """
 
@@ -30,4 +32,10 @@ class Condition(Struct, frozen=True, kw_only=True):
     symbols: tuple[str, ...] = ()
     source: str = ""
     vendor: str = ""
+    group: str = ""
     job_id: str = ""
+
+    @property
+    def like(self) -> str:
+        """Return what it joins by; empty where it joins nothing."""
+        return self.group or self.vendor

@@ -119,8 +119,8 @@ class Incident(Struct, frozen=True, kw_only=True):
 
     @property
     def subject(self) -> str:
-        """Return what it befalls: the vendor where it joined several causes."""
-        return self.lead.subject if len(self.members) < 2 else self.vendor
+        """Return what it befalls: what they have in common where it joined several causes."""
+        return self.lead.subject if len(self.members) < 2 else self.lead.like
 
     @property
     def text(self) -> str:
@@ -139,7 +139,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     @property
     def do_first(self) -> str:
         """Return the one line of advice."""
-        return self.lead.do_first if len(self.members) < 2 else "call the vendor once; Enter lists what it joined"
+        alone = len(self.members) < 2 or self.lead.group
+        return self.lead.do_first if alone else "call the vendor once; Enter lists what it joined"
 
     @property
     def state(self) -> str:

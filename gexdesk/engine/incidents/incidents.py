@@ -21,7 +21,9 @@ from gexdesk.stores.base import IncidentRecord
 SHOWN_CLOSED_S = 60.0
 UNSEEN_SHOWN = 30
 GATHER_S = 2.0
-"""Causes of one vendor have so long to come together before somebody is paged for the first of them."""
+"""Causes that join have so long to come together before somebody is paged for the first of them."""
+
+_GRAVITY = ("opened", "reopened", "worse", "closed", "woken", "joined")
 
 
 class Incidents:
@@ -63,8 +65,8 @@ class Incidents:
             happened = self._book.look(conditions, now)
             pages = self._pages(happened, now)
             await self._keep_changed()
-        for happening in happened:
-            self._tell(happening)
+        for happening in _gravest(happened):
+            self._tell(happening.what, self._book.get(happening.incident.number) or happening.incident)
         for page in pages:
             self._pager.send(page)
 
@@ -108,7 +110,7 @@ class Incidents:
                 raise
             self._book.changed.discard(incident.number)
             self._note(record_of(incident))
-        self._tell(Happening("opened", incident))
+        self._tell("opened", incident)
         return incident
 
     def views(self) -> tuple[IncidentView, ...]:
@@ -147,16 +149,9 @@ class Incidents:
         """Remove what is older than anybody asks for. Raises StoreError."""
         await asyncio.to_thread(self._shelf.prune)
 
-    def _tell(self, happening: Happening) -> None:
-        incident, words = happening.incident, ""
-        match happening.what:
-            case "opened":
-                words = incident.text
-            case "closed":
-                words = "closed itself"
-            case "reopened" | "worse" | "joined" | "woken":
-                words = f"{happening.what}: {incident.text}"
-        grave = happening.what in ("opened", "reopened", "worse")
+    def _tell(self, what: str, incident: Incident) -> None:
+        words = {"opened": incident.text, "closed": "closed itself"}.get(what, f"{what}: {incident.text}")
+        grave = what in ("opened", "reopened", "worse")
         self._chronicle.tell("incident", f"#{incident.number} {incident.subject}: {words}", grave=grave)
 
     def _pages(self, happened: Sequence[Happening], now: float) -> list[Page]:
@@ -165,7 +160,7 @@ class Incidents:
         for incident in self._book.all():
             if incident.state != "open" or incident.severity <= incident.paged_severity or self._mutes.cover(incident, now):
                 continue
-            if incident.vendor and now - incident.opened_at < GATHER_S:
+            if incident.lead.like and now - incident.opened_at < GATHER_S:
                 continue
             what = "worse" if incident.paged_severity else "opened"
             if self._pager.wants(what, incident.severity):
@@ -192,6 +187,14 @@ class Incidents:
             self._keeping_fails = False
             self._book.changed.discard(number)
             self._note(record_of(incident))
+
+
+def _gravest(happened: Sequence[Happening]) -> list[Happening]:
+    """Return one happening an incident: forty causes that come in one second are one line of the log."""
+    first: dict[int, Happening] = {}
+    for happening in sorted(happened, key=lambda h: _GRAVITY.index(h.what)):
+        first.setdefault(happening.incident.number, happening)
+    return sorted(first.values(), key=lambda h: h.incident.number)
 
 
 def record_of(incident: Incident) -> IncidentRecord:

@@ -146,7 +146,7 @@ class IncidentLevers:
         kind, target = lever.target_kind, lever.target
         if kind == "incident":
             incident = await self._incidents.find(_number(lever))
-            if len(incident.members) > 1:
+            if len(incident.sources) > 1 and incident.vendor:
                 kind, target = "vendor", incident.vendor
             elif incident.sources:
                 kind, target = "source", incident.sources[0]

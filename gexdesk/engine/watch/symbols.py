@@ -32,7 +32,7 @@ class SymbolCauses:
         for seen, text in self._comparison.disagreeing():
             yield Condition(
                 kind=Kind.DISAGREE, key=f"disagree {seen.symbol}", severity=1, subject=seen.symbol, text=text,
-                do_first="d compare", symbols=(seen.symbol,), source=seen.left,
+                do_first="d compare", symbols=(seen.symbol,), source=seen.left, group=f"{seen.left} and {seen.right}",
             )  # fmt: skip
         for case in self._quarantine.cases():
             serves = self._serving.serving(case.symbol) == case.source
@@ -41,7 +41,7 @@ class SymbolCauses:
                 kind=Kind.QUARANTINE, key=f"quarantine {case.number}", severity=2 if serves else 1, subject=case.symbol,
                 text=f"{case.source}: {case.count} held back: {found}",
                 do_first="Enter shows both; release, refuse, or F fails over" if serves else "Enter shows both; release or refuse",
-                symbols=(case.symbol,) if serves else (), source=case.source,
+                symbols=(case.symbol,) if serves else (), source=case.source, group=case.source,
             )  # fmt: skip
 
     def _of(self, plan: Plan, now: float) -> Iterator[Condition]:
