@@ -16,6 +16,7 @@ from gexdesk.desk import Desk
 from gexdesk.model.errors import EngineAway, LeverRefused, StoreError, UnknownTarget
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, Verb
+from gexdesk.model.look import HandOverLook, HistoryLook, IncidentLook
 from gexdesk.model.view import DeskView
 from tests.until import until
 
@@ -111,6 +112,23 @@ class DeskContract:
             (tmp_path / "state" / "audit.jsonl").mkdir()
             with pytest.raises(StoreError, match="audit"):
                 await desk.pull(Lever(Verb.PROMOTE, "drop", "x"))
+
+    async def test_the_past_and_the_hand_over_are_answered(self, tmp_path: Path) -> None:
+        async with self.opened(tmp_path) as desk:
+
+            async def recorded() -> bool:
+                return (await desk.look(HistoryLook(at=time.time()))).pictures != ()
+
+            await until(recorded)
+            seen = await desk.look(HistoryLook(at=time.time()))
+            assert [source.name for source in seen.pictures[0].sources] == ["drop"]
+            assert seen.pictures[0].taken_at <= time.time()
+            with pytest.raises(UnknownTarget, match="name one moment"):
+                await desk.look(HistoryLook())
+            with pytest.raises(UnknownTarget, match="there is no incident 99"):
+                await desk.look(IncidentLook(99))
+            await desk.pull(Lever(Verb.REPORT, "", "", text="the line is slow"))
+            assert (await desk.look(HandOverLook())).summary == "1 open"
 
     async def test_stop_ends_the_views(self, tmp_path: Path) -> None:
         async with self.opened(tmp_path) as desk:
