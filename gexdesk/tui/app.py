@@ -11,7 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from gexdesk.desk import Desk
-from gexdesk.model.errors import GexdeskError
+from gexdesk.model.errors import EngineAway, GexdeskError
+from gexdesk.model.look import HistoryLook
 from gexdesk.model.text import printable
 from gexdesk.tui.house import House
 from gexdesk.tui.screens.desk import DeskScreen
@@ -118,6 +119,39 @@ class DeskApp(App[int]):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.main.action_leave()
+
+    def action_wind(self, by_s: float) -> None:
+        """Wind the desk back or forward in recorded history by so many seconds; past its end it is live again."""
+        at = (self.sight.frozen_at if self.sight.frozen_at is not None else self.sight.running_now) + by_s
+        if by_s > 0 and (not self.sight.wound or at >= self.sight.running_now):
+            if self.sight.frozen_at is not None:
+                self.sight.thaw()
+                self.main.paint_all()
+            return
+        self.action_wind_to(at)
+
+    def action_wind_to(self, at: float) -> None:
+        """Show the desk as it was at a time, UTC seconds, on the desk itself."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.run_worker(self._wind_to(at), group="wind", exclusive=True, exit_on_error=False)
+
+    async def _wind_to(self, at: float) -> None:
+        try:
+            if self.desk is None:
+                raise EngineAway("no engine answers")
+            seen = await self.desk.look(HistoryLook(at=at))
+        except GexdeskError as error:
+            self.main.notice.say(error.message, grave=True)
+            return
+        if not seen.pictures:
+            since = "nothing is recorded yet" if seen.first_at is None else "nothing was recorded then"
+            self.main.notice.say(since)
+            return
+        self.sight.wind(seen.pictures[-1])
+        self.main.cursor.adopt()
+        self.main.rearrange()
+        self.main.paint_all()
 
     def action_next_theme(self) -> None:
         """Use the theme after this one."""

@@ -30,6 +30,7 @@ class Sight:
         self.shown: DeskView | None = None
         self.arrived_at = 0.0
         self.frozen_at: float | None = None
+        self.wound = False
         self.away = ""
         self._remembered: deque[LogLine] = deque(maxlen=REMEMBERED)
 
@@ -48,9 +49,13 @@ class Sight:
         """Keep showing the present picture until ``thaw``; the engine goes on."""
         self.frozen_at = self.now
 
+    def wind(self, view: DeskView) -> None:
+        """Show a recorded picture until ``thaw``; the engine goes on."""
+        self.shown, self.frozen_at, self.wound = view, view.taken_at, True
+
     def thaw(self) -> None:
         """Show the newest picture again."""
-        self.frozen_at, self.shown = None, self.newest
+        self.frozen_at, self.shown, self.wound = None, self.newest, False
 
     @property
     def behind_s(self) -> float:

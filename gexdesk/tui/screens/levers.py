@@ -58,6 +58,8 @@ class Levers:
             return "the window is too small to see what a lever acts on"
         if self.sight.newest is None:
             return "no engine answers yet"
+        if self.sight.wound:
+            return "the desk shows history: z returns to now, then levers act"
         if self.sight.frozen_at is not None:
             return "the picture is frozen: z lets it run, then levers act"
         if self.sight.old:

@@ -69,6 +69,8 @@ class StatusPane(Pane):
             old = sight.running_now - sight.frozen_at
             # Coarse on purpose: a frozen screen sends next to nothing.
             ago = "under a minute" if old < 60 else figures.age(old)
+            if sight.wound:
+                return [(f" HISTORY {figures.time_of_day(int(sight.frozen_at))}, {figures.age(old)} back; z returns ", "badge")]
             return [(f"FROZEN {figures.time_of_day(int(sight.frozen_at))}, {ago} old", "badge"), (" ", "")]
         if sight.newest is None:
             return [("no picture yet ", "faint")]
