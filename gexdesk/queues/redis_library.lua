@@ -1058,11 +1058,12 @@ local function run(keys, args)
   NOW = now_us()
   held_sources, events, faults, buried, conflated, woke = {}, {}, {}, {}, 0, false
   renew()
-  wake()
+  local awake, broken = pcall(wake)
   local answers = {}
   for at = 1, #ask[4] do
     local act = ask[4][at]
-    local ok, value, code, about = pcall(acts[act[1]], act[2], act[3], act[4], act[5], act[6], act[7])
+    local ok, value, code, about = false, broken
+    if awake then ok, value, code, about = pcall(acts[act[1]], act[2], act[3], act[4], act[5], act[6], act[7]) end
     if ok and value ~= nil then ok, code = pcall(flush) end
     if not ok then
       local why = value
