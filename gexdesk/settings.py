@@ -90,7 +90,7 @@ class _LiveBase(_SourceBase):
         if self.extended and self.always:
             raise ValueError("extended and always contradict each other: leave one out")
         if self.key_env is not None and self.key_file is not None:
-            raise ValueError("a key comes from key_env or from key_file, not from both")
+            raise ValueError("a key needs one of key_env, key_file, not both")
         return self
 
     @property
