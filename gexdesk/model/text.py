@@ -17,8 +17,10 @@ def printable(text: str, limit: int = 200) -> str:
         text: Anything a feed, a file name or an operator gave.
         limit: Longest result in characters; a cut one ends in an ellipsis.
     """
-    text = _LINE_CONTROLS.sub(" ", text[: limit * 4])
-    text = "".join(c for c in text if c == " " or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+    text = text[: limit * 4]
+    if not (text.isascii() and text.isprintable()):  # nearly every text is, and every decision is told in one
+        text = _LINE_CONTROLS.sub(" ", text)
+        text = "".join(c for c in text if c == " " or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
     text = text.strip()
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
