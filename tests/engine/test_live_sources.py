@@ -57,7 +57,7 @@ STREAM = {"kind": "redis_stream", "url": "redis://127.0.0.1/0", "stream": "gex"}
     ("source", "words"),
     [
         (HTTP | {"extended": True, "always": True}, "contradict each other"),
-        (HTTP | {"key_env": "A", "key_file": "b", "key_header": "X"}, "not from both"),
+        (HTTP | {"key_env": "A", "key_file": "b", "key_header": "X"}, "a key needs one of key_env, key_file, not both"),
         (HTTP | {"key_env": "A"}, "a key needs one of"),
         (HTTP | {"key_header": "X"}, "a key needs one of"),
         (HTTP | {"rate_per_s": 0}, "greater than 0"),

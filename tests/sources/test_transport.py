@@ -20,6 +20,7 @@ from gexdesk.model.clock import SystemClock
 from gexdesk.sources import http as http_module
 from gexdesk.sources import websocket as websocket_module
 from gexdesk.sources.base import Connected, Failed, Fetched, Missed, OutOfOrder, Unchanged
+from gexdesk.sources.encoding import Expander
 from gexdesk.sources.http import Http
 from gexdesk.sources.pace import Pace
 from gexdesk.sources.websocket import WebSocket
@@ -171,6 +172,14 @@ async def test_what_is_merely_unusual_is_taken(answer: Answer, chunk_bytes: int)
 async def test_a_long_deflate_body_without_a_checksum_comes_out_whole() -> None:
     body = os.urandom(3 << 20) + bytes(5 << 18)
     assert (await fetch(packed(bare_deflate(body), "deflate"))).bodies[0] == body
+
+
+def test_a_deflate_body_whose_end_is_still_inside_when_its_input_is_used_up_comes_out_whole() -> None:
+    for extra in range(0, 600, 7):
+        body = bytes((1 << 20) + extra)
+        expander = Expander("deflate", CAP)
+        assert b"".join(expander.feed(bare_deflate(body))) == body
+        expander.finish()
 
 
 async def test_204_is_nothing_new() -> None:
