@@ -214,3 +214,46 @@ async def test_a_lever_for_the_guidelines_is_refused_with_words(tmp_path: Path) 
         )
         assert [type(result) for result in done] == [LeverOutcome, LeverRefused]
         assert "guidelines was changed by jm" in str(done[1])
+
+
+def one_rule(number: int) -> str:
+    """Return a set whose one rule says by its name which set it is."""
+    return HEAD + f'[[guideline]]\nname = "set-{number}"\nlevel = "HIGH"\nwhen = "data_age_s < 1e9 or volume > {number}"\n'
+
+
+async def test_a_storm_of_edits_tears_no_decision_and_each_names_a_version_that_is_kept(tmp_path: Path) -> None:
+    edits, documents = 60, 60
+    async with engine_on(settings_in(tmp_path, one_rule(0))) as engine:
+        done: list[object] = []
+
+        async def edit(number: int) -> None:
+            text = one_rule(number) if number % 2 else one_rule(number).replace("volume >", "volum >")
+            done.append(*await asyncio.gather(act(engine, Verb.APPLY, "storm", text=text), return_exceptions=True))
+
+        async def storm() -> None:
+            editing = []
+            for number in range(1, edits + 1):
+                editing.append(asyncio.create_task(edit(number)))
+                await asyncio.sleep(0.01)
+            await asyncio.gather(*editing)
+
+        storming = asyncio.create_task(storm())
+        for number in range(documents):
+            drop(tmp_path / "small", f"{number}.json", gexbot_at(-1.0, f"S{number % 7}", net=13.0 + number / 100))
+            await asyncio.sleep(0.01)
+        await storming
+        await until(lambda: parts_of(engine).work.completed == documents)
+        good = [result for result in done if isinstance(result, LeverOutcome)]
+        bad = [result for result in done if isinstance(result, GuidelineError)]
+        assert (len(good), len(bad)) == (edits // 2, edits // 2)
+        assert parts_of(engine).rulebook.rules.guidelines[0].name == f"set-{edits - 1}"
+        history = (await seen(engine)).history
+        assert len(history) == edits // 2 + 1
+    decided = rows("SELECT guidelines_version AS version, winner, level FROM decisions", tmp_path / "state")
+    assert len(decided) == documents
+    names = {row["version"]: row["name"] for row in rows(
+        "SELECT version, regexp_extract(text, 'name = \"(set-[0-9]+)\"', 1) AS name FROM guidelines", tmp_path / "state"
+    )}  # fmt: skip
+    assert [row["winner"] for row in decided] == [names[row["version"]] for row in decided]
+    assert {row["level"] for row in decided} == {"HIGH"}
+    assert len({row["version"] for row in decided}) > 5

@@ -10,7 +10,7 @@ def main() -> int:
     except ImportError:
         sys.stderr.write("the fuzzer is not installed: pip install -e '.[fuzz]'\n")
         return 2
-    with atheris.instrument_imports(include=["gexdesk.formats"]):  # what guides it is what it sees taken
+    with atheris.instrument_imports(include=["gexdesk.formats", "gexdesk.guidelines"]):  # what guides it is what it sees taken
         from tests.fuzz.targets import TARGETS
     atheris.Setup([sys.argv[0], *sys.argv[2:]], TARGETS[sys.argv[1]])
     atheris.Fuzz()

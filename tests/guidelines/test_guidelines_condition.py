@@ -1,6 +1,8 @@
 """The condition language: what it takes, what it refuses and how it says so."""
 
+import contextlib
 import operator
+import time
 
 import pytest
 from field_values import NAN, arguments
@@ -272,6 +274,20 @@ def test_bad_conditions_are_refused_with_a_place_and_a_way_out(condition):
     assert error.details["allowed"]
     assert len(error.message) <= 600
     assert printable(error.message, 600) == error.message
+
+
+def test_every_bad_condition_is_refused_within_ten_milliseconds():
+    slow = []
+    for condition in BAD:
+        took_s = []
+        for _ in range(3):
+            began = time.thread_time()
+            with contextlib.suppress(GuidelineError):
+                parse(condition)
+            took_s.append(time.thread_time() - began)
+        if min(took_s) >= 0.010:
+            slow.append((condition[:40], min(took_s)))
+    assert not slow
 
 
 @pytest.mark.parametrize(
