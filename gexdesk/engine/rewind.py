@@ -101,8 +101,11 @@ class Rewind:
     async def pictures(self, question: HistoryLook) -> HistorySeen:
         """Wind back; errors as in ``Observe.look``.
 
+        What is damaged is left out of a span.
+
         Raises:
             UnknownTarget: The question names no time, or half a span.
+            StoreError: The one picture asked for is damaged.
         """
         spanned = question.from_at is not None and question.to_at is not None
         if (question.at is None) == (not spanned) or (question.from_at is None) != (question.to_at is None):
@@ -159,8 +162,15 @@ class Rewind:
             limit = max(1, min(question.limit, MOST_PICTURES))
             more = len(between) > limit
             chosen = _thinned(between, limit)
-        views = tuple(view for at in chosen if (view := self._picture(at, groups, fine_from)) is not None)
-        return HistorySeen(views, times[0] if times else None, times[-1] if times else None, fine_from, more)
+        views = []
+        for at in chosen:
+            try:
+                views.append(self._picture(at, groups, fine_from))
+            except StoreError:
+                if question.at is not None:
+                    raise
+        found = tuple(view for view in views if view is not None)
+        return HistorySeen(found, times[0] if times else None, times[-1] if times else None, fine_from, more)
 
     def _picture(self, at: float, groups: Iterable[_Group], fine_from: float | None) -> DeskView | None:
         document: bytes | None = None

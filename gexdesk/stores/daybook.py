@@ -51,8 +51,9 @@ class Daybook:
         """Find what is there and cut off a torn end. Raises StoreError where the folder cannot be used."""
         try:
             make_folder(self._folder)
-            for path in self._files():
-                self._scan(path)
+            files = self._files()
+            for path in files:
+                self._scan(path, torn=path == files[-1])
         except OSError as error:
             raise StoreError(f"the history {self._folder.name} cannot be opened: {error.strerror}") from error
 
@@ -109,26 +110,30 @@ class Daybook:
         found = self._folder.glob(f"{self._name}-*.log")
         return sorted(path for path in found if _NAME.fullmatch(path.stem.removeprefix(f"{self._name}-")))
 
-    def _scan(self, path: Path) -> None:
-        """Find the documents of one file; what follows the last good one is cut off."""
+    def _scan(self, path: Path, *, torn: bool) -> None:
+        """Find the documents of one file; one that may be torn is checked to the byte, and cut off after the last good one."""
         whole_offset: int | None = None
-        with path.open("r+b") as file:
-            size, offset = os.fstat(file.fileno()).st_size, 0
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            size, offset = os.fstat(fd).st_size, 0
             while offset < size:
-                head = file.read(_HEAD.size)
+                head = os.pread(fd, _HEAD.size, offset)
                 if len(head) < _HEAD.size:
                     break
-                mark, whole, at, length, crc = _HEAD.unpack(head)
-                if mark != _MARK or length > size - offset - _HEAD.size or zlib.crc32(file.read(length)) != crc:
+                mark, whole, at, length, _ = _HEAD.unpack(head)
+                end = offset + _HEAD.size + length
+                if mark != _MARK or end > size or (torn and _read(fd, offset) is None):
                     break
                 if whole:
                     whole_offset = offset
                 if whole_offset is not None:
                     self._places.append(_Place(at, path, offset, whole_offset))
-                offset += _HEAD.size + length
-            if offset < size:
-                file.truncate(offset)
-                os.fsync(file.fileno())
+                offset = end
+            if torn and offset < size:
+                os.ftruncate(fd, offset)
+                os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def _drop_old(self) -> None:
         files = self._files()

@@ -7,7 +7,7 @@ import pytest
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.rewind import FINE_BYTES, FINE_S, MOST_PICTURES, Rewind
-from gexdesk.model.errors import UnknownTarget
+from gexdesk.model.errors import StoreError, UnknownTarget
 from gexdesk.model.level import LEVELS
 from gexdesk.model.look import HistoryLook, TrendLook
 from gexdesk.model.view import DeskView
@@ -130,6 +130,19 @@ async def test_a_disk_that_takes_nothing_costs_the_minutes_not_the_seconds(tmp_p
     told = [line.text for line in reel.chronicle.lines()]
     assert len(told) == 2, "once at the start, once at the first minute"
     assert "history" in told[0]
+
+
+async def test_a_damaged_minute_is_left_out_of_a_span_and_named_where_it_is_asked_for(tmp_path: Path) -> None:
+    await Reel(tmp_path).opened(300, every_s=60)
+    again = await Reel(tmp_path).opened()
+    [log] = (tmp_path / "history").glob("pictures-*.log")
+    data = bytearray(log.read_bytes())
+    data[-2] ^= 0xFF
+    log.write_bytes(bytes(data))
+    seen = await again.rewind.pictures(HistoryLook(from_at=BEGAN, to_at=BEGAN + 999))
+    assert [view.sequence for view in seen.pictures] == [0, 60, 120, 180]
+    with pytest.raises(StoreError, match="damaged at byte"):
+        await again.at(240)
 
 
 async def test_pictures_are_held_within_their_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,21 @@ def test_a_torn_end_costs_the_torn_document_alone(tmp_path: Path, harm: Callable
     assert opened(tmp_path).read(AT + DAY) == document(77)
 
 
+def test_damage_in_the_middle_of_an_old_day_is_said_where_it_lies_and_costs_nothing_after_it(tmp_path: Path) -> None:
+    book = filled(tmp_path, 5)
+    book.add(AT + DAY, document(50))
+    log = tmp_path / "history" / "pictures-20261123.log"
+    data = bytearray(log.read_bytes())
+    data[-2] ^= 0xFF
+    log.write_bytes(bytes(data))
+    again = opened(tmp_path)
+    assert log.stat().st_size == len(data), "nothing of an old day is cut off"
+    assert [again.read(at) for at in again.times()[:4]] == [document(minute) for minute in range(4)]
+    assert again.read(AT + DAY) == document(50)
+    with pytest.raises(StoreError, match=r"pictures-20261123\.log is damaged at byte"):
+        again.read(AT + 240)
+
+
 def test_days_beyond_the_bounds_go_the_oldest_first(tmp_path: Path) -> None:
     book = opened(tmp_path, keep_days=3)
     for day in range(5):
