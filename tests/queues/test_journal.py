@@ -336,6 +336,59 @@ async def test_a_finished_job_whose_row_is_still_there_stays_finished(setting: E
 
 
 
+async def test_claims_go_on_while_many_are_moved_and_what_ends_meanwhile_stays_ended(setting: EmbeddedSetting) -> None:
+    queue = await setting.open()
+    names = [f"j{n:05d}" for n in range(10_000)]
+    await queue.put([job(name, M) for name in names])
+    moving = asyncio.ensure_future(queue.relevel(names, H, 0.8, 300.0, "x"))
+    await asyncio.sleep(0)
+    claim = await take(queue)
+    assert claim.job.level is H
+    await queue.ack(claim)
+    await queue.prune(0.0)  # forgets nobody, and drops the rows of those that have ended
+    assert not moving.done()
+    assert await moving == 10_000
+    await queue.close()
+    with sqlite3.connect(setting.path) as db:
+        assert db.execute("SELECT count(*) FROM jobs").fetchone() == (9_999,)
+    db.close()
+    queue = await setting.open()
+    assert {j.level for j in await queue.peek(10_000)} == {H}
+    assert await queue.status(claim.job.job_id) is JobStatus.COMPLETED
+    await queue.close()
+
+
+async def test_many_moves_that_a_full_disk_refuses_did_not_happen(
+    full: tuple[EmbeddedSetting, Callable[[], None], Callable[[], None]],
+) -> None:
+    setting, fill, make_space = full
+    queue = await setting.open()
+    names = [f"j{n:04d}" for n in range(1200)]
+    await queue.put([job(name, M, symbol=f"N{n % 700}", as_of=float(n)) for n, name in enumerate(names)])
+    before = await queue.peek(9999)
+    fill()
+    await _use_up_the_reserve(queue)
+    with pytest.raises(StoreError):
+        await queue.relevel(names, H, 0.8, 300.0, "x")
+    assert await queue.peek(9999) == before
+    with pytest.raises(StoreError):
+        await queue.cancel(names, "x")
+    assert await queue.peek(9999) == before
+    make_space()
+    assert await queue.cancel(names[:600], "x") == 600
+    fill()
+    await _use_up_the_reserve(queue)
+    with pytest.raises(StoreError):
+        await queue.revive(names[:600])
+    assert len(await queue.peek(9999)) == 600
+    make_space()
+    assert await queue.revive(names) == 600
+    await queue.close()
+    queue = await setting.open()
+    assert len(await queue.peek(9999)) == 1200
+    await queue.close()
+
+
 async def test_every_commit_is_synced(queue: EmbeddedQueue) -> None:
     writer = queue._journal._writer
     assert writer.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL; a power cut cannot be had in a test
