@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from gexdesk.engine.engine import Engine
 from gexdesk.settings import Settings
 from tests.engine.desk_setting import engine_on, gexbot_at, settings_of, source_of
 from tests.feed_server import Answer, FeedServer
@@ -34,6 +35,8 @@ async def test_polled_pushed_and_streamed_documents_arrive_and_are_counted(tmp_p
             async with engine_on(settings) as engine:
                 await until(lambda: engine.closing().completed == 3 and engine.closing().repeats >= 3)
                 await until(lambda: engine.closing().open == 0)
+                before = (await engine.view()).sequence
+                await until(lambda: _newer(engine, before))
                 view, closing = await engine.view(), engine.closing()
             assert polled.requests[0].query == {"key": KEY}
             assert pusher.received == [f'{{"auth": "{KEY}"}}']
@@ -46,6 +49,10 @@ async def test_polled_pushed_and_streamed_documents_arrive_and_are_counted(tmp_p
     assert all(source.breaker == "closed" and source.response_s is not None for source in sources.values())
     assert all(source.reliability == 1.0 for source in sources.values())
     assert KEY not in repr(view)
+
+
+async def _newer(engine: Engine, sequence: int) -> bool:
+    return (await engine.view()).sequence > sequence + 1
 
 
 BASE = {"name": "a", "level": "auto"}

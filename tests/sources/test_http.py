@@ -415,7 +415,7 @@ async def test_stops_reading_at_the_cap():
     assert await reason(packed, cap_bytes=1999) == "the body is larger than 1,999 bytes: given up"
     nothing = Answer(body=gzip.compress(b"") * 200, headers={"Content-Encoding": "gzip"}, chunk_bytes=400)
     assert await reason(nothing, cap_bytes=1999) == "the body is larger than 1,999 bytes: given up"
-    assert (await poll(Answer(body=big), cap_bytes=2000)).desk.bodies == [big]
+    assert (await poll(Answer(body=big), cap_bytes=2000)).desk.bodies[0] == big
 
 
 async def test_one_connection_serves_many_polls():
