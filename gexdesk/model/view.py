@@ -218,7 +218,7 @@ class IncidentView(Struct, frozen=True):
         kind: Its section in the runbook, e.g. ``feed_failing``.
         owner: Who took it; empty while nobody has.
         state: ``open``, ``taken``, ``snoozed``, ``resolved`` (by hand; its cause may still be there) or ``closed`` (by itself).
-        seen: An operator saw it as it stands; a closed one that nobody saw stays until somebody does.
+        seen: An operator saw it, since it last opened or got worse; a closed one that nobody saw stays until somebody does.
         readers: Names of the readers it hits, as the configuration has them.
         snoozed_until: None where it is not snoozed, or until it gets worse.
         muted: By a maintenance window: it pages nobody.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gexdesk.engine.incidents.book import JOIN_S, REOPEN_S, RESTART_S
+from gexdesk.engine.incidents.book import JOIN_S, MEMBERS_HELD, REOPEN_S, RESTART_S
 from gexdesk.engine.incidents.incident import FIRST_KEPT, LAST_KEPT, Incident, Snooze
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.model.errors import StoreError, UnknownTarget
@@ -82,6 +82,21 @@ async def test_forty_causes_of_one_second_are_one_line_of_the_log_and_of_the_tim
     assert (floor.view().joined, floor.view().do_first) == (40, "the vendor")
     await floor.pass_s(1, *apart, wrong("gexbot-names", vendor="gexbot"))
     assert len(floor.shown()) == 2, "another group, though the same source"
+    await floor.pass_s(1, *apart[:2])
+    incident = floor.incidents.get(1)
+    assert incident is not None
+    assert [(entry.what, entry.text[:7]) for entry in incident.timeline[1:]] == [("joined", "S1, S2,"), ("gone", "S2, S3,")]
+
+
+async def test_causes_that_come_and_go_for_hours_do_not_pile_up_in_one_incident(floor: Floor) -> None:
+    for n in range(3 * MEMBERS_HELD):
+        await floor.pass_s(1, wrong(), wrong(key=f"quarantine {n}", subject=f"S{n}"))
+    assert floor.view().joined == MEMBERS_HELD
+    incident = floor.incidents.get(1)
+    assert incident is not None
+    assert {"feed cboe-spx", f"quarantine {3 * MEMBERS_HELD - 1}"} <= incident.members.keys()
+    await floor.pass_s(1, wrong(), wrong(key="quarantine 0", subject="S0"))
+    assert len(floor.shown()) == 1
 
 
 async def test_what_one_source_does_to_all_its_symbols_is_one_incident_that_counts_them(floor: Floor) -> None:
@@ -151,7 +166,11 @@ async def test_a_page_waits_for_the_vendor_s_others_and_comes_once_more_when_it_
     mild = wrong(severity=1)
     await floor.pass_s(10, mild)
     assert floor.pager.pages == []
+    await floor.incidents.change(1, lambda i: replace(i, seen=True))
+    await floor.pass_s(5, mild)
+    assert floor.view().seen
     await floor.pass_s(10, wrong())
+    assert not floor.view().seen
     assert [page.what for page in floor.pager.pages] == ["opened"]
     await floor.pass_s(10, mild)
     await floor.pass_s(10, wrong())

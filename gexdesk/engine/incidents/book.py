@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from gexdesk.engine.incidents.condition import Condition
 from gexdesk.engine.incidents.incident import Incident, Member
-from gexdesk.model.text import printable
 
 JOIN_S = 60.0
 """Causes of one group that come within this of each other are one incident."""
@@ -17,6 +16,9 @@ REOPEN_S = 600.0
 
 CLOSED_HELD = 100
 """Closed incidents that are held at most, those included that nobody saw."""
+
+MEMBERS_HELD = 200
+"""Causes that an incident names at most: beyond that, those that have gone are let go of, the first to come first."""
 
 RESTART_S = 30.0
 """After a start, the causes of what an earlier engine left open have this long to be found again."""
@@ -113,7 +115,7 @@ class Book:
         member = Member(condition, known.first_at, now)
         fresh = replace(incident, members=incident.members | {condition.key: member}, gone_at=None)
         if not known.present and len(fresh.members) > 1:
-            fresh = fresh.told(now, "desk", "back", condition.text)
+            fresh = fresh.told_together(now, "back", condition.subject)
             self.changed.add(fresh.number)
         worse = fresh.severity > severity and incident.gone_at is None
         if fresh.closed_at is not None:
@@ -132,19 +134,18 @@ class Book:
     def _join(self, incident: Incident, condition: Condition, now: float) -> list[Happening]:
         worse = condition.severity > incident.severity
         members = incident.members | {condition.key: Member(condition, now, now)}
-        joined = replace(incident, members=members, joined_at=now, gone_at=None)
-        last = incident.timeline[-1] if incident.timeline else None
-        if last is not None and (last.at, last.what) == (now, "joined"):
-            # What joins in the same second shares a line; the members say all of it.
-            more = replace(last, text=printable(f"{last.text}, {condition.subject}", 300))
-            joined = replace(joined, timeline=(*incident.timeline[:-1], more))
-        else:
-            joined = joined.told(now, "desk", "joined", condition.subject)
+        gone = [key for key, member in members.items() if not member.present]
+        for key in gone[: max(0, len(members) - MEMBERS_HELD)]:
+            del members[key]
+            self._homes.pop(key, None)
+        joined = replace(incident, members=members, joined_at=now, gone_at=None).told_together(now, "joined", condition.subject)
         self._house(joined)
         return self._woken(joined, now, "worse" if worse else "joined")
 
     def _woken(self, incident: Incident, now: float, what: str) -> list[Happening]:
-        """Say what befell an incident; one that was snoozed wakes up by it."""
+        """Say what befell an incident; one that was snoozed wakes up by it, and what is worse nobody has seen yet."""
+        if what == "worse":
+            incident = replace(incident, seen=False)
         if incident.snooze is not None:
             incident = replace(incident, snooze=None, revision=incident.revision + 1)
             incident = incident.told(now, "desk", "woken", f"its snooze ended: {what}")
@@ -186,7 +187,7 @@ class Book:
             if member.present and key not in there:
                 incident = replace(incident, members=incident.members | {key: replace(member, present=False)})
                 if len(incident.members) > 1:
-                    incident = incident.told(now, "desk", "gone", f"{member.condition.subject}: {member.condition.source} is back")
+                    incident = incident.told_together(now, "gone", member.condition.subject)
                     self.changed.add(incident.number)
         if incident.members and not any(member.present for member in incident.members.values()):
             incident = replace(incident, gone_at=now if incident.gone_at is None else incident.gone_at)

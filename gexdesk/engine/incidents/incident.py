@@ -5,11 +5,13 @@ from msgspec.structs import replace
 
 from gexdesk.engine.incidents.condition import Condition
 from gexdesk.engine.incidents.kind import Kind
+from gexdesk.model.text import printable
 
 FIRST_KEPT, LAST_KEPT = 20, 180
 """A timeline that grows longer than both keeps its beginning and its end."""
 
 NAMED_MEMBERS = 3
+LINE_LIMIT = 300
 
 
 class Entry(Struct, frozen=True):
@@ -159,3 +161,10 @@ class Incident(Struct, frozen=True, kw_only=True):
         if len(timeline) > FIRST_KEPT + LAST_KEPT:
             timeline = (*timeline[:FIRST_KEPT], *timeline[-LAST_KEPT:])
         return replace(self, timeline=timeline)
+
+    def told_together(self, at: float, what: str, name: str) -> "Incident":
+        """Return it with one more name in its timeline: those to whom the same happens in the same second share a line."""
+        last = self.timeline[-1] if self.timeline else None
+        if last is None or (last.at, last.what) != (at, what):
+            return self.told(at, "desk", what, name)
+        return replace(self, timeline=(*self.timeline[:-1], replace(last, text=printable(f"{last.text}, {name}", LINE_LIMIT))))
