@@ -1,6 +1,6 @@
 """Hold the queue in Redis or Valkey, for engines on several hosts: every act is one step of a FUNCTION library there.
 
-Order, leases, attempts and ends live in the server (see ``redis_library.lua``); this side asks, keeps its last look for
+Order, leases, attempts and ends live in the server (see ``redis_lua/layout.lua``); this side asks, keeps its last look for
 ``state`` and survives whatever happens to the connection (see ``redis_line``). Leases run by the server's clock. What an
 engine's former life held waits again when the engine opens; what a silent host held, when its lease has run out.
 """

@@ -13,6 +13,11 @@ from msgspec import Struct
 LAYOUT = 1
 """Version of keys and records; a change that old engines cannot read takes the next number."""
 
+PARTS = (
+    "layout", "places", "entries", "writing", "conflation", "working", "moving", "apart", "holding", "looking", "repair", "door",
+)  # fmt: skip
+"""The files of ``redis_lua`` in the order in which they make one text; each uses what those before it define."""
+
 
 class Library(Struct, frozen=True):
     """Hold a library's text and the names of its functions.
@@ -40,8 +45,9 @@ class Library(Struct, frozen=True):
 
 
 def template() -> str:
-    """Return the library's text, its functions not yet named."""
-    return files("gexdesk.queues").joinpath("redis_library.lua").read_text(encoding="utf-8")
+    """Return the library's text, its functions not yet named: one function from ``layout`` to ``door``."""
+    folder = files("gexdesk.queues").joinpath("redis_lua")
+    return "\n".join(folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in PARTS)
 
 
 def shipped() -> Library:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from virtual_clock import VirtualClock
@@ -336,9 +337,17 @@ async def test_a_finished_job_whose_row_is_still_there_stays_finished(setting: E
 
 
 
-async def test_claims_go_on_while_many_are_moved_and_what_ends_meanwhile_stays_ended(setting: EmbeddedSetting) -> None:
+async def test_claims_go_on_while_many_are_moved_and_what_ends_meanwhile_stays_ended(
+    setting: EmbeddedSetting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+
+    async def until_ended(_: float) -> None:
+        await ended.wait()
+
+    monkeypatch.setattr("gexdesk.queues.embedded.asyncio", SimpleNamespace(sleep=until_ended))  # between two slices
     queue = await setting.open()
-    names = [f"j{n:05d}" for n in range(10_000)]
+    names = [f"j{n:05d}" for n in range(1200)]
     await queue.put([job(name, M) for name in names])
     moving = asyncio.ensure_future(queue.relevel(names, H, 0.8, 300.0, "x"))
     await asyncio.sleep(0)
@@ -346,14 +355,14 @@ async def test_claims_go_on_while_many_are_moved_and_what_ends_meanwhile_stays_e
     assert claim.job.level is H
     await queue.ack(claim)
     await queue.prune(0.0)  # forgets nobody, and drops the rows of those that have ended
-    assert not moving.done()
-    assert await moving == 10_000
+    ended.set()
+    assert await moving == 1200
     await queue.close()
     with sqlite3.connect(setting.path) as db:
-        assert db.execute("SELECT count(*) FROM jobs").fetchone() == (9_999,)
+        assert db.execute("SELECT count(*) FROM jobs").fetchone() == (1199,)
     db.close()
     queue = await setting.open()
-    assert {j.level for j in await queue.peek(10_000)} == {H}
+    assert {j.level for j in await queue.peek(9999)} == {H}
     assert await queue.status(claim.job.job_id) is JobStatus.COMPLETED
     await queue.close()
 
@@ -370,6 +379,13 @@ async def test_many_moves_that_a_full_disk_refuses_did_not_happen(
     await _use_up_the_reserve(queue)
     with pytest.raises(StoreError):
         await queue.relevel(names, H, 0.8, 300.0, "x")
+    assert await queue.peek(9999) == before
+    with pytest.raises(StoreError):
+        await queue.cancel([before[7].job_id], "x")
+    assert await queue.peek(9999) == before
+    one = [before[3].job_id]
+    both = (queue.relevel(one, C, 0.9, 30.0, "x"), queue.relevel(one, H, 0.8, 300.0, "x"))
+    assert all(isinstance(error, StoreError) for error in await asyncio.gather(*both, return_exceptions=True))
     assert await queue.peek(9999) == before
     with pytest.raises(StoreError):
         await queue.cancel(names, "x")

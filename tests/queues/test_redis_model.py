@@ -33,5 +33,5 @@ class RedisMachine(QueueMachine):
 
 TestRedisModel = RedisMachine.TestCase
 TestRedisModel.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )

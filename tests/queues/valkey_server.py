@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -50,17 +51,20 @@ class ValkeyServer:
         log.close()
         (self.folder / "server.pid").write_text(str(self._process.pid))
         until = time.monotonic() + _STARTS_WITHIN_S
-        while True:
-            try:
-                with self.blunt() as client:
-                    client.ping()
-                return
-            except redis.AuthenticationError:
-                return
-            except redis.RedisError:
-                if time.monotonic() > until or self._process.poll() is not None:
-                    raise RuntimeError((self.folder / "log").read_text()) from None
-                time.sleep(0.01)
+        while not self._answers():
+            if time.monotonic() > until or self._process.poll() is not None:
+                raise RuntimeError((self.folder / "log").read_text())
+            time.sleep(0.01)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.socket(socket.AF_UNIX) as talk:
+                talk.settimeout(1.0)
+                talk.connect(str(self.socket))
+                talk.sendall(b"PING\r\n")
+                return talk.recv(64).startswith((b"+PONG", b"-NOAUTH"))
+        except OSError:
+            return False
 
     @property
     def url(self) -> str:

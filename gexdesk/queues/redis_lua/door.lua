@@ -1,0 +1,58 @@
+-- ---- the door ----
+
+-- One call: {client, number of the call, expected birth or '', acts}. A call that comes again is answered, not done again.
+local function run(keys, args)
+  P = keys[1]
+  local ask = unpack_(args[1])
+  CLIENT = ask[1]
+  local said = P .. 'said:' .. CLIENT
+  local kept = call('MGET', said, P .. 'birth', P .. 'stopped', P .. 'listening')
+  local last, birth = kept[1], kept[2]
+  stopped, listening = kept[3], kept[4]
+  if last then
+    local number = struct.unpack('>d', last)
+    if number == ask[2] then return sub(last, 9) end
+    if number > ask[2] then return redis.error_reply('STALE this call was overtaken by a later one of its client') end
+  end
+  if ask[3] ~= '' and birth ~= ask[3] then return redis.error_reply('BIRTH the queue this client worked on is gone') end
+  NOW = now_us()
+  held_sources, events, faults, buried, conflated, woke = {}, {}, {}, {}, 0, false
+  renew()
+  local awake, broken = pcall(wake)
+  local answers = {}
+  for at = 1, #ask[4] do
+    local act = ask[4][at]
+    local ok, value, code, about = false, broken
+    if awake then ok, value, code, about = pcall(acts[act[1]], act[2], act[3], act[4], act[5], act[6], act[7]) end
+    if ok and value ~= nil then ok, code = pcall(flush) end
+    if not ok then
+      local why = value
+      if code then why = code end
+      if type(why) == 'table' then why = why.err end
+      answers[at] = { 0, 'FAULT', readable(tostring(why)) }
+      renew()
+    elseif value == nil then
+      answers[at] = { 0, code, readable(about) }
+      renew()
+    else
+      answers[at] = { 1, value }
+    end
+  end
+  if woke and call('DEL', P .. 'idle') == 1 then call('PUBLISH', P .. 'bell', '') end
+  if #events > 0 and listening then call('PUBLISH', P .. 'events', pack({ NOW, events })) end
+  local answer = pack({ NOW, conflated, faults, answers })
+  call('SET', said, dpack('>d', ask[2]) .. answer, 'EX', 3600)
+  return answer
+end
+
+return run
+end
+
+local made
+local function door(keys, args)
+  if not made then made = make() end
+  return made(keys, args)
+end
+
+redis.register_function('@NAME@_add', door)
+redis.register_function { function_name = '@NAME@_run', callback = door, flags = { 'allow-oom' } }
