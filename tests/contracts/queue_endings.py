@@ -85,6 +85,16 @@ class Endings:
         assert await queue.status("b") is JobStatus.COMPLETED
         assert await queue.revive(["b"]) == 0
 
+    async def test_what_was_left_of_its_death_does_not_take_a_revived_job(self, queue: Queue, setting: Setting) -> None:
+        await queue.put([job("j")])
+        await queue.bury(await take(queue), "x")
+        await queue.revive(["j"])
+        await queue.prune(setting.now() - 50.0)
+        await queue.close()
+        again = await setting.open()
+        assert ids(await again.peek(9)) == ["j"]
+        await again.close()
+
     async def test_only_dead_jobs_are_revived(self, queue: Queue) -> None:
         await queue.put([job("done", C), job("busy", C), job("queued", H)])
         await queue.ack(await take(queue))

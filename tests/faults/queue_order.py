@@ -53,7 +53,7 @@ def _try(kind: str, machine: type[QueueMachine], seeds: range, lives: int) -> st
     for number in seeds:
         chosen = settings(
             max_examples=lives, stateful_step_count=STEPS, deadline=None, database=None,
-            suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink),
+            print_blob=True, suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink),
         )  # fmt: skip
         try:
             run_state_machine_as_test(seed(number)(type(machine.__name__, (machine,), {})), settings=chosen)
