@@ -15,5 +15,10 @@ class EmbeddedMachine(QueueMachine):
 
 TestEmbeddedModel = EmbeddedMachine.TestCase
 TestEmbeddedModel.settings = settings(
-    max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None, print_blob=True
+    max_examples=200,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
+    print_blob=True,
 )
