@@ -103,6 +103,7 @@ class Line:
         self._runner: asyncio.Task[None] | None = None
         self._pause_s = _FIRST_PAUSE_S
         self._why = ""
+        self._loaded = False
         self._forms = _secrets_of(client)
         self.birth = ""
         self.away_since: float | None = None
@@ -205,8 +206,15 @@ class Line:
                 self._news = asyncio.get_running_loop().create_future()
                 await self._news
             acts = self._take()
-            if acts:
+            if not acts:
+                continue
+            try:
                 await self._call(acts)
+            except QueueError as error:
+                _fail_all(acts, error)
+            except Exception as error:  # a fault of ours, or an answer that no server gives: the line goes on with the next call
+                await self._hang_up()
+                _fail_all(acts, QueueError(f"a call to Redis at {self.where} went wrong: {self.plain(error)}"))
 
     def _take(self) -> list[Act]:
         acts: list[Act] = []
@@ -239,6 +247,7 @@ class Line:
                 _fail_all(acts, QueueError(words))
                 return
             self._pause_s = _FIRST_PAUSE_S
+            self._loaded = False
             was_away, self.away_since = self.away_since is not None, None
             self._heard(answer)
             for act, reply in zip(acts, answer.replies, strict=True):
@@ -266,7 +275,8 @@ class Line:
         """Mend what can be mended, wait where it passes, refuse what will not pass or has waited long enough."""
         words = str(error)
         try:
-            if isinstance(error, ResponseError) and "Function not found" in words:
+            if isinstance(error, ResponseError) and "Function not found" in words and not self._loaded:
+                self._loaded = True  # once a call: where it does not help, what follows waits and gives up in time
                 async with asyncio.timeout(CONNECT_S):
                     await self._library.load(self._connection)
                 return
@@ -313,7 +323,7 @@ def _passes(error: Exception) -> bool:
     if isinstance(error, AuthenticationError | NoPermissionError | MovedError):
         return False
     if isinstance(error, ResponseError):
-        return type(error) is not ResponseError or str(error).split(" ", 1)[0] in _PASSING
+        return type(error) is not ResponseError or str(error).split(" ", 1)[0] in _PASSING or "Function not found" in str(error)
     return True
 
 

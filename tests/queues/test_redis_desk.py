@@ -1,0 +1,72 @@
+"""A desk whose configuration names a Redis puts its queue there, and says so in words where it cannot."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gexdesk.assemble import assemble
+from gexdesk.model.clock import SystemClock
+from gexdesk.model.errors import QueueError, SettingsError
+from gexdesk.settings import load_settings
+from tests.queues.valkey_server import ValkeyServer
+
+
+def configured(folder: Path, redis: str) -> Path:
+    path = folder / "gexdesk.toml"
+    path.write_text(f'state = "{folder}/state"\n[redis]\n{redis}\n')
+    return path
+
+
+async def test_an_engine_works_over_redis(valkey: ValkeyServer, tmp_path: Path) -> None:
+    path = configured(tmp_path, f'url = "{valkey.url}"\nprefix = "desk-{tmp_path.name}"')
+    engine = assemble(load_settings(path), SystemClock())
+    await engine.start()
+    await engine.stop()
+    assert valkey.blunt().exists(f"{{desk-{tmp_path.name}}}:1:birth")
+    assert (tmp_path / "state" / "bridge.sqlite").is_file()
+
+
+async def test_a_desk_whose_redis_is_not_there_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gexdesk.queues.redis.RedisQueue.__init__.__kwdefaults__", {"patience_s": 0.2, "library": None,
+                        "allow_unauthenticated": False})  # fmt: skip
+    path = configured(tmp_path, f'url = "unix://{tmp_path}/nobody"')
+    engine = assemble(load_settings(path), SystemClock())
+    with pytest.raises(QueueError, match="nobody"):
+        await engine.start()
+    await engine.stop()
+
+
+@pytest.mark.parametrize(
+    ("redis", "words"),
+    [
+        ('url = "redis://:s3cret@h/0"', "key_env or key_file"),
+        ('url = "redis://h"\nprefix = "a{b}"', "prefix"),
+        ('url = "redis://h"\nkey_env = "A"\nkey_file = "b"', "not from both"),
+        ('url = "redis://h"\nkey_env = "GEXDESK_NO_SUCH_KEY"', "GEXDESK_NO_SUCH_KEY is not set"),
+        ('url = "redis://h"\npassword = "s3cret"', "no such key here"),
+    ],
+)
+def test_a_bad_configuration_is_refused_and_no_password_shown(tmp_path: Path, redis: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words) as caught:
+        assemble(load_settings(configured(tmp_path, redis)), SystemClock())
+    assert "s3cret" not in caught.value.message
+
+
+def test_a_test_process_that_is_killed_leaves_no_server_behind() -> None:
+    code = "import time; from tests.queues.valkey_server import ValkeyServer; print(ValkeyServer().pid, flush=True); time.sleep(60)"
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    os.kill(pid, 0)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    until = time.monotonic() + 5
+    while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+        assert time.monotonic() < until, "the server outlived its test"
+        time.sleep(0.02)
