@@ -21,6 +21,7 @@ from gexdesk.model.symbol_view import FeedOfSymbol, Figures
 from gexdesk.stores.base import LiveValue
 
 SEEN = 256
+SENT = 8_192
 RUN = 64
 TWIN_WITHIN_S = 7_200.0
 """Another symbol's numbers are recognised for so long after they were received."""
@@ -35,6 +36,7 @@ class _Past:
 
     before: Facts | None = None
     yesterday: Facts | None = None
+    passed: int = 0
     seen: dict[int, float] = field(default_factory=dict)
     moves: Moves = field(default_factory=Moves)
     run: deque[Facts] = field(default_factory=lambda: deque(maxlen=RUN))
@@ -64,6 +66,7 @@ class Gatekeeper:
         self._beats = beats
         self._past: dict[tuple[str, str], _Past] = {}
         self._twins: dict[str, dict[str, Facts]] = {}
+        self._sent: dict[int, str] = {}
         self._sighting: Sighting = lambda symbol, source, at: None
 
     def sees(self, sighting: Sighting) -> None:
@@ -178,17 +181,21 @@ class Gatekeeper:
             if name != facts.symbol and facts.received_at - one.received_at < TWIN_WITHIN_S
         )  # fmt: skip
         other = self._sighting(facts.symbol, facts.source, facts.market_at)
-        return Known(past.before, past.yesterday, past.seen, past.moves, other, twins)
+        owner = self._sent.get(facts.evidence.inputs, "") if facts.evidence is not None else ""
+        return Known(
+            before=past.before, yesterday=past.yesterday, seen=past.seen, moves=past.moves, other=other, twins=twins,
+            owner="" if owner == facts.symbol else owner,
+        )  # fmt: skip
 
     def _held(self, facts: Facts, verdict: Verdict, past: _Past, known: Known) -> Verdict:
         past.run.append(facts)
         past.verdicts.append(verdict)
-        why = releases(tuple(past.run), tuple(past.verdicts), past.before, known.other)
+        why = releases(tuple(past.run), tuple(past.verdicts), known, past.passed)
         if not why:
             return verdict
         past.run.clear()
         past.verdicts.clear()
-        past.before, past.moves = None, Moves()  # a new level: what the old one explains is no measure of it
+        past.before, past.moves, past.passed = None, Moves(), 0  # a new level: what the old one explains is no measure of it
         findings = tuple(_as_flag(finding) for finding in verdict.findings)
         return Verdict((Finding("release", Outcome.FLAG, "released_by_rule", why), *findings))
 
@@ -199,12 +206,16 @@ class Gatekeeper:
             return
         before = past.before
         if before is not None and before.session != facts.session:
-            past.yesterday, past.seen = before, {}
+            past.yesterday, past.seen, past.passed = before, {}, 0
+        past.passed += 1
         past.moves = _moved(facts, before, past.moves)
         if facts.evidence is not None:
             past.seen.setdefault(facts.evidence.inputs, facts.market_at)
             while len(past.seen) > SEEN:
                 del past.seen[next(iter(past.seen))]
+            self._sent.setdefault(facts.evidence.inputs, facts.symbol)
+            while len(self._sent) > SENT:
+                del self._sent[next(iter(self._sent))]
         past.before = facts
         self._twins.setdefault(_kind(facts), {})[facts.symbol] = facts
 

@@ -103,16 +103,18 @@ def _pairs(chain: Chain, rows: NDArray[np.intp]) -> tuple[F8, F8] | None:
 def _of_chain(snapshot: Snapshot, chain: Chain, rate: float, dividend_yield: float) -> Evidence:
     spot, slope = implied_spot(chain, snapshot.quoted_at, rate, dividend_yield)
     empty = len(chain) == 0
+    calls, puts = chain.open_interest[chain.is_call], chain.open_interest[~chain.is_call]
     return Evidence(
         inputs=digest([chain.open_interest, chain.volume, chain.bid, chain.ask, chain.iv], snapshot.spot),
         interest=digest([chain.open_interest, chain.strike], None),
         implied_spot=spot,
         parity_slope=slope,
-        call_open_interest=_sum(chain.open_interest[chain.is_call]),
-        put_open_interest=_sum(chain.open_interest[~chain.is_call]),
+        call_open_interest=_sum(calls),
+        put_open_interest=_sum(puts),
+        calls_above=_apart(chain, calls, puts),
         low=None if empty else float(chain.strike.min()),
         high=None if empty else float(chain.strike.max()),
-        front_expiry=None if empty else int(chain.expiry.min()),
+        expiries=() if empty else _expiries(chain),
     )
 
 
@@ -132,6 +134,23 @@ def _of_table(snapshot: Snapshot, table: StrikeTable) -> Evidence:
         high=float(table.strike[-1]),
         ladder=tuple((float(table.strike[row]), float(net[row])) for row in heaviest if weight[row] > 0),
     )
+
+
+def _apart(chain: Chain, calls: F8, puts: F8) -> float | None:
+    held, owed = np.nan_to_num(calls), np.nan_to_num(puts)
+    if not held.sum() > 0 or not owed.sum() > 0:
+        return None
+    above = float(chain.strike[chain.is_call] @ held) / float(held.sum())
+    below = float(chain.strike[~chain.is_call] @ owed) / float(owed.sum())
+    return 2 * (above - below) / (above + below)
+
+
+def _expiries(chain: Chain) -> tuple[tuple[int, int, float], ...]:
+    first = int(chain.expiry.min())
+    of = chain.expiry - first
+    contracts = np.bincount(of)
+    interest = np.bincount(of, weights=np.nan_to_num(chain.open_interest))
+    return tuple((first + day, int(contracts[day]), float(interest[day])) for day in np.flatnonzero(contracts).tolist())
 
 
 def _sum(column: F8) -> float | None:

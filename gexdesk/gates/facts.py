@@ -1,10 +1,13 @@
 """What the checks compare, what they know of the past, how far a snapshot may be off, and what they find."""
 
+import math
 from enum import StrEnum
 
 from msgspec import Struct
 
 from gexdesk.gates.moves import Moves
+
+_LADDER_AT_LEAST = 4
 
 
 class Evidence(Struct, frozen=True):
@@ -17,9 +20,10 @@ class Evidence(Struct, frozen=True):
         implied_spot: Spot by put-call parity over the front expiries' quotes, points.
         parity_slope: How calls less puts move a point of strike: -1 where calls are calls, +1 where the sides are swapped.
         call_open_interest, put_open_interest: Contracts.
+        calls_above: How far a chain's open calls lie above its open puts, mean strike against mean strike, a share of them.
         strikes: Distinct strikes where ``given``, else 0: counting a chain's would cost more than it tells.
         low, high: Ends of the strikes, points.
-        front_expiry: First expiration date in the chain, days since 1970-01-01.
+        expiries: Each expiration date of a chain (days since 1970-01-01), ascending, with its contracts and their open interest.
         ladder: Where ``given``: the heaviest strikes with their net GEX, at most ``LADDER``, heaviest first.
     """
 
@@ -30,10 +34,11 @@ class Evidence(Struct, frozen=True):
     parity_slope: float | None = None
     call_open_interest: float | None = None
     put_open_interest: float | None = None
+    calls_above: float | None = None
     strikes: int = 0
     low: float | None = None
     high: float | None = None
-    front_expiry: int | None = None
+    expiries: tuple[tuple[int, int, float], ...] = ()
     ladder: tuple[tuple[float, float], ...] = ()
 
 
@@ -73,6 +78,38 @@ class Facts(Struct, frozen=True):
         return min(self.as_of, self.received_at) - self.delay_s
 
 
+class Common(Struct, frozen=True):
+    """Sum what two chains have at the expiration dates that both list: what expired and what is new counts in neither."""
+
+    contracts: int
+    contracts_before: int
+    interest: float
+    interest_before: float
+    expired: bool
+
+
+def common(now: Evidence | None, before: Evidence | None) -> Common | None:
+    """Compare two chains expiry by expiry; None where they have no expiration date in common."""
+    if now is None or before is None:
+        return None
+    was = {day: (contracts, interest) for day, contracts, interest in before.expiries}
+    both = [(contracts, interest, *was[day]) for day, contracts, interest in now.expiries if day in was]
+    if not both:
+        return None
+    sums = [sum(column) for column in zip(*both, strict=True)]
+    return Common(int(sums[0]), int(sums[2]), float(sums[1]), float(sums[3]), expired=now.expiries[0][0] > before.expiries[0][0])
+
+
+def likeness(now: Evidence | None, before: Evidence | None) -> float | None:
+    """Return the cosine between the heaviest strikes of two given tables: 1 the same shape, -1 the same with the other sign."""
+    if now is None or before is None or len(now.ladder) < _LADDER_AT_LEAST or len(before.ladder) < _LADDER_AT_LEAST:
+        return None
+    left, right = dict(now.ladder), dict(before.ladder)
+    product = sum(net * right[strike] for strike, net in left.items() if strike in right)
+    size = math.sqrt(sum(net * net for net in left.values()) * sum(net * net for net in right.values()))
+    return product / size if size > 0 else None
+
+
 class Limits(Struct, frozen=True):
     """Say how far a snapshot may be off; the meaning of each stands in ``settings.GateSettings``."""
 
@@ -95,7 +132,8 @@ class Known(Struct, frozen=True):
         seen: Digests of earlier snapshots of the same source and symbol in this session, and when the market was so.
         moves: How far its figures usually go.
         other: What another source of the symbol said for the same moment of the market; None where none did.
-        twins: Other symbols of the same source or desk whose numbers these might be, latest snapshot each.
+        twins: Other symbols whose numbers these might be, latest snapshot each.
+        owner: Another symbol that has sent the very same numbers; empty where none has.
         history: It is history: judged by itself and its own past alone.
     """
 
@@ -105,6 +143,7 @@ class Known(Struct, frozen=True):
     moves: Moves = Moves()
     other: Facts | None = None
     twins: tuple[Facts, ...] = ()
+    owner: str = ""
     history: bool = False
 
     def same_session(self, facts: Facts) -> bool:

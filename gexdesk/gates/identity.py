@@ -2,17 +2,26 @@
 
 import math
 
-from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, dollars, points, share
+from gexdesk.gates.facts import Evidence, Facts, Finding, Known, Limits, Outcome, dollars, likeness, points, share
 
 GATE = "identity"
 _FACTOR = 1.35
 _ENOUGH_ROWS = 100
+_ROWS_A_STRIKE = 10
+_TWIN_PRICE = 0.01
+_TWIN_GROSS = 0.15
+_ALIKE = 0.85
+_LESS_ALIKE = 0.25
 _TWIN_SPOT = 0.003
 _TWIN_INTEREST = 0.002
 _SCALES = (10.0, 100.0, 1000.0)
-_NEAR_SCALE = 0.2
-_SWAPPED = 0.02
-_OPPOSITE = -0.8
+_NEAR_SCALE = 0.3
+_STRAIGHT = 0.06
+_APART = 0.003
+_LEANS = 0.3
+_LIKE_ENOUGH = 0.5
+_SAME_NET = 0.0005
+_OPPOSITE = -0.4
 _STRANGE = 0.2
 _SHAPE_WITHIN_S = 900.0
 _VOLUME_BACK = 0.005
@@ -32,12 +41,11 @@ def _wrong(word: str, text: str, found: float | None, expected: float | None) ->
 def _twin(facts: Facts, known: Known) -> Finding | None:
     """Find the other symbol whose numbers these are: the very same ones, or a spot far off and right at that symbol's."""
     before = known.before
-    for twin in known.twins:
-        same = facts.evidence is not None and twin.evidence is not None and facts.evidence.inputs == twin.evidence.inputs
-        # A handful of numbers may be alike by chance.
-        if same and (facts.contracts or 10 * (facts.evidence.strikes if facts.evidence else 0)) >= _ENOUGH_ROWS:
-            text = f"carries {twin.symbol}'s numbers: not one differs; spot {points(facts.spot)}"
-            return _wrong("swapped", text, facts.spot, before.spot if before is not None else None)
+    # A handful of numbers may be alike by chance.
+    rows = facts.contracts or _ROWS_A_STRIKE * (facts.evidence.strikes if facts.evidence is not None else 0)
+    if known.owner and rows >= _ENOUGH_ROWS:
+        text = f"carries {known.owner}'s numbers: not one differs; spot {points(facts.spot)}"
+        return _wrong("swapped", text, facts.spot, before.spot if before is not None else None)
     off = share(facts.spot, before.spot) if before is not None else None
     if before is None or off is None or facts.spot is None or before.shift_s != facts.shift_s:
         return None
@@ -48,10 +56,24 @@ def _twin(facts: Facts, known: Known) -> Finding | None:
         if at_spot and (abs(off) > 0.02 or (at_interest and interest_moved)):
             text = f"carries {twin.symbol}'s numbers: spot {points(facts.spot)}, {twin.symbol}'s is {points(twin.spot)}"
             return _wrong("swapped", f"{text}; the last one here was {points(before.spot)}", facts.spot, before.spot)
+        if _looks_like(facts, before, twin):
+            text = f"carries {twin.symbol}'s numbers: its strikes weigh as that symbol's do, not as the last ones here"
+            return _wrong("swapped", text, facts.net_gex, before.net_gex)
     if not 1 / _FACTOR <= 1 + off <= _FACTOR:
         text = f"spot {points(facts.spot)}, the last one was {points(before.spot)}: another symbol, or a split"
         return _wrong("other_symbol", text, facts.spot, before.spot)
     return None
+
+
+def _looks_like(facts: Facts, before: Facts, twin: Facts) -> bool:
+    """Say whether the heaviest strikes of a given table are another symbol's, which trades at about the same price."""
+    theirs, own = likeness(facts.evidence, twin.evidence), likeness(facts.evidence, before.evidence)
+    near = abs(share(facts.spot, twin.spot) or 1.0) <= _TWIN_PRICE
+    to_theirs, to_own = share(facts.gross_gex, twin.gross_gex), share(facts.gross_gex, before.gross_gex)
+    if not near or theirs is None or own is None or to_theirs is None or to_own is None:
+        return False
+    size = abs(to_theirs) <= _TWIN_GROSS and abs(to_own) > 2 * _TWIN_GROSS
+    return size and theirs > _ALIKE and own < theirs - _LESS_ALIKE
 
 
 def _sides(facts: Facts, known: Known) -> Finding | None:
@@ -66,17 +88,48 @@ def _sides(facts: Facts, known: Known) -> Finding | None:
     if before is None or before.evidence is None or before.shift_s != facts.shift_s:
         return None
     was = before.evidence
-    calls, puts = share(now.call_open_interest, was.put_open_interest), share(now.put_open_interest, was.call_open_interest)
-    apart = share(was.call_open_interest, was.put_open_interest)
-    crossed = calls is not None and puts is not None and abs(calls) < _SWAPPED and abs(puts) < _SWAPPED
-    if crossed and apart is not None and abs(apart) > 3 * _SWAPPED:
+    apart = (now.calls_above, was.calls_above)
+    turned = None not in apart and min(abs(one or 0.0) for one in apart) > _APART and (apart[0] or 0.0) * (apart[1] or 0.0) < 0
+    if turned or _crossed(now, was):
         text = f"calls and puts are swapped: {now.call_open_interest:,.0f} calls open, before {was.call_open_interest:,.0f}"
         return _wrong("sides_swapped", text, now.call_open_interest, was.call_open_interest)
-    alike = _alike(facts, before)
-    if alike is not None and alike < _OPPOSITE and facts.market_at - before.market_at < _SHAPE_WITHIN_S:
+    alike = likeness(facts.evidence, before.evidence)
+    leans, leant = lean(facts), lean(before)
+    turned = leans is not None and leant is not None and abs(leant) > _LEANS and abs(leans) > _LEANS and leans * leant < 0
+    soon = facts.market_at - before.market_at < _SHAPE_WITHIN_S
+    # Where one strike outweighs all others the spot may cross it; the strikes themselves keep their shape then.
+    turned = turned and known.same_session(facts) and (alike is None or alike < _LIKE_ENOUGH)
+    if turned or (alike is not None and alike < _OPPOSITE and soon):
         text = f"every strike changed its sign: net GEX {dollars(facts.net_gex)}, the last one was {dollars(before.net_gex)}"
         return _wrong("sign_flipped", text, facts.net_gex, before.net_gex)
     return None
+
+
+def _crossed(now: Evidence, was: Evidence) -> bool:
+    """Say whether each side has the open interest that the other had, and clearly not its own."""
+    pairs = (
+        (now.call_open_interest, was.call_open_interest, was.put_open_interest),
+        (now.put_open_interest, was.put_open_interest, was.call_open_interest),
+    )
+    straight = crossed = 0.0
+    for side, own, other in pairs:
+        to_own, to_other = share(side, own), share(side, other)
+        if to_own is None or to_other is None or to_own <= -1 or to_other <= -1:
+            return False
+        straight, crossed = max(straight, abs(math.log1p(to_own))), max(crossed, abs(math.log1p(to_other)))
+    return straight > _STRAIGHT and crossed < straight / 2
+
+
+def lean(facts: Facts) -> float | None:
+    """Return how far positive strikes lie above the spot and negative ones below it, -1 to 1; None for a chain.
+
+    Calls are held above the spot and puts below: whatever the market does, a table does not turn round.
+    """
+    if facts.evidence is None or not facts.evidence.given or not facts.spot or not facts.evidence.ladder:
+        return None
+    whole = sum(abs(net) for _, net in facts.evidence.ladder)
+    tilted = sum(net * (1 if strike > facts.spot else -1) for strike, net in facts.evidence.ladder)
+    return tilted / whole if whole > 0 else None
 
 
 def _scale(facts: Facts, known: Known) -> Finding | None:
@@ -109,7 +162,7 @@ def _elsewhere(facts: Facts, known: Known) -> Finding | None:
     if low > high_before or high < low_before:
         text = f"strikes {points(low)} to {points(high)}, the last ones were {points(low_before)} to {points(high_before)}"
         return _wrong("other_symbol", text, low, low_before)
-    alike = _alike(facts, before)
+    alike = likeness(facts.evidence, before.evidence)
     near = known.same_session(facts) and facts.market_at - before.market_at < _SHAPE_WITHIN_S
     if alike is not None and near and abs(alike) < _STRANGE and _shared(facts, before) < _MOST_STRIKES_GONE:
         ago_s = facts.market_at - before.market_at
@@ -132,21 +185,10 @@ def _stale(facts: Facts, known: Known) -> Finding | None:
     if again is None or (before.evidence is not None and before.evidence.inputs == now.inputs):
         return None
     text = f"the very numbers of {facts.market_at - again:.0f} s before, under a new stamp; other ones came since"
-    moved = facts.spot != before.spot or (facts.volume is not None and facts.volume != before.volume)
-    if moved:
+    net_moved = abs((facts.net_gex or 0.0) - (before.net_gex or 0.0)) > _SAME_NET * (before.gross_gex or 1.0)
+    if now.given or facts.spot != before.spot or facts.volume != before.volume or net_moved:
         return _wrong("stale_numbers", text, facts.spot, before.spot)
     return Finding(GATE, Outcome.FLAG, "numbers_again", text, facts.spot, before.spot)
-
-
-def _alike(facts: Facts, before: Facts) -> float | None:
-    """Return the cosine between the heaviest strikes of two given tables: 1 the same shape, -1 the same with the other sign."""
-    now, was = facts.evidence, before.evidence
-    if now is None or was is None or len(now.ladder) < 4 or len(was.ladder) < 4:
-        return None
-    left, right = dict(now.ladder), dict(was.ladder)
-    product = sum(net * right[strike] for strike, net in left.items() if strike in right)
-    size = math.sqrt(sum(net * net for net in left.values()) * sum(net * net for net in right.values()))
-    return product / size if size > 0 else None
 
 
 def _shared(facts: Facts, before: Facts) -> float:

@@ -1,5 +1,6 @@
 """Judge a snapshot by every check, and say when one that goes on may be released by rule."""
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -12,6 +13,10 @@ _CHECKS = (skew.check, ordering.check, identity.check, spot.check, open_interest
 RELEASE_COUNT = 5
 RELEASE_CONFIRMED_COUNT = 3
 RELEASE_S = 30.0
+UNPROVEN = 2
+"""So few that passed at the beginning of a session prove no level: they may be the wrong ones."""
+
+_SPOT_WEIGHS = 20.0
 _DISTINCT = 3
 _SAME_SPOT = 0.005
 _SAME_INTEREST = 0.005
@@ -48,7 +53,7 @@ def judge(facts: Facts, known: Known, limits: Limits) -> Verdict:
     return Verdict(tuple(found))
 
 
-def releases(run: Sequence[Facts], verdicts: Sequence[Verdict], before: Facts | None, other: Facts | None) -> str:
+def releases(run: Sequence[Facts], verdicts: Sequence[Verdict], known: Known, passed: int) -> str:
     """Say why an unbroken row of held snapshots may be released; empty where it may not.
 
     A move that the market really made goes on, and more than its going on speaks for it. So two things are needed: the row is
@@ -60,10 +65,10 @@ def releases(run: Sequence[Facts], verdicts: Sequence[Verdict], before: Facts | 
     Args:
         run: What is held of one source and symbol, oldest first.
         verdicts: One each.
-        before: The last good one.
-        other: What another source says for the moment of the newest; None where none does.
+        known: What the newest was judged against.
+        passed: How many of this session passed before them.
     """
-    last = run[-1]
+    last, before, other = run[-1], known.before, known.other
     lives = len({one.evidence.inputs for one in run if one.evidence is not None})
     if lives < min(_DISTINCT, len(run)) or len(run) < RELEASE_CONFIRMED_COUNT:
         return ""
@@ -71,12 +76,25 @@ def releases(run: Sequence[Facts], verdicts: Sequence[Verdict], before: Facts | 
         return ""
     if other is not None and _confirms(last, other):
         return f"{other.source} says the same; {len(run)} snapshots in a row do"
+    if before is not None and passed <= UNPROVEN and known.yesterday is not None and _nearer(last, before, known.yesterday):
+        return f"{len(run)} in a row are like the last session; what passed before them was {passed} that is not"
     if any(finding.wrong for verdict in verdicts for finding in verdict.findings):
         return ""
     long_enough = len(run) >= RELEASE_COUNT and last.received_at - run[0].received_at >= RELEASE_S
     if long_enough and before is not None and _whole(last, before, verdicts[-1]):
         return f"{len(run)} snapshots over {last.received_at - run[0].received_at:.0f} s agree, and their inputs are whole"
     return ""
+
+
+def _nearer(last: Facts, before: Facts, yesterday: Facts) -> bool:
+    """Say whether the newest is the one that goes on from the last session, and what passed before it is the stranger."""
+    distances = []
+    for one in (last, before):
+        spot, gross = share(one.spot, yesterday.spot), share(one.gross_gex, yesterday.gross_gex)
+        if spot is None or gross is None or spot <= -1 or gross <= -1:
+            return False
+        distances.append(_SPOT_WEIGHS * abs(math.log1p(spot)) + abs(math.log1p(gross)))
+    return distances[0] < distances[1]
 
 
 def _together(one: Facts, last: Facts) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 
-from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, dollars, points, share
+from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, common, dollars, likeness, points, share
 from gexdesk.gates.moves import beyond
 from gexdesk.model.market import session
 
@@ -11,7 +11,13 @@ _USUAL = 10.0
 _HOLD = 2.0
 """Held back from this multiple of the flag's bound on."""
 
+_NET_HOLD = 1.2
+_ALIKE = 0.3
 _GROSS = 2.5
+_NO_MARKET = 3.5
+"""Nothing the clock or the spot explains changes gross GEX by such a factor."""
+
+_SPOT_MOVED = 0.003
 _LEVEL = 0.02
 """Share of spot a flip or wall may move between two snapshots without a word."""
 
@@ -34,14 +40,17 @@ def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
     gross_jumped = not 1 / _GROSS < grown < _GROSS
     if moved <= bound and not gross_jumped:
         return []
+    alike = likeness(facts.evidence, before.evidence)
     text = f"net GEX {dollars(facts.net_gex)}, {dollars(before.net_gex)} before: {moved:.0%} of gross, {bound:.0%} is explained"
     if gross_jumped:
         text = f"gross GEX {dollars(facts.gross_gex)}, {dollars(before.gross_gex)} before ({grown:.2g} times)"
     figures = (facts.gross_gex, before.gross_gex) if gross_jumped else (facts.net_gex, before.net_gex)
     why = _explained(facts, before, known)
-    if why:
+    turned = moved > _NET_HOLD and alike is not None and alike < 0 and known.same_session(facts)
+    if why and not turned and (1 / _NO_MARKET < grown < _NO_MARKET or not known.same_session(facts)):
         return [Finding(GATE, Outcome.NOTE, "level_jumped", f"{text}; {why}", *figures)]
-    hold = gross_jumped or moved > max(_HOLD * bound, 0.8)
+    # Strikes that keep their shape were moved by the market: what breaks a feed breaks the shape, or all of it by one factor.
+    hold = gross_jumped or (moved > max(_HOLD * bound, _NET_HOLD) and (alike is None or alike < _ALIKE))
     return [Finding(GATE, Outcome.QUARANTINE if hold else Outcome.FLAG, "level_jumped", text, *figures)]
 
 
@@ -66,9 +75,12 @@ def _explained(facts: Facts, before: Facts, known: Known) -> str:
     """Name what makes levels jump by the clock; empty where nothing does."""
     if not known.same_session(facts):
         return "a new session begins"
-    fronts = [one.evidence.front_expiry for one in (facts, before) if one.evidence is not None]
-    if len(fronts) == 2 and None not in fronts and fronts[0] != fronts[1]:
+    both = common(facts.evidence, before.evidence)
+    if both is not None and both.expired:
         return "an expiry went"
+    moved = share(facts.spot, before.spot)
+    if moved is not None and abs(moved) > _SPOT_MOVED:
+        return f"the spot moved by {moved:+.1%}"
     now = session(facts.market_at)
     if now.kind != "regular":
         return "outside of regular hours"
