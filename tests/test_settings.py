@@ -207,6 +207,53 @@ async def test_what_it_names_and_cannot_be_used_is_refused_before_anything_runs(
         assemble(load_settings(path, tmp_path / "state"), SystemClock())
 
 
+def test_the_guidelines_are_a_path_or_a_table(tmp_path: Path) -> None:
+    table = '[guidelines]\nfile = "rules.toml"\napply_on_save = true\nlocked_hours = ["09:25 - 09:45"]\nbacktest_last = 5\n'
+    found = load_settings(written(tmp_path, table)).guidelines
+    assert (found.file, found.apply_on_save, found.locked_hours, found.backtest_last) == (
+        tmp_path / "rules.toml", True, ("09:25-09:45",), 5,
+    )  # fmt: skip
+    assert load_settings(written(tmp_path, "")).guidelines.file is None
+
+
+SCHEDULE = SOURCE + 'name = "x"\nsymbols = ["SPX"]\nlevel = "auto"\n'
+SCHEDULE += '[[schedules]]\nname = "cpi"\nlevel = "CRITICAL"\nreason = "CPI"\n'
+
+
+def test_a_schedule_has_a_target_times_and_days(tmp_path: Path) -> None:
+    text = SCHEDULE + 'target = "SPX"\nfrom = "8:25"\nto = "08:45"\n'
+    with pytest.raises(SettingsError, match=r"schedules\.0\.from: .*'8:25' is no time of day; write it as in 09:30"):
+        load_settings(written(tmp_path, text))
+    [found] = load_settings(written(tmp_path, text.replace('"8:25"', '"08:25"') + 'days = [2026-11-27, "sat"]\n')).schedules
+    assert (found.begins, found.to, found.days, found.bound, found.trading_days) == (
+        "08:25", "08:45", ("2026-11-27", "sat"), "exactly", True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rest", "words"),
+    [
+        ('target = "QQQ"\nfrom = "08:25"\nto = "08:45"', "target 'QQQ' is no source and no symbol of one; there are x, SPX"),
+        ('target = "SPX"\nfrom = "08:25"\nto = "08:25"', "it begins and ends at 08:25"),
+        ('target = "SPX"\nfrom = "08:25"\nto = "24:00"', "'24:00' is no time of day"),
+        ('target = "SPX"\nfrom = "08:25"\nto = "08:45"\ndays = ["monday"]', "'monday' is no day; write one of mon, tue"),
+        ('target = "SPX"\nfrom = "08:25"\nto = "08:45"\ndays = []', "a schedule needs a day"),
+        ('target = "SPX"\nfrom = "08:25"\nto = "08:45"\nbound = "about"', "schedules.0.bound"),
+        ('target = "SPX"\nto = "08:45"', "schedules.0.from"),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_refused(tmp_path: Path, rest: str, words: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(written(tmp_path, SCHEDULE + rest))
+    assert words in refused.value.message
+
+
+@pytest.mark.parametrize("span", ["9:25-09:45", "09:25", "09:25-09:25", "09:25-9:45am", "soon"])
+def test_locked_hours_that_are_none_are_refused(tmp_path: Path, span: str) -> None:
+    with pytest.raises(SettingsError, match=r"guidelines\.locked_hours: "):
+        load_settings(written(tmp_path, f'[guidelines]\nlocked_hours = ["{span}"]'))
+
+
 def test_what_stands_under_an_unknown_key_is_not_shown(tmp_path: Path) -> None:
     """It may be a key that was put where it does not belong."""
     with pytest.raises(SettingsError) as refused:
