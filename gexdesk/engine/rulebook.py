@@ -64,6 +64,7 @@ class Rulebook:
         self._clock = clock
         self._turn = turn
         self._signature: tuple[int, ...] | None = None
+        self._told = ""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -185,8 +186,9 @@ class Rulebook:
             self._chronicle.tell("engine", words, grave=True)
             return None
         self.trial.of(staged)
-        if staged is not None:
+        if staged is not None and staged.rules.version != self._told:
             self._chronicle.tell("engine", f"guidelines {staged.rules.version} by {staged.author} is staged")
+        self._told = staged.rules.version if staged is not None else ""
         return staged
 
     async def _apply_saved(self, staged: Staged) -> None:
@@ -206,6 +208,9 @@ class Rulebook:
         self.trial.of(None)
         self._keeper.note(_recorded(version, self.guidelines.text))
         self._chronicle.tell("lever", f"{lever.actor} {lever.verb} guidelines: {before} -> {version.version} ({lever.reason})")
+        text, author, _ = await asyncio.to_thread(self._read)
+        if self.file is not None and isinstance(text, str) and text != self.guidelines.text:
+            await self._offer(text, author)  # the file says something else than what is in force: that stays to be seen
         return version
 
     def _read(self) -> tuple[str | GuidelineError, str, tuple[int, ...] | None]:

@@ -82,7 +82,9 @@ async def test_a_saved_file_is_staged_with_its_diff_and_tried_and_comes_into_for
         await hand_in(engine, "small", gexbot_at(-1.0, "S3"))
         assert sorted(await levels(engine)) == [Level.HIGH, Level.LOW, Level.LOW]
         view = await _next_view(engine)
-        assert (view.guidelines_version, view.guidelines_author, view.guidelines_staged) == (before.version, "jm", "")
+        assert (view.guidelines_version, view.guidelines_author) == (before.version, "jm")
+        # The file still says what was rolled back: it is staged again, not in force.
+        assert view.guidelines_staged.startswith(f"{staged.version} by {before.author}: ")
     lines = Audit(tmp_path / "state" / "audit.jsonl").read(10)[1:]
     assert [(line.actor, line.act, line.target, line.before, line.after) for line in lines] == [
         ("jm", "apply", "guidelines", f"{before.version} by {before.author}", staged.version),

@@ -99,9 +99,11 @@ class LevelLevers:
         return LeverOutcome(True, words, before, after, moved, self._revision(target), foreseen.helps, foreseen.costs)
 
     async def inverse(self, lever: Lever) -> Lever | None:
-        """Return the lever that would bring back what is in force now, before this one is pulled."""
+        """Return the lever that would bring back what is in force now, before this one is pulled; None for a schedule's."""
         target, now = await self._targets.of(lever), self._clock.now()
         override = self._standing.own(target.key)
+        if override is None and lever.verb is Verb.CLEAR:
+            return None
         if override is None:
             return Lever(Verb.CLEAR, target.name, "", target_kind=target.kind)
         verb = {Bound.AT_LEAST: Verb.PROMOTE, Bound.AT_MOST: Verb.DEMOTE, Bound.EXACTLY: Verb.OVERRIDE}[override.bound]

@@ -9,6 +9,8 @@ from gexdesk.engine.levers.record import Record
 from gexdesk.model.errors import LeverRefused
 from gexdesk.model.lever import Lever, Verb
 
+NOTHING_TO_UNDO = frozenset({Verb.SEE, Verb.NOTE})
+
 Inverse = Callable[[Lever], Awaitable[Lever | None]]
 """Return the lever that would bring back what is now, before another one is pulled; None where none can."""
 
@@ -40,7 +42,9 @@ class Undo:
         return await find(lever) if find is not None and not lever.dry_run else None
 
     def did(self, lever: Lever, inverse: Lever | None) -> None:
-        """Note that a lever was pulled."""
+        """Note that a lever was pulled; one that only looks or writes down leaves the one before it to be taken back."""
+        if lever.verb in NOTHING_TO_UNDO:
+            return
         target = self._record.last_target(lever.actor)
         words = f"{lever.verb} {target}"
         self._last[lever.actor] = _Done(words, inverse, target, self._record.acts(target))
