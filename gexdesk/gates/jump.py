@@ -15,7 +15,7 @@ _NET_HOLD = 1.2
 _ALIKE = 0.3
 _GROSS = 2.5
 _NO_MARKET = 3.5
-"""Nothing the clock or the spot explains changes gross GEX by such a factor."""
+"""Nothing the clock or the spot explains changes the gross GEX of a table without open interest by such a factor."""
 
 _SPOT_MOVED = 0.003
 _LEVEL = 0.02
@@ -47,7 +47,9 @@ def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
     figures = (facts.gross_gex, before.gross_gex) if gross_jumped else (facts.net_gex, before.net_gex)
     why = _explained(facts, before, known)
     turned = moved > _NET_HOLD and alike is not None and alike < 0 and known.same_session(facts)
-    if why and not turned and (1 / _NO_MARKET < grown < _NO_MARKET or not known.same_session(facts)):
+    # A chain's open interest is checked by itself: with that in place its gamma may grow without bound towards expiry.
+    counted = facts.open_interest is not None
+    if why and not turned and (counted or 1 / _NO_MARKET < grown < _NO_MARKET or not known.same_session(facts)):
         return [Finding(GATE, Outcome.NOTE, "level_jumped", f"{text}; {why}", *figures)]
     # Strikes that keep their shape were moved by the market: what breaks a feed breaks the shape, or all of it by one factor.
     hold = gross_jumped or (moved > max(_HOLD * bound, _NET_HOLD) and (alike is None or alike < _ALIKE))
