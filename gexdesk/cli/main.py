@@ -7,7 +7,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from gexdesk import __version__
-from gexdesk.cli import audit, dead, desk, doctor, engine, files, guidelines, importing, incidents, keys, levers, requests
+from gexdesk.cli import audit, dead, desk, doctor, engine, files, guidelines, importing, incidents, keys, levers, requests, symbols
 from gexdesk.cli.answer import refuse
 from gexdesk.model.errors import GexdeskError
 
@@ -24,12 +24,13 @@ for verb in (
     engine.run, engine.stop, files.inspect, files.query, files.sample, files.init,
     levers.sources, levers.queue, levers.promote, levers.demote, levers.override, levers.clear, levers.pause, levers.resume,
     levers.cancel, levers.undo,
-    incidents.handover,
+    incidents.handover, symbols.failover, symbols.gaps, symbols.backfill,
 ):  # fmt: skip
     app.command(verb)
 app.command(importing.import_files, name="import")
 app.command(guidelines.app)
 app.command(incidents.app)
+app.command(symbols.quarantine)
 app.command(dead.app)
 app.command(keys.app)
 app.command(audit.app)
