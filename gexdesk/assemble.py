@@ -413,6 +413,7 @@ def assemble(
         clock=clock,
         engine_id=secrets.token_hex(4),
         mode=settings.mode,
+        read_only=settings.read_only,
     )
     replays = [source for source in sources.values() if isinstance(source, Replay)]
     return Engine(

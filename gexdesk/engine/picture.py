@@ -36,7 +36,7 @@ class Picture:
         symbols: PictureSymbols, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, mutes: Mutes,
         pager: Pager, shift: Shift, chronicle: Chronicle,
         promises: Promises, rulebook: Rulebook, levels: LevelLevers, schedules: Schedules,
-        escalate: Escalate, clock: Clock, engine_id: str, mode: str,
+        escalate: Escalate, clock: Clock, engine_id: str, mode: str, read_only: bool,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._ledger = ledger
@@ -62,6 +62,7 @@ class Picture:
         self._clock = clock
         self._engine_id = engine_id
         self._mode = mode
+        self._read_only = read_only
         self._since = clock.now()
         self._sequence = 0
 
@@ -115,6 +116,7 @@ class Picture:
             overrides=self._levels.views(now),
             schedules=self._schedules.views(now),
             escalated=self._escalate.count,
+            read_only=self._read_only,
         )
 
     def _level(self, level: Level, state: QueueState) -> LevelView:

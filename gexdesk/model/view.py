@@ -324,6 +324,7 @@ class DeskView(Struct, frozen=True):
         slots: Jobs the engine can process at once, CRITICAL's reserve included.
         pager: ``-`` (none is configured), ``ok``, or ``failing: `` and why the last page was not sent.
         mutes: Maintenance windows in force.
+        read_only: The engine was started so that nothing can be changed through it.
         shift_by, shift_since: Who took the shift over, and when; empty and None before the first.
     """
 
@@ -370,3 +371,4 @@ class DeskView(Struct, frozen=True):
     overrides: tuple[OverrideView, ...] = ()
     schedules: tuple[ScheduleView, ...] = ()
     escalated: int = 0
+    read_only: bool = False
