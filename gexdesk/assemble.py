@@ -148,6 +148,8 @@ from gexdesk.stores.request_log import RequestLog
 from gexdesk.stores.spool import Spool
 
 LIVE_SOURCES = (HttpSource, WebSocketSource, RedisStreamSource)
+SAMPLE_GATES = {"spot_jump": 0.5, "session_gap": 0.5, "net_jump": 2.0}
+SAMPLE_COMPARE = {"net": 2.0, "gross": 1.0, "flip": 1.0, "walls": 1.0, "spot": 0.5}
 METADATA_NAME = "metadata.duckdb"
 AUDIT_NAME = "audit.jsonl"
 GUIDELINES_NAME = "guidelines"
@@ -741,7 +743,10 @@ def sample_settings(state: Path) -> Settings:
         if source.assume_volume is not None and source.assume_open_interest is not None:
             table["assume"] = {"volume": source.assume_volume, "open_interest": source.assume_open_interest}
         sources.append(table)
-    return Settings.model_validate({"state": state, "sources": sources, "mode": "sample"})
+    named = dict.fromkeys(symbol for source in SOURCES for symbol in source.symbols)
+    # Its story squeezes a morning into two minutes, and its two kinds of feeds are drawn apart: no market moves like that.
+    symbols = [{"name": name, "gates": SAMPLE_GATES, "compare": SAMPLE_COMPARE} for name in named]
+    return Settings.model_validate({"state": state, "sources": sources, "symbols": symbols, "mode": "sample"})
 
 
 def inspect_file(path: Path, format_name: str | None) -> list[dict[str, Any]]:

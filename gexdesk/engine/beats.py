@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gexdesk.engine.ledger import Account
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.symbols import Symbols
-from gexdesk.gates.pulse import Beat, Pulse, interval_s, learned, pulse
+from gexdesk.gates.pulse import LEARNED_FROM, Beat, Pulse, interval_s, learned, pulse
 
 
 @dataclass(slots=True)
@@ -43,8 +43,9 @@ class Beats:
     def beat(self, account: Account, symbol: str) -> Beat:
         """Return what is known of one source of a symbol."""
         heard = self._heard.get((account.name, symbol), _Heard())
-        # A source of several symbols tells when it comes, not when each of them does.
-        due_s = account.due_s if account.symbols in ((), (symbol,)) or len(account.seen_symbols) <= 1 else None
+        several = len(account.symbols) > 1 or len(account.seen_symbols) > 1
+        # A source of several symbols tells when it comes; how often each of them does is learned.
+        due_s = None if several and len(heard.gaps) < LEARNED_FROM else account.due_s
         return Beat(
             due_s=due_s, gaps=heard.gaps, last_at=heard.last_at, changed_at=heard.changed_at,
             same=heard.same if heard.inputs is not None else 0, heard_at=account.last_heard_at,

@@ -1,9 +1,14 @@
 """Compare two sources of one symbol at the same moment of the market."""
 
+import math
+
 from msgspec import Struct
 
 from gexdesk.gates.facts import Facts, share
 from gexdesk.model.symbol_view import CompareRow
+
+_DRIFT = 0.0003
+"""Share of itself a spot may move in a second, four deviations of a lively stock; by the root of the time between two words."""
 
 
 class Tolerances(Struct, frozen=True):
@@ -32,7 +37,7 @@ def compare(left: Facts, right: Facts, tolerances: Tolerances, *, age_left_s: fl
         _row("zero_gamma", left.flip, right.flip, spot, tolerances.flip),
         _row("call_wall", left.call_wall, right.call_wall, spot, tolerances.walls),
         _row("put_wall", left.put_wall, right.put_wall, spot, tolerances.walls),
-        _row("spot", left.spot, right.spot, spot, tolerances.spot),
+        _row("spot", left.spot, right.spot, spot, tolerances.spot + _DRIFT * math.sqrt(abs(left.market_at - right.market_at))),
     ]
     older_s = age_left_s - age_right_s
     rows.append(CompareRow("age_s", age_left_s, age_right_s, older_s, tolerances.age_s, older_s <= tolerances.age_s))

@@ -13,6 +13,7 @@ _TWIN_GROSS = 0.15
 _ALIKE = 0.85
 _LESS_ALIKE = 0.25
 _TWIN_SPOT = 0.003
+_NO_STEP = 0.2
 _TWIN_INTEREST = 0.002
 _SCALES = (10.0, 100.0, 1000.0)
 _NEAR_SCALE = 0.3
@@ -53,7 +54,8 @@ def _twin(facts: Facts, known: Known) -> Finding | None:
     for twin in known.twins:
         at_spot = abs(share(facts.spot, twin.spot) or 1.0) <= _TWIN_SPOT
         at_interest = abs(share(facts.open_interest, twin.open_interest) or 1.0) <= _TWIN_INTEREST
-        if at_spot and (abs(off) > 0.02 or (at_interest and interest_moved)):
+        # Among many symbols one is always near by chance: a spot alone says it only where no market goes in one step.
+        if at_spot and (abs(off) > _NO_STEP or (at_interest and interest_moved)):
             text = f"carries {twin.symbol}'s numbers: spot {points(facts.spot)}, {twin.symbol}'s is {points(twin.spot)}"
             return _wrong("swapped", f"{text}; the last one here was {points(before.spot)}", facts.spot, before.spot)
         if _looks_like(facts, before, twin):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from gexdesk.gates import coverage, identity, jump, open_interest, ordering, skew, spot
-from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, share
+from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, likeness, share
 
 _CHECKS = (skew.check, ordering.check, identity.check, spot.check, open_interest.check, coverage.check, jump.check)
 
@@ -21,6 +21,9 @@ _DISTINCT = 3
 _SAME_SPOT = 0.005
 _SAME_INTEREST = 0.005
 _SAME_LEVEL = 0.15
+_SAME_STRIKES = 0.95
+_STRANGER = 0.2
+_UNMOVED = 0.9
 
 
 class Verdict(Struct, frozen=True):
@@ -113,13 +116,28 @@ def _confirms(last: Facts, other: Facts) -> bool:
     return abs(last.net_gex - other.net_gex) / other.gross_gex <= _SAME_LEVEL
 
 
+def _follows(last: Facts, before: Facts) -> bool:
+    """Say whether the strikes moved with the spot: the gamma of other ones weighs most now, or the net went elsewhere.
+
+    A wrong spot over the right strikes leaves them as they were, and another symbol's have another shape altogether.
+    """
+    alike = likeness(last.evidence, before.evidence)
+    if alike is None or last.net_gex is None or before.net_gex is None or not before.gross_gex:
+        return False
+    moved = abs(last.net_gex - before.net_gex) / before.gross_gex
+    return alike > _STRANGER and (alike < _UNMOVED or moved > _SAME_LEVEL)
+
+
 def _whole(last: Facts, before: Facts, verdict: Verdict) -> bool:
     """Say whether only the level is new: contracts, open interest and strikes as before, and the spot where it can be."""
-    if any(f.outcome is Outcome.QUARANTINE and f.gate != "jump" for f in verdict.findings) or last.evidence is None:
+    held = {finding.gate for finding in verdict.findings if finding.outcome is Outcome.QUARANTINE}
+    if last.evidence is None or before.evidence is None:
         return False
     if last.evidence.given:
-        same = before.evidence is not None and last.evidence.strikes >= before.evidence.strikes
-        return same and abs(share(last.spot, before.spot) or 1.0) <= 4 * _SAME_SPOT
+        same = last.evidence.strikes >= _SAME_STRIKES * before.evidence.strikes
+        return same and held <= {"jump", "spot"} and ("spot" not in held or _follows(last, before))
+    if held != {"jump"}:
+        return False
     interest, quotes = share(last.open_interest, before.open_interest), share(last.spot, last.evidence.implied_spot)
     contracts = last.contracts is not None and before.contracts is not None and last.contracts >= 0.995 * before.contracts
     if interest is None or quotes is None:

@@ -22,7 +22,7 @@ class Beat(Struct, frozen=True):
     """Hold what is known of one source of a symbol. Times are UTC seconds of receipt, None before the first.
 
     Attributes:
-        due_s: Configured interval; None where nobody configured one.
+        due_s: Interval of its source; None where nobody knows one: its silence means nothing then.
         gaps: Seconds between the last snapshots, oldest first.
         last_at: Of its last snapshot.
         changed_at: Of the first snapshot with its present numbers.
@@ -72,8 +72,8 @@ def pulse(beat: Beat, now: float, open_since: float | None) -> tuple[Pulse, str]
     if every_s is None:
         return Pulse.OK, ""
     quiet_s = now - max(beat.last_at, open_since)
-    if quiet_s > INTERVALS * every_s:
-        answers = beat.heard_at is not None and now - beat.heard_at <= INTERVALS * (beat.due_s or every_s)
+    if beat.due_s is not None and quiet_s > INTERVALS * every_s:
+        answers = beat.heard_at is not None and now - beat.heard_at <= INTERVALS * beat.due_s
         if answers:
             return Pulse.REPEATS, f"answers, but with nothing new for {quiet_s:.0f} s; due each {every_s:.3g} s"
         return Pulse.SILENT, f"silent for {quiet_s:.0f} s; due each {every_s:.3g} s"

@@ -13,6 +13,7 @@ _USUAL = 12.0
 """A move is worth a flag from so many deviations of the symbol's own moves on."""
 
 _SMALL = 0.01
+_NO_STEP = 0.2
 _HALVED = 0.5
 _NEAR_STRIKES = 0.02
 
@@ -76,11 +77,15 @@ def _moved(facts: Facts, spot: float, known: Known, limits: Limits) -> Finding |
     if by:
         return Finding(GATE, Outcome.FLAG if same else Outcome.NOTE, "spot_moved", f"{text}; {by}", spot, before.spot)
     other = known.other
-    if other is not None and _near(before.spot, other.spot):
+    denied = other is not None and _near(before.spot, other.spot)
+    if denied and other is not None:
         text += f"; {other.source} says {points(other.spot)}"
-        hold_from = min(hold_from, _SMALL)
+        hold_from = min(hold_from, 2 * _SMALL)
     hold = away > hold_from and not known.history
-    return Finding(GATE, Outcome.QUARANTINE if hold else Outcome.FLAG, "spot_moved", text, spot, before.spot, wrong=hold)
+    # A table by strike has nothing of its own to confirm a spot: whether its strikes follow is seen when it goes on.
+    tells = facts.evidence is None or not facts.evidence.given or denied or away > _NO_STEP
+    outcome = Outcome.QUARANTINE if hold else Outcome.FLAG
+    return Finding(GATE, outcome, "spot_moved", text, spot, before.spot, wrong=hold and tells)
 
 
 def _outside(facts: Facts, spot: float, known: Known) -> Finding | None:
