@@ -306,6 +306,21 @@ class ScheduleView(Struct, frozen=True):
     skipped: bool
 
 
+class BoundView(Struct, frozen=True):
+    """Show the bound on CRITICAL: receipt to available at the worst, proven from what the desk measures of itself.
+
+    Attributes:
+        worst_s: None where nothing bounds it: more comes than its reserve can do.
+        reserve_share: Of the reserved slots' last ten seconds that they worked, 0 to 1.
+        why: What makes most of it, in words: why it is not better.
+    """
+
+    worst_s: float | None
+    promise_s: float
+    reserve_share: float
+    why: str
+
+
 class DeskView(Struct, frozen=True):
     """Hold one picture, taken at ``taken_at`` by the engine's clock.
 
@@ -326,6 +341,8 @@ class DeskView(Struct, frozen=True):
         mutes: Maintenance windows in force.
         read_only: The engine was started so that nothing can be changed through it.
         shift_by, shift_since: Who took the shift over, and when; empty and None before the first.
+        bound: None from an engine before this version.
+        loop_lag_s: The longest that the engine's own loop stood still in the last ten seconds.
     """
 
     sequence: int
@@ -371,4 +388,6 @@ class DeskView(Struct, frozen=True):
     overrides: tuple[OverrideView, ...] = ()
     schedules: tuple[ScheduleView, ...] = ()
     escalated: int = 0
+    bound: BoundView | None = None
+    loop_lag_s: float = 0.0
     read_only: bool = False
