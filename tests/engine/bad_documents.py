@@ -38,7 +38,6 @@ def bad_documents() -> dict[str, bytes]:
         "beyond-a-float.json": with_raw("spot", b"1e999"),
         "negative-spot.json": gexbot_at(1.0, spot=-1.0),
         "digits.json": with_raw("timestamp", b"1" * 5000),
-        "key-twice.json": good[:-1] + b', "spot": 1.0}',
         "deep.json": b'{"timestamp": ' + b"[" * 100_000,
         "deep-strikes.json": with_raw("strikes", b"[" * 5000 + b"]" * 5000),
         "no-strikes.json": gexbot_at(1.0, strikes=[]),
