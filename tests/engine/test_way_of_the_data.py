@@ -84,7 +84,7 @@ async def live_through(folder: Path) -> Morning:
 
         await phase(gexbot__spx_1=gexbot_at(-1.0, net=10.0), delayed__spy_chain=chain_at(1.0, "SPY"))
         await phase("moved", gexbot__spx_2=gexbot_at(-1.2, net=-20.0))
-        await phase("newest", gexbot__spx_3=gexbot_at(-1.5, net=-20.0, spot=6100.0))
+        await phase("newest", gexbot__spx_3=gexbot_at(-1.5, net=-20.0, spot=6003.0))
         await phase("late", gexbot__spx_late=gexbot_at(600.0, net=99.0, spot=5000.0))
         qqq = chain_at(1.0, "QQQ")
         await phase("chains", real_time__qqq=qqq, delayed__iwm=chain_at(1.0, "IWM"))
@@ -98,7 +98,7 @@ async def live_through(folder: Path) -> Morning:
             "others",
             plain__rut=in_house_at(1.0),
             plain__table=table_at(),
-            plain__lines=as_lines([gexbot_at(3.0, "NDX"), gexbot_at(2.0, "VIX"), gexbot_at(1.0, "NDX", spot=7.0)]),
+            plain__lines=as_lines([gexbot_at(3.0, "NDX"), gexbot_at(2.0, "VIX"), gexbot_at(1.0, "NDX", spot=6003.5)]),
             history__xsp=chain_at(3 * 86_400, "XSP"),
         )
         morning.bad = bad_documents()
@@ -178,7 +178,7 @@ def test_a_document_of_many_records_is_one_job_whose_newest_of_each_symbol_is_li
     stored = morning.rows(f"SELECT symbol FROM snapshots WHERE job_id = '{job['job_id']}' ORDER BY ordinal")
     assert [row["symbol"] for row in stored] == ["NDX", "VIX", "NDX"]
     live = {symbol.symbol: symbol for symbol in morning.views["others"].symbols}
-    assert live["NDX"].spot == 7.0
+    assert live["NDX"].spot == 6003.5
     assert "VIX" in live
 
 
@@ -240,7 +240,7 @@ def test_a_snapshot_that_comes_after_a_newer_one_is_counted(morning: Morning) ->
 def test_a_late_job_is_stored_and_never_overwrites_a_newer_value(morning: Morning) -> None:
     values = {name: next(s for s in morning.views[name].symbols if s.symbol == "SPX") for name in ("moved", "newest", "late")}
     assert values["moved"].spot == 6001.25
-    assert values["newest"].spot == values["late"].spot == 6100.0
+    assert values["newest"].spot == values["late"].spot == 6003.0
     assert values["late"] == values["newest"]
     assert morning.rows("SELECT spot FROM snapshots WHERE source = 'gexbot' ORDER BY as_of LIMIT 1") == [{"spot": 5000.0}]
 
