@@ -8,7 +8,7 @@ _FLAG_LOST = 0.02
 _HEAVIEST = 8
 _HEAVY_GONE = 3
 _NARROWED = 0.8
-_CUT = 0.4
+_CUT = 0.6
 _NEW_SESSION = 1.5
 """From one session to the next so many times more contracts may be gone: listings change over night."""
 
@@ -43,19 +43,20 @@ def _contracts(facts: Facts, before: Facts, known: Known, limits: Limits) -> Fin
 
 
 def _cut(facts: Facts, before: Facts) -> Finding | None:
-    """Find strikes that end near the spot where they went on before."""
+    """Find strikes that end before half of where they reached."""
     now, was = facts.evidence, before.evidence
     if now is None or was is None or facts.spot is None or before.spot is None:
         return None
     if now.low is None or now.high is None or was.low is None or was.high is None:
         return None
-    for name, reach, reached, end in (
-        ("above", now.high - facts.spot, was.high - before.spot, now.high),
-        ("below", facts.spot - now.low, before.spot - was.low, now.low),
+    follows = abs(facts.spot - before.spot)  # a table around the spot goes with it
+    for name, shrank, reached, end, ended in (
+        ("above", was.high - now.high, was.high - before.spot, now.high, was.high),
+        ("below", now.low - was.low, before.spot - was.low, now.low, was.low),
     ):
-        if reached > 0 and reach < _CUT * reached:
-            text = f"the strikes {name} the spot are missing: they end at {points(end)}, {points(reached)} points from it before"
-            return Finding(GATE, Outcome.QUARANTINE, "strikes_missing", text, reach, reached)
+        if reached > 0 and shrank - follows > _CUT * reached:
+            text = f"the strikes {name} the spot are missing: they end at {points(end)}, before at {points(ended)}"
+            return Finding(GATE, Outcome.QUARANTINE, "strikes_missing", text, end, ended)
     return None
 
 

@@ -21,6 +21,7 @@ _STRAIGHT = 0.06
 _APART = 0.003
 _LEANS = 0.3
 _LIKE_ENOUGH = 0.5
+_CROSSES = 0.01
 _SAME_NET = 0.0005
 _OPPOSITE = -0.4
 _STRANGE = 0.2
@@ -100,7 +101,8 @@ def _sides(facts: Facts, known: Known) -> Finding | None:
     turned = leans is not None and leant is not None and abs(leant) > _LEANS and abs(leans) > _LEANS and leans * leant < 0
     soon = facts.market_at - before.market_at < _SHAPE_WITHIN_S
     # Where one strike outweighs all others the spot may cross it; the strikes themselves keep their shape then.
-    turned = turned and known.same_session(facts) and (alike is None or alike < _LIKE_ENOUGH)
+    moved = abs(share(facts.spot, before.spot) or 0.0) > _CROSSES
+    turned = turned and known.same_session(facts) and (alike is None or alike < (0.0 if moved else _LIKE_ENOUGH))
     if turned or (alike is not None and alike < _OPPOSITE and soon):
         text = f"every strike changed its sign: net GEX {dollars(facts.net_gex)}, the last one was {dollars(before.net_gex)}"
         return _wrong("sign_flipped", text, facts.net_gex, before.net_gex)

@@ -12,6 +12,8 @@ _AGREES = 0.005
 _USUAL = 12.0
 """A move is worth a flag from so many deviations of the symbol's own moves on."""
 
+_AT_ONCE_S = 5.0
+_DENIED = 2 / 3
 _SMALL = 0.01
 _NO_STEP = 0.2
 _HALVED = 0.5
@@ -77,10 +79,10 @@ def _moved(facts: Facts, spot: float, known: Known, limits: Limits) -> Finding |
     if by:
         return Finding(GATE, Outcome.FLAG if same else Outcome.NOTE, "spot_moved", f"{text}; {by}", spot, before.spot)
     other = known.other
-    denied = other is not None and _near(before.spot, other.spot)
+    denied = other is not None and abs(other.market_at - facts.market_at) < _AT_ONCE_S and _near(before.spot, other.spot)
     if denied and other is not None:
         text += f"; {other.source} says {points(other.spot)}"
-        hold_from = min(hold_from, 2 * _SMALL)
+        hold_from = min(hold_from, limits.spot_jump * _DENIED)
     hold = away > hold_from and not known.history
     # A table by strike has nothing of its own to confirm a spot: whether its strikes follow is seen when it goes on.
     tells = facts.evidence is None or not facts.evidence.given or denied or away > _NO_STEP
