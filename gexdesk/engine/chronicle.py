@@ -1,14 +1,25 @@
 """Tell what happened, newest last, for the screen's log."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from heapq import merge
+from itertools import islice
 
 from gexdesk.model.clock import Clock
+from gexdesk.model.look import LogLook, LogSeen
 from gexdesk.model.text import printable
 from gexdesk.model.view import LogLine
 
 KEPT_DECISIONS = 60
 KEPT_EVENTS = 60
+"""Lines of the screen's log."""
+
+HELD_DECISIONS = 5_000
+HELD_EVENTS = 20_000
+"""Lines that can be asked for: some 200 bytes each, the text shared with the screen's."""
+
+LIMIT = 2_000
+"""Lines that one question is answered with at most."""
 
 
 class Chronicle:
@@ -21,8 +32,8 @@ class Chronicle:
     def __init__(self, clock: Clock, log: Callable[[LogLine], None] | None = None) -> None:
         self._clock = clock
         self._log = log
-        self._decisions: deque[LogLine] = deque(maxlen=KEPT_DECISIONS)
-        self._events: deque[LogLine] = deque(maxlen=KEPT_EVENTS)
+        self._decisions: deque[LogLine] = deque(maxlen=HELD_DECISIONS)
+        self._events: deque[LogLine] = deque(maxlen=HELD_EVENTS)
         self._sequence = 0
 
     def tell(self, kind: str, text: str, *, grave: bool = False) -> None:
@@ -34,5 +45,30 @@ class Chronicle:
             self._log(line)
 
     def lines(self) -> tuple[LogLine, ...]:
-        """Return what is kept, in order, oldest first."""
-        return tuple(sorted((*self._decisions, *self._events), key=lambda line: line.sequence))
+        """Return what the screen's log shows, in order, oldest first."""
+        last = (*_last(self._decisions, KEPT_DECISIONS), *_last(self._events, KEPT_EVENTS))
+        return tuple(sorted(last, key=lambda line: line.sequence))
+
+    async def answer(self, question: LogLook) -> LogSeen:
+        """Answer ``LogLook``."""
+        limit, text = min(max(question.limit, 1), LIMIT), question.text.casefold()
+        kinds, to_at = frozenset(question.kinds), question.to_at
+        found: list[LogLine] = []
+        first_at = min((held[0].at for held in (self._decisions, self._events) if held), default=None)
+        for line in self._backward():
+            if to_at is not None and line.at > to_at:
+                continue
+            if (kinds and line.kind not in kinds) or (text and text not in line.text.casefold()):
+                continue
+            if len(found) == limit:
+                return LogSeen(tuple(reversed(found)), first_at, more=True)
+            found.append(line)
+        return LogSeen(tuple(reversed(found)), first_at, more=False)
+
+    def _backward(self) -> Iterator[LogLine]:
+        """Give all that is held, newest first."""
+        return merge(reversed(self._decisions), reversed(self._events), key=lambda line: -line.sequence)
+
+
+def _last(held: deque[LogLine], count: int) -> list[LogLine]:
+    return list(islice(reversed(held), count))

@@ -135,6 +135,14 @@ class Rewind:
         """Return what the pictures in memory take."""
         return self._fine_bytes
 
+    def fine_from(self) -> float | None:
+        """Return since when there is a picture a second; None before the first."""
+        return self._groups[0].times[0] if self._groups else None
+
+    def disk_bytes(self) -> int:
+        """Return what pictures and figures take on disk: for a thread."""
+        return self._pictures.size_bytes() + self._figures.size_bytes()
+
     def _hold(self, at: float, document: bytes) -> None:
         delta = self._deltas.add(document)
         if delta.whole or not self._groups:

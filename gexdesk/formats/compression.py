@@ -65,6 +65,32 @@ def expand(body: bytes, cap_bytes: int = MAX_BYTES, max_ratio: float = MAX_RATIO
     return plain
 
 
+def beginning(body: bytes, limit_bytes: int) -> tuple[str, bytes, bool, str]:
+    """Return the first bytes of the document inside gzip or zstd, or of the bytes themselves, without unfolding more than a step.
+
+    Args:
+        body: As received.
+        limit_bytes: At most so many come back.
+
+    Returns:
+        ``gzip``, ``zstd`` or nothing; the bytes; whether nothing follows them; and why no more can be had, empty where it can.
+    """
+    if not is_compressed(body):
+        return "", body[:limit_bytes], len(body) <= limit_bytes, ""
+    name, parts = ("gzip", _gzip(body)) if body.startswith(_GZIP) else ("zstd", _zstd(body))
+    plain = b""
+    try:
+        for part in parts:
+            plain += part[: limit_bytes + 1 - len(plain)]
+            if len(plain) > limit_bytes:
+                return name, plain[:limit_bytes], False, ""
+    except (zlib.error, zstandard.ZstdError) as error:
+        return name, plain, False, f"the {name} payload is broken: {printable(str(error), 120)}"
+    except MalformedPayload as error:
+        return name, plain, False, error.message
+    return name, plain, True, ""
+
+
 def _gzip(body: bytes) -> Iterator[bytes]:
     """Yield the output of every member, at most ``_GZIP_STEP`` a time."""
     at = 0

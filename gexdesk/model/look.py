@@ -3,14 +3,15 @@
 A new question is a ``Look`` here, a handler registered with the engine's ``Lookout``, and a screen that draws its answer.
 """
 
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from msgspec import Struct
 
 from gexdesk.model.exposure import Exposure
 from gexdesk.model.level import Level
+from gexdesk.model.record_view import ActView, BeginningView, DecidedView, JobStands, KeptView, PartsView, SlotView
 from gexdesk.model.symbol_view import CompareRow, FeedOfSymbol, Figures, GapView, Point, QuarantineCase, StrikeRow
-from gexdesk.model.view import DeskView, IncidentView, MuteView, SymbolView
+from gexdesk.model.view import DeskView, IncidentView, LogLine, MuteView, SymbolView
 
 Seen = TypeVar("Seen")
 
@@ -480,8 +481,196 @@ class DeadLook(Look[DeadSeen], frozen=True):
     job_id: str = ""
 
 
+class CarriedView(Struct, frozen=True):
+    """Show one symbol of a source, and how the source does with it."""
+
+    symbol: str
+    feed: FeedOfSymbol
+
+
+class SourceSeen(Struct, frozen=True):
+    """Tell of one source what the picture does not hold.
+
+    Attributes:
+        format: As configured; empty where it is found out from the bytes.
+        vendor: Who runs it: what fails with it.
+        last_payload_at: Receipt of its last payload; None before the first.
+        failing_since: First failure after its last success; None while it is well.
+        assumed: Volume and open interest it is given where its format carries none; None without.
+        symbols: What it carries.
+        decisions: The last ones, the newest first.
+        letters: Its dead letters that nobody settled, the newest first.
+        last_job: The job of its newest decided payload; empty before the first.
+    """
+
+    source: str
+    taken_at: float
+    format: str
+    vendor: str
+    data_type: str
+    last_payload_at: float | None
+    failing_since: float | None
+    assumed: tuple[float, float] | None
+    symbols: tuple[CarriedView, ...]
+    decisions: tuple[DecidedView, ...]
+    letters: tuple[DeadView, ...]
+    last_job: str
+
+
+class SourceLook(Look[SourceSeen], frozen=True):
+    """Ask for one source by name; ``decisions`` bounds the trail."""
+
+    answer: ClassVar[Any] = SourceSeen
+    source: str
+    decisions: int = 40
+
+
+class PayloadSeen(Struct, frozen=True):
+    """Tell everything about one payload, from its receipt to what became of it.
+
+    Attributes:
+        name: File name or path, for people.
+        asked_by: The request that brought it; empty where its source came by itself.
+        beginning: Its first bytes; None where they were not asked for.
+        decisions: All of it, the newest first: more than one where it was triaged again after a crash.
+        letter: Its dead letter, where nobody settled that.
+        snapshots: What it made, in its own order.
+    """
+
+    job_id: str
+    source: str
+    name: str
+    content_type: str
+    received_at: float | None
+    size_bytes: int
+    sha256: str
+    time_shift_s: float
+    asked_by: str
+    stands: JobStands
+    beginning: BeginningView | None
+    decisions: tuple[DecidedView, ...]
+    letter: DeadView | None
+    snapshots: tuple[KeptView, ...]
+
+
+class PayloadLook(Look[PayloadSeen], frozen=True):
+    """Ask for one payload by its job; ``bytes_wanted`` of its beginning, none where it is 0."""
+
+    answer: ClassVar[Any] = PayloadSeen
+    job_id: str
+    bytes_wanted: int = 0
+
+
+class LogSeen(Struct, frozen=True):
+    """Give lines of the log, oldest first.
+
+    Attributes:
+        first_at: From when on it is held; None where there is nothing. Decisions are held for a shorter time than the rest.
+        more: There are older ones that were not asked for.
+    """
+
+    lines: tuple[LogLine, ...]
+    first_at: float | None
+    more: bool
+
+
+class LogLook(Look[LogSeen], frozen=True):
+    """Ask for the log: the newest ``limit`` lines, or those up to a time.
+
+    Attributes:
+        to_at: The newest line is not later than this; None is now.
+        kinds: As ``LogLine.kind``; empty for all.
+        text: Lines that hold this text, whatever its case.
+    """
+
+    answer: ClassVar[Any] = LogSeen
+    limit: int = 400
+    to_at: float | None = None
+    kinds: tuple[str, ...] = ()
+    text: str = ""
+
+
+class AuditSeen(Struct, frozen=True):
+    """Give the last acts, oldest first, and whether the chain that holds them is whole.
+
+    Attributes:
+        checked_at: When the chain was last checked; None before that.
+        checked_lines: How many lines hold together.
+        broken: Which line breaks it and why; empty where none does.
+    """
+
+    acts: tuple[ActView, ...]
+    checked_at: float | None
+    checked_lines: int
+    broken: str
+
+
+class AuditLook(Look[AuditSeen], frozen=True):
+    """Ask for the last acts; ``check`` reads the whole chain, link by link, which takes a moment where it is long."""
+
+    answer: ClassVar[Any] = AuditSeen
+    limit: int = 400
+    check: bool = False
+
+
+class MachineSeen(Struct, frozen=True):
+    """Tell how the engine works inside.
+
+    Attributes:
+        load: Runnable processes of the host over the last minute; None where it does not say.
+        cpu_share: Share of one core that the engine and its pool took since they were last asked; None the first time.
+        memory_bytes: The engine's own, without its pool.
+        dispatches, deviating: Dispatches, and those made while something that mattered more was waiting.
+        slots: Who works on what; ``pool``: who decodes what.
+        pool_backlog: Payloads that wait for a pool process.
+        history_bytes, history_from: Pictures a second in memory, and since when; None without one.
+        history_disk_bytes: Pictures a minute.
+        spool_bytes, spool_open: On disk, and payloads in it that nobody has finished with.
+        metadata_bytes, free_bytes: The database, and what is free on its disk.
+        parts: By level, of the decisions of the last ``parts_s`` seconds.
+    """
+
+    engine_id: str
+    host: str
+    pid: int
+    version: str
+    since: float
+    state_folder: str
+    cores: int
+    load: float | None
+    cpu_share: float | None
+    memory_bytes: int
+    dispatches: int
+    deviating: int
+    slots: tuple[SlotView, ...]
+    pool: tuple[SlotView, ...]
+    pool_backlog: int
+    in_flight: int
+    undecided: int
+    storing: int
+    store_lag_s: float
+    history_bytes: int
+    history_from: float | None
+    history_disk_bytes: int
+    spool_bytes: int
+    spool_open: int
+    metadata_bytes: int
+    free_bytes: int
+    parts_s: float
+    parts: tuple[PartsView, ...]
+
+
+class MachineLook(Look[MachineSeen], frozen=True):
+    """Ask how the engine works inside."""
+
+    answer: ClassVar[Any] = MachineSeen
+
+
 AnyLook = (
     JobsLook | DeadLook | GuidelinesLook | IncidentLook | HandOverLook | HistoryLook | TrendLook
-    | SymbolLook | QuarantineLook | CompareLook | GapsLook
+    | SymbolLook | QuarantineLook | CompareLook | GapsLook | SourceLook | PayloadLook | LogLook | AuditLook | MachineLook
 )
 """Every question there is, as one union: what the wire takes."""
+
+ANSWERS: tuple[Any, ...] = tuple(question.answer for question in get_args(AnyLook))
+"""What may come back, in the order of the questions."""

@@ -13,7 +13,7 @@ import polars as pl
 
 from gexdesk.model.errors import StoreError
 from gexdesk.model.text import printable
-from gexdesk.stores.base import Batch, DeadLetter, JobRecord, SymbolMinute
+from gexdesk.stores.base import Batch, DeadLetter, DecisionRecord, JobRecord, SymbolMinute
 from gexdesk.stores.durable import make_folder
 from gexdesk.stores.lake import strikes_key
 from gexdesk.stores.newest import Wanted, newest, newest_arrow
@@ -31,6 +31,7 @@ from gexdesk.stores.rows import (
     TIME,
     Columns,
     columns_of,
+    decision_of,
     microseconds,
 )
 
@@ -80,6 +81,12 @@ _MINUTES = """
         arg_max(open_interest, decided_at) FILTER (volume_from = 'payload'),
         arg_max(gamma_change, decided_at)
     FROM decisions WHERE decided_at >= make_timestamp($since) GROUP BY ALL ORDER BY minute_at DESC LIMIT 200_000
+"""
+
+_SCORE_PARTS = """
+    SELECT level, count(*), avg(score), avg(score_impact), avg(score_change), avg(score_freshness), avg(score_reliability),
+        avg(score_urgency)
+    FROM decisions WHERE decided_at >= make_timestamp($since) AND override_level IS NULL GROUP BY level
 """
 
 _REBUILT = """
@@ -288,6 +295,30 @@ class Metadata:
             asked,
         )
         return [DeadLetter(*row) for row in found]
+
+    def decisions(self, limit: int, source: str = "", job_id: str = "") -> list[DecisionRecord]:
+        """Return the last decisions, of one source or one job where it is named, the newest first. Raises StoreError."""
+        which = [word for word, value in (("source = $source", source), ("job_id = $job_id", job_id)) if value]
+        asked = {name: value for name, value in (("source", source), ("job_id", job_id)) if value}
+        found = self._found(
+            f"SELECT {_taken(DECISIONS)} FROM decisions{' WHERE ' if which else ''}{' AND '.join(which)} "  # noqa: S608
+            f"ORDER BY decisions.decided_at DESC LIMIT {int(limit)}",
+            asked,
+        )
+        return [decision_of(dict(zip(DECISIONS, row, strict=True))) for row in found]
+
+    def kept(self, job_id: str, limit: int) -> list[dict[str, Any]]:
+        """Return headers of the snapshots that a job made, in their order in its payload. Raises StoreError."""
+        names = ("symbol", "epoch(as_of)", "spot", "net_gex", "gross_gex", "flags", "quarantined", "revision")
+        found = self._found(
+            f"SELECT {', '.join(names)} FROM snapshots WHERE job_id = $job_id ORDER BY ordinal LIMIT {int(limit)}",  # noqa: S608
+            {"job_id": job_id},
+        )
+        return [dict(zip(("symbol", "as_of", *names[2:]), row, strict=True)) for row in found]
+
+    def score_parts(self, since: float) -> list[tuple[Any, ...]]:
+        """Return level, count and the means of score and its five parts, of decisions from a time on. Raises StoreError."""
+        return self._found(_SCORE_PARTS, {"since": microseconds(since)})
 
     def job(self, job_id: str) -> JobRecord | None:
         """Return a job's record; None where it has none yet. Raises StoreError."""

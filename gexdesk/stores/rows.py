@@ -8,7 +8,10 @@ from typing import Any, TypeVar
 import msgspec
 import polars as pl
 
+from gexdesk.model.decision import Bound, Decision, Freshness, Match, Override, ScoreParts
 from gexdesk.model.errors import StoreError
+from gexdesk.model.features import Features
+from gexdesk.model.level import Level
 from gexdesk.model.text import printable
 from gexdesk.stores.base import (
     DeadLetter,
@@ -180,6 +183,26 @@ DECISIONS: Columns[DecisionRecord] = {
     "score_urgency": (REAL, lambda d: d.decision.parts.urgency),
     "override_bound": (TEXT, lambda d: d.decision.override and str(d.decision.override.bound)),
 }
+
+def decision_of(row: Mapping[str, Any]) -> DecisionRecord:
+    """Return a decision from its row, times as seconds; what an older engine did not write is unknown."""
+    override = None
+    if row["override_level"] is not None:
+        bound = Bound(row["override_bound"] or Bound.EXACTLY)
+        author, reason = row["override_author"] or "", row["override_reason"] or ""
+        # Since when it stood is not kept with the decision: it did at the moment of it.
+        override = Override(Level(row["override_level"]), author, reason, row["decided_at"], row["override_until"], bound)
+    features = {name: row[name] for name in Features.__struct_fields__}
+    features["data_age_s"] = math.nan if row["data_age_s"] is None else row["data_age_s"]
+    parts = {name: row[f"score_{name}"] or 0.0 for name in ScoreParts.__struct_fields__}
+    matches = [Match(m["guideline"], Level(m["level"]), m["score"], Freshness[m["requires"]]) for m in row["matches"]]
+    decision = Decision(
+        level=Level(row["level"]), score=row["score"], freshness=Freshness[row["freshness"]], winner=row["winner"],
+        matches=tuple(matches), guidelines_version=row["guidelines_version"], reason=row["reason"], override=override,
+        parts=ScoreParts(**parts),
+    )  # fmt: skip
+    return DecisionRecord(row["job_id"], row["decided_at"], Features(**features), decision)
+
 
 DEAD_LETTERS: Columns[DeadLetter] = {
     "job_id": (TEXT, lambda d: d.job_id),

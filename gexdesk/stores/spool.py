@@ -145,6 +145,15 @@ class Spool:
                     return item.header.payload, self._ref_of(segment, item)
         raise StoreError(f"payload {payload_id} is not in the spool; retention removed it, or it was never kept")
 
+    @property
+    def unfinished(self) -> int:
+        """Return how many payloads nobody has finished with."""
+        return len(self._where)
+
+    def size_bytes(self) -> int:
+        """Return what all payloads take on disk: for a thread."""
+        return sum(_size(path) for folder in (self._segments_folder, self._large_folder) for path in folder.iterdir())
+
     def pins(self, payload_id: str) -> bool:
         """Say whether a payload's bytes stay whatever their age, since nobody has finished with it."""
         return payload_id in self._where
@@ -270,7 +279,7 @@ class Spool:
                 path.unlink()
 
     def _sweep(self, pinned: Container[str], oldest: float, max_bytes: int) -> Sweep:
-        held = sum(_size(path) for folder in (self._segments_folder, self._large_folder) for path in folder.iterdir())
+        held = self.size_bytes()
         removed = freed = blocked = 0
         for segment in [segment for segment in tuple(self._segments.values()) if segment.sealed]:
             records = None if segment.high else self._read(segment)
