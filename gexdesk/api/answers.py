@@ -16,12 +16,13 @@ from gexdesk.model.errors import (
     LeverRefused,
     SettingsError,
     StoreError,
+    SubmissionRefused,
     UnknownTarget,
 )
 
 _STATUS: dict[type[GexdeskError], int] = {
-    UnknownTarget: 404, LeverRefused: 409, GuidelineError: 400, SettingsError: 400, AddressRefused: 400, StoreError: 503,
-    EngineAway: 503,
+    UnknownTarget: 404, LeverRefused: 409, GuidelineError: 400, SettingsError: 400, AddressRefused: 400, SubmissionRefused: 400,
+    StoreError: 503, EngineAway: 503,
 }  # fmt: skip
 
 

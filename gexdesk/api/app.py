@@ -6,13 +6,13 @@ from fastapi import APIRouter, FastAPI
 
 from gexdesk import __version__
 from gexdesk.api.answers import answer_errors
-from gexdesk.api.describe import components
+from gexdesk.api.describe import components, own_words
 from gexdesk.api.guard import Guard
 from gexdesk.api.routes.configured import RulesShape, SourcesShape, configured
-from gexdesk.api.routes.desk import desk
+from gexdesk.api.routes.desk import ANSWERS, CopyShape, StatusShape, desk
 from gexdesk.api.routes.ingest import QueueStands, ingest
-from gexdesk.api.routes.kept import kept
-from gexdesk.api.routes.probes import probes
+from gexdesk.api.routes.kept import RowsShape, kept
+from gexdesk.api.routes.probes import ReadyShape, probes
 from gexdesk.api.routes.stream import stream
 from gexdesk.api.served import Served
 from gexdesk.model.lever import Lever, LeverOutcome
@@ -21,8 +21,14 @@ from gexdesk.model.request import Accepted, RequestStands, Submission
 from gexdesk.model.view import DeskView
 
 PREFIX = "/api/v1"
+_WORDS = """Ingest gamma-exposure data by priority. Keys go as `X-API-Key` or `Authorization: Bearer`.
+
+WebSockets, with the same keys (scope read): `/api/v1/ingest/status` sends `{"type": "queue_status", ...}` every second and
+`{"type": "processing_update", ...}` as jobs move; `/api/v1/views` sends the desk's picture four times a second."""
+
 _SHAPES = (
-    Accepted, AnyLook, DeskView, Lever, LeverOutcome, QueueStands, RequestStands, RulesShape, SourcesShape, Submission,
+    Accepted, AnyLook, CopyShape, DeskView, Lever, LeverOutcome, QueueStands, ReadyShape, RequestStands, RowsShape, RulesShape,
+    SourcesShape, StatusShape, Submission, *ANSWERS,
 )  # fmt: skip
 
 
@@ -31,7 +37,7 @@ def make_app(engine: Served, guard: Guard) -> FastAPI:
     app = FastAPI(
         title="gexdesk",
         version=__version__,
-        description="Ingest gamma-exposure data by priority. Keys go as `X-API-Key` or `Authorization: Bearer`.",
+        description=_WORDS,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -46,6 +52,7 @@ def make_app(engine: Served, guard: Guard) -> FastAPI:
 
     def openapi() -> dict[str, Any]:
         document = generated()
+        own_words(document)
         parts = document.setdefault("components", {})
         parts.setdefault("schemas", {}).update(components(_SHAPES))
         parts["securitySchemes"] = {

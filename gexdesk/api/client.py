@@ -19,6 +19,7 @@ from gexdesk.model.errors import (
     LeverRefused,
     SettingsError,
     StoreError,
+    SubmissionRefused,
     UnknownTarget,
 )
 from gexdesk.model.lever import Lever, LeverOutcome
@@ -29,7 +30,9 @@ from gexdesk.model.view import DeskView
 
 _PREFIX = "/api/v1"
 _POLICY_VIOLATION = 1008
-_KINDS = (AddressRefused, EngineAway, GuidelineError, LeverRefused, SettingsError, StoreError, UnknownTarget)
+_KINDS = (
+    AddressRefused, EngineAway, GuidelineError, LeverRefused, SettingsError, StoreError, SubmissionRefused, UnknownTarget,
+)  # fmt: skip
 _ERRORS: dict[str, type[GexdeskError]] = {kind("").kind: kind for kind in _KINDS}
 LEVER_LIMIT_S = 4.0
 """How long a lever may take; after that the engine refuses it."""

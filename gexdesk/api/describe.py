@@ -34,28 +34,46 @@ _REFUSALS = {
 }
 
 
+GUARDED = (400, 401, 403, 429, 503)
+"""What every route behind the guard may answer."""
+
+
 def described(
-    answer: Any = None, *, takes: Any = None, status: int = 200, refusals: tuple[int, ...] = (400, 401, 403, 429),
-    says: str = "Done",
+    answer: Any = None, *, takes: Any = None, status: int = 200, refusals: tuple[int, ...] = GUARDED, says: str = "Done",
+    also: tuple[str, ...] = (), open_to_all: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the arguments that make a route describe itself.
 
     Args:
-        answer: Type of what it answers; None answers JSON of no fixed shape.
+        answer: Type of what it answers, or a tuple of the types it may answer with; None answers no JSON.
         takes: Type of the body it takes.
         says: What an answer means.
+        also: Other media types that it answers with.
+        open_to_all: No key is needed.
     """
-    wanted = [kind for kind in (answer, takes, ErrorShape) if kind is not None]
+    answers = answer if isinstance(answer, tuple) else () if answer is None else (answer,)
+    wanted = [*answers, ErrorShape] if takes is None else [*answers, takes, ErrorShape]
     schemas, _ = msgspec.json.schema_components(wanted, ref_template=_REF)
-    named = dict(zip([id(kind) for kind in wanted], schemas, strict=True))
-    fault = {"application/json": {"schema": named[id(ErrorShape)]}}
+    fault = {"application/json": {"schema": schemas[-1]}}
     responses: dict[int | str, dict[str, Any]] = {code: {"description": _REFUSALS[code], "content": fault} for code in refusals}
-    content = {"application/json": {"schema": named[id(answer)] if answer is not None else {}}}
+    content: dict[str, Any] = {media: {"schema": {"type": "string"}} for media in also}
+    if answers:
+        given = schemas[: len(answers)]
+        content["application/json"] = {"schema": given[0] if len(given) == 1 else {"anyOf": list(given)}}
     responses[status] = {"description": says, "content": content}
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = {"security": []} if open_to_all else {}
     if takes is not None:
-        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": named[id(takes)]}}}
+        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": schemas[-2]}}}
     return {"responses": responses, "openapi_extra": extra, "status_code": status, "response_model": None}
+
+
+def own_words(document: dict[str, Any]) -> None:
+    """Take out of a generated document what the framework adds and this program never answers: 422 in a shape of its own."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        document.get("components", {}).get("schemas", {}).pop(name, None)
 
 
 def components(kinds: tuple[Any, ...]) -> Mapping[str, Any]:

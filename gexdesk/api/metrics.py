@@ -1,6 +1,7 @@
 """The desk's figures for Prometheus: levels, sources, guidelines, incidents, lag. Names are bounded by the configuration."""
 
 from collections.abc import Iterator
+from math import inf
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -75,6 +76,10 @@ class _Figures:
             ("gexdesk_started_timestamp_seconds", "Since when every total counts.", view.since),
         ):
             yield GaugeMetricFamily(name, words, value=figure)
+        if view.bound is not None:
+            worst_s = inf if view.bound.worst_s is None else view.bound.worst_s
+            words = "Receipt to available at the worst for CRITICAL, +Inf where nothing bounds it."
+            yield GaugeMetricFamily("gexdesk_critical_bound_seconds", words, value=worst_s)
 
 
 def metrics_of(view: DeskView) -> bytes:

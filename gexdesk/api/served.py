@@ -17,7 +17,7 @@ class Served(Desk, Protocol):
 
         Raises:
             AddressRefused: The desk will not fetch that URL.
-            LeverRefused: What it asks is not allowed, or too many requests are open (``retry_after_s``).
+            SubmissionRefused: What it asks is not allowed, or too many requests are open (``retry_after_s``).
             StoreError: It could not be kept.
         """
         ...

@@ -15,7 +15,7 @@ from gexdesk.engine.receive import Receive
 from gexdesk.engine.triage import Triage
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import GexdeskError, LeverRefused, PayloadError, StoreError, UnknownTarget
+from gexdesk.model.errors import GexdeskError, PayloadError, StoreError, SubmissionRefused, UnknownTarget
 from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.payload import Arrival, Asked, Payload
@@ -93,18 +93,18 @@ class Requests:
 
         Raises:
             AddressRefused: The desk will not fetch that URL.
-            LeverRefused: The symbol or the metadata is not allowed, or too many requests are open.
+            SubmissionRefused: The symbol or the metadata is not allowed, or too many requests are open.
             StoreError: It could not be kept.
         """
         destination = self._addresses.destination(asked.source_url)
         symbol = symbol_of(asked.market_symbol)
         if symbol is None or not 1 <= len(asked.market_symbol) <= 10:
-            raise LeverRefused(f"market_symbol {printable(asked.market_symbol, 20)!r}: 1 to 10 of A-Z 0-9 . _ ^ - are allowed")
+            raise SubmissionRefused(f"market_symbol {printable(asked.market_symbol, 20)!r}: 1 to 10 of A-Z 0-9 . _ ^ - are allowed")
         expected = asked.metadata.expected_records
         if expected is not None and expected < 1:
-            raise LeverRefused(f"expected_records is {expected}: at least 1 is allowed")
+            raise SubmissionRefused(f"expected_records is {expected}: at least 1 is allowed")
         if self.waiting >= OPEN_LIMIT:
-            raise LeverRefused(f"{self.waiting:,} requests are open; send it again later", retry_after_s=5)
+            raise SubmissionRefused(f"{self.waiting:,} requests are open; send it again later", retry_after_s=5)
         account = self._account(destination.source)
         now = self._clock.now()
         level = self._triage.level_of(account, now)

@@ -8,6 +8,7 @@
     │   ├── OversizePayload
     │   └── DecoderDied          the pool process that decoded it was killed (time, memory, crash)
     ├── AddressRefused           a submitted URL that the desk will not fetch
+    ├── SubmissionRefused        a request for a document that is not as the contract says, or one too many
     ├── FetchError               a source could not get at its data; the source tries again
     ├── GuidelineError           a rule file that cannot be used: file, line, column, found, allowed
     ├── QueueError
@@ -66,6 +67,10 @@ class DecoderDied(PayloadError):
 
 class AddressRefused(GexdeskError):
     """Refuse to fetch a submitted URL: what is wrong with it, what is allowed."""
+
+
+class SubmissionRefused(GexdeskError):
+    """Refuse a request for a document: the field, what was found, what is allowed; or how long to wait (``retry_after_s``)."""
 
 
 class FetchError(GexdeskError):

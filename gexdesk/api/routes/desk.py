@@ -1,15 +1,16 @@
 """What a screen needs of an engine elsewhere: pictures, questions, levers, and its end."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from fastapi import APIRouter, Request, Response, WebSocket
+from msgspec import Struct
 from msgspec.structs import replace
 from starlette.websockets import WebSocketDisconnect
 
 from gexdesk.api.answers import NoKey, NotAllowed, TooMany, as_json
 from gexdesk.api.body import body_of
-from gexdesk.api.describe import described
+from gexdesk.api.describe import GUARDED, described
 from gexdesk.api.guard import Guard
 from gexdesk.api.keys import Scope
 from gexdesk.api.served import Served
@@ -19,13 +20,27 @@ from gexdesk.model.view import DeskView
 
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
+ANSWERS: tuple[Any, ...] = tuple(question.answer for question in get_args(AnyLook))
+"""What a look may answer, in the order of the questions."""
+
+
+class StatusShape(Struct, frozen=True):
+    """Say in a word how it stands: ``ok`` or ``stopping``."""
+
+    status: str
+
+
+class CopyShape(Struct, frozen=True):
+    """Name where a copy lies."""
+
+    path: str
 
 
 def desk(engine: Served, guard: Guard) -> APIRouter:
     """Return the routes."""
     router = APIRouter(tags=["desk"])
 
-    @router.get("/view", **described(DeskView, refusals=(401, 403, 429, 503), says="The newest picture of the desk"))
+    @router.get("/view", **described(DeskView, says="The newest picture of the desk"))
     async def view(request: Request) -> Response:
         """Return the newest picture of the desk."""
         guard.allowed(request, Scope.READ)
@@ -44,7 +59,7 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
         except (WebSocketDisconnect, RuntimeError):
             return  # the reader went away, which is its right
 
-    @router.post("/look", **described(takes=AnyLook, refusals=(400, 401, 403, 404, 429, 503), says="The answer to the question"))
+    @router.post("/look", **described(ANSWERS, takes=AnyLook, refusals=(*GUARDED, 404), says="The answer to the question"))
     async def look(request: Request) -> Response:
         """Answer what the picture does not hold."""
         guard.allowed(request, Scope.READ)
@@ -54,25 +69,25 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
 
     @router.post(
         "/levers",
-        **described(LeverOutcome, takes=Lever, refusals=(400, 401, 403, 404, 409, 429, 503), says="What it did, or would do"),
+        **described(LeverOutcome, takes=Lever, refusals=(*GUARDED, 404, 409), says="What it did, or would do"),
     )
     async def levers(request: Request) -> Response:
         """Do what an operator asks; who asks is who the kernel or the key says."""
         visitor = guard.allowed(request, Scope.OPERATE)
         return as_json(await engine.pull(replace(await body_of(request, Lever), actor=visitor.name)))
 
-    @router.post("/metadata/copy", **described(refusals=(401, 403, 429, 503), says="Where the copy lies"))
+    @router.post("/metadata/copy", **described(CopyShape, says="Where the copy lies"))
     async def copy_metadata(request: Request) -> Response:
         """Write a consistent copy of the metadata into the state folder and name it; whoever asked removes it."""
         guard.allowed(request, Scope.ADMIN)
-        return as_json({"path": str(await engine.copy_metadata())})
+        return as_json(CopyShape(str(await engine.copy_metadata())))
 
-    @router.post("/stop", **described(refusals=(401, 403, 429), says="It finishes what it holds and ends"))
+    @router.post("/stop", **described(StatusShape, says="It finishes what it holds and ends"))
     async def stop(request: Request) -> Response:
         """Ask the engine to finish what it holds and end."""
         guard.allowed(request, Scope.ADMIN)
         await engine.stop()
-        return as_json({"status": "stopping"})
+        return as_json(StatusShape("stopping"))
 
     return router
 

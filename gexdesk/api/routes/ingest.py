@@ -5,7 +5,7 @@ from msgspec import Struct
 
 from gexdesk.api.answers import as_json, iso
 from gexdesk.api.body import body_of
-from gexdesk.api.describe import described
+from gexdesk.api.describe import GUARDED, described
 from gexdesk.api.guard import Guard
 from gexdesk.api.keys import Scope
 from gexdesk.api.served import Served
@@ -45,20 +45,20 @@ def ingest(engine: Served, guard: Guard) -> APIRouter:
     router = APIRouter(prefix="/ingest/priority", tags=["ingest"])
 
     @router.post(
-        "", **described(Accepted, takes=Submission, status=202, refusals=(400, 401, 403, 409, 429, 503), says="Taken, durably")
+        "", **described(Accepted, takes=Submission, status=202, says="Taken, durably")
     )
     async def submit(request: Request) -> Response:
         """Take a request for one document."""
         visitor = guard.allowed(request, Scope.SUBMIT)
         return as_json(await engine.submit(await body_of(request, Submission), visitor.name), status=202)
 
-    @router.get("/queue", **described(QueueStands, refusals=(401, 403, 429), says="The queue by level"))
+    @router.get("/queue", **described(QueueStands, says="The queue by level"))
     async def queue(request: Request) -> Response:
         """Count the queue by level."""
         guard.allowed(request, Scope.READ)
         return as_json(queue_of(await engine.view()))
 
-    @router.get("/{request_id}", **described(RequestStands, refusals=(401, 403, 404, 429), says="How the request stands"))
+    @router.get("/{request_id}", **described(RequestStands, refusals=(*GUARDED, 404), says="How the request stands"))
     async def stands(request: Request, request_id: str) -> Response:
         """Say how a request stands."""
         guard.allowed(request, Scope.READ)
