@@ -3,7 +3,7 @@
 A new question is a ``Look`` here, a handler registered with the engine's ``Lookout``, and a screen that draws its answer.
 """
 
-from typing import Any, ClassVar, Generic, TypeVar, get_args
+from typing import Any, ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -671,6 +671,3 @@ AnyLook = (
     | SymbolLook | QuarantineLook | CompareLook | GapsLook | SourceLook | PayloadLook | LogLook | AuditLook | MachineLook
 )
 """Every question there is, as one union: what the wire takes."""
-
-ANSWERS: tuple[Any, ...] = tuple(question.answer for question in get_args(AnyLook))
-"""What may come back, in the order of the questions."""
