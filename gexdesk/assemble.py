@@ -7,6 +7,7 @@ import platform
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,6 +50,7 @@ from gexdesk.engine.look_guidelines import RulebookLook
 from gexdesk.engine.look_queue import QueueLook
 from gexdesk.engine.look_symbols import SymbolLooks
 from gexdesk.engine.lookout import Lookout
+from gexdesk.engine.measure import Measure
 from gexdesk.engine.pager import Pager, Paging
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
@@ -96,7 +98,7 @@ from gexdesk.model.daytime import WEEKDAYS, DaySpan, days_since_1970, read_span,
 from gexdesk.model.decision import Bound, Decision
 from gexdesk.model.errors import GexdeskError, GuidelineError, SettingsError
 from gexdesk.model.features import Features
-from gexdesk.model.level import LEVELS
+from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.look import (
     CompareLook,
     DeadLook,
@@ -162,6 +164,9 @@ HISTORY_DAYS, HISTORY_BYTES = 14, 256 * 1024 * 1024
 RESERVED = 1
 """Slots that serve CRITICAL alone, in the pool and among the workers: the promise rests on them."""
 
+REDIS_AWAY_S = 5.0
+"""How long CRITICAL may wait for a Redis that went away before the journal on this host takes it: a silent connection's timeout."""
+
 REPLAY_LEAD_S = 2.0
 """A replay that is played once waits so long for the engine to start: what is due before its source runs would be lost."""
 
@@ -204,6 +209,16 @@ def assemble(
         symbols=symbols, ledger=ledger, standing=standing, cache=cache, keeper=keeper, record=record, chronicle=chronicle,
         clock=clock, state=state,
     )  # fmt: skip
+    measure = Measure(
+        clock,
+        pool=(limits.pool_processes + RESERVED, RESERVED),
+        workers=(limits.workers + RESERVED, RESERVED),
+        limit_s=limits.task_limit_s,
+        lease_s=limits.lease_s,
+        sweep_s=limits.sweep_s,
+        failover_s=REDIS_AWAY_S if settings.redis is not None else 0.0,
+        promise_s=promises_s[Level.CRITICAL] or inf,
+    )
     pool = Pool(
         limits.pool_processes,
         RESERVED,
@@ -211,6 +226,7 @@ def assemble(
         memory_limit_mb=limits.memory_limit_mb,
         on_death=lambda words: chronicle.tell("engine", words, grave=True),
         redact=lambda words: _redacted(words, keys.values()),
+        on_slice=measure.sliced,
     )
     leases = Leases(
         queue,
@@ -240,6 +256,7 @@ def assemble(
         gates=provision.gates,
         gaps=provision.gaps,
         names=symbols.aliases,
+        measure=measure,
     )
     receive = Receive(
         spool, ledger, flights, triage, clock,
@@ -273,6 +290,7 @@ def assemble(
         pool=pool,
         flights=flights,
         leases=leases,
+        measure=measure,
         publish=Publish(cache=cache, provision=provision, ledger=ledger, promises=promises, clock=clock),
         names=symbols.aliases,
         keeper=keeper,
@@ -412,6 +430,7 @@ def assemble(
         levels=levels,
         schedules=schedules,
         escalate=escalate,
+        measure=measure,
         clock=clock,
         engine_id=secrets.token_hex(4),
         mode=settings.mode,

@@ -19,6 +19,8 @@ class Flight:
         refused: Why triage could not use it; its job is buried when claimed.
         results: What a small payload comes to, computed together with triage; None where processing has it to do.
         deaths: Pool processes that died with it.
+        kept_at, queued_at: When it was synced and when it was queued, seconds of the monotonic clock; None where an earlier
+            engine did that.
     """
 
     payload: Payload
@@ -31,6 +33,8 @@ class Flight:
     decided_at: float | None = None
     started_at: float | None = None
     deaths: int = 0
+    kept_at: float | None = None
+    queued_at: float | None = None
     judged: tuple[Judged, ...] = ()
 
     def historical(self, account: Account) -> bool:

@@ -9,6 +9,7 @@ from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.levers.levels import LevelLevers
+from gexdesk.engine.measure import Measure
 from gexdesk.engine.pager import Pager
 from gexdesk.engine.picture_symbols import PictureSymbols
 from gexdesk.engine.receive import Receive
@@ -36,7 +37,7 @@ class Picture:
         symbols: PictureSymbols, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, mutes: Mutes,
         pager: Pager, shift: Shift, chronicle: Chronicle,
         promises: Promises, rulebook: Rulebook, levels: LevelLevers, schedules: Schedules,
-        escalate: Escalate, clock: Clock, engine_id: str, mode: str, read_only: bool,
+        escalate: Escalate, measure: Measure, clock: Clock, engine_id: str, mode: str, read_only: bool,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._ledger = ledger
@@ -59,6 +60,7 @@ class Picture:
         self._levels = levels
         self._schedules = schedules
         self._escalate = escalate
+        self._measure = measure
         self._clock = clock
         self._engine_id = engine_id
         self._mode = mode
@@ -116,6 +118,7 @@ class Picture:
             overrides=self._levels.views(now),
             schedules=self._schedules.views(now),
             escalated=self._escalate.count,
+            bound=self._measure.bound(),
             read_only=self._read_only,
         )
 

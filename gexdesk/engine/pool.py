@@ -6,7 +6,7 @@ import heapq
 import itertools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -23,6 +23,9 @@ TOGETHER_LIMIT_S = 2.0
 """Far above what so many small ones need. If they take longer, each is done again alone, with the whole limit."""
 
 RESPAWN_S = 1.0
+OnSlice = Callable[[Sequence[float], int, bool, float], None]
+"""When each CRITICAL task of a slice was asked for, how many others it held, whether the slot is a reserved one, its seconds."""
+
 BEGIN_LIMIT_S = 10.0
 """From handing a task over to its begin: the start of a process, where it is a new one."""
 
@@ -41,6 +44,7 @@ class _Waiting:
     task: Task = field(compare=False)
     done: asyncio.Future[Reply] = field(compare=False)
     alone: bool = field(compare=False, default=False)
+    asked_at: float = field(compare=False, default_factory=time.monotonic)
 
     @property
     def small(self) -> bool:
@@ -57,17 +61,19 @@ class Pool:
         memory_limit_mb: Address space of a process.
         on_death: Told in words when a process died.
         redact: Takes secrets out of what a process says of a payload: a server may echo the key it was sent.
+        on_slice: Told of each slice that a process did.
     """
 
     def __init__(
         self, processes: int, reserved: int, *, task_limit_s: float, memory_limit_mb: int, on_death: Callable[[str], None],
-        redact: Callable[[str], str] = str,
+        redact: Callable[[str], str] = str, on_slice: OnSlice = lambda *_: None,
     ) -> None:  # fmt: skip
         self._slots = [False] * processes + [True] * reserved
         self._task_limit_s = task_limit_s
         self._memory_limit_mb = memory_limit_mb
         self._on_death = on_death
         self._redact = redact
+        self._on_slice = on_slice
         self._waiting: list[_Waiting] = []
         self._numbers = itertools.count()
         self._came = asyncio.Event()
@@ -139,6 +145,7 @@ class Pool:
                 limit_s = self._task_limit_s if len(some) == 1 else min(self._task_limit_s, TOGETHER_LIMIT_S)
                 try:
                     child = await self._begin(child, [waiting.task for waiting in some])
+                    began = time.monotonic()
                     async with asyncio.timeout(limit_s):
                         replies = await _answer(child)
                 except (TimeoutError, asyncio.IncompleteReadError, OSError, msgspec.DecodeError) as error:
@@ -150,6 +157,8 @@ class Pool:
                         waiting.done.cancel()
                     raise
                 else:
+                    critical = [waiting.asked_at for waiting in some if waiting.rank == Level.CRITICAL.rank]
+                    self._on_slice(critical, len(some) - len(critical), reserved, time.monotonic() - began)
                     for waiting, reply in zip(some, replies, strict=True):
                         if not waiting.done.done():
                             waiting.done.set_result(reply)

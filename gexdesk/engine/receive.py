@@ -64,7 +64,7 @@ class Receive:
         self._repeats.remember(payload)
         self._count(payload)
         kept(payload)
-        self.take_up(payload, ref)
+        self.take_up(payload, ref, self._clock.monotonic())
         return payload
 
     def remember(self, payload: Payload) -> None:
@@ -72,9 +72,10 @@ class Receive:
         no second job."""
         self._repeats.remember(payload)
 
-    def take_up(self, payload: Payload, ref: PayloadRef) -> None:
-        """Begin the way of a payload that is kept: a new one, or one that a crash left untriaged."""
+    def take_up(self, payload: Payload, ref: PayloadRef, kept_at: float | None = None) -> None:
+        """Begin the way of a payload that is kept: a new one, synced just now, or one that a crash left untriaged."""
         flight = self.flight_of(payload, ref)
+        flight.kept_at = kept_at
         self._flights.add(flight)
         self._triage.take(flight)
 

@@ -13,6 +13,7 @@ from gexdesk.engine.gaps import GapLedger
 from gexdesk.engine.gatekeeper import Gatekeeper, Judged, is_history
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.measure import Measure
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.precedent import Precedents
 from gexdesk.engine.standing import Standing
@@ -48,7 +49,7 @@ class Triage:
         self, *, pool: Pool, queue: Queue, ledger: Ledger, standing: Standing, keeper: Keeper, tally: Tally, flow: Flow,
         escalate: Escalate, chronicle: Chronicle, clock: Clock, rules: Callable[[], RuleSet],
         promises_s: Mapping[Level, float | None], conventions: ConventionBook, flights: Flights, gates: Gatekeeper,
-        gaps: GapLedger, names: Mapping[str, str],
+        gaps: GapLedger, names: Mapping[str, str], measure: Measure,
     ) -> None:  # fmt: skip
         self._pool = pool
         self._queue = queue
@@ -67,6 +68,7 @@ class Triage:
         self._gates = gates
         self._gaps = gaps
         self._names = dict(names)
+        self._measure = measure
         self._precedents = Precedents()
         self.decided: dict[str, Level] = {}
         self._last: dict[str, asyncio.Task[None]] = {}
@@ -146,7 +148,9 @@ class Triage:
                 job = self._undecided(flight, fault, account)
             while True:
                 try:
+                    decided_at = self._clock.monotonic()
                     await self._queue.put([job])
+                    self._measured(flight, job, decided_at)
                     self._flow.entered(job.level)
                     self._escalate.watch(job)
                     return
@@ -154,6 +158,16 @@ class Triage:
                     # The journal cannot be written (a full disk): the payload is safe in the spool, so wait for room.
                     self._chronicle.tell("engine", f"queue: {error.message}; trying again", grave=True)
                     await self._clock.sleep(1.0)
+
+    def _measured(self, flight: Flight, job: Job, decided_at: float) -> None:
+        """Tell what the way of a CRITICAL payload took so far; of one that an earlier engine kept nobody knows."""
+        flight.queued_at = self._clock.monotonic()
+        if job.level is not Level.CRITICAL or flight.kept_at is None:
+            return
+        self._measure.sorted_out(decided_at - flight.kept_at)
+        self._measure.committed(flight.queued_at - decided_at)
+        waited_s = self._clock.monotonic() - flight.kept_at
+        self._measure.received(max(0.0, self._clock.now() - flight.payload.received_at - waited_s))
 
     async def _decode(self, flight: Flight, account: Account) -> Triaged | Refused:
         task = TriageTask(
@@ -197,6 +211,8 @@ class Triage:
         decided, decided_score = decision.level, decision.score
         if override is not None and override.moves(decision.level):
             decision = decide(features, rules, override, at=now)
+        if decision.level is Level.CRITICAL:
+            self._measure.came(account.name)
         flight.decision, flight.decided_at = decision, now
         self._tally.record(features, decision, now, lead.as_of)
         self._keeper.decision(DecisionRecord(payload.payload_id, now, features, decision))

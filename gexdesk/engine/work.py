@@ -14,6 +14,7 @@ from gexdesk.engine.flow import Flow
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Ledger
+from gexdesk.engine.measure import Measure
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.publish import Publish
 from gexdesk.engine.requests import Requests
@@ -64,7 +65,7 @@ class Work:
         self, *, queue: Queue, pool: Pool, flights: Flights, leases: Leases, publish: Publish, keeper: Keeper, spool: Spool,
         ledger: Ledger, deviation: Deviation, flow: Flow, chronicle: Chronicle, clock: Clock,
         requests: Requests, expectations: Expectations, workers: int, reserved: int, conventions: ConventionBook,
-        names: Mapping[str, str],
+        names: Mapping[str, str], measure: Measure,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._pool = pool
@@ -83,6 +84,7 @@ class Work:
         self._slots = [False] * workers + [True] * reserved
         self._conventions = conventions
         self._names = dict(names)
+        self._measure = measure
         self._tasks: list[asyncio.Task[None]] = []
         self._endings: set[asyncio.Task[None]] = set()
         self.completed = 0
@@ -125,10 +127,18 @@ class Work:
                 self._deviation.record(claim.job.level, waiting)
                 self._flow.left(claim.job.level)
                 self._leases.hold(claim)
+                began = self._clock.monotonic()
                 await self._handle(claim)
+                self._measured(claim.job, reserved, began)
             except (QueueError, StoreError) as error:
                 self._chronicle.tell("engine", f"queue: {error.message}; trying again", grave=True)
                 await self._clock.sleep(1.0)
+
+    def _measured(self, job: Job, reserved: bool, began: float) -> None:
+        critical = job.promised is Level.CRITICAL
+        flight = self._flights.get(job.job_id)
+        asked_at = began if flight is None or flight.queued_at is None else flight.queued_at
+        self._measure.worked([asked_at] if critical else [], 0 if critical else 1, reserved, self._clock.monotonic() - began)
 
     def _waiting(self) -> dict[Level, int]:
         return {level: depth.waiting for level, depth in self._queue.state().levels.items()}

@@ -2,7 +2,7 @@
 
 
 class Bucket:
-    """Fill with what arrives, drain at a rate. The highest fill is the burst sigma for which ``sigma + rho t`` covers all that came."""
+    """Fill with what arrives, drain at a rate. The highest fill is the sigma for which ``sigma + rho t`` covers all that came."""
 
     __slots__ = ("_at", "_fill")
 

@@ -1,5 +1,7 @@
 """The longest of late: a maximum that fades, so that one bad second is not held against the desk for a day."""
 
+from math import exp2
+
 
 class Peak:
     """Hold the largest sample, halved every so often down to a floor.
@@ -27,4 +29,4 @@ class Peak:
         return max(self._floor, self._faded(now))
 
     def _faded(self, now: float) -> float:
-        return self._value * 0.5 ** (max(0.0, now - self._at) / self._half_life_s)
+        return self._value * exp2(-max(0.0, now - self._at) / self._half_life_s)
