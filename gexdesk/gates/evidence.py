@@ -119,7 +119,8 @@ def _of_chain(snapshot: Snapshot, chain: Chain, rate: float, dividend_yield: flo
 
 
 def _of_table(snapshot: Snapshot, table: StrikeTable) -> Evidence:
-    net = table.net_gex_volume if np.isnan(table.net_gex).all() else table.net_gex
+    by_volume = not np.nan_to_num(table.net_gex).any()
+    net = table.net_gex_volume if by_volume else table.net_gex
     weight = np.abs(np.nan_to_num(net))
     heaviest = np.argsort(-weight, kind="stable")[:LADDER]
     interest = [table.call_open_interest, table.put_open_interest]
@@ -127,6 +128,7 @@ def _of_table(snapshot: Snapshot, table: StrikeTable) -> Evidence:
         inputs=digest([table.net_gex, table.net_gex_volume, table.call_volume, table.put_volume, *interest], snapshot.spot),
         interest=None if np.isnan(interest).all() else digest([*interest, table.strike], None),
         given=True,
+        by_volume=by_volume,
         call_open_interest=_sum(table.call_open_interest),
         put_open_interest=_sum(table.put_open_interest),
         strikes=len(table),

@@ -6,8 +6,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gexdesk.gates.moves import Moves
+from gexdesk.model.market import session
 
 _LADDER_AT_LEAST = 4
+_GROWS_S = 3_600.0
 
 
 class Evidence(Struct, frozen=True):
@@ -17,6 +19,7 @@ class Evidence(Struct, frozen=True):
         inputs: Digest of every number given (spot, open interest, volume, quotes, IV; or the strikes): equal numbers, equal digest.
         interest: Digest of the open interest alone.
         given: The document gives exposure by strike, no contracts.
+        by_volume: Of it the exposure by volume counts, which begins at nothing each day and grows.
         implied_spot: Spot by put-call parity over the front expiries' quotes, points.
         parity_slope: How calls less puts move a point of strike: -1 where calls are calls, +1 where the sides are swapped.
         call_open_interest, put_open_interest: Contracts.
@@ -30,6 +33,7 @@ class Evidence(Struct, frozen=True):
     inputs: int
     interest: int | None = None
     given: bool = False
+    by_volume: bool = False
     implied_spot: float | None = None
     parity_slope: float | None = None
     call_open_interest: float | None = None
@@ -108,6 +112,14 @@ def likeness(now: Evidence | None, before: Evidence | None) -> float | None:
     product = sum(net * right[strike] for strike, net in left.items() if strike in right)
     size = math.sqrt(sum(net * net for net in left.values()) * sum(net * net for net in right.values()))
     return product / size if size > 0 else None
+
+
+def begins_anew(facts: Facts) -> bool:
+    """Say whether exposure by volume may be any multiple of the last: outside of regular hours, and while little was traded."""
+    if facts.evidence is None or not facts.evidence.by_volume:
+        return False
+    now = session(facts.market_at)
+    return now.kind != "regular" or facts.market_at - now.opens_at < _GROWS_S
 
 
 class Limits(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 import math
 
-from gexdesk.gates.facts import Evidence, Facts, Finding, Known, Limits, Outcome, dollars, likeness, points, share
+from gexdesk.gates.facts import Evidence, Facts, Finding, Known, Limits, Outcome, begins_anew, dollars, likeness, points, share
 
 GATE = "identity"
 _FACTOR = 1.35
@@ -24,6 +24,7 @@ _LIKE_ENOUGH = 0.5
 _CROSSES = 0.01
 _SAME_NET = 0.0005
 _OPPOSITE = -0.4
+_OPPOSITE_VOLUME = -0.7
 _STRANGE = 0.2
 _SHAPE_WITHIN_S = 900.0
 _VOLUME_BACK = 0.005
@@ -102,8 +103,10 @@ def _sides(facts: Facts, known: Known) -> Finding | None:
     soon = facts.market_at - before.market_at < _SHAPE_WITHIN_S
     # Where one strike outweighs all others the spot may cross it; the strikes themselves keep their shape then.
     moved = abs(share(facts.spot, before.spot) or 0.0) > _CROSSES
-    turned = turned and known.same_session(facts) and (alike is None or alike < (0.0 if moved else _LIKE_ENOUGH))
-    if turned or (alike is not None and alike < _OPPOSITE and soon):
+    # What was traded so far may lean either way; only what is held does not turn round.
+    bound = 0.0 if moved else _LIKE_ENOUGH
+    turned = turned and not now.by_volume and known.same_session(facts) and (alike is None or alike < bound)
+    if turned or (alike is not None and alike < (_OPPOSITE_VOLUME if now.by_volume else _OPPOSITE) and soon):
         text = f"every strike changed its sign: net GEX {dollars(facts.net_gex)}, the last one was {dollars(before.net_gex)}"
         return _wrong("sign_flipped", text, facts.net_gex, before.net_gex)
     return None
@@ -143,7 +146,7 @@ def _scale(facts: Facts, known: Known) -> Finding | None:
         return None
     interest = facts.open_interest is not None and before.open_interest is not None
     found, expected = (facts.open_interest, before.open_interest) if interest else (facts.gross_gex, before.gross_gex)
-    if not found or not expected:
+    if not found or not expected or (not interest and begins_anew(facts)):
         return None
     for scale in _SCALES:
         for factor, words in ((scale, f"{scale:.0f} times"), (1 / scale, f"1/{scale:.0f} of")):
@@ -167,7 +170,7 @@ def _elsewhere(facts: Facts, known: Known) -> Finding | None:
         text = f"strikes {points(low)} to {points(high)}, the last ones were {points(low_before)} to {points(high_before)}"
         return _wrong("other_symbol", text, low, low_before)
     alike = likeness(facts.evidence, before.evidence)
-    near = known.same_session(facts) and facts.market_at - before.market_at < _SHAPE_WITHIN_S
+    near = not now.by_volume and known.same_session(facts) and facts.market_at - before.market_at < _SHAPE_WITHIN_S
     if alike is not None and near and abs(alike) < _STRANGE and _shared(facts, before) < _MOST_STRIKES_GONE:
         ago_s = facts.market_at - before.market_at
         text = f"its heaviest strikes are not those of {ago_s:.0f} s ago (alike by {alike:.2f}, 1 is the same)"

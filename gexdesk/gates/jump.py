@@ -2,7 +2,7 @@
 
 import math
 
-from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, common, dollars, likeness, points, share
+from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, begins_anew, common, dollars, likeness, points, share
 from gexdesk.gates.moves import beyond
 from gexdesk.model.market import session
 
@@ -48,8 +48,8 @@ def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
     why = _explained(facts, before, known)
     turned = moved > _NET_HOLD and alike is not None and alike < 0 and known.same_session(facts)
     # A chain's open interest is checked by itself: with that in place its gamma may grow without bound towards expiry.
-    counted = facts.open_interest is not None
-    if why and not turned and (counted or 1 / _NO_MARKET < grown < _NO_MARKET or not known.same_session(facts)):
+    boundless = facts.open_interest is not None or begins_anew(facts) or not known.same_session(facts)
+    if why and not turned and (boundless or 1 / _NO_MARKET < grown < _NO_MARKET):
         return [Finding(GATE, Outcome.NOTE, "level_jumped", f"{text}; {why}", *figures)]
     # Strikes that keep their shape were moved by the market: what breaks a feed breaks the shape, or all of it by one factor.
     hold = gross_jumped or (moved > max(_HOLD * bound, _NET_HOLD) and (alike is None or alike < _ALIKE))
@@ -77,6 +77,8 @@ def _explained(facts: Facts, before: Facts, known: Known) -> str:
     """Name what makes levels jump by the clock; empty where nothing does."""
     if not known.same_session(facts):
         return "a new session begins"
+    if begins_anew(facts):
+        return "by volume, and little was traded yet"
     both = common(facts.evidence, before.evidence)
     if both is not None and both.expired:
         return "an expiry went"

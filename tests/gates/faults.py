@@ -38,16 +38,22 @@ def scaled_interest(moment: Moment, past: list[Moment], others: list[Moment], rn
     snapshot = moment.snapshot
     if snapshot.chain is not None:
         return replace(snapshot, chain=replace(snapshot.chain, open_interest=snapshot.chain.open_interest * factor))
-    assert snapshot.given is not None
-    return replace(snapshot, given=replace(snapshot.given, net_gex=snapshot.given.net_gex * factor))
+    return _weighed(snapshot, factor)
+
+
+def _weighed(snapshot: Snapshot, factor: float) -> Snapshot:
+    table = snapshot.given
+    assert table is not None
+    return replace(
+        snapshot, given=replace(table, net_gex=table.net_gex * factor, net_gex_volume=table.net_gex_volume * factor)
+    )
 
 
 def flipped_sign(moment: Moment, past: list[Moment], others: list[Moment], rng: np.random.Generator) -> Snapshot | None:
     """Take calls for puts."""
     snapshot = moment.snapshot
     if snapshot.chain is None:
-        assert snapshot.given is not None
-        return replace(snapshot, given=replace(snapshot.given, net_gex=-snapshot.given.net_gex))
+        return _weighed(snapshot, -1.0)
     chain = snapshot.chain
     if rng.random() < 0.5:
         return replace(snapshot, chain=replace(chain, is_call=~chain.is_call))
