@@ -210,7 +210,7 @@ async def test_held_stopped_superseded_and_finished_jobs_are_left_alone(tmp_path
         await s.look()
         assert s.escalate.count == 0
         await s.queue.resume("a")
-        await s.clock.advance(6.0)
+        await s.clock.advance(12.0)
         await s.look()
         assert s.escalate.count == 0
         assert (await s.job("old")).superseded

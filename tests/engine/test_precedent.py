@@ -83,7 +83,8 @@ def test_a_percentile_is_a_rank_among_the_minutes_before_and_not_known_among_few
     ranks = [seen(precedents, NOW + 60 * n, 1e9, volume=float(n)).volume_percentile for n in range(31)]
     assert ranks == [None] * 30 + [100.0]
     assert seen(precedents, NOW + 60 * 31, 1e9, volume=15.0).volume_percentile == 50.0  # 15 below and one equal of 31
-    assert seen(precedents, NOW + 60 * 31 + 1, 1e9, volume=-1.0).volume_percentile == 0.0
+    assert seen(precedents, NOW + 60 * 31 + 1, 1e9, volume=15.0).volume_percentile == 50.0  # its own minute does not count
+    assert seen(precedents, NOW + 60 * 31 + 2, 1e9, volume=-1.0).volume_percentile == 0.0
     # The last value of a minute stands for it: 15.0 was replaced by -1.0, which is now below.
     assert seen(precedents, NOW + 60 * 32, 1e9, volume=0.0).volume_percentile == 100 * 1.5 / 32
     assert seen(precedents, NOW + 60 * 33, 1e9).volume_percentile is None
