@@ -80,10 +80,6 @@ class _Figures:
             worst_s = inf if view.bound.worst_s is None else view.bound.worst_s
             words = "Receipt to available at the worst for CRITICAL, +Inf where nothing bounds it."
             yield GaugeMetricFamily("gexdesk_critical_bound_seconds", words, value=worst_s)
-        if view.bound is not None:
-            worst_s = inf if view.bound.worst_s is None else view.bound.worst_s
-            words = "Receipt to available at the worst for CRITICAL, +Inf where nothing bounds it."
-            yield GaugeMetricFamily("gexdesk_critical_bound_seconds", words, value=worst_s)
 
 
 def metrics_of(view: DeskView) -> bytes:
