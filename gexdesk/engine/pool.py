@@ -6,6 +6,7 @@ import heapq
 import itertools
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
