@@ -102,19 +102,25 @@ def _pairs(chain: Chain, rows: NDArray[np.intp]) -> tuple[F8, F8] | None:
 
 def _of_chain(snapshot: Snapshot, chain: Chain, rate: float, dividend_yield: float) -> Evidence:
     spot, slope = implied_spot(chain, snapshot.quoted_at, rate, dividend_yield)
-    empty = len(chain) == 0
-    calls, puts = chain.open_interest[chain.is_call], chain.open_interest[~chain.is_call]
+    if len(chain) == 0:
+        return Evidence(inputs=digest([], snapshot.spot), implied_spot=spot, parity_slope=slope)
+    held, is_call = np.maximum(np.nan_to_num(chain.open_interest), 0.0), chain.is_call.astype(np.float64)
+    priced = held * chain.strike
+    calls, puts = float(held @ is_call), float(held.sum())
+    called, put = float(priced @ is_call), float(priced.sum())
+    puts, put = puts - calls, put - called
+    known = puts + calls > 0 or not np.isnan(chain.open_interest).all()
     return Evidence(
         inputs=digest([chain.open_interest, chain.volume, chain.bid, chain.ask, chain.iv], snapshot.spot),
         interest=digest([chain.open_interest, chain.strike], None),
         implied_spot=spot,
         parity_slope=slope,
-        call_open_interest=_sum(calls),
-        put_open_interest=_sum(puts),
-        calls_above=_apart(chain, calls, puts),
-        low=None if empty else float(chain.strike.min()),
-        high=None if empty else float(chain.strike.max()),
-        expiries=() if empty else _expiries(chain),
+        call_open_interest=calls if known else None,
+        put_open_interest=puts if known else None,
+        calls_above=2 * (called / calls - put / puts) / (called / calls + put / puts) if calls > 0 and puts > 0 else None,
+        low=float(chain.strike.min()),
+        high=float(chain.strike.max()),
+        expiries=_expiries(chain, held),
     )
 
 
@@ -138,20 +144,11 @@ def _of_table(snapshot: Snapshot, table: StrikeTable) -> Evidence:
     )
 
 
-def _apart(chain: Chain, calls: F8, puts: F8) -> float | None:
-    held, owed = np.nan_to_num(calls), np.nan_to_num(puts)
-    if not held.sum() > 0 or not owed.sum() > 0:
-        return None
-    above = float(chain.strike[chain.is_call] @ held) / float(held.sum())
-    below = float(chain.strike[~chain.is_call] @ owed) / float(owed.sum())
-    return 2 * (above - below) / (above + below)
-
-
-def _expiries(chain: Chain) -> tuple[tuple[int, int, float], ...]:
+def _expiries(chain: Chain, held: F8) -> tuple[tuple[int, int, float], ...]:
     first = int(chain.expiry.min())
     of = chain.expiry - first
     contracts = np.bincount(of)
-    interest = np.bincount(of, weights=np.nan_to_num(chain.open_interest))
+    interest = np.bincount(of, weights=held)
     return tuple((first + day, int(contracts[day]), float(interest[day])) for day in np.flatnonzero(contracts).tolist())
 
 
