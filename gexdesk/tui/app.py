@@ -9,18 +9,25 @@ from typing import ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES
 
 from gexdesk.desk import Desk
 from gexdesk.model.errors import EngineAway, GexdeskError
 from gexdesk.model.look import HistoryLook
 from gexdesk.model.text import printable
-from gexdesk.tui.house import House
+from gexdesk.model.view import DeskView
+from gexdesk.tui import keymap as keymaps
+from gexdesk.tui.house import House, config_folder
 from gexdesk.tui.screens.desk import DeskScreen
+from gexdesk.tui.screens.staged import Staged
 from gexdesk.tui.sight import Sight
-from gexdesk.tui.theme import DEFAULT_THEME, load_themes
+from gexdesk.tui.theme import DEFAULT_THEME, Themes
 
 RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Waits between attempts to reach an engine; the last one repeats."""
+
+THEMES_EACH_S = 2.0
+"""How often the files of themes are looked at."""
 
 
 class DeskApp(App[int]):
@@ -62,11 +69,15 @@ class DeskApp(App[int]):
         self.operator = printable(operator, 24)
         self.desk: Desk | None = None
         self.sight = Sight(clock)
-        self.house = House(self.sight, lambda: self.desk, sample, self.operator)
+        folder = config_folder()
+        keymap, self._faults = keymaps.load(folder)
+        self.house = House(self.sight, lambda: self.desk, sample, self.operator, keymap, folder)
+        self.set_keymap(keymap)
         self._leaving = False
-        self._themes = load_themes()
-        for each in self._themes:
-            self.register_theme(each)
+        self._rung: set[int] = set()
+        self._told = False
+        self._themes = Themes(folder / "themes")
+        self._take_themes()
         self.theme = theme
 
     def get_default_screen(self) -> Screen[None]:
@@ -83,6 +94,42 @@ class DeskApp(App[int]):
     def on_mount(self) -> None:
         """Look for the engine once the first paint is out."""
         self.call_after_refresh(self.run_worker, self.follow, group="follow", exit_on_error=False)
+        self.call_after_refresh(self._say_faults)
+        self.set_interval(THEMES_EACH_S, self._reload_themes)
+
+    # ------------------------------------------------------------------ the operator's own files
+    def _take_themes(self) -> list[str]:
+        """Register the themes whose files are new or changed; return their names."""
+        fresh = self._themes.news()
+        for each in fresh:
+            self.register_theme(each)
+        return [each.name for each in fresh]
+
+    def _reload_themes(self) -> None:
+        """Use a theme as its file has it now."""
+        before = dict(self._themes.faults)
+        fresh = self._take_themes()
+        self._faults += [fault for path, fault in self._themes.faults.items() if before.get(path) != fault]
+        if self.theme in fresh:
+            self.refresh_css(animate=False)
+            self.theme_changed_signal.publish(self.current_theme)
+        self._say_faults()
+
+    def _say_faults(self) -> None:
+        """Name the first thing that is wrong with the operator's own files, once, on the screen in front."""
+        faults, self._faults = [*self._faults, *(self._themes.faults.values() if not self._told else ())], []
+        self._told = True
+        screen = self.screen
+        if faults and isinstance(screen, Staged):
+            more = f"   ({len(faults) - 1} more)" if len(faults) > 1 else ""
+            screen.notice.say(printable(faults[0]) + more, grave=True)
+
+    def ring(self, view: DeskView) -> None:
+        """Ring the terminal's bell, once for each incident that hits readers and that nobody saw."""
+        calling = {i.number for i in view.incidents if i.severity > 1 and i.closed_at is None and not i.seen and not i.muted}
+        if calling - self._rung:
+            self.bell()
+        self._rung = calling
 
     async def follow(self) -> None:
         """Take pictures until the desk is left; say why there are none, and try again."""
@@ -94,7 +141,8 @@ class DeskApp(App[int]):
                 async for view in desk.views():
                     first = self.sight.newest is None
                     failed = 0
-                    self.sight.take(view)
+                    if self.sight.take(view):
+                        self.ring(view)
                     if first:
                         self.main.begin()
                 reason = "the engine sends no more pictures"
@@ -116,8 +164,7 @@ class DeskApp(App[int]):
 
     def action_leave(self) -> None:
         """Ask about the engine, on the desk itself."""
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
+        self.action_home()
         self.main.action_leave()
 
     def action_wind(self, by_s: float) -> None:
@@ -132,8 +179,7 @@ class DeskApp(App[int]):
 
     def action_wind_to(self, at: float) -> None:
         """Show the desk as it was at a time, UTC seconds, on the desk itself."""
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
+        self.action_home()
         self.run_worker(self._wind_to(at), group="wind", exclusive=True, exit_on_error=False)
 
     async def _wind_to(self, at: float) -> None:
@@ -155,8 +201,14 @@ class DeskApp(App[int]):
 
     def action_next_theme(self) -> None:
         """Use the theme after this one."""
-        names = [theme.name for theme in self._themes]
-        self.theme = names[(names.index(self.theme) + 1) % len(names)]
+        own = [name for name, theme in self.available_themes.items() if theme.name not in BUILTIN_THEMES]
+        names = sorted(own, key=lambda name: (name != DEFAULT_THEME, name))
+        self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else DEFAULT_THEME
+
+    def action_home(self) -> None:
+        """Go back to the desk."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
 
     def left(self) -> None:
         """End the program; what becomes of the engine is its own affair from here on."""

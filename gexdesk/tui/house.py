@@ -1,10 +1,17 @@
 """What every screen shares: the sight of the engine, the way to it, and who sits here."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from gexdesk.desk import Desk
 from gexdesk.tui.sight import Sight
+
+
+def config_folder() -> Path:
+    """Return the folder of the operator's own keys, themes and views."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "gexdesk"
 
 
 @dataclass(frozen=True)
@@ -16,9 +23,13 @@ class House:
         desk: Gives the engine; None while none answers.
         sample: Whether this is the sample desk; said on every screen.
         operator: Who sits here, as the engine will know them.
+        keymap: Keys that were moved, by the name of what they do.
+        config: Folder of the operator's own keys, themes and views.
     """
 
     sight: Sight
     desk: Callable[[], Desk | None]
     sample: bool
     operator: str
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    config: Path = field(default_factory=config_folder)

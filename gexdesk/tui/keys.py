@@ -1,6 +1,6 @@
 """Every key of the desk, once: the bindings, the line at the bottom and the help come from here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from textual.binding import Binding
@@ -36,11 +36,15 @@ KEYS = (
     Key("home", "move(-1000000)", "Home", "", "first row"),
     Key("end", "move(1000000)", "End", "", "last row"),
     Key("tab,shift+tab", "other_table", "Tab", "table", "cursor to the other table: sources or symbols"),
-    Key("enter", "details", "Enter", "open", "open or close everything known about the row"),
-    Key("slash", "find", "/", "find", "show only rows that hold a text; Esc clears"),
+    Key("enter", "details", "Enter", "open", "open the page of the source or symbol"),
+    Key("n", "next_need", "n", "", "cursor to what the gravest incident is about; again: the next one"),
+    Key("colon,ctrl+p", "command", ":", "command", "type a command: Tab completes, letters in order find it"),
+    Key("slash", "find", "/", "find", "show only rows with a text, !without it, ~regular expression; Esc clears"),
+    Key("space", "mark", "Space", "", "mark the row: levers and export act on all marked ones; Esc takes the marks back"),
+    Key("y", "copy", "y", "", "copy the row to your own clipboard, through the terminal"),
     Key("f", "faults", "f", "faults", "show only rows with a fault; again shows all"),
     Key("z", "freeze", "z", "freeze", "freeze the picture to read it; the engine goes on"),
-    Key("left_square_bracket", "app.wind(-10)", "[ ]", "time", "wind the desk back by 10 s; { by a minute; z is live again", narrow=False),
+    Key("left_square_bracket", "app.wind(-10)", "[ ]", "time", "wind the desk back by 10 s; { a minute; z is now", narrow=False),
     Key("right_square_bracket", "app.wind(10)", "]", "", "forward by 10 s; } by a minute"),
     Key("left_curly_bracket", "app.wind(-60)", "{", "", "back by a minute"),
     Key("right_curly_bracket", "app.wind(60)", "}", "", "forward by a minute"),
@@ -48,9 +52,10 @@ KEYS = (
     Key("i", "page('incidents')", "i", "incidents", "what needs you: take, snooze, note, resolve; with the runbook"),
     Key("g", "page('guidelines')", "g", "rules", "the guidelines: hits, edit, try on the record, apply, roll back", narrow=False),
     Key("w", "page('queue')", "w", "queue", "what waits, in true order", narrow=False),
+    Key("H", "page('handover')", "H", "hand over", "hand the shift over: what the next one has to know", narrow=False),
     Key("t", "theme", "t", "theme", "next theme", narrow=False),
     Key("question_mark,f1", "help", "?", "help", "this help"),
-    Key("escape", "back", "Esc", "", "close the details, clear the filter"),
+    Key("escape", "back", "Esc", "", "clear the filter, then the marks"),
     Key("plus", "lever('promote')", "+", "", "promote the symbol or source by one level", acts=True),
     Key("minus", "lever('demote')", "-", "", "demote it by one level", acts=True),
     Key("O", "lever('override')", "O", "override", "set its level, over all guidelines", acts=True),
@@ -64,10 +69,20 @@ KEYS = (
 )
 
 
+_MOVES = {
+    "move(1)": "down", "move(-1)": "up", "move(10)": "page_down", "move(-10)": "page_up", "move(-1000000)": "first",
+    "move(1000000)": "last", "app.wind(-10)": "back_10s", "app.wind(10)": "forward_10s", "app.wind(-60)": "back_1m",
+    "app.wind(60)": "forward_1m",
+}  # fmt: skip
+"""Names for a keymap where the action's own says too little."""
+
 LEVER_KEYS = tuple(key for key in KEYS if key.action.startswith("lever("))
 """Keys of the levers that act on what a page is about."""
 
-_EVERYWHERE = ("move(1)", "move(-1)", "move(10)", "move(-10)", "move(-1000000)", "move(1000000)", "find", "freeze", "theme", "help")
+_EVERYWHERE = (
+    "move(1)", "move(-1)", "move(10)", "move(-10)", "move(-1000000)", "move(1000000)", "find", "freeze", "theme", "help", "command",
+    "mark", "copy",
+)  # fmt: skip
 PAGE_KEYS = (
     Key("escape", "back", "Esc", "back", "clear the filter, else back to where the page was opened"),
     *(key for key in KEYS if key.action in _EVERYWHERE),
@@ -76,13 +91,26 @@ PAGE_KEYS = (
 """Keys of every page beside the desk."""
 
 
-def bindings(keys: Iterable[Key] = KEYS, screen: str = "desk") -> list[Binding]:
+def binding_id(key: Key, one: str = "") -> str:
+    """Return the name by which a keymap moves a key: its action's, the same on every screen. ``one`` is one digit of panels."""
+    if key.action == "panel":
+        return f"panel.{one}"
+    if key.action in _MOVES:
+        return _MOVES[key.action]
+    return key.action.removeprefix("app.").translate(str.maketrans("(", ".", "')"))
+
+
+def bindings(keys: Iterable[Key] = KEYS) -> list[Binding]:
     """Return Textual's bindings of one screen, each with an id so that a keymap can move it."""
     made = []
     for key in keys:
         if key.action == "panel":
-            made += [Binding(n, f"panel({n})", key.says, show=False, id=f"{screen}.panel_{n}") for n in key.keys.split(",")]
+            made += [Binding(n, f"panel({n})", key.says, show=False, id=binding_id(key, n)) for n in key.keys.split(",")]
         else:
-            name = key.action.translate(str.maketrans("('-", "___", "')")).strip("_")
-            made.append(Binding(key.keys, key.action, key.says, show=False, id=f"{screen}.{name}"))
+            made.append(Binding(key.keys, key.action, key.says, show=False, id=binding_id(key)))
     return made
+
+
+def relabelled(keys: Iterable[Key], keymap: Mapping[str, str]) -> list[Key]:
+    """Return keys as they are written where a keymap moves some."""
+    return [key._replace(shown=keymap[name].replace(",", " ")) if (name := binding_id(key)) in keymap else key for key in keys]

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from rich.style import Style
-from textual.color import Color
+from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 DEFAULT_THEME = "desk-dark"
@@ -27,14 +27,56 @@ def load_themes(folder: Path | None = None) -> list[Theme]:
     Raises:
         ValueError: A file is no theme: the message names it, what was found and what is allowed.
     """
-    themes = []
-    for path in sorted((folder or theme_folder()).glob("*.toml")):
-        try:
-            themes.append(Theme(**tomllib.loads(path.read_text(encoding="utf-8"))))
-        except (tomllib.TOMLDecodeError, TypeError) as error:
-            allowed = "allowed are TOML files with the keys of Textual's Theme (name, accent, ...)"
-            raise ValueError(f"{path}: {error}; {allowed}") from None
+    themes = [_theme(path) for path in sorted((folder or theme_folder()).glob("*.toml"))]
     return sorted(themes, key=lambda theme: theme.name != DEFAULT_THEME)
+
+
+def _theme(path: Path) -> Theme:
+    try:
+        theme = Theme(**tomllib.loads(path.read_text(encoding="utf-8")))
+        for colour in (theme.primary, theme.foreground, theme.background, theme.accent, theme.variables.get("faint")):
+            _rich(colour)
+        if not isinstance(theme.name, str):
+            raise TypeError("name is no text")
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, AttributeError, ColorParseError) as error:
+        allowed = "allowed are TOML files with the keys of Textual's Theme (name, accent, ...)"
+        raise ValueError(f"{path}: {error}; {allowed}") from None
+    return theme
+
+
+class Themes:
+    """Know the packaged themes and the operator's own, and notice when a file of theirs changes.
+
+    Args:
+        own: Folder of the operator's own; it need not be there.
+    """
+
+    def __init__(self, own: Path) -> None:
+        self._folders = (theme_folder(), own)
+        self._read: dict[Path, tuple[int, int]] = {}
+        self.faults: dict[Path, str] = {}
+
+    def news(self) -> list[Theme]:
+        """Return the themes of files that are new or were changed since the last call; what is wrong with a file is a fault.
+
+        The packaged ones come first, so that one of the operator's of the same name takes its place.
+        """
+        found = []
+        for path in (path for folder in self._folders for path in sorted(folder.glob("*.toml"))):
+            try:
+                stat = path.stat()
+            except OSError:
+                continue
+            stamp = (stat.st_mtime_ns, stat.st_size)
+            if self._read.get(path) == stamp:
+                continue
+            self._read[path] = stamp
+            self.faults.pop(path, None)
+            try:
+                found.append(_theme(path))
+            except ValueError as error:
+                self.faults[path] = str(error)
+        return found
 
 
 @lru_cache(maxsize=16)

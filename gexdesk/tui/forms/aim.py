@@ -1,6 +1,7 @@
 """What a lever is aimed at, as its operator saw it at the keypress: fixed from then on."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
@@ -9,6 +10,9 @@ from gexdesk.model.view import DeskView, IncidentView, SourceView, SymbolView
 
 ON_SOURCES = (Verb.PAUSE, Verb.RESUME)
 """Levers that act on a source even where the row is a symbol's: on the one that serves it."""
+
+_LEVER = re.compile(rf"(.{{1,60}}?) (?:{'|'.join(Verb)}) ")
+"""How an event tells who pulled which lever."""
 
 
 @dataclass(frozen=True)
@@ -39,25 +43,47 @@ class Aim:
 
     def changed(self, view: DeskView) -> str:
         """Say how it stands now where somebody changed it meanwhile; empty where it is as it was seen."""
+        now = self.again(view)
+        if now is None:
+            return "meanwhile the engine no longer knows it"
+        if now.revision == self.revision and (self.kind != "symbol" or now.state == self.state or not self.state):
+            return ""
+        by = self._changed_by(view)
+        stands = ", ".join(filter(None, (now.level or "", now.state)))
+        return f"meanwhile changed{' by ' + by if by else ''}: now {stands or 'as the guidelines decide'}"
+
+    def again(self, view: DeskView) -> "Aim | None":
+        """Return the same target as it stands in another picture; None where it is gone. A target of no picture is as it was."""
         match self.kind:
             case "source":
                 source = next((s for s in view.sources if s.name == self.name), None)
-                if source is None:
-                    return "meanwhile the engine no longer knows it"
-                if source.revision != self.revision:
-                    by = source.override_by or source.paused_by
-                    now = f"{source.override or source.level or '-'}, {source.state}"
-                    return f"meanwhile changed{' by ' + by if by else ''}: now {now}"
+                return replace(at_source(source), words=self.words, readers=self.readers) if source is not None else None
             case "symbol":
-                # A symbol's levels and its serving source are counted apart: what stands on the screen is compared.
                 symbol = next((s for s in view.symbols if s.symbol == self.name), None)
-                if symbol is not None and self.state and symbol.served_by and symbol.served_by != self.state:
-                    return f"meanwhile served by {symbol.served_by}"
+                return at_symbol(symbol, Verb.FAILOVER if self.choices else Verb.OVERRIDE, view) if symbol is not None else None
             case "incident":
                 incident = next((i for i in view.incidents if str(i.number) == self.name), None)
-                if incident is None or incident.revision != self.revision:
-                    owner = f" by {incident.owner}" if incident is not None and incident.owner else ""
-                    return f"meanwhile changed{owner}: now {incident.state if incident is not None else 'gone'}"
+                return at_incident(incident) if incident is not None else None
+            case "guidelines":
+                return replace(self, revision=view.guidelines_revision, state=view.guidelines_version)
+        return self
+
+    def _changed_by(self, view: DeskView) -> str:
+        """Return who pulled the last lever on it, as the events or what is in force tell it; empty where neither does."""
+        named = re.compile(rf"(?<![\w-]){re.escape(f'#{self.name}' if self.kind == 'incident' else self.name)}(?![\w-])")
+        for line in sorted(view.log, key=lambda line: -line.sequence):
+            if line.kind == "lever" and named.search(line.text) and (found := _LEVER.match(line.text)):
+                return found[1]
+        match self.kind:
+            case "source":
+                source = next((s for s in view.sources if s.name == self.name), None)
+                return (source.override_by or source.paused_by) if source is not None else ""
+            case "symbol":
+                return next((o.author for o in view.overrides if (o.kind, o.target) == ("symbol", self.name)), "")
+            case "incident":
+                return next((i.owner for i in view.incidents if str(i.number) == self.name), "")
+            case "guidelines":
+                return view.guidelines_author
         return ""
 
 

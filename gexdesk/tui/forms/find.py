@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from gexdesk.tui.filter import fault_of
 from gexdesk.tui.forms.base import Entry, Step
 from gexdesk.tui.ink import Run
 
@@ -24,7 +25,7 @@ class FindForm:
     def press(self, key: str, character: str | None) -> Step:
         """Take one key: Enter keeps the filter, Esc clears it, arrows belong to the table."""
         if key == "enter":
-            return Step.SEND
+            return Step.STAY if fault_of(self.entry.text) else Step.SEND
         if key == "escape":
             return Step.LEAVE
         return Step.ASK if self.entry.press(key, character) else Step.STAY
@@ -36,4 +37,7 @@ class FindForm:
 
     def draw(self, y: int, width: int) -> Iterable[Run]:
         """Return the runs of its one line."""
-        return ((f" / in {self.table.upper()}  ", "bold"), *self.entry.draw(36, True), ("  Enter keeps, Esc clears", "faint"))
+        fault = fault_of(self.entry.text)
+        hint = "  Enter keeps, Esc clears   !without ~regex"
+        said: Run = (f"  ! {fault}", "eye") if fault else (hint, "faint")
+        return ((f" / in {self.table.upper()}  ", "bold"), *self.entry.draw(26, True), said)

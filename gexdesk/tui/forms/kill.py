@@ -37,10 +37,10 @@ class KillForm:
         """Never: what it does is said before the engine is asked, and nobody waits for a kill switch."""
         self._pick = -1
 
-    def lever(self, dry_run: bool) -> Lever:
+    def levers(self, dry_run: bool) -> list[Lever]:
         """Return the lever as it stands."""
         reason = self.reason.text.strip() or ("dry run" if dry_run else "")
-        return Lever(verb=self.verb, target="", reason=reason, actor=self.operator, dry_run=dry_run)
+        return [Lever(verb=self.verb, target="", reason=reason, actor=self.operator, dry_run=dry_run)]
 
     @property
     def confirmed(self) -> bool:

@@ -1,6 +1,6 @@
 """Ask for one lever on one target: which, until when, why - and show what it would do before it is sent."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
@@ -25,13 +25,17 @@ class LeverForm:
         now: Tells the engine's time.
         session_ends_at: When the regular session that is on, or the next one, closes; UTC seconds.
         operator: Who asks.
+        others: Further targets, done one after the other once the first is agreed to.
+        note: Why rows that were marked as well are left out.
     """
 
     def __init__(
-        self, verb: Verb, aim: Aim, *, now: Callable[[], float], session_ends_at: float, operator: str
-    ) -> None:
+        self, verb: Verb, aim: Aim, *, now: Callable[[], float], session_ends_at: float, operator: str,
+        others: Sequence[Aim] = (), note: str = "",
+    ) -> None:  # fmt: skip
         self.verb = verb
-        self.aim = aim
+        self.aims = (aim, *others)
+        self.note = note
         self.now = now
         self.operator = operator
         self.reason = Entry()
@@ -54,37 +58,52 @@ class LeverForm:
         self.sending = False
         self.state = NOTHING_SENT
         self.changed = ""
+        self.told = ""
+        """What had changed when the operator was asked again."""
+        self._seen: DeskView | None = None
+        self._given: Level | None = None
         self._pick = -1
 
     # ------------------------------------------------------------------ what is asked
     @property
+    def aim(self) -> Aim:
+        """Return the target; of several the first."""
+        return self.aims[0]
+
+    @property
     def rows(self) -> int:
         """Return how many lines it takes."""
-        return 5 + len(self.fields) - 1
+        return 5 + len(self.fields) - 1 + (len(self.aims) > 1)
 
-    def lever(self, dry_run: bool) -> Lever:
-        """Return the lever as it stands."""
+    def levers(self, dry_run: bool) -> list[Lever]:
+        """Return the levers as they stand, one a target."""
+        return [self._lever(aim, dry_run) for aim in self.aims]
+
+    def _lever(self, aim: Aim, dry_run: bool) -> Lever:
         word, end = self.untils[self.until]
         length = SPANS_S.get(word) or (None if end is None else max(60.0, end - self.now()))
         return Lever(
             verb=self.verb,
-            target=self.aim.name,
-            target_kind=self.aim.kind,
+            target=aim.name,
+            target_kind=aim.kind,
             reason=self.reason.text.strip() or ("dry run" if dry_run else ""),
-            level=self._agreed(),
+            level=self._agreed(aim),
             for_s=length if self.verb in TIMED_VERBS else None,
             actor=self.operator,
-            seen_revision=self.aim.revision,
-            to=self.aim.choices[self.to] if self.aim.choices else "",
-            text=self.aim.text,
+            seen_revision=aim.revision,
+            to=aim.choices[self.to] if self.to < len(aim.choices) else "",
+            text=aim.text,
             dry_run=dry_run,
         )
 
-    def _agreed(self) -> Level | None:
+    def _agreed(self, aim: Aim) -> Level | None:
         """Return the level the operator is shown; None where the verb sets none, or cannot move this one further."""
         if self.verb is Verb.OVERRIDE:
             return self.level
-        return self.level if self.verb in LEVEL_VERBS and self.level is not self.aim.level else None
+        if self.verb not in LEVEL_VERBS:
+            return None
+        to = self._given or _level(self.verb, aim.level or Level.MEDIUM)
+        return to if to is not aim.level else None
 
     @property
     def ready(self) -> bool:
@@ -94,6 +113,10 @@ class LeverForm:
     @property
     def _reasoned(self) -> bool:
         return bool(self.reason.text.strip()) and not self.sending and not self.barred
+
+    def choose(self, level: Level) -> None:
+        """Begin with a level, and with the reason."""
+        self.level, self.at, self._given = level, "reason", level
 
     def ask(self) -> None:
         """Note that the engine is asked what it would do; what it said of something else is forgotten."""
@@ -115,9 +138,23 @@ class LeverForm:
 
     def compare(self, view: DeskView) -> bool:
         """Notice that the target was changed meanwhile; return whether that is news."""
-        words = self.aim.changed(view)
+        self._seen = view
+        words = next(filter(None, (self._changed(aim, view) for aim in self.aims)), "")
         news, self.changed = words != self.changed, words
         return news
+
+    def _changed(self, aim: Aim, view: DeskView) -> str:
+        words = aim.changed(view)
+        return f"{aim.name} {words}" if words and len(self.aims) > 1 else words
+
+    def _aim_again(self) -> Step:
+        """Take the targets as they stand now and ask anew: what was changed meanwhile has to be agreed to."""
+        if self._seen is not None:
+            self.told = self.changed
+            self.aims = tuple(aim.again(self._seen) or aim for aim in self.aims)
+            self.to = min(self.to, max(0, len(self.aim.choices) - 1))
+            self.compare(self._seen)
+        return Step.ASK
 
     # ------------------------------------------------------------------ keys
     def press(self, key: str, character: str | None) -> Step:
@@ -153,7 +190,9 @@ class LeverForm:
         return Step.STAY
 
     def _enter(self, agreed: bool) -> Step:
-        """Send what was shown; wait where the engine is still asked; ask again where it did not say."""
+        """Send what was shown; wait where the engine is still asked; ask again where it did not say, or it changed meanwhile."""
+        if self.changed and self.reason.text.strip():
+            return self._aim_again()
         if self.ready:
             return Step.SEND
         if not self._reasoned:
@@ -194,6 +233,7 @@ class LeverForm:
     def draw(self, y: int, width: int) -> Iterable[Run]:
         """Return the runs of one line."""
         lines = [self._title]
+        lines += [self._targets] if len(self.aims) > 1 else []
         lines += [self._levels] if "level" in self.fields else []
         lines += [self._tos] if "to" in self.fields else []
         lines += [self._untils] if "until" in self.fields else []
@@ -203,11 +243,18 @@ class LeverForm:
     def _title(self, width: int) -> list[Run]:
         change = self._change()
         room = width - len(self.state) - 6
-        words = f"{self.verb.value.upper()} {self.aim.words}  "
+        about = self.aim.words if len(self.aims) == 1 else figures.many(len(self.aims), self.aim.kind)
+        words = f"{self.verb.value.upper()} {about}  "
         if width_of(words + change) > room:
-            words = f"{self.verb.value.upper()} {self.aim.words.partition(' (')[0]}  "
+            words = f"{self.verb.value.upper()} {about.partition(' (')[0]}  "
         # What it acts on is never cut for what becomes of it.
         return title_line(words + fit_middle(change, max(12, room - width_of(words))), width, self.state)
+
+    def _targets(self, width: int) -> list[Run]:
+        names = " ".join(aim.name for aim in self.aims)
+        note = f"   left out: {self.note}" if self.note else ""
+        note = fit(note, min(width_of(note), width // 2))
+        return [(" ON      ", "faint"), (fit_middle(names, width - 9 - width_of(note)), "bold"), (note, "eye")]
 
     def _change(self) -> str:
         if self.outcome is not None:
@@ -265,7 +312,9 @@ class LeverForm:
         words = "asking the engine ..." if self.asking else ""
         if self.outcome is not None:
             words = self.outcome.helps or "nothing"
-        readers = f"   readers {' '.join(self.aim.readers)}" if self.aim.readers else ""
+        names = dict.fromkeys(reader for aim in self.aims for reader in aim.readers)
+        readers = f"   readers {' '.join(names)}" if names else ""
+        readers = fit(readers, min(width_of(readers), width // 2))
         room = width - 9 - width_of(readers)
         return [(" HELPS   ", "faint"), (fit(fit_middle(words, room), room), ""), (readers, "bold")]
 
@@ -285,7 +334,9 @@ class LeverForm:
         if self.sending:
             return [(" sent to the engine, waiting for its answer", "bold")]
         if self.changed:
-            return refusal(self.changed, width)
+            return refusal(f"{self.changed}; nothing sent, Enter looks again", width)
+        if self.told and self.ready:
+            return refusal(f"{self.told.replace(': now', ', now')}: Enter does it all the same", width)
         if self.at != "reason":
             return [(" Enter or Tab goes on", "faint"), ("     Esc leaves, nothing done", "faint")]
         words = " Enter does it" if self.ready else " Enter is off until a reason is given"

@@ -38,6 +38,15 @@ class Cursor:
         self.symbols.paint()
         self.sources.paint()
 
+    def go_to(self, *names: str) -> bool:
+        """Go to the first of some sources or symbols that has a row; return whether one has."""
+        for name in filter(None, names):
+            for table in (self.sources, self.symbols):
+                if name in table.rows:
+                    self.table, table.cursor = table, name
+                    return True
+        return False
+
     def adopt(self) -> None:
         """Let both tables learn new names."""
         for table in (self.symbols, self.sources):
@@ -66,7 +75,7 @@ class Cursor:
         else:
             if verb is Verb.FAILOVER:
                 return "failover acts on a symbol: Tab takes the cursor to SYMBOLS"
-            source, serves, readers = self.sight.source(name), "", self._readers_of(name)
+            source, serves, readers = self.sight.source(name), "", self.sight.readers_of(name)
         if source is None:
             return f"the engine no longer knows {name}"
         if verb is Verb.PAUSE and source.paused_by:
@@ -76,11 +85,6 @@ class Cursor:
         elif verb is Verb.CLEAR and not source.override:
             return f"{source.name} has no override"
         return verb, at_source(source, serves, readers)
-
-    def _readers_of(self, source: str) -> tuple[str, ...]:
-        view = self.sight.shown
-        served = [s for s in view.symbols if s.served_by == source] if view is not None else []
-        return tuple(dict.fromkeys(reader for symbol in served for reader in symbol.readers))
 
     def subject(self) -> Subject | None:
         """Return what the picture holds of the row under the cursor."""
@@ -98,7 +102,5 @@ class Cursor:
 
     def filter_words(self) -> str:
         """Say which filter is on; empty without one."""
-        table = self.table
-        parts = [f'rows with "{table.wanted}"'] if table.wanted else []
-        parts += ["faults only"] if table.faults else []
-        return f"{self.name}: {' and '.join(parts)}, {len(table.rows)} shown" if parts else ""
+        said = self.table.said_of_rows()
+        return f"{self.name}: {said}" if said else ""

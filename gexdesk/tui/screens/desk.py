@@ -16,22 +16,25 @@ from gexdesk.tui.forms.find import FindForm
 from gexdesk.tui.forms.lever import LeverForm
 from gexdesk.tui.frugal import FrugalCompositor
 from gexdesk.tui.house import House
-from gexdesk.tui.keys import bindings
+from gexdesk.tui.keys import KEYS, bindings, relabelled
+from gexdesk.tui.saved import Arrangement
 from gexdesk.tui.screens.beat import TICK_S, Beat
 from gexdesk.tui.screens.cursor import Cursor
 from gexdesk.tui.screens.leaving import Leaving
-from gexdesk.tui.screens.levers import Levers
+from gexdesk.tui.screens.levers import Aimed, Levers
+from gexdesk.tui.screens.pages import PAGES
 from gexdesk.tui.screens.staged import Staged
 from gexdesk.tui.theme import inks
 from gexdesk.tui.widgets.decisions import DecisionsPane
 from gexdesk.tui.widgets.details import DetailsPane
 from gexdesk.tui.widgets.dialog import DialogPane
 from gexdesk.tui.widgets.foot import KeysPane, NoticePane, SmallPane
-from gexdesk.tui.widgets.guidelines import GuidelinesPane
+from gexdesk.tui.widgets.guidelines import GuidelinesPane, note_runs
 from gexdesk.tui.widgets.levels import BothPane, LatencyPane, WaitingPane
-from gexdesk.tui.widgets.needs import NeedsPane
+from gexdesk.tui.widgets.needs import NeedsPane, needing
 from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.status import StatusPane
+from gexdesk.tui.widgets.table import Table
 
 
 class DeskScreen(Staged):
@@ -58,6 +61,7 @@ class DeskScreen(Staged):
         self.sight = sight
         self.hidden: frozenset[int] = frozenset()
         self.details_open = False
+        self._need: int | None = None
         self._arrangement = DeskLayout(self.wants)
         self._arranged = Wants()
         self.status = StatusPane("status", sight, sample, operator)
@@ -65,7 +69,7 @@ class DeskScreen(Staged):
         self.notice = NoticePane("notice", sight, self.cursor.filter_words, lambda: "decisions" in self.shown)
         self.dialog = DialogPane("dialog", sight)
         self.levers = Levers(
-            self, house, notice=self.notice, aimed=self.cursor.aim, too_small=lambda: "small" in self.shown
+            self, house, notice=self.notice, aimed=self.aims, too_small=lambda: "small" in self.shown
         )
         self.leaving = Leaving(self, sight, desk, leave)
         self.panes: dict[str, Pane] = {
@@ -82,12 +86,20 @@ class DeskScreen(Staged):
                 DecisionsPane("decisions", sight),
                 DetailsPane("details", sight, self.cursor.subject),
                 self.notice,
-                KeysPane("keys", sight),
+                KeysPane("keys", sight, relabelled(KEYS, house.keymap)),
                 self.dialog,
                 SmallPane("small", sight),
             )
         }
         self.beat = Beat(sight, self.panes, lambda: self.shown, lambda: inks(self.app.current_theme))
+
+    def rows(self) -> Table:
+        """Return the table with the cursor."""
+        return self.cursor.table
+
+    def aim(self, verb: Verb) -> Aimed:
+        """Aim at the row under the cursor."""
+        return self.cursor.aim(verb)
 
     # ------------------------------------------------------------------ layout
     @property
@@ -107,7 +119,7 @@ class DeskScreen(Staged):
             table=self.cursor.name,
             dialog_rows=form.rows if form is not None else 0,
             details=self.details_open,
-            guidelines=len(view.guidelines) if view is not None else 6,
+            guidelines=len(view.guidelines) + bool(note_runs(view)) if view is not None else 6,
             sources=len(view.sources) if view is not None else 12,
             # By the configuration, so that tables do not move while the first symbols come.
             symbols=max(len({c for s in view.sources for c in s.carries.split()}), len(view.symbols)) if view is not None else 12,
@@ -176,6 +188,22 @@ class DeskScreen(Staged):
         if self.shown != before:
             self.rearrange()
 
+    def arrangement(self) -> Arrangement:
+        """Return how the desk is arranged and filtered now."""
+        tables = (self.cursor.sources, self.cursor.symbols)
+        filters = {str(table.id): table.wanted for table in tables if table.wanted}
+        return Arrangement(self.hidden, self.cursor.name, filters, frozenset(str(table.id) for table in tables if table.faults))
+
+    def use(self, kept: Arrangement) -> None:
+        """Arrange and filter the desk as it was kept."""
+        self.hidden = kept.hidden
+        if self.cursor.name != kept.table:
+            self.cursor.cross()
+        for table in (self.cursor.sources, self.cursor.symbols):
+            table.filter(kept.filters.get(str(table.id), ""), str(table.id) in kept.faults)
+        self.rearrange()
+        self.paint_all()
+
     def action_panel(self, number: int) -> None:
         """Put a panel away or bring it back; one table always stays."""
         hidden = self.hidden ^ {number}
@@ -191,21 +219,46 @@ class DeskScreen(Staged):
         """Open the symbol under the cursor; of a source, open or close the details."""
         name = self.cursor.table.target
         if self.cursor.name == "symbols" and name is not None:
-            from gexdesk.tui.screens.pages import page_of
-
-            self.app.push_screen(page_of("symbol", self.house, name))
+            self.open_page("symbol", name)
+            return
+        if name is not None and "source" in PAGES:
+            self.open_page("source", name)
             return
         self.details_open = not self.details_open
         self.panes["details"].paint()
         self.rearrange()
 
     def action_back(self) -> None:
-        """Close the details, else clear the filter."""
+        """Close the details, else clear the filter, then the marks."""
         if self.details_open:
             self.action_details()
-        elif self.cursor.table.wanted or self.cursor.table.faults:
-            self.cursor.table.filter("", False)
+        else:
+            self.cursor.table.clear()
             self.notice.paint()
+
+    def action_next_need(self) -> None:
+        """Take the cursor to what the gravest incident is about; pressed again, to what the next one is about."""
+        view = self.sight.shown
+        needs = [i for i in needing(view, self.sight.now) if i.closed_at is None] if view is not None else []
+        if not needs:
+            self.notice.say("nothing needs you")
+            return
+        numbers = [i.number for i in needs]
+        at = numbers.index(self._need) + 1 if self._need in numbers else 0
+        incident = needs[at % len(needs)]
+        self._need = incident.number
+        about = f"#{incident.number} {incident.subject}: {incident.do_first or incident.text}"
+        if not self.cursor.go_to(incident.source, incident.subject):
+            self.notice.say(f"{about}; about no single row: i opens it")
+            return
+        self.notice.say(about)
+        self.rearrange()
+        self.paint_all()
+
+    def action_page(self, name: str) -> None:
+        """Open a page beside the desk; of the incidents with the gravest one under the cursor."""
+        needs = needing(self.sight.shown, self.sight.now) if name == "incidents" and self.sight.shown is not None else []
+        self.open_page(name, *([str(needs[0].number)] if needs else []))
 
     def action_find(self) -> None:
         """Filter the table by text."""
@@ -236,27 +289,7 @@ class DeskScreen(Staged):
             self.cursor.adopt()
         self.paint_all()
 
-    def action_page(self, name: str) -> None:
-        """Open a page beside the desk."""
-        from gexdesk.tui.screens.pages import page_of
-
-        self.app.push_screen(page_of(name, self.house))
-
-    def action_theme(self) -> None:
-        """Use the next theme."""
-        self.app.action_next_theme()  # type: ignore[attr-defined]
-
-    def action_help(self) -> None:
-        """Show every key and word."""
-        from gexdesk.tui.screens.help import HelpScreen
-
-        self.app.push_screen(HelpScreen(self.status))
-
     # ------------------------------------------------------------------ acting
-    def action_lever(self, word: str) -> None:
-        """Open the dialog of a lever on the row under the cursor."""
-        self.levers.open(Verb(word))
-
     def action_undo(self) -> None:
         """Open the dialog that takes the operator's own last lever back."""
         self.levers.open_at(Verb.UNDO, Aim("", "", "your own last lever"))

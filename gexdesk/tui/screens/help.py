@@ -1,6 +1,6 @@
 """Every key, every word, every column, on one page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -13,12 +13,15 @@ from textual.strip import Strip
 
 from gexdesk.model.view import DeskView
 from gexdesk.tui import figures
+from gexdesk.tui.commands import COMMANDS
+from gexdesk.tui.house import House
 from gexdesk.tui.ink import Line, fit, line_of
-from gexdesk.tui.keys import KEYS
-from gexdesk.tui.sight import TOO_OLD_S, Sight
+from gexdesk.tui.keys import KEYS, binding_id, relabelled
+from gexdesk.tui.sight import TOO_OLD_S
 from gexdesk.tui.theme import inks
 from gexdesk.tui.widgets.status import StatusPane
 
+NO_KEYMAP: Mapping[str, str] = {}
 WORDS = (
     ("level", "CRITICAL, HIGH, MEDIUM, LOW: what goes first. Promises from receipt to available: 30 s, 5 min, 30 min, none"),
     ("+310 undecided", "acknowledged and safe, but not decided yet: no level's depth has them; their time runs"),
@@ -54,8 +57,9 @@ COLUMNS = (
 )
 
 
-def help_lines(width: int, view: DeskView | None = None) -> list[Line]:
+def help_lines(width: int, view: DeskView | None = None, keymap: Mapping[str, str] = NO_KEYMAP) -> list[Line]:
     """Return the page at a width, with what the desk does not count elsewhere as the picture has it."""
+    keys = relabelled(KEYS, keymap)
 
     def section(title: str, rows: Iterator[tuple[str, str]], label: int) -> Iterator[Line]:
         yield line_of([], width)
@@ -71,8 +75,8 @@ def help_lines(width: int, view: DeskView | None = None) -> list[Line]:
                 first = False
 
     lines: list[Line] = []
-    lines += section("LOOK", ((k.shown, k.says) for k in KEYS if not k.acts), 12)
-    lines += section("ACT - each asks for a reason and shows what it would do", ((k.shown, k.says) for k in KEYS if k.acts), 12)
+    lines += section("LOOK", ((k.shown, k.says) for k in keys if not k.acts), 12)
+    lines += section("ACT - each asks for a reason and shows what it would do", ((k.shown, k.says) for k in keys if k.acts), 12)
     dialog = (
         ("left right", "how long a level stands: 15 m, 1 h, to the session's end, no end"),
         ("1-4", "in an override: the level"),
@@ -83,9 +87,14 @@ def help_lines(width: int, view: DeskView | None = None) -> list[Line]:
     lines += section("IN A DIALOG", iter(dialog), 12)
     old = f"Past {TOO_OLD_S:g} s without an answer of the engine numbers dim and levers refuse."
     safe = "A lever acts on the row that was under the cursor at the keypress; rows never move under it."
+    typed = ((command.usage, command.says) for command in COMMANDS)
+    lines += section("COMMANDS - typed after : or ctrl+p, completed by Tab", typed, 30)
     lines += section("SAFETY", iter((("", safe), ("", old))), 0)
     lines += section("WORDS", iter(WORDS), 15)
     lines += section("COLUMNS", iter(COLUMNS), 16)
+    moved = ", ".join(binding_id(key) for key in KEYS if key.action != "panel")
+    own = "keys.toml in $XDG_CONFIG_HOME/gexdesk moves keys, a line each: freeze = \"x\". The names: "
+    lines += section("KEYS OF YOUR OWN", iter((("", own + moved),)), 0)
     if view is not None:
         in_work = max(0, sum(level.processing for level in view.levels) - view.storing)
         counts = ((view.undecided, "not decided yet"), (in_work, "in work"), (view.storing, "available and not stored yet"))
@@ -107,13 +116,14 @@ class HelpPage(ScrollView, can_focus=True):
         Binding("end", "scroll_end", show=False),
     ]
 
-    def __init__(self, sight: Sight) -> None:
+    def __init__(self, house: House) -> None:
         super().__init__()
-        self._sight = sight
+        self._house = house
 
     def on_resize(self) -> None:
         """Break the lines anew."""
-        self._lines = help_lines(self.scrollable_content_region.width or self.size.width, self._sight.shown)
+        width = self.scrollable_content_region.width or self.size.width
+        self._lines = help_lines(width, self._house.sight.shown, self._house.keymap)
         self.virtual_size = Size(0, len(self._lines))
         self.refresh()
 
@@ -135,14 +145,15 @@ class HelpScreen(Screen[None]):
     AUTO_FOCUS = "HelpPage"
     DEFAULT_CSS = "HelpScreen StatusPane { height: 1; } HelpScreen { overflow: hidden hidden; }"
 
-    def __init__(self, status: StatusPane) -> None:
+    def __init__(self, house: House, status: StatusPane) -> None:
         super().__init__()
+        self._house = house
         self._status = StatusPane("help-status", status.sight, status.sample, status.operator)
 
     def compose(self) -> ComposeResult:
         """Give the clock line and the page."""
         yield self._status
-        yield HelpPage(self._status.sight)
+        yield HelpPage(self._house)
 
     def on_mount(self) -> None:
         """Keep the clock going."""

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from textual.worker import Worker
 
 from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, QueueError
+from gexdesk.model.level import Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.tui.forms.aim import Aim
 from gexdesk.tui.forms.base import NOT_KNOWN, Step
@@ -27,8 +28,8 @@ NOT_REACHED_S = 1.0
 """An engine that is away is known at once; what takes longer was sent and had no answer."""
 
 
-Aimed = Callable[[Verb], "tuple[Verb, Aim] | str"]
-"""Given a key's verb, return the lever that is meant and its target, or why there is none."""
+Aimed = tuple[Verb, Aim] | str
+"""The lever that a key means on one row, and its target; or why there is none."""
 
 
 class Levers:
@@ -38,11 +39,14 @@ class Levers:
         stage: Shows the dialogs.
         house: Gives the picture, the engine, and who asks.
         notice: Says why there is no dialog, and what was done.
-        aimed: Tells what is under the cursor.
+        aimed: Tells what is meant on the row under the cursor, or on each marked row.
         too_small: Tells whether the window shows too little to act.
     """
 
-    def __init__(self, stage: Stage, house: House, *, notice: NoticePane, aimed: Aimed, too_small: Callable[[], bool]) -> None:
+    def __init__(
+        self, stage: Stage, house: House, *, notice: NoticePane, aimed: Callable[[Verb], list[Aimed]],
+        too_small: Callable[[], bool],
+    ) -> None:  # fmt: skip
         self.stage = stage
         self.house = house
         self.sight = house.sight
@@ -58,6 +62,8 @@ class Levers:
             return "the window is too small to see what a lever acts on"
         if self.sight.newest is None:
             return "no engine answers yet"
+        if self.sight.newest.read_only:
+            return "this engine is read-only: it was started so, and nothing can be changed through it"
         if self.sight.wound:
             return "the desk shows history: z returns to now, then levers act"
         if self.sight.frozen_at is not None:
@@ -67,27 +73,42 @@ class Levers:
         return ""
 
     def open(self, verb: Verb) -> None:
-        """Open the dialog of a lever on the row under the cursor, as it is seen now; say why where there is none."""
+        """Open the dialog of a lever on the row under the cursor, or on all marked ones, as they are seen now.
+
+        Rows on which it means nothing are left out and named; where none is left the notice says why.
+        """
         if self._hindrance():
             self.notice.say(self._hindrance, grave=True)
             return
         found = self.aimed(verb)
-        if isinstance(found, str):
-            self.notice.say(found)
-        else:
-            self.open_at(*found)
+        refused = [each for each in found if isinstance(each, str)]
+        aimed = [each for each in found if not isinstance(each, str)]
+        if not aimed:
+            self.notice.say(refused[0] if refused else "nothing under the cursor")
+            return
+        meant = aimed[0][0]
+        # Of marked rows some may be paused and some not: what is done to the first is done to those like it.
+        refused += [f"{aim.name} would be {other.value}d" for other, aim in aimed if other is not meant]
+        aims = list({(aim.kind, aim.name): aim for other, aim in aimed if other is meant}.values())
+        self.open_at(meant, aims[0], others=aims[1:], note="; ".join(refused))
 
-    def open_at(self, verb: Verb, aim: Aim) -> None:
-        """Open the dialog of a lever on a target, or pull it at once where it needs none."""
+    def open_at(self, verb: Verb, aim: Aim, *, others: Sequence[Aim] = (), note: str = "", to: Level | None = None) -> None:
+        """Open the dialog of a lever on a target, or pull it at once where it needs none; ``to`` is the level it begins with."""
         if self._hindrance():
             self.notice.say(self._hindrance, grave=True)
             return
         operator, view = self.house.operator, self.sight.shown
         if verb in AT_ONCE:
-            self.send_now(Lever(verb, aim.name, "", target_kind=aim.kind, actor=operator, seen_revision=aim.revision))
+            for each in (aim, *others):
+                self.send_now(Lever(verb, each.name, "", target_kind=each.kind, actor=operator, seen_revision=each.revision))
+            self.stage.acted()
         elif view is not None:
             ends_at = view.session_ends_at
-            self._show(LeverForm(verb, aim, now=lambda: self.sight.now, session_ends_at=ends_at, operator=operator))
+            now = lambda: self.sight.now  # noqa: E731
+            form = LeverForm(verb, aim, now=now, session_ends_at=ends_at, operator=operator, others=others, note=note)
+            if to is not None:
+                form.choose(to)
+            self._show(form)
 
     def send_now(self, lever: Lever, quiet: bool = False) -> None:
         """Pull a lever that hides and changes nothing, without a dialog; a quiet one says nothing where it was done."""
@@ -131,10 +152,23 @@ class Levers:
             self._send(form)
 
     async def _pull(self, form: LeverForm | KillForm, dry_run: bool) -> LeverOutcome:
+        """Pull a form's levers, one after the other; of several that are not all refused, tell which were."""
         desk = self.house.desk()
         if desk is None:
             raise EngineAway("no engine answers")
-        return await asyncio.wait_for(desk.pull(form.lever(dry_run)), ANSWER_S)
+        levers = form.levers(dry_run)
+        if len(levers) == 1:
+            return await asyncio.wait_for(desk.pull(levers[0]), ANSWER_S)
+        done: list[tuple[str, LeverOutcome]] = []
+        refused: list[tuple[str, LeverRefused | QueueError]] = []
+        for lever in levers:
+            try:
+                done.append((lever.target, await asyncio.wait_for(desk.pull(lever), ANSWER_S)))
+            except (LeverRefused, QueueError) as error:
+                refused.append((lever.target, error))
+        if not done:
+            raise refused[0][1]
+        return together(done, [f"{target}: {error.message}" for target, error in refused])
 
     def _ask(self, form: LeverForm | KillForm) -> None:
         """Ask what the lever would do; an older question is dropped."""
@@ -192,6 +226,7 @@ class Levers:
             else:
                 if self.stage.shows(form):
                     self.stage.close()
+                self.stage.acted()
                 self.notice.say(outcome.message or f"{form.verb.value}: {outcome.before} -> {outcome.after}")
                 return
             self.stage.redraw(form)
@@ -210,3 +245,26 @@ class Levers:
         if self._asking is not None:
             self._asking.cancel()
             self._asking = None
+
+
+def together(done: Sequence[tuple[str, LeverOutcome]], refused: Sequence[str]) -> LeverOutcome:
+    """Sum up what levers on several targets did, or would do: what is the same once, what differs by name."""
+
+    def said(of: Callable[[LeverOutcome], str]) -> str:
+        texts = dict.fromkeys(filter(None, (of(outcome) for _, outcome in done)))
+        return next(iter(texts), "") if len(texts) < 2 else "; ".join(f"{name} {of(outcome)}" for name, outcome in done)
+
+    def states(of: Callable[[LeverOutcome], str]) -> str:
+        return ", ".join(dict.fromkeys(of(outcome) for _, outcome in done))
+
+    count = f"{len(done)} of {len(done) + len(refused)} done" if refused else f"{len(done)} done"
+    return LeverOutcome(
+        done=all(outcome.done for _, outcome in done),
+        message=f"{count}: {' '.join(name for name, _ in done)}{'; not ' if refused else ''}{'; '.join(refused)}",
+        before=states(lambda outcome: outcome.before),
+        after=states(lambda outcome: outcome.after),
+        moved_jobs=sum(outcome.moved_jobs for _, outcome in done),
+        revision=0,
+        helps=said(lambda outcome: outcome.helps),
+        costs="; ".join(filter(None, (f"refused {'; '.join(refused)}" if refused else "", said(lambda outcome: outcome.costs)))),
+    )

@@ -19,7 +19,7 @@ from gexdesk.tui.forms.find import FindForm
 from gexdesk.tui.forms.lever import LeverForm
 from gexdesk.tui.frugal import FrugalCompositor
 from gexdesk.tui.house import House
-from gexdesk.tui.keys import PAGE_KEYS, Key, bindings
+from gexdesk.tui.keys import PAGE_KEYS, Key, bindings, relabelled
 from gexdesk.tui.screens.beat import TICK_S
 from gexdesk.tui.screens.levers import Levers
 from gexdesk.tui.screens.staged import Staged
@@ -73,17 +73,17 @@ class Page(Staged):
         self.table: Table | None = None
         self.body = tuple(self.panes())
         self._fixed = (
-            self.status, self.notice, KeysPane("keys", self.sight, (*self.KEYS, *PAGE_KEYS)), self.dialog,
+            self.status, self.notice, KeysPane("keys", self.sight, relabelled((*self.KEYS, *PAGE_KEYS), house.keymap)), self.dialog,
             SmallPane("small", self.sight),
         )  # fmt: skip
-        self.levers = Levers(self, house, notice=self.notice, aimed=self.aim, too_small=lambda: self.app.size.width < LEAST.width)
+        self.levers = Levers(self, house, notice=self.notice, aimed=self.aims, too_small=lambda: self.app.size.width < LEAST.width)
         self._layout = PageLayout(self.regions)
         self._tick = 0
         self._asking = False
 
     def __init_subclass__(cls) -> None:
         """Bind the page's own keys beside those of every page."""
-        cls.BINDINGS = [*bindings((*cls.KEYS, *PAGE_KEYS), "page")]
+        cls.BINDINGS = [*bindings((*cls.KEYS, *PAGE_KEYS))]
         super().__init_subclass__()
 
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -103,6 +103,10 @@ class Page(Staged):
     def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":
         """Return the lever that a key means here and its target, or why there is none."""
         return "no lever acts on what this page shows"
+
+    def rows(self) -> Table | None:
+        """Return the table with the cursor; None where there is none."""
+        return self.table
 
     # ------------------------------------------------------------------ layout
     @property
@@ -196,7 +200,7 @@ class Page(Staged):
     def filter_words(self) -> str:
         """Say which filter is on; empty without one."""
         table = self.table
-        return f'rows with "{table.wanted}", {len(table.rows)} shown' if table is not None and table.wanted else ""
+        return table.said_of_rows() if table is not None else ""
 
     def action_move(self, by: int) -> None:
         """Move the cursor."""
@@ -208,9 +212,9 @@ class Page(Staged):
         """Draw what hangs on the row under the cursor."""
 
     def action_back(self) -> None:
-        """Clear the filter, else go back to where the page was opened."""
-        if self.table is not None and self.table.wanted:
-            self.table.filter("", False)
+        """Clear the filter, then the marks, else go back to where the page was opened."""
+        if self.table is not None and (self.table.wanted or self.table.marked):
+            self.table.clear()
             self.notice.paint()
         else:
             self.app.pop_screen()
@@ -240,30 +244,6 @@ class Page(Staged):
             self.sight.thaw()
         self.status.paint()
         self.paint_body()
-
-    def open_page(self, name: str, *subject: str) -> None:
-        """Open another page over this one; Esc comes back."""
-        from gexdesk.tui.screens.pages import page_of
-
-        self.app.push_screen(page_of(name, self.house, *subject))
-
-    def action_page(self, name: str) -> None:
-        """Open a page that needs no subject."""
-        self.open_page(name)
-
-    def action_lever(self, word: str) -> None:
-        """Open the dialog of a lever on what the page, or its cursor, is about."""
-        self.levers.open(Verb(word))
-
-    def action_theme(self) -> None:
-        """Use the next theme."""
-        self.app.action_next_theme()  # type: ignore[attr-defined]
-
-    def action_help(self) -> None:
-        """Show every key and word."""
-        from gexdesk.tui.screens.help import HelpScreen
-
-        self.app.push_screen(HelpScreen(self.status))
 
     def action_leave(self) -> None:
         """Ask on the desk whether the engine goes on."""

@@ -19,6 +19,10 @@ class Stage(Protocol):
         """Put the form away."""
         ...
 
+    def acted(self) -> None:
+        """Take back the marks of rows once a lever was pulled on them."""
+        ...
+
     def redraw(self, form: Form) -> None:
         """Draw a form anew if it is still the one that is shown."""
         ...

@@ -7,17 +7,32 @@ from textual.events import Key, Paste
 from textual.screen import Screen
 from textual.worker import Worker
 
+from gexdesk.model.lever import Verb
+from gexdesk.tui import clipboard
 from gexdesk.tui.forms.base import Form, Step
+from gexdesk.tui.forms.command import CommandForm
 from gexdesk.tui.forms.find import FindForm
+from gexdesk.tui.house import House
+from gexdesk.tui.screens.levers import Aimed, Levers
+from gexdesk.tui.screens.pages import PAGES, page_of
+from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.dialog import DialogPane
+from gexdesk.tui.widgets.foot import NoticePane
+from gexdesk.tui.widgets.status import StatusPane
+from gexdesk.tui.widgets.table import Table
 
 ROWS_OF = {"up": -1, "down": 1, "pageup": -10, "pagedown": 10}
 
 
 class Staged(Screen[None]):
-    """Be a ``Stage``: whoever inherits gives the dialog's pane, a table to move in and a way to arrange anew."""
+    """Be a ``Stage``: whoever inherits gives the panes every screen has, the table its cursor is in, and a way to arrange anew."""
 
+    house: House
+    sight: Sight
+    status: StatusPane
+    notice: NoticePane
     dialog: DialogPane
+    levers: Levers
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,6 +46,34 @@ class Staged(Screen[None]):
         """Move the cursor by so many rows."""
         raise NotImplementedError
 
+    def action_freeze(self) -> None:
+        """Freeze the picture, or let it run again."""
+        raise NotImplementedError
+
+    def action_leave(self) -> None:
+        """Ask whether the engine goes on."""
+        raise NotImplementedError
+
+    def rows(self) -> Table | None:
+        """Return the table with the cursor; None where there is none."""
+        raise NotImplementedError
+
+    def aim(self, verb: Verb) -> Aimed:
+        """Return the lever that a key means on the row under the cursor, and its target; or why there is none."""
+        raise NotImplementedError
+
+    def aims(self, verb: Verb) -> list[Aimed]:
+        """Return what is meant on each marked row; without marks, on the row under the cursor."""
+        table = self.rows()
+        if table is None or not table.marked:
+            return [self.aim(verb)]
+        found: list[Aimed] = []
+        for name in table.chosen:
+            with table.standing_on(name):
+                found.append(self.aim(verb))
+        return found
+
+    # ------------------------------------------------------------------ the stage
     def open(self, form: Form, step: Callable[[Step], None]) -> None:
         """Show a form at the bottom; every key goes to it until it is left."""
         self.dialog.form, self._form_step = form, step
@@ -50,6 +93,11 @@ class Staged(Screen[None]):
         """Draw a form anew if it is still the one that is shown."""
         if self.dialog.form is form:
             self.dialog.paint()
+
+    def acted(self) -> None:
+        """Take back the marks of rows once a lever was pulled on them."""
+        if (table := self.rows()) is not None and table.marked:
+            table.unmark()
 
     def work(self, job: Coroutine[Any, Any, None], group: str) -> Worker[None]:
         """Run a job beside the screen; an error of its own never ends the desk."""
@@ -79,3 +127,66 @@ class Staged(Screen[None]):
             self.close()
         else:
             self.dialog.paint()
+
+    # ------------------------------------------------------------------ what every screen can do
+    def open_page(self, name: str, *subject: str) -> None:
+        """Open a page over this screen; Esc comes back."""
+        if name in PAGES:
+            self.app.push_screen(page_of(name, self.house, *subject))
+        else:
+            self.notice.say(f"there is no page {name}")
+
+    def action_page(self, name: str) -> None:
+        """Open a page that needs no subject."""
+        self.open_page(name)
+
+    def action_lever(self, word: str) -> None:
+        """Open the dialog of a lever on the row under the cursor, or on the marked ones."""
+        self.levers.open(Verb(word))
+
+    def action_command(self) -> None:
+        """Type a command."""
+        from gexdesk.tui.screens.commanding import run, words
+
+        form = CommandForm(lambda: words(self))
+
+        def step(step: Step) -> None:
+            if step is Step.SEND:
+                self.close()
+                run(self, form.line)
+
+        self.open(form, step)
+
+    def action_mark(self) -> None:
+        """Mark the row under the cursor."""
+        if (table := self.rows()) is not None:
+            table.mark()
+            self.notice.paint()
+
+    def action_copy(self) -> None:
+        """Copy the row under the cursor to the clipboard of whoever sits at the terminal."""
+        table = self.rows()
+        name = table.target if table is not None else None
+        cells = table.cells(name) if table is not None and name is not None else None
+        if not cells:
+            self.notice.say("nothing under the cursor to copy")
+            return
+        text = "\t".join(text.strip() for text, _ in cells if text.strip())[: clipboard.MOST_CHARACTERS]
+        self.app.copy_to_clipboard(text)
+
+        async def told() -> None:
+            lost = await clipboard.hindrance()
+            words = f"{len(text)} characters handed to the terminal's clipboard: {name}"
+            self.notice.say(f"{lost}   {words}" if lost else words, grave=bool(lost))
+
+        self.work(told(), "copy")
+
+    def action_theme(self) -> None:
+        """Use the next theme."""
+        self.app.action_next_theme()  # type: ignore[attr-defined]
+
+    def action_help(self) -> None:
+        """Show every key and word."""
+        from gexdesk.tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.house, self.status))

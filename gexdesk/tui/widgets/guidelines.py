@@ -24,9 +24,14 @@ class GuidelinesPane(Pane):
             return ((fit(f"{self.indent}5 GUIDELINES", name_cells + 1), "bold"), (f"{'minute':>7}{'session':>9}  last", "faint"))
         if not view.guidelines and y == 1 < height - 1:
             return ((" none in force: everything is LOW", "faint"),)
-        if y == min(height - 1, max(1, len(view.guidelines)) + 1):
-            return self._totals(view, max(0, len(view.guidelines) - (height - 2)))
-        if y > len(view.guidelines):
+        note = note_runs(view)
+        room = height - 2 - (1 if note else 0)
+        end = min(max(1, len(view.guidelines)), max(0, room)) + 1
+        if y == end:
+            return self._totals(view, max(0, len(view.guidelines) - room))
+        if y == end + 1:
+            return note
+        if y > min(len(view.guidelines), end):
             return BLANK
         g = view.guidelines[y - 1]
         return (
@@ -40,19 +45,30 @@ class GuidelinesPane(Pane):
 
     def _totals(self, view: DeskView, hidden: int) -> list[Run]:
         more: list[Run] = [(f"{hidden} more   ", "faint")] if hidden else []
+        by = f" {view.guidelines_author}" if view.guidelines_author else ""
+        at = "" if view.guidelines_at is None else f" {figures.time_of_day(int(view.guidelines_at))[:5]}"
         return [
             (" ", ""),
             *more,
             ("unmatched ", "faint"),
             (figures.count(view.unmatched), "bold" if view.unmatched else ""),
             ("   conflicts ", "faint"),
-            (figures.count(view.conflicts), ""),
-            (f"   {view.guidelines_version}", "faint"),
+            (figures.count(view.conflicts), "bold" if view.conflicts else ""),
+            (f"   {view.guidelines_version}{by}{at}", "faint"),
         ]
 
     def _one_line(self, view: DeskView) -> list[Run]:
         first = max(view.guidelines, key=lambda g: (g.last_minute, g.session), default=None)
         runs: list[Run] = [(" 5 GUIDELINES ", "bold")]
+        if note := note_runs(view):
+            return [*runs, *note]
         if first is not None:
             runs += [(f" {fit(first.name, min(22, len(first.name)))} ", ""), (f"{figures.count(first.last_minute)} a minute  ", "")]
         return [*runs, *self._totals(view, 0)]
+
+
+def note_runs(view: DeskView) -> list[Run]:
+    """Say what is wrong with the rule file, until it is mended; else what waits to be applied; empty without either."""
+    if view.guidelines_fault:
+        return [(f" ! {view.guidelines_fault}", "eye")]
+    return [(f" STAGED {view.guidelines_staged}", "bold"), ("   g shows it", "faint")] if view.guidelines_staged else []

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
+from msgspec import Struct
+
 from gexdesk.tui.ink import Run
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.table import Column, Table
@@ -46,6 +48,11 @@ class Listing(Table, Generic[R]):
     def under_cursor(self) -> R | None:
         """Return the record of the row under the cursor; None where it stands on none, or on one that left."""
         return self.records.get(self.cursor) if self.cursor is not None and self.cursor in self.rows else None
+
+    def record(self, name: str) -> Struct | None:
+        """Return the record of a row where it is one that can be written."""
+        found = self.records.get(name)
+        return found if isinstance(found, Struct) else None
 
     def items(self) -> dict[str, tuple[str, bool]]:
         """Look through what each record says."""

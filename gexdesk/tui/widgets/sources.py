@@ -19,6 +19,8 @@ COLUMNS = (
     Column("queued", 6, right=True, rank=1),
     Column("err5m", 5, right=True, rank=1),
     Column("ok", 6, right=True, rank=7),
+    Column("missed", 6, right=True, rank=8),
+    Column("again", 6, right=True, rank=9),
 )
 
 NO_FAULT = ("live", "quiet", "ended")
@@ -38,23 +40,32 @@ def short_override(words: str) -> str:
     return words.replace("at least ", "≥", 1).replace("at most ", "≤", 1)
 
 
-def state_run(source: SourceView) -> Run:
+def state_run(source: SourceView, now: float) -> Run:
     """Say the state; what wants an eye in capitals, so that colour is not the only sign."""
     if source.state == "stopped":
         return ("STOPPED", "eye")
     if source.state == "paused":
         return (f"PAUSED {source.paused_by}".rstrip(), "bold")
+    if source.breaker != "closed":
+        probe = "" if source.probe_at is None else f", probe in {figures.age(max(0.0, source.probe_at - now))}"
+        return (f"LEFT ALONE{probe}" if source.breaker == "open" else "PROBING", "eye")
     return (source.state, "") if source.state in ("live", "waiting", "quiet", "ended") else (source.state.upper(), "eye")
 
 
 class SourcesTable(Table):
     """Draw the sources in the order of the configuration."""
 
+    tells_faults = True
+
     def __init__(self, id: str, sight: Sight, has_cursor: Callable[[], bool]) -> None:
         super().__init__(id, sight, "4 SOURCES", COLUMNS, has_cursor)
 
     def _sources(self) -> dict[str, SourceView]:
         return {s.name: s for s in self.sight.shown.sources} if self.sight.shown else {}
+
+    def record(self, name: str) -> SourceView | None:
+        """Return the source as the picture has it."""
+        return self.sight.source(name)
 
     def items(self) -> dict[str, tuple[str, bool]]:
         """Look through name, kind, what it carries and its level; faulty is what is not live or failed in the last minutes."""
@@ -78,17 +89,19 @@ class SourcesTable(Table):
         ]
         if words := override_words(s, now):
             # The present level is not what was asked for: the words take both columns.
-            room = self.room(LEVEL, WHY)
+            room = self.cells_of(LEVEL, WHY)
             says = next((w for w in (words, short_override(words)) if width_of(w) <= room), short_override(s.override))
             level = [(says, "bold"), JOINED]
         return [
             (name, ""),
             (f"{s.carries} D{s.delay_s / 60:.0f}" if s.delay_s else s.carries, ""),
-            state_run(s),
+            state_run(s, now),
             *level,
             (f"{figures.age(since)} / {due}", "eye" if s.state in ("late", "failing") else ""),
             (figures.count(s.rate_per_min), ""),
             (figures.count(s.queued), ""),
             (f"!{s.errors_5m}" if s.errors_5m else "0", "eye" if s.errors_5m else "faint"),
             (figures.share(s.successes, s.requests), ""),
+            (figures.count(s.missed), "bold" if s.missed else "faint"),
+            (figures.count(s.repeats), "" if s.repeats else "faint"),
         ]

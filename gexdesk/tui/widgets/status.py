@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from gexdesk.model.view import DeskView
+from gexdesk.model.view import BoundView, DeskView
 from gexdesk.tui import figures
-from gexdesk.tui.ink import Run, fit, width_of
+from gexdesk.tui.ink import Run, fit, fit_middle, width_of
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.pane import Pane
-from gexdesk.tui.widgets.sources import override_words, short_override
+from gexdesk.tui.widgets.sources import short_override
 
 STORE_LAG_SHOWN_S = 2.0
 
@@ -51,6 +51,8 @@ class StatusPane(Pane):
             runs += [("SAMPLE", "badge"), (" ", "")]
         if view is None:
             return [*runs, ("gexdesk", "bold"), (f"  desk {self.operator}", "")]
+        if view.read_only:
+            runs += [("READ-ONLY", "badge"), (" ", "")]
         wide = self.size.width >= 120
         if view.replay_position:
             place = view.replay_position if wide else view.replay_position.removeprefix("replay ").replace(" of ", "/")
@@ -79,7 +81,15 @@ class StatusPane(Pane):
             return [(f"! engine away, picture {behind} old ", "eye")]
         if sight.old:
             return [(f"! engine silent, picture {behind} old ", "eye")]
-        return [(f"{behind} behind ", "")]
+        return [*self._pager(), (f"{behind} behind ", "")]
+
+    def _pager(self) -> list[Run]:
+        view = self.sight.shown
+        if view is None or (view.pager in ("-", "ok") and self.size.width < 120):
+            return []
+        if view.pager in ("-", "ok"):
+            return [("pager ", "faint"), (view.pager, ""), ("   ", "")]
+        return [("! pager failing" if self.size.width < 120 else fit_middle(f"! pager {view.pager}", 40), "eye"), ("   ", "")]
 
     def _promises(self, view: DeskView) -> list[Run]:
         kept, total = view.promises_kept, view.promises_total
@@ -91,28 +101,73 @@ class StatusPane(Pane):
         runs += [("PROMISES ", "faint"), (of, "eye" if kept < total else "")]
         if kept < total:
             runs.append((f" ! {figures.count(total - kept)} late", "eye"))
-        return [*runs, ("  worst ", "faint"), (f"{figures.latency(view.worst_critical_s)} ", "")]
+        runs += [("  worst ", "faint"), (figures.latency(view.worst_critical_s), "")]
+        if view.bound is not None and wide:
+            runs.append(("  bound ", "faint"))
+            runs.append(bound_run(view.bound))
+        return [*runs, (" ", "")]
 
     def _in_force(self, view: DeskView, room: int) -> list[Run]:
+        """Say what operators and schedules hold in force, then what arms next; what does not fit is counted."""
         runs: list[Run] = [(" IN FORCE  ", "faint")]
         if view.stopped:
             who = self.sight.stopped_by()
             return [*runs, (fit(f"! EVERYTHING STOPPED{' by ' + who if who else ''}", max(8, room - 11)).rstrip(), "eye")]
-        acts: list[Run] = []
-        for source in view.sources:
-            if words := override_words(source, view.taken_at):
-                acts.append((f"{source.name} {words if self.size.width >= 100 else short_override(words)}", "bold"))
-            if source.paused_by:
-                acts.append((f"{source.name} PAUSED {source.paused_by}", "bold"))
-        if not acts:
-            return [*runs, ("nothing", "")]
-        left = room - len(" IN FORCE  ")
-        for index, (text, ink) in enumerate(acts):
-            after = len(acts) - index - 1
-            spare = len(f"   {after} more") if after else 0
-            if index and width_of(text) + spare > left:
-                return [*runs, (f"{after + 1} more", "bold")]
-            shown = fit(text, min(width_of(text), max(8, left - spare)))
-            runs += [(shown, ink), ("   ", "")]
-            left -= width_of(shown) + 3
+        following = next_words(view, self.sight.now)
+        left = room - width_of(" IN FORCE  ")
+        # What is in force comes before what will be: the next schedule has what room is left.
+        shown = self._acts(acts(view, short=self.size.width < 100), left)
+        left -= sum(width_of(text) for text, _ in shown)
+        runs += shown or [("nothing", "")]
+        if following and left >= width_of(following) + 9:
+            runs += [("   NEXT  ", "faint"), (following, "")]
         return runs
+
+    def _acts(self, acts: list[str], left: int) -> list[Run]:
+        runs: list[Run] = []
+        for index, text in enumerate(acts):
+            after = len(acts) - index - 1
+            gap = "   " if index else ""
+            spare = len(f"   {after} more") if after else 0
+            if index and len(gap) + width_of(text) + spare > left:
+                return [*runs, (f"   {after + 1} more", "bold")]
+            shown = fit(text, min(width_of(text), max(8, left - spare - len(gap))))
+            runs += [(gap, ""), (shown, "bold")]
+            left -= width_of(shown) + len(gap)
+        return runs
+
+
+def acts(view: DeskView, short: bool) -> list[str]:
+    """Say in words, one each, what is in force: pauses, then overrides of sources, symbols and jobs, those without an end first.
+
+    Args:
+        view: The picture.
+        short: Shorten a bound to one sign, and leave out who.
+    """
+    words = [f"{source.name} PAUSED {source.paused_by}" for source in view.sources if source.paused_by]
+    for held in sorted(view.overrides, key=lambda o: (o.until is not None, o.until or 0.0)):
+        name = f"job {held.target[:8]}" if held.kind == "job" else held.target
+        end = f"{figures.until(held.until, view.taken_at)}{' !' if held.until is None else ''}"
+        level = short_override(held.words) if short else held.words
+        words.append(f"{name} {level} {held.author} {end}")
+    if view.mutes:
+        words.append(f"{view.mutes[0].target} muted" if len(view.mutes) == 1 else f"{len(view.mutes)} muted")
+    return words
+
+
+def next_words(view: DeskView, now: float) -> str:
+    """Say which schedule arms next; empty where none will."""
+    coming = [s for s in view.schedules if not s.in_force and s.arms_at is not None and s.arms_at > now]
+    first = min(coming, key=lambda s: s.arms_at or 0.0, default=None)
+    if first is None:
+        return ""
+    return f'{first.target} {short_override(first.words)} "{first.name}" {figures.until(first.arms_at, now)}'
+
+
+def bound_run(bound: BoundView) -> Run:
+    """Say what CRITICAL data can take at worst of what is promised; for the eye past half of it."""
+    promise = figures.promise(bound.promise_s)
+    if bound.worst_s is None:
+        return (f"! none for {promise}", "eye")
+    mark = "! " if bound.worst_s > bound.promise_s else ""
+    return (f"{mark}{figures.latency(bound.worst_s)} of {promise}", "eye" if bound.worst_s > bound.promise_s / 2 else "")

@@ -11,6 +11,7 @@ from gexdesk.tui.widgets.table import Column, Table
 COLUMNS = (
     Column("", 14, grows=4),
     Column("served by", 15, grows=8),
+    Column("standby", 10, rank=6, grows=8),
     Column("level", 8),
     Column("why", 8, rank=5, grows=16),
     Column("data", 6, right=True),
@@ -18,12 +19,14 @@ COLUMNS = (
     Column("adds", 6, right=True, rank=4),
     Column("net GEX", 9, right=True, rank=2),
     Column("flip", 7, right=True, rank=3),
-    Column("check", 8, rank=1, grows=10),
+    Column("check", 9, rank=1, grows=10),
 )
 
 
 class SymbolsTable(Table):
     """Draw the symbols in the order in which they came."""
+
+    tells_faults = True
 
     def __init__(self, id: str, sight: Sight, has_cursor: Callable[[], bool]) -> None:
         super().__init__(id, sight, "3 SYMBOLS", COLUMNS, has_cursor)
@@ -31,6 +34,10 @@ class SymbolsTable(Table):
     def symbol(self, name: str) -> SymbolView | None:
         """Find a symbol of the shown picture."""
         return next((s for s in self.sight.shown.symbols if s.symbol == name), None) if self.sight.shown else None
+
+    def record(self, name: str) -> SymbolView | None:
+        """Return the symbol as the picture has it."""
+        return self.symbol(name)
 
     def items(self) -> dict[str, tuple[str, bool]]:
         """Look through symbol, its source and its level; faulty is what has a warning."""
@@ -47,6 +54,7 @@ class SymbolsTable(Table):
         return [
             (name, ""),
             (f"{s.served_by} D{s.delay_s / 60:.0f}" if s.delay_s else s.served_by or "nothing", ""),
+            (self._standby(s), "faint"),
             (str(s.level or figures.UNKNOWN), ""),
             (s.why, "faint"),
             (figures.age(None if s.as_of is None else now - s.as_of + s.delay_s), ""),
@@ -57,7 +65,15 @@ class SymbolsTable(Table):
             (s.check if fine else f"! {s.check}", "faint" if fine else "eye"),
         ]
 
+    def _standby(self, s: SymbolView) -> str:
+        if not s.standby:
+            return "none"
+        return f"{s.standby} D{s.standby_delay_s / 60:.0f}" if s.standby_delay_s else s.standby
+
+
+FINE = ("ok", "waiting", "closed")
+
 
 def _fine(s: SymbolView) -> bool:
-    """Say whether nothing is wrong with it: a known delay is no fault."""
-    return s.check == "ok" or (s.check.startswith("D") and s.check[1:].isdecimal())
+    """Say whether nothing is wrong with it: a known delay is no fault, nor that nothing is due."""
+    return s.check in FINE or (s.check.startswith("D") and s.check[1:].isdecimal())

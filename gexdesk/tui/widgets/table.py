@@ -1,11 +1,18 @@
 """A table whose rows never move under the cursor."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import ClassVar, NamedTuple
 
+from msgspec import Struct
+
+from gexdesk.tui.filter import fault_of, matcher
 from gexdesk.tui.ink import Run, fit, width_of
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.pane import BLANK, Pane
+
+FOOT_FROM_ROWS = 8
+"""Rows from which one is spent on counting those that are out of sight."""
 
 JOINED: Run = ("", "joined")
 """Stands for a cell whose place the cell before it takes as well."""
@@ -60,6 +67,10 @@ class Table(Pane):
         self.engine_id = ""
         self.wanted = ""
         self.faults = False
+        self.marked: dict[str, None] = {}
+
+    tells_faults: ClassVar[bool] = False
+    """Whether ``items`` knows a fault when it sees one."""
 
     def items(self) -> dict[str, tuple[str, bool]]:
         """Return by name what the text filter looks through, and whether the row is a fault."""
@@ -92,7 +103,12 @@ class Table(Pane):
         return bool(new)
 
     def filter(self, wanted: str, faults: bool) -> None:
-        """Show only rows that hold a text, and only faults where asked, in the order in which they first came."""
+        """Show only rows that pass a filter, and only faults where asked, in the order in which they first came.
+
+        A regular expression that is none yet, while it is typed, leaves the rows as they are.
+        """
+        if fault_of(wanted):
+            return
         self.wanted, self.faults = wanted, faults
         items = self.items()
         self.rows = [name for name in self._came if name in items and self._passes(*items[name])]
@@ -101,7 +117,7 @@ class Table(Pane):
         self.paint()
 
     def _passes(self, text: str, fault: bool) -> bool:
-        return (fault or not self.faults) and self.wanted.casefold() in text.casefold()
+        return (fault or not self.faults) and matcher(self.wanted)(text)
 
     @property
     def filter_words(self) -> str:
@@ -109,10 +125,60 @@ class Table(Pane):
         parts = [f"/{self.wanted}"] if self.wanted else []
         return " ".join([*parts, "faults"] if self.faults else parts)
 
+    def said_of_rows(self) -> str:
+        """Say in words which filter is on and what is marked; empty without either."""
+        parts = [f'rows with "{self.wanted}"'] if self.wanted else []
+        parts += ["faults only"] if self.faults else []
+        said = [f"{' and '.join(parts)}, {len(self.rows)} shown"] if parts else []
+        return "; ".join([*said, *([f"{len(self.marked)} marked: levers and export act on them"] if self.marked else [])])
+
+    def clear(self) -> None:
+        """Take the filter back; where there is none, the marks."""
+        if self.wanted or self.faults:
+            self.filter("", False)
+        else:
+            self.unmark()
+
     @property
     def target(self) -> str | None:
         """Return the name under the cursor; None where it stands on no row."""
         return self.cursor if self.cursor in self.rows else None
+
+    # ---------------------------------------------------------------- marks
+    def mark(self) -> None:
+        """Mark the row under the cursor, or take its mark back, and go on to the next."""
+        if self.target is None:
+            return
+        if self.target in self.marked:
+            del self.marked[self.target]
+        else:
+            self.marked[self.target] = None
+        self.move(1)
+        self.paint()
+
+    def unmark(self) -> None:
+        """Take all marks back."""
+        self.marked.clear()
+        self.paint()
+
+    @property
+    def chosen(self) -> list[str]:
+        """Return the marked rows in their order; without any, the one under the cursor."""
+        marked = [name for name in self.rows if name in self.marked]
+        return marked or ([self.target] if self.target is not None else [])
+
+    @contextmanager
+    def standing_on(self, name: str) -> Iterator[None]:
+        """Look from another row for a moment: whatever asks for the row under the cursor gets that one."""
+        at, self.cursor = self.cursor, name
+        try:
+            yield
+        finally:
+            self.cursor = at
+
+    def record(self, name: str) -> Struct | None:
+        """Return all that is known of a row, as an export writes it; None where there is nothing."""
+        return None
 
     # ---------------------------------------------------------------- cursor
     def move(self, by: int) -> None:
@@ -127,8 +193,14 @@ class Table(Pane):
         self._follow()
         self.paint(None if self.first != was_first else (0, 1 + at - self.first, 1 + to - self.first))
 
+    @property
+    def room(self) -> int:
+        """Return how many rows there is room for; where not all fit, a line at the foot counts the others."""
+        room = max(1, self.size.height - 1)
+        return room - 1 if len(self.rows) > room >= FOOT_FROM_ROWS else room
+
     def _follow(self) -> None:
-        rows, room = self.rows, max(1, self.size.height - 1)
+        rows, room = self.rows, self.room
         at = rows.index(self.cursor) if self.cursor in rows else 0
         self.first = max(0, min(self.first, at, len(rows) - room), at - room + 1)
 
@@ -146,6 +218,8 @@ class Table(Pane):
         if y == 0:
             return self._heading(chosen, rows)
         index = self.first + y - 1
+        if y > self.room:
+            return self._foot()
         if index >= len(rows):
             if y == 1 and self.sight.shown is not None:
                 return (("  " + self.empty_words(), "faint"),)
@@ -153,23 +227,37 @@ class Table(Pane):
         name = rows[index]
         on = self.has_cursor() and name == self.cursor
         cells = self.cells(name) or [(name, "faint"), ("gone: the engine no longer knows it", "faint")]
+        mark: Run = ("*", "eye") if name in self.marked else (" ", "")
         if len(cells) < len(self.columns):
-            return ((">" if on else " ", "bold"), (" ", ""), (f"{cells[0][0]}  {cells[1][0]}", "faint"))
-        runs: list[Run] = [(">" if on else " ", "bold"), (" ", "")]
+            return ((">" if on else " ", "bold"), mark, (f"{cells[0][0]}  {cells[1][0]}", "faint"))
+        runs: list[Run] = [(">" if on else " ", "bold"), mark]
         for position, (column, width) in enumerate(chosen):
             text, ink = cells[column]
             if cells[column] is JOINED:
                 continue
             joined = column + 1 < len(cells) and cells[column + 1] is JOINED
-            fitted = fit(text, self.room(column, column + 1) if joined else width, self.columns[column].right)
+            fitted = fit(text, self.cells_of(column, column + 1) if joined else width, self.columns[column].right)
             runs.append((fitted, "row" if on and position == 0 else "bold" if on and not ink else ink))
             runs.append((" ", ""))
         return runs
 
-    def room(self, first: int, last: int) -> int:
+    def cells_of(self, first: int, last: int) -> int:
         """Return the cells that neighbouring columns take together, those left out counting nothing."""
         shown = [width for column, width in columns_for(self.columns, self.size.width - 2) if first <= column <= last]
         return sum(shown) + len(shown) - 1
+
+    def _foot(self) -> list[Run]:
+        """Count the rows out of sight, and the faults among them."""
+        seen = set(self.rows[self.first : self.first + self.room])
+        hidden = [name for name in self.rows if name not in seen]
+        if not hidden:
+            return []
+        items = self.items()
+        faults = sum(items[name][1] for name in hidden if name in items)
+        more: Run = (f"  {len(hidden)} more", "faint")
+        if faults:
+            return [more, (f", {faults} with faults", "eye")]
+        return [more, (", all within limits" if self.tells_faults else "", "faint")]
 
     def empty_words(self) -> str:
         """Say why there is no row."""
@@ -178,6 +266,8 @@ class Table(Pane):
     def _heading(self, chosen: list[tuple[int, int]], rows: list[str]) -> list[Run]:
         room = self.size.height - 1
         title = self.title_text
+        if self.marked:
+            title += f" {len(self.marked)} marked"
         if words := self.filter_words:
             title += f" {len(rows)} of {max(len(rows), len(self._came))} ({words})"
         elif len(rows) > room > 0:
