@@ -79,7 +79,7 @@ class Page(Staged):
         self.levers = Levers(self, house, notice=self.notice, aimed=self.aims, too_small=lambda: self.app.size.width < LEAST.width)
         self._layout = PageLayout(self.regions)
         self._tick = 0
-        self._asking = False
+        self._asking = self._again = False
 
     def __init_subclass__(cls) -> None:
         """Bind the page's own keys beside those of every page."""
@@ -169,12 +169,21 @@ class Page(Staged):
             self.notice.paint()
             self.restyle()
             seconds = self._tick // TICKS_A_SECOND
-            if self.sight.frozen_at is None and self.EVERY_S and seconds % round(self.EVERY_S) == 0:
+            # One that another page covers asks nobody; it asks when it is looked at again.
+            due = self.EVERY_S and seconds % round(self.EVERY_S) == 0
+            if due and self.is_current and self.sight.frozen_at is None:
                 self.ask()
 
+    def on_screen_resume(self) -> None:
+        """Ask at once when what covered it is gone."""
+        if self._tick and self.sight.frozen_at is None:
+            self.ask()
+
     def ask(self) -> None:
-        """Ask the engine, unless the last question has no answer yet."""
-        if not self._asking:
+        """Ask the engine; while the last question has no answer yet, once more after it."""
+        if self._asking:
+            self._again = True
+        else:
             self._asking = True
             self.work(self._ask(), "fetch")
 
@@ -190,6 +199,9 @@ class Page(Staged):
         if self.table is not None and self.table.adopt():
             self.rearrange()
         self.paint_body()
+        if self._again:
+            self._again = False
+            self.ask()
 
     def paint_body(self) -> None:
         """Draw the page's own panes."""

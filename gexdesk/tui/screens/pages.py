@@ -9,11 +9,20 @@ if TYPE_CHECKING:  # a page opens others
     from gexdesk.tui.screens.page import Page
 
 PAGES = {
+    "audit": "audit.AuditPage",
     "compare": "compare.ComparePage",
+    "dead": "dead.DeadPage",
+    "engineering": "engineering.EngineeringPage",
+    "engines": "engines.EnginesPage",
+    "gaps": "gaps.GapsPage",
     "guidelines": "guidelines.GuidelinesPage",
+    "handover": "handover.HandoverPage",
     "incidents": "incidents.IncidentsPage",
-    "queue": "queue.QueuePage",
+    "log": "log.LogPage",
+    "payload": "payload.PayloadPage",
     "quarantine": "quarantine.QuarantinePage",
+    "queue": "queue.QueuePage",
+    "source": "source.SourcePage",
     "symbol": "symbol.SymbolPage",
 }
 """Name to file and class."""
@@ -22,5 +31,5 @@ PAGES = {
 def page_of(name: str, house: House, *subject: str) -> "Page":
     """Make a page; ``subject`` is what it is about, where it is about one thing. Raises KeyError for a name that is none."""
     module, _, kind = PAGES[name].partition(".")
-    page: "Page" = getattr(import_module(f"gexdesk.tui.screens.{module}"), kind)(house, *subject)
+    page: Page = getattr(import_module(f"gexdesk.tui.screens.{module}"), kind)(house, *subject)
     return page
