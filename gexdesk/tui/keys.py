@@ -56,7 +56,7 @@ KEYS = (
     Key("l", "page('log')", "l", "log", "everything that happened: follow it, filter it, wind it to a time", narrow=False),
     Key("a", "page('audit')", "a", "", "the audit: who did what, and whether its chain holds"),
     Key("e", "page('engineering')", "e", "", "how the engine works inside: order, bound, slots, stores"),
-    Key("G", "page('gaps')", "G", "gaps", "the gaps: what is missing, and what can be filled", narrow=False),
+    Key("m", "page('gaps')", "m", "missing", "the gaps: what is missing, and what can be filled", narrow=False),
     Key("H", "page('handover')", "H", "hand over", "hand the shift over: what the next one has to know", narrow=False),
     Key("t", "theme", "t", "theme", "next theme", narrow=False),
     Key("question_mark,f1", "help", "?", "help", "this help"),
