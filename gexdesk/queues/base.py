@@ -45,6 +45,16 @@ class Queue(Protocol):
         """Say whether other hosts work on the same queue, so that payloads have to travel with their jobs."""
         ...
 
+    @property
+    def away(self) -> bool:
+        """Say whether the queue cannot be asked at present; never so where it lies on this host."""
+        ...
+
+    @property
+    def losses(self) -> int:
+        """Return how often the whole queue was lost since it was opened: what is acknowledged has to be put again then."""
+        ...
+
     async def open(self) -> None:
         """Recover exactly what was there: order, attempts, pauses. A job that was being processed waits again."""
         ...
@@ -165,6 +175,10 @@ class Queue(Protocol):
 
     async def status(self, job_id: str) -> JobStatus | None:
         """Return where a job stands, finished ones included; None when unknown."""
+        ...
+
+    async def statuses(self, job_ids: Sequence[str]) -> Sequence[JobStatus | None]:
+        """Return where each of many jobs stands; as ``status``."""
         ...
 
     async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:

@@ -68,6 +68,16 @@ class EmbeddedQueue:
         """Say no: this process alone works on it."""
         return False
 
+    @property
+    def away(self) -> bool:
+        """Say no."""
+        return False
+
+    @property
+    def losses(self) -> int:
+        """Return 0: a journal that was lost is told by ``warning``, and rebuilt at the start."""
+        return 0
+
     async def open(self) -> None:
         """Recover order, attempts, retry times and pauses; what was being processed waits again, its attempt counted.
 
@@ -383,6 +393,10 @@ class EmbeddedQueue:
     async def status(self, job_id: str) -> JobStatus | None:
         """Return where a job stands; a finished one is looked up on disk."""
         return self._roll.status(job_id)
+
+    async def statuses(self, job_ids: Sequence[str]) -> Sequence[JobStatus | None]:
+        """Return where each of many jobs stands."""
+        return [self._roll.status(job_id) for job_id in job_ids]
 
     async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
         """Say for each id whether the queue has it or has finished it."""

@@ -36,6 +36,9 @@ LOOK_S = 0.2
 PIECE = 500
 """Jobs in one step of the server, so that a CRITICAL claim of another engine never waits long for it."""
 
+FAULT_TOLD_S = 600.0
+"""So long ``warning`` names what was broken or lost and is over."""
+
 PARCEL_WAITS_S = 900
 """A parcel whose job never came is deleted after this."""
 
@@ -96,6 +99,9 @@ class RedisQueue:
         self._waiters: set[asyncio.Future[None]] = set()
         self._worry = ""
         self._fault = ""
+        self._fault_at = -inf
+        self._opened = False
+        self._losses = 0
 
     # ---- life ----
 
@@ -103,7 +109,10 @@ class RedisQueue:
     def warning(self) -> str:
         """Say what the server lost, what somebody broke there, or how it is set up badly; empty when all is well."""
         away = "" if self._line.away_since is None else self._line.words()
-        return "; ".join(words for words in (away, self._fault, self._worry) if words)
+        if not self._opened:
+            away = self._unreached()
+        fault = self._fault if self._clock.monotonic() - self._fault_at < FAULT_TOLD_S else ""
+        return "; ".join(words for words in (away, fault, self._worry) if words)
 
     @property
     def shared(self) -> bool:
@@ -112,25 +121,44 @@ class RedisQueue:
 
     @property
     def away(self) -> bool:
-        """Say whether the last call failed and none has succeeded since."""
-        return self._line.away_since is not None
+        """Say whether the last call failed and none has succeeded since, or the server was never reached."""
+        return not self._opened or self._line.away_since is not None
+
+    @property
+    def opened(self) -> bool:
+        """Say whether ``open`` has succeeded."""
+        return self._opened
+
+    @property
+    def losses(self) -> int:
+        """Return how often the server turned out to have lost everything."""
+        return self._losses
 
     @property
     def state_age_s(self) -> float:
         """Return how old ``state`` is."""
         return self._clock.monotonic() - self._seen_at
 
-    async def open(self) -> None:
+    async def open(self, *, patience_s: float | None = None) -> None:
         """Check the server, mend what others broke, and let wait again what this engine's former life held.
+
+        Args:
+            patience_s: How long to try; None takes the queue's own. It may be opened again after a failure.
 
         Raises:
             QueueError: The server cannot be used, with what to change; QueueAway when it does not answer.
         """
-        self._worry = await self._line.aside(self._check, 5.0)
+        try:
+            self._worry = await self._line.aside(self._check, 5.0, patience_s)
+        except QueueError as error:
+            self._worry = error.message
+            raise
         self._line.start()
+        self._opened = True
         try:
             await self._settle_in()
         except BaseException:
+            self._opened = False
             await self._line.stop()
             raise
         await self._bell.start()
@@ -340,11 +368,11 @@ class RedisQueue:
 
     async def status(self, job_id: str) -> JobStatus | None:
         """Return where a job stands; None when unknown. Raises as ``put``."""
-        return (await self._statuses([job_id]))[0]
+        return (await self.statuses([job_id]))[0]
 
     async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
         """Say for each id whether the queue has it or has finished it. Raises as ``put``."""
-        return [status is not None for status in await self._statuses(job_ids)]
+        return [status is not None for status in await self.statuses(job_ids)]
 
     def events(self) -> AsyncIterator[QueueEvent]:
         """Return what happens to the queue, by whichever engine, from now on."""
@@ -353,7 +381,8 @@ class RedisQueue:
 
     # ---- inside ----
 
-    async def _statuses(self, job_ids: Sequence[str]) -> list[JobStatus | None]:
+    async def statuses(self, job_ids: Sequence[str]) -> Sequence[JobStatus | None]:
+        """Return where each of many jobs stands, 500 a step. Raises as ``put``."""
         found: list[JobStatus | None] = []
         for at in range(0, len(job_ids), PIECE):
             answers = await self._ask("statuses", list[str], job_ids[at : at + PIECE])
@@ -369,6 +398,8 @@ class RedisQueue:
         return total
 
     async def _ask(self, act: str, kind: Any, *words: object, claim: Claim | None = None, **how: Any) -> Any:
+        if not self._opened:
+            raise QueueAway(self._unreached())
         reply = await self._line.ask((act, *words), **how)
         if claim is not None and act != "heartbeat":
             self._holds.discard(claim.job.job_id)
@@ -426,7 +457,7 @@ class RedisQueue:
         await self._be_born()
         mended = await repair(self._ask)
         if mended:
-            self._fault = mended
+            self._broken(mended)
         await self._ask("reclaim", int, self._engine)
         await self.refresh()
 
@@ -442,9 +473,10 @@ class RedisQueue:
         before = self._state
         await self._be_born()
         lost = sum(before.by_source.values()) + sum(depth.processing for depth in before.levels.values())
-        self._fault = (
-            f"Redis at {self._line.where} lost the whole queue (it was flushed or came back empty): about {lost} jobs are gone "
-            "there; restart the engine, which takes them from its spool again"
+        self._losses += 1
+        self._broken(
+            f"Redis at {self._line.where} lost the whole queue (it was flushed or came back empty): about {lost} jobs were gone "
+            "there; every engine puts what its spool holds again"
         )
         for source in before.paused:
             self._line.post(("pause", source))
@@ -456,7 +488,13 @@ class RedisQueue:
         if answer.faults:
             job_id, why = answer.faults[0]
             more = f" (and {len(answer.faults) - 1} more)" if len(answer.faults) > 1 else ""
-            self._fault = f"job {printable(job_id)} in Redis at {self._line.where}: {why}{more}"
+            self._broken(f"job {printable(job_id)} in Redis at {self._line.where}: {why}{more}")
+
+    def _broken(self, words: str) -> None:
+        self._fault, self._fault_at = words, self._clock.monotonic()
+
+    def _unreached(self) -> str:
+        return f"Redis at {self._line.where} was not reached yet"
 
     async def _look(self) -> None:
         told_at = -inf

@@ -25,6 +25,7 @@ from gexdesk.queues.redis import RedisQueue
 from gexdesk.queues.redis_parcels import Parcels
 
 _LOOK_S = 0.1
+_FIRST_LOOK_S = 2.0
 _HANDOVER = "handover"
 _HANDOVER_LEASE_S = 3600.0  # of this process alone: it ends with it
 _BLIND_WAIT_S = 0.25
@@ -68,15 +69,33 @@ class BridgedQueue:
         """Say yes."""
         return True
 
+    @property
+    def away(self) -> bool:
+        """Say whether Redis cannot be asked at present."""
+        return self._far.away
+
+    @property
+    def losses(self) -> int:
+        """Return how often Redis turned out to have lost everything."""
+        return self._far.losses
+
     async def open(self) -> None:
-        """Open both and agree, so that what a crash left here is in Redis once. Raises QueueError, StoreError."""
+        """Open both and agree, so that what a crash left here is in Redis once.
+
+        Where Redis does not answer, CRITICAL is taken and done here from now on, and all else waits until it does.
+
+        Raises:
+            QueueError: Redis cannot be used as it is set up. StoreError: the journal here cannot be opened.
+        """
         await self._near.open()
         try:
-            await self._far.open()
+            await self._far.open(patience_s=_FIRST_LOOK_S)
+            await self._agree()
+        except QueueAway:
+            pass
         except BaseException:
             await self._near.close()
             raise
-        await self._agree()
         self._tasks = [
             asyncio.create_task(self._mind(), name="redis bridge"),
             asyncio.create_task(self._relay(self._near.events()), name="redis bridge events"),
@@ -266,6 +285,12 @@ class BridgedQueue:
             return here
         return await self._far.status(job_id) or here
 
+    async def statuses(self, job_ids: Sequence[str]) -> Sequence[JobStatus | None]:
+        """Return where each of many jobs stands, here or in Redis."""
+        here, there = await self._near.statuses(job_ids), await self._far.statuses(job_ids)
+        open_here = (JobStatus.QUEUED, JobStatus.PROCESSING)
+        return [near if near in open_here else far or near for near, far in zip(here, there, strict=True)]
+
     async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
         """Say for each id whether either side has ever taken it."""
         here, there = await self._near.known(job_ids), await self._far.known(job_ids)
@@ -291,6 +316,10 @@ class BridgedQueue:
         """Agree as soon as Redis answers."""
         while True:
             await asyncio.sleep(_LOOK_S)
+            if not self._far.opened:
+                with contextlib.suppress(QueueError):  # what is wrong stands in ``warning``
+                    await self._far.open(patience_s=0)
+                continue
             if (self._apart or self._done) and not self._far.away:
                 with contextlib.suppress(QueueError, StoreError):  # the next look finds the same
                     await self._agree()

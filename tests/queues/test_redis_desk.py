@@ -31,14 +31,14 @@ async def test_an_engine_works_over_redis(valkey: ValkeyServer, tmp_path: Path) 
     assert (tmp_path / "state" / "bridge.sqlite").is_file()
 
 
-async def test_a_desk_whose_redis_is_not_there_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gexdesk.queues.redis.RedisQueue.__init__.__kwdefaults__", {"patience_s": 0.2, "library": None,
-                        "allow_unauthenticated": False})  # fmt: skip
-    path = configured(tmp_path, f'url = "unix://{tmp_path}/nobody"')
-    engine = assemble(load_settings(path), SystemClock())
-    with pytest.raises(QueueError, match="nobody"):
-        await engine.start()
-    await engine.stop()
+async def test_a_desk_whose_redis_is_set_up_to_lose_jobs_does_not_start(tmp_path: Path) -> None:
+    server = ValkeyServer("--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru")
+    try:
+        engine = assemble(load_settings(configured(tmp_path, f'url = "{server.url}"')), SystemClock())
+        with pytest.raises(QueueError, match="noeviction"):
+            await engine.start()
+    finally:
+        server.close()
 
 
 @pytest.mark.parametrize(
