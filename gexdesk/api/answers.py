@@ -8,12 +8,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from gexdesk.api.refusals import BadRequest, Busy, NoKey, NotAllowed, TooMany
 from gexdesk.model.errors import (
     AddressRefused,
     EngineAway,
     GexdeskError,
     GuidelineError,
     LeverRefused,
+    QueueError,
     SettingsError,
     StoreError,
     SubmissionRefused,
@@ -22,27 +24,8 @@ from gexdesk.model.errors import (
 
 _STATUS: dict[type[GexdeskError], int] = {
     UnknownTarget: 404, LeverRefused: 409, GuidelineError: 400, SettingsError: 400, AddressRefused: 400, SubmissionRefused: 400,
-    StoreError: 503, EngineAway: 503,
+    QueueError: 503, StoreError: 503, EngineAway: 503, BadRequest: 400, NoKey: 401, NotAllowed: 403, TooMany: 429, Busy: 503,
 }  # fmt: skip
-
-
-class BadRequest(GexdeskError):
-    """Refuse a request that is not what the contract says: 400."""
-
-
-class NoKey(GexdeskError):
-    """Refuse a caller who showed no key in force: 401."""
-
-
-class NotAllowed(GexdeskError):
-    """Refuse a caller whose key does not cover what was asked: 403."""
-
-
-class TooMany(GexdeskError):
-    """Refuse a caller who is over the rate: 429, with ``retry_after_s``."""
-
-
-_STATUS |= {BadRequest: 400, NoKey: 401, NotAllowed: 403, TooMany: 429}
 
 
 def as_json(value: object, status: int = 200) -> Response:

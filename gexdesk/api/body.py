@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from fastapi import Request
 
-from gexdesk.api.answers import BadRequest
+from gexdesk.api.refusals import BadRequest
 from gexdesk.model.text import printable
 
 BODY_LIMIT_BYTES = 1024 * 1024

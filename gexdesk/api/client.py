@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from gexdesk.api.line import Line, SocketLine, TcpLine
+from gexdesk.api.refusals import BadRequest, Busy, NoKey, NotAllowed, TooMany
 from gexdesk.model.errors import (
     AddressRefused,
     EngineAway,
@@ -31,7 +32,8 @@ from gexdesk.model.view import DeskView
 _PREFIX = "/api/v1"
 _POLICY_VIOLATION = 1008
 _KINDS = (
-    AddressRefused, EngineAway, GuidelineError, LeverRefused, SettingsError, StoreError, SubmissionRefused, UnknownTarget,
+    AddressRefused, BadRequest, Busy, EngineAway, GuidelineError, LeverRefused, NoKey, NotAllowed, SettingsError, StoreError,
+    SubmissionRefused, TooMany, UnknownTarget,
 )  # fmt: skip
 _ERRORS: dict[str, type[GexdeskError]] = {kind("").kind: kind for kind in _KINDS}
 LEVER_LIMIT_S = 4.0
@@ -110,7 +112,10 @@ class Client:
                 finally:
                     following.cancel()
                 if socket.close_code == _POLICY_VIOLATION:
-                    raise EngineAway(f"the engine at {self._line.name} lets nobody in: {printable(socket.close_reason or '')}")
+                    why = printable(socket.close_reason or "")
+                    raise EngineAway(f"the engine {self._line.name} lets nobody in any more: {why}")
+        except InvalidStatus as refused:
+            raise EngineAway(f"the engine {self._line.name} lets nobody in: {_trouble(refused.response.body).message}") from None
         except (OSError, WebSocketException, msgspec.DecodeError) as error:
             raise EngineAway(f"no engine answers {self._line.name} ({printable(str(error))})") from error
         raise EngineAway("the engine ended")
@@ -152,8 +157,13 @@ class Client:
             raise EngineAway(f"no engine answers {self._line.name} ({type(error).__name__})") from error
         if answer.is_success:
             return answer.content
-        try:
-            trouble = msgspec.json.decode(answer.content, type=_Trouble)
-        except msgspec.DecodeError:
-            raise EngineAway(f"the engine answered {answer.status_code} without saying why") from None
-        raise _ERRORS.get(trouble.error, GexdeskError)(trouble.message, **trouble.details)
+        raise _trouble(answer.content)
+
+
+def _trouble(body: bytes | bytearray | None) -> GexdeskError:
+    """Return what the engine refused with."""
+    try:
+        trouble = msgspec.json.decode(body or b"", type=_Trouble)
+    except msgspec.DecodeError:
+        return EngineAway("whatever answers there is no engine: it does not say why it refuses")
+    return _ERRORS.get(trouble.error, GexdeskError)(printable(trouble.message, 600), **trouble.details)

@@ -8,10 +8,10 @@ from pathlib import Path
 from msgspec import Struct
 from starlette.requests import HTTPConnection
 
-from gexdesk.api.answers import NoKey, NotAllowed, TooMany
 from gexdesk.api.door import UNIX
 from gexdesk.api.keys import KeyBook, Scope
 from gexdesk.api.rate import RateLimit
+from gexdesk.api.refusals import NoKey, NotAllowed, TooMany
 from gexdesk.model.text import printable
 
 FAILED_PER_MINUTE = 30
@@ -23,10 +23,12 @@ class Visitor(Struct, frozen=True):
 
     Attributes:
         scopes: What they may do; on the unix socket its owner everything, its group all but what is for admins.
+        key_id: Of the key that was shown; empty on the unix socket.
     """
 
     name: str
     scopes: frozenset[Scope]
+    key_id: str = ""
 
 
 class Guard:
@@ -60,7 +62,8 @@ class Guard:
             self._within(f"address {host}", FAILED_PER_MINUTE)
             raise NoKey("no key in force was shown; send one as X-API-Key or as Authorization: Bearer")
         self._within(f"key {key.id}", key.per_minute)
-        return Visitor(f"{key.name} (key {key.id})", frozenset(Scope) if Scope.ADMIN in key.scopes else frozenset(key.scopes))
+        scopes = frozenset(Scope) if Scope.ADMIN in key.scopes else frozenset(key.scopes)
+        return Visitor(f"{key.name} (key {key.id})", scopes, key.id)
 
     def _on_socket(self, call: HTTPConnection, user: str) -> Visitor:
         """Take who the kernel says; over a login that several share, the name they gave stands before it."""
@@ -68,13 +71,21 @@ class Guard:
         name = f"{given} as {user}" if given and given != user else user
         return Visitor(name, frozenset(Scope) if user in self._owners else frozenset(Scope) - {Scope.ADMIN})
 
-    def allowed(self, call: HTTPConnection, scope: Scope) -> Visitor:
-        """Say who calls, where they may do what needs a scope. Raises as ``visitor``, and NotAllowed."""
+    def still_in(self, visitor: Visitor) -> bool:
+        """Say whether who was let in a while ago still may be: their key may have ended or been revoked since."""
+        return not visitor.key_id or self._keys.in_force(visitor.key_id, self._now())
+
+    def allowed(self, call: HTTPConnection, scope: Scope, *, changes: bool | None = None) -> Visitor:
+        """Say who calls, where they may do what needs a scope. Raises as ``visitor``, and NotAllowed.
+
+        Args:
+            changes: Whether anything is changed by it, which a read-only engine refuses; None: by everything but reading.
+        """
         visitor = self.visitor(call)
         if scope not in visitor.scopes:
             has = ", ".join(sorted(visitor.scopes))
             raise NotAllowed(f"{printable(visitor.name, 60)} may {has}; this needs {scope}")
-        if self._read_only and scope is not Scope.READ:
+        if self._read_only and (scope is not Scope.READ if changes is None else changes):
             raise NotAllowed("this engine was started read-only: nothing can be changed through it")
         return visitor
 

@@ -51,6 +51,10 @@ class Key(Struct, frozen=True):
         """Say whether its holder may do what needs a scope."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
+    def stands(self, now: float) -> bool:
+        """Say whether it is neither revoked nor at its end."""
+        return self.revoked_at is None and (self.until is None or self.until > now)
+
 
 class KeyBook:
     """Hold the keys of one state folder in an owner-only file; another process's changes are seen at the next call.
@@ -112,9 +116,11 @@ class KeyBook:
         for key in self.all():
             if hmac.compare_digest(key.digest, digest):
                 found = key
-        if found is None or found.revoked_at is not None or (found.until is not None and found.until <= now):
-            return None
-        return found
+        return found if found is not None and found.stands(now) else None
+
+    def in_force(self, key_id: str, now: float) -> bool:
+        """Say whether the key of an id may still be used. Raises as ``all``."""
+        return any(key.id == key_id and key.stands(now) for key in self.all())
 
     def _keep(self, keys: tuple[Key, ...]) -> None:
         temporary = self._path.with_name(f".{KEYS_NAME}.tmp")

@@ -6,31 +6,120 @@ import socket
 from collections.abc import Generator, Sequence
 from typing import Any
 
+import h11
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from gexdesk.api.answers import refusal
 from gexdesk.api.door import UNIX, peer
+from gexdesk.api.refusals import BadRequest, Busy
 
-CALLS_AT_ONCE = 512
-"""More are answered 503: a flood of calls must not take the memory of the engine they are for."""
+CALLS_AT_ONCE = 256
+"""Calls over TCP answered at once; more are refused with 503, so that a flood does not take the engine's memory."""
+
+LINES_AT_ONCE = 512
+"""Connections over TCP; more are dropped at once. The unix socket is not counted: whoever has to act gets in."""
+
+WATCHERS_AT_ONCE = 64
+"""WebSockets over TCP."""
+
+HEAD_LIMIT_S = 10.0
+"""A connection that sends no whole request head for so long is dropped."""
+
+LINGER_S = 2.0
+"""What a reader has not taken so long after its end is thrown away."""
 
 
 class _KnownPeer(H11Protocol):
-    """HTTP with the peer's user in ``client``: ASGI itself does not carry SO_PEERCRED."""
+    """HTTP with the peer's user in ``client``: ASGI itself does not carry SO_PEERCRED. Lines that say nothing are dropped."""
+
+    _late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.client = _caller(transport) or self.client
+        caller = _caller(transport)
+        self.client = caller or self.client
+        if caller is None and len(self.connections) > LINES_AT_ONCE:
+            transport.abort()
+            return
+        self._late = self.loop.call_later(HEAD_LIMIT_S, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        between = self.cycle is None or self.cycle.response_complete
+        if not between or self.transport.get_protocol() is not self:
+            self._forget_late()
+        elif self._late is None:
+            self._late = self.loop.call_later(HEAD_LIMIT_S, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_late()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        body = refusal(BadRequest(msg)).body
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
+        try:
+            for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=bytes(body)), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        except h11.LocalProtocolError:
+            pass  # an answer is under way already; the line is broken either way
+        self.transport.close()
+
+    def _forget_late(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class _KnownReader(WebSocketsSansIOProtocol):
-    """WebSocket likewise."""
+    """WebSocket likewise; a reader that does not take its end is cut off."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self.client = _caller(transport) or self.client
+
+    async def run_asgi(self) -> None:
+        try:
+            await super().run_asgi()
+        finally:
+            self.loop.call_later(LINGER_S, self.transport.abort)
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.transport.abort()
+
+
+class _Bounded:
+    """Answer so many calls at once and no more."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._under_way = {"http": 0, "websocket": 0}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind, most = scope["type"], CALLS_AT_ONCE if scope["type"] == "http" else WATCHERS_AT_ONCE
+        client = scope.get("client")
+        if client is not None and client[1] == UNIX:
+            await self._app(scope, receive, send)
+            return
+        if self._under_way[kind] >= most:
+            await self._refuse(scope, receive, send)
+            return
+        self._under_way[kind] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._under_way[kind] -= 1
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await refusal(Busy("too many calls at once; send it again in a moment"))(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1013})
 
 
 def _caller(transport: asyncio.BaseTransport) -> tuple[str, int] | None:
@@ -50,9 +139,9 @@ class Server:
 
     def __init__(self, app: FastAPI, *doors: socket.socket) -> None:
         config = uvicorn.Config(
-            app, http=_KnownPeer, ws=_KnownReader, ws_per_message_deflate=False, ws_max_size=64 * 1024, log_config=None,
-            access_log=False, lifespan="off", timeout_graceful_shutdown=1, limit_concurrency=CALLS_AT_ONCE, server_header=False,
-            date_header=False, proxy_headers=False,
+            _Bounded(app), http=_KnownPeer, ws=_KnownReader, ws_per_message_deflate=False, ws_max_size=64 * 1024, log_config=None,
+            log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=1, server_header=False,
+            date_header=False, proxy_headers=False, backlog=256, interface="asgi3",
         )  # fmt: skip
         self._server = _Server(config)
         self._doors: Sequence[socket.socket] = doors

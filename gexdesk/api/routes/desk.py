@@ -8,18 +8,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 from starlette.websockets import WebSocketDisconnect
 
-from gexdesk.api.answers import NoKey, NotAllowed, TooMany, as_json
+from gexdesk.api.answers import as_json, refusal
 from gexdesk.api.body import body_of
 from gexdesk.api.describe import GUARDED, described
-from gexdesk.api.guard import Guard
+from gexdesk.api.guard import Guard, Visitor
 from gexdesk.api.keys import Scope
 from gexdesk.api.served import Served
+from gexdesk.model.errors import GexdeskError
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look import AnyLook, Look
 from gexdesk.model.view import DeskView
 
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
+ENDED = "the key that was shown has ended or was revoked"
 ANSWERS: tuple[Any, ...] = tuple(question.answer for question in get_args(AnyLook))
 """What a look may answer, in the order of the questions."""
 
@@ -49,11 +51,15 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
     @router.websocket("/views")
     async def views(socket: WebSocket) -> None:
         """Send pictures as they are taken; a slow reader misses some."""
-        if not await let_in(socket, guard):
+        visitor = await let_in(socket, guard)
+        if visitor is None:
             return
         try:
             await socket.send_bytes(msgspec.json.encode(await engine.view()))
             async for picture in engine.views():
+                if not guard.still_in(visitor):
+                    await socket.close(code=POLICY_VIOLATION, reason=ENDED)
+                    return
                 await socket.send_bytes(msgspec.json.encode(picture))
             await socket.close(code=GOING_AWAY, reason="the engine is stopping")
         except (WebSocketDisconnect, RuntimeError):
@@ -79,7 +85,7 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
     @router.post("/metadata/copy", **described(CopyShape, says="Where the copy lies"))
     async def copy_metadata(request: Request) -> Response:
         """Write a consistent copy of the metadata into the state folder and name it; whoever asked removes it."""
-        guard.allowed(request, Scope.ADMIN)
+        guard.allowed(request, Scope.ADMIN, changes=False)
         return as_json(CopyShape(str(await engine.copy_metadata())))
 
     @router.post("/stop", **described(StatusShape, says="It finishes what it holds and ends"))
@@ -92,12 +98,12 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
     return router
 
 
-async def let_in(socket: WebSocket, guard: Guard) -> bool:
-    """Accept a reader's socket, or close it with the reason; says which."""
+async def let_in(socket: WebSocket, guard: Guard) -> Visitor | None:
+    """Accept a reader's socket and say who it is, or refuse it in the one shape, before it is one."""
     try:
-        guard.allowed(socket, Scope.READ)
-    except (NoKey, NotAllowed, TooMany) as error:
-        await socket.close(code=POLICY_VIOLATION, reason=error.message[:120])
-        return False
+        visitor = guard.allowed(socket, Scope.READ)
+    except GexdeskError as error:
+        await socket.send_denial_response(refusal(error))
+        return None
     await socket.accept()
-    return True
+    return visitor

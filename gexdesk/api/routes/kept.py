@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from msgspec import Struct
 
-from gexdesk.api.answers import BadRequest, as_json
+from gexdesk.api.answers import as_json
 from gexdesk.api.describe import GUARDED, described
 from gexdesk.api.guard import Guard
 from gexdesk.api.keys import Scope
+from gexdesk.api.refusals import BadRequest
 from gexdesk.api.served import Served
 from gexdesk.model.look import SymbolLook, SymbolSeen
 from gexdesk.model.text import symbol_of
@@ -56,7 +57,7 @@ def kept(engine: Served, guard: Guard) -> APIRouter:
     @router.get("/audit", **described(RowsShape, says="The last lines, newest first"))
     async def audit(request: Request, limit: Limit = 100) -> Response:
         """Return the last lines of the audit."""
-        guard.allowed(request, Scope.OPERATE)
+        guard.allowed(request, Scope.OPERATE, changes=False)
         return _rows(await engine.audit(limit))
 
     return router
