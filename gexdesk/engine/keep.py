@@ -11,6 +11,7 @@ from typing import TypeVar
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError, StoreError
+from gexdesk.model.level import Level
 from gexdesk.stores.base import (
     Batch,
     DeadLetter,
@@ -132,16 +133,23 @@ class Keeper:
     async def store(self, job: JobRecord, snapshots: tuple[KeptSnapshot, ...], dead: DeadLetter | None = None) -> None:
         """Return once the job's rows are durable in lake and metadata; waits for room first, so that memory stays bounded.
 
+        CRITICAL waits for no room, and its rows go before all others, in a batch of their own.
+
         Raises:
             StoreError: The stores take everything but these rows; they will never be stored.
         """
+        if job.level is Level.CRITICAL:
+            await self._queued(_Item(job, snapshots, dead, asyncio.get_running_loop().create_future()))
+            return
         async with self._room:
-            item = _Item(job, snapshots, dead, asyncio.get_running_loop().create_future())
-            self._items.append(item)
-            if self._oldest_at is None:
-                self._oldest_at = self._clock.now()
-            self._wake.set()
-            await item.stored
+            await self._queued(_Item(job, snapshots, dead, asyncio.get_running_loop().create_future()))
+
+    async def _queued(self, item: _Item) -> None:
+        self._items.append(item)
+        if self._oldest_at is None:
+            self._oldest_at = self._clock.now()
+        self._wake.set()
+        await item.stored
 
     def decision(self, record: DecisionRecord) -> None:
         """Add a decision to the next batch."""
@@ -196,7 +204,7 @@ class Keeper:
         loose, self._loose = self._loose, _Loose()
         items: list[_Item] = []
         if not (alone and loose.any()):
-            items, self._items = self._items[: self._size], self._items[self._size :]
+            items, self._items = self._next()
         batch = Batch(
             snapshots=tuple(snapshot for item in items for snapshot in item.snapshots),
             jobs=(*loose.jobs, *(item.job for item in items)),
@@ -217,7 +225,7 @@ class Keeper:
             self._put_back(items, error)
             return False
         self._written += 1
-        self._size = min(BATCH_ITEMS, self._size * 2)
+        self._size = min(BATCH_ITEMS, max(self._size, 2 * len(items)))
         for item in items:
             if not item.stored.done():
                 item.stored.set_result(None)
@@ -225,6 +233,13 @@ class Keeper:
         if batch.snapshots:
             await self._tidy()
         return True
+
+    def _next(self) -> tuple[list[_Item], list[_Item]]:
+        """Return the items of the next batch, and the rest. What failed alone goes last: it must not hold up the others."""
+        self._items.sort(key=lambda item: (item.failed_alone > 0, item.job.level is not Level.CRITICAL))
+        urgent = sum(item.failed_alone == 0 and item.job.level is Level.CRITICAL for item in self._items)
+        size = min(self._size, urgent or self._size)
+        return self._items[:size], self._items[size:]
 
     async def _tidy(self) -> None:
         """Join the day's small files while it runs. What fails here costs readers time, not rows: the sweep tries again."""

@@ -60,7 +60,7 @@ class Receive:
         """
         self._check(arrival)
         await self._triage.room(arrival.source)
-        payload, ref = await self._spool.keep(arrival)
+        payload, ref = await self._spool.keep(arrival, urgent=self._triage.urgent(arrival.source))
         self._repeats.remember(payload)
         self._count(payload)
         kept(payload)

@@ -111,6 +111,10 @@ class Triage:
         override = self._standing.override(account.name, now)
         return override.level if override is not None and override.moves(own) else own
 
+    def urgent(self, source: str) -> bool:
+        """Say whether a source's payloads go the way that is reserved for CRITICAL."""
+        return self._turn_of(self._ledger.adopt(source), self._clock.now()) is Level.CRITICAL
+
     def own_level(self, account: Account) -> Level:
         """Return a source's level without any override."""
         return Level(account.standing) if account.standing in Level.__members__ else account.decided or Level.MEDIUM

@@ -180,7 +180,7 @@ class Work:
             return Bury("triage", flight.refused.kind, flight.refused.message)
         if flight.results is not None:
             results, flight.results = flight.results, None  # a second attempt computes them again
-            return Done(results, await self._publish.publish(job, flight, results))
+            return await self._done(job, flight, results)
         account = self._ledger.adopt(job.source)
         task = ProcessTask(
             ref=flight.ref,
@@ -202,7 +202,7 @@ class Work:
             return Retry(0.0, error.message)
         match reply:
             case Processed(results=results):
-                return Done(results, await self._publish.publish(job, flight, results))
+                return await self._done(job, flight, results)
             case Refused(final=True) as refused:
                 return Bury("process", refused.kind, refused.message)
             case Refused() as refused if job.attempt >= ATTEMPTS_ALLOWED:
@@ -211,6 +211,13 @@ class Work:
                 return _again(job, refused.message)
             case _:
                 raise TypeError(f"a process task was answered by {type(reply).__name__}")
+
+    async def _done(self, job: Job, flight: Flight, results: tuple[Computed, ...]) -> Done:
+        began = self._clock.monotonic()
+        available_at = await self._publish.publish(job, flight, results)
+        if job.promised is Level.CRITICAL:
+            self._measure.published(self._clock.monotonic() - began)
+        return Done(results, available_at)
 
     def _end_later(self, ending: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(ending)

@@ -31,7 +31,7 @@ def critical_bound_s(
 
 
 def _rounds_s(waiting: int, slots: int, longest_s: float, per_s: float) -> float:
-    """Return the longest time to serve any of ``waiting`` jobs and of those that follow; infinity where the slots do not keep up."""
+    """Return the longest time to serve any of ``waiting`` jobs and of what follows; infinity where the slots do not keep up."""
     if per_s * longest_s >= slots:
         return inf
     rounds = ceil(waiting / slots)

@@ -2,7 +2,8 @@
 
 Small bodies go into segment files, many to one sync (group commit): one thread takes everything that waits, compresses it,
 appends it and syncs once. Bodies over the size gate are compressed and written to files of their own by two other threads, so
-that a 13 MB chain delays no small document, and are then named by a record like any other. A process never appends to a
+that a 13 MB chain delays no small document, and are then named by a record like any other; what is urgent has a third thread
+for itself. A process never appends to a
 segment of an earlier one, so a torn tail stays where it is and harms nothing.
 
     spool/segments/00000001.seg    records, see ``spool_record``
@@ -82,6 +83,7 @@ class Spool:
         except OSError as error:
             raise StoreError(f"the spool in {self._segments_folder.parent} cannot be opened: {error}") from error
         self._large = ThreadPoolExecutor(2, thread_name_prefix="spool-large")
+        self._urgent = ThreadPoolExecutor(1, thread_name_prefix="spool-urgent")
         self._writer = SpoolWriter(self._segments_folder, self._large_folder, next_number, self._segment_bytes, self._settle)
 
     async def close(self) -> None:
@@ -89,11 +91,15 @@ class Spool:
         writer, self._writer = self._writer, None
         if writer is not None:
             await asyncio.to_thread(self._large.shutdown)
+            await asyncio.to_thread(self._urgent.shutdown)
             await asyncio.to_thread(writer.close)
             self._seal_all()
 
-    async def keep(self, arrival: Arrival) -> tuple[Payload, PayloadRef]:
+    async def keep(self, arrival: Arrival, *, urgent: bool = False) -> tuple[Payload, PayloadRef]:
         """Keep a payload; it is synced when this returns.
+
+        Args:
+            urgent: It waits for no large body but another urgent one.
 
         Raises:
             StoreError: It could not be written (disk full); nothing of it counts, and the spool can be used again.
@@ -106,7 +112,8 @@ class Spool:
         header = None
         if len(arrival.body) > self._gate_bytes:
             try:
-                header = await loop.run_in_executor(self._large, write_large, self._large_folder, payload_id, arrival)
+                threads = self._urgent if urgent else self._large
+                header = await loop.run_in_executor(threads, write_large, self._large_folder, payload_id, arrival)
             except OSError as error:
                 size = len(arrival.body)
                 raise StoreError(f"a payload of {size} bytes could not be kept in {self._large_folder}: {error}") from error

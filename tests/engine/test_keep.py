@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ from tests.until import until
 NOW = 1_772_463_600.0
 
 
-def record(job_id: str) -> JobRecord:
-    return JobRecord(job_id, "s", "SPX", Level.LOW, 0.1, "COMPLETED", NOW, NOW, NOW, NOW, NOW, 1, 1, 10, "aa", "a.json")
+def record(job_id: str, level: Level = Level.LOW) -> JobRecord:
+    return JobRecord(job_id, "s", "SPX", level, 0.1, "COMPLETED", NOW, NOW, NOW, NOW, NOW, 1, 1, 10, "aa", "a.json")
 
 
 def unstorable(job_id: str) -> tuple[KeptSnapshot, ...]:
@@ -68,6 +69,26 @@ async def test_a_full_disk_is_no_verdict_on_what_waits_for_it(keeper: Keeper, mo
 
     await until(told)
     assert isinstance(bad.exception(), StoreError)
+
+
+async def test_critical_is_stored_before_what_waits_longer(keeper: Keeper) -> None:
+    stored: list[str] = []
+
+    async def store(job_id: str, level: Level) -> None:
+        await keeper.store(record(job_id, level), ())
+        stored.append(job_id)
+
+    held, storing = threading.Event(), list[asyncio.Task[None]]()
+    reading = asyncio.create_task(keeper.reading(lambda _: held.wait()))
+    storing.append(asyncio.create_task(store("under way", Level.LOW)))
+    await until(lambda: keeper.waiting == 1)
+    await until(lambda: keeper.waiting == 0)  # its batch is made, and waits for the reader
+    storing += [asyncio.create_task(store(f"low-{number}", Level.LOW)) for number in range(keep.ROOM_ITEMS)]
+    storing.append(asyncio.create_task(store("critical", Level.CRITICAL)))
+    await until(lambda: keeper.waiting >= keep.ROOM_ITEMS)
+    held.set()
+    await asyncio.gather(reading, *storing)
+    assert stored[:2] == ["under way", "critical"]
 
 
 async def test_a_lost_metadata_beside_a_lake_is_said_and_taken_back(tmp_path: Path) -> None:

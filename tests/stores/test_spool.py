@@ -45,6 +45,19 @@ async def test_any_size_and_incompressible_bytes(tmp_path: Path, size: int) -> N
         assert [(p, read_payload(r)) for p, r in spool.scan()] == [(payload, body)]
 
 
+async def test_an_urgent_body_waits_for_no_other_large_one(tmp_path: Path) -> None:
+    bodies = [random.Random(number).randbytes(2_000_000) for number in range(12)]
+    async with opened(tmp_path, gate_bytes=1000) as spool:
+        others = [asyncio.create_task(spool.keep(arrival(body))) for body in bodies]
+        await asyncio.sleep(0)  # they are handed to their threads
+        payload, ref = await spool.keep(arrival(bodies[0][::-1]), urgent=True)
+        assert sum(other.done() for other in others) < len(others) // 2
+        assert read_payload(ref) == bodies[0][::-1]
+        await asyncio.gather(*others)
+    async with opened(tmp_path) as spool:
+        assert payload.payload_id in {kept.payload_id for kept, _ in spool.scan()}
+
+
 async def test_ids_sort_by_arrival_and_are_unique_across_restarts(tmp_path: Path) -> None:
     ids: list[str] = []
     for _ in range(2):
