@@ -302,6 +302,7 @@ def assemble(
         clock=clock,
         workers=limits.workers,
         reserved=RESERVED,
+        parcels=state / "carried",
         conventions=conventions,
     )
     story_at = clock.now() + (REPLAY_LEAD_S if once else 0.0)

@@ -19,6 +19,7 @@ class Flight:
         refused: Why triage could not use it; its job is buried when claimed.
         results: What a small payload comes to, computed together with triage; None where processing has it to do.
         deaths: Pool processes that died with it.
+        foreign: Another engine acknowledged it: its bytes came with the job and go with its end here.
         kept_at, queued_at: When it was synced and when it was queued, seconds of the monotonic clock; None where an earlier
             engine did that.
     """
@@ -36,6 +37,7 @@ class Flight:
     kept_at: float | None = None
     queued_at: float | None = None
     judged: tuple[Judged, ...] = ()
+    foreign: bool = False
 
     def historical(self, account: Account) -> bool:
         """Say whether it is history, by its source or by the request that asked for it: never live."""
@@ -58,6 +60,10 @@ class Flights:
     def get(self, job_id: str) -> Flight | None:
         """Return a flight, None when it has ended or never began here."""
         return self._flights.get(job_id)
+
+    def own(self) -> list[Flight]:
+        """Return the flights of payloads that this engine acknowledged, the oldest first."""
+        return [flight for flight in self._flights.values() if not flight.foreign]
 
     def end(self, job_id: str) -> None:
         """Forget a flight that is stored or dead."""

@@ -44,6 +44,10 @@ class Leases:
         """Renew a claim from now on."""
         self._held[claim.job.job_id] = claim
 
+    def latest(self, claim: Claim) -> Claim:
+        """Return a claim as last renewed."""
+        return self._held.get(claim.job.job_id, claim)
+
     def release(self, claim: Claim) -> Claim:
         """Stop renewing and return the claim as last renewed."""
         return self._held.pop(claim.job.job_id, claim)

@@ -185,6 +185,17 @@ class Requests:
             )
         )  # fmt: skip
 
+    async def job_ended_elsewhere(self, job_id: str, status: JobStatus) -> None:
+        """Note that another engine ended a request's payload; what it made of it lies in that engine's stores."""
+        record = self._of(job_id)
+        if record is None:
+            return
+        del self._by_job[job_id]
+        done = status is JobStatus.COMPLETED
+        error = "" if done else "it is a dead letter of another engine of the fleet, which says why"
+        stands = RequestStatus.COMPLETED if done else RequestStatus.FAILED
+        await self._note(replace(record, status=stands, completed_at=self._clock.now(), error=error))
+
     def _of(self, job_id: str) -> RequestRecord | None:
         return self._known.get(self._by_job.get(job_id, ""))
 

@@ -14,6 +14,7 @@ from gexdesk.engine.gatekeeper import Gatekeeper, Judged, is_history
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.measure import Measure
+from gexdesk.engine.parcel import wrap
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.precedent import Precedents
 from gexdesk.engine.standing import Standing
@@ -23,7 +24,7 @@ from gexdesk.guidelines.rules import RuleSet
 from gexdesk.guidelines.tally import Tally
 from gexdesk.model.clock import Clock
 from gexdesk.model.decision import Freshness
-from gexdesk.model.errors import DecoderDied, GexdeskError
+from gexdesk.model.errors import DecoderDied, GexdeskError, QueueAway
 from gexdesk.model.exposure import ConventionBook
 from gexdesk.model.job import Job
 from gexdesk.model.level import Level
@@ -34,6 +35,7 @@ from gexdesk.stores.base import DecisionRecord, SymbolMinute
 
 DEATHS_ALLOWED = 2
 UNTRIAGED_PER_SOURCE = 500
+AWAY_S = 0.2
 WHOLE_AT_MOST = 5_000
 """With so many payloads under way small ones are only measured, so that their results do not fill the memory: 50 MB at most."""
 
@@ -150,14 +152,18 @@ class Triage:
                 # A fault of ours on this payload: it ends as a dead letter that says so, and the source goes on.
                 fault = Refused("desk_fault", printable(f"a fault of the desk: {type(error).__name__}: {error}", 400), final=True)
                 job = self._undecided(flight, fault, account)
+            decided_at, parcels = self._clock.monotonic(), list[bytes]()
             while True:
                 try:
-                    decided_at = self._clock.monotonic()
-                    await self._queue.put([job])
+                    if self._queue.shared and not parcels:  # other hosts work on the queue, too: the payload travels with its job
+                        parcels = [await asyncio.to_thread(wrap, flight)]
+                    await self._queue.put([job], parcels)
                     self._measured(flight, job, decided_at)
                     self._flow.entered(job.level)
                     self._escalate.watch(job)
                     return
+                except QueueAway:
+                    await self._clock.sleep(AWAY_S)  # it has tried for a while; the incident says for how long, and the payload is safe in the spool
                 except GexdeskError as error:
                     # The journal cannot be written (a full disk): the payload is safe in the spool, so wait for room.
                     self._chronicle.tell("engine", f"queue: {error.message}; trying again", grave=True)

@@ -1,7 +1,7 @@
 """Work: claim, process, publish, keep, complete. One job a slot; one slot serves CRITICAL alone."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,15 +15,16 @@ from gexdesk.engine.keep import Keeper
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Ledger
 from gexdesk.engine.measure import Measure
+from gexdesk.engine.parcel import drop, unwrap
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.publish import Publish
 from gexdesk.engine.requests import Requests
 from gexdesk.engine.tasks import Computed, Processed, ProcessTask, Refused
 from gexdesk.metrics.deviation import Deviation
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import DecoderDied, LeaseLost, QueueError, StoreError
+from gexdesk.model.errors import DecoderDied, LeaseLost, QueueAway, QueueError, StoreError
 from gexdesk.model.exposure import ConventionBook
-from gexdesk.model.job import Claim, Job
+from gexdesk.model.job import Claim, Job, JobStatus
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.payload import Payload
 from gexdesk.queues.base import Queue
@@ -34,6 +35,8 @@ ATTEMPTS_ALLOWED = 4
 DEATHS_ALLOWED = 2
 CLAIMS_ALLOWED = 8  # more than the attempts: an engine that is stopped in mid-job is not the payload's fault
 BACKOFF_S = (1.0, 5.0, 25.0)
+AWAY_S = 0.5
+"""Between two tries to end a job while the queue is away; its lease is renewed as soon as that can be."""
 
 
 class Done(Struct, frozen=True):
@@ -65,8 +68,13 @@ class Work:
         self, *, queue: Queue, pool: Pool, flights: Flights, leases: Leases, publish: Publish, keeper: Keeper, spool: Spool,
         ledger: Ledger, deviation: Deviation, flow: Flow, chronicle: Chronicle, clock: Clock,
         requests: Requests, expectations: Expectations, workers: int, reserved: int, conventions: ConventionBook,
-        names: Mapping[str, str], measure: Measure,
+        names: Mapping[str, str], measure: Measure, parcels: Path,
     ) -> None:  # fmt: skip
+        """Prepare the slots.
+
+        Args:
+            parcels: Folder for the bytes of other engines' payloads while they are worked on.
+        """
         self._queue = queue
         self._pool = pool
         self._flights = flights
@@ -91,6 +99,10 @@ class Work:
         self.failed = 0
         self.dead = 0
         self._dead_here: set[str] = set()
+        self.elsewhere = 0
+        self.for_others = 0
+        self._parcels = parcels
+        self._busy: set[str] = set()
 
     @property
     def slots(self) -> int:
@@ -144,10 +156,18 @@ class Work:
         return {level: depth.waiting for level, depth in self._queue.state().levels.items()}
 
     async def _handle(self, claim: Claim) -> None:
-        flight = self._flights.get(claim.job.job_id)
+        self._busy.add(claim.job.job_id)
+        try:
+            flight = self._flights.get(claim.job.job_id) or await self._from_elsewhere(claim)
+        except QueueAway as away:
+            self._end_later(claim, self._retry(claim, None, Retry(0.0, away.message)))
+            return
+        except (QueueError, StoreError) as error:
+            self._end_later(claim, self._bury(claim, None, Bury("process", error.kind, error.message)))
+            return
         if flight is None:
             lost = "the queue knows this job but the spool has no payload for it"
-            self._end_later(self._bury(claim, None, Bury("process", "store_error", lost)))
+            self._end_later(claim, self._bury(claim, None, Bury("process", "store_error", lost)))
             return
         flight.started_at = self._clock.now()
         self._requests.job_began(claim.job.job_id, claim.job.level, flight.started_at)
@@ -156,14 +176,27 @@ class Work:
                 self._flow.served(claim.job.promised, available_at - flight.started_at)
                 self._expectations.available(claim.job, flight.started_at, available_at)
                 # The slot is free once the value is available; storing goes on behind it, under the same lease.
-                self._end_later(self._complete(claim, flight, results, available_at))
-            case Retry(after_s=after_s, error=error):
+                self._end_later(claim, self._complete(claim, flight, results, available_at))
+            case Retry(after_s=after_s, error=error) as retry:
                 self.failed += 1
                 words = f"{claim.job.symbol} {claim.job.source}: {error}; again in {after_s:g} s"
                 self._chronicle.tell("engine", words, grave=True)
-                await self._queue.retry(self._leases.release(claim), after_s, error)
+                self._end_later(claim, self._retry(claim, flight, retry))
             case Bury() as bury:
-                self._end_later(self._bury(claim, flight, bury))
+                self._end_later(claim, self._bury(claim, flight, bury))
+
+    async def _from_elsewhere(self, claim: Claim) -> Flight | None:
+        """Return the flight of a payload that another engine acknowledged; None where nothing travels with its job.
+
+        Raises:
+            QueueError: Its parcel is gone, or cannot be asked for now (QueueAway). StoreError: It cannot be read or kept here.
+        """
+        parcel = await self._queue.parcel(claim.job.job_id) if self._queue.shared else None
+        if parcel is None:
+            return None
+        flight = await asyncio.to_thread(unwrap, claim.job.job_id, parcel, self._parcels)
+        self._flights.add(flight)
+        return flight
 
     async def _outcome(self, job: Job, flight: Flight) -> Done | Retry | Bury:
         """Process and publish; whatever goes wrong is the payload's end, never the slot's."""
@@ -219,10 +252,35 @@ class Work:
             self._measure.published(self._clock.monotonic() - began)
         return Done(results, available_at)
 
-    def _end_later(self, ending: Coroutine[None, None, None]) -> None:
+    def _end_later(self, claim: Claim, ending: Coroutine[None, None, None]) -> None:
+        self._later(ending).add_done_callback(lambda _: self._busy.discard(claim.job.job_id))
+
+    def _later(self, ending: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(ending)
         self._endings.add(task)
         task.add_done_callback(self._ended)
+        return task
+
+    async def _told(self, claim: Claim, flight: Flight | None, tell: Callable[[Claim], Awaitable[None]]) -> bool:
+        """Tell the queue how a job ended, however long that takes: its lease is renewed meanwhile. False where the job is lost."""
+        while True:
+            try:
+                await tell(self._leases.latest(claim))
+            except QueueAway:
+                await self._clock.sleep(AWAY_S)
+                continue
+            except LeaseLost:
+                self._leases.release(claim)
+                if flight is not None and flight.foreign:
+                    self._forget(claim.job.job_id, flight)
+                return False
+            self._leases.release(claim)
+            return True
+
+    async def _retry(self, claim: Claim, flight: Flight | None, retry: Retry) -> None:
+        told = await self._told(claim, flight, lambda held: self._queue.retry(held, retry.after_s, retry.error))
+        if told and flight is not None and flight.foreign:
+            self._forget(claim.job.job_id, flight)  # whoever claims it next fetches it
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Say why an ending failed: its lease is no longer renewed, so the job is run again."""
@@ -254,14 +312,16 @@ class Work:
             await self._bury(claim, flight, Bury("store", error.kind, error.message))
             return
         self._publish.stored(flight, account)
-        try:
-            await self._queue.ack(self._leases.release(claim))
-        except LeaseLost:
+        if not await self._told(claim, flight, self._ack):
             return  # somebody else has the job: their rows are ours to the byte, and they will ack
         self.completed += 1
+        self.for_others += flight.foreign
         account.stored()
         await self._requests.job_ended(record)
         self._forget(claim.job.job_id, flight)
+
+    async def _ack(self, claim: Claim) -> None:
+        await self._queue.ack(claim)
 
     async def _bury(self, claim: Claim, flight: Flight | None, bury: Bury) -> None:
         job, now = claim.job, self._clock.now()
@@ -270,10 +330,9 @@ class Work:
         letter = _letter(job, payload, bury, now)
         record = self._record(job, flight, "DEAD", error=bury.error)
         await self._keeper.store(record, (), letter)
-        try:
-            await self._queue.bury(self._leases.release(claim), bury.error)
-        except LeaseLost:
+        if not await self._told(claim, flight, lambda held: self._queue.bury(held, bury.error)):
             return
+        self.for_others += flight is not None and flight.foreign
         self._died(job.job_id)
         account.refused(now, bury.error)
         await self._requests.job_ended(record)
@@ -288,7 +347,16 @@ class Work:
         self._ledger.adopt(job.source).dead += 1
         self._forget(job.job_id, flight, keep_bytes=True)
         self._chronicle.tell("dead", f"{job.source} {job.symbol} {bury.error}")
-        self._end_later(self._store_cancelled(job, flight, bury))
+        self._later(self._store_cancelled(job, flight, bury))
+
+    async def ended_elsewhere(self, job_id: str, status: JobStatus) -> None:
+        """Let go of a payload that this engine acknowledged and another one has completed or buried."""
+        flight = self._flights.get(job_id)
+        if flight is None or flight.foreign or job_id in self._busy:
+            return
+        self.elsewhere += 1
+        self._forget(job_id, flight, keep_bytes=status is JobStatus.DEAD)
+        await self._requests.job_ended_elsewhere(job_id, status)
 
     def revived(self, job_id: str) -> None:
         """Note that a dead letter waits again."""
@@ -336,6 +404,9 @@ class Work:
 
     def _forget(self, job_id: str, flight: Flight | None, *, keep_bytes: bool = False) -> None:
         self._flights.end(job_id)
+        if flight is not None and flight.foreign:
+            drop(flight)
+            return
         if flight is not None and flight.columns_path is not None:
             drop_columns(Path(flight.columns_path))
         if not keep_bytes:

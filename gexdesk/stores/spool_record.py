@@ -26,6 +26,7 @@ FILE_MARK = b"\x93GEXone\n"
 _HEAD = struct.Struct("<8sIII")
 _CRC = struct.Struct("<I")
 FILE_BODY_AT = len(FILE_MARK) + _CRC.size
+SEALED_AT = _CRC.size
 _LONGEST_HEADER = 1 << 16
 
 
@@ -132,12 +133,8 @@ def _record_at(data: mmap, at: int) -> tuple[Record, int] | None:
         return None
 
 
-def read_payload(ref: PayloadRef) -> bytes:
-    """Return a payload's bytes as they were received; made for pool processes, which need nothing else of the spool.
-
-    Raises:
-        StoreError: The file is gone, or the bytes are not those that were kept.
-    """
+def read_stored(ref: PayloadRef) -> bytes:
+    """Return a payload's bytes as the spool holds them, whole: compressed where ``ref`` says so. Raises StoreError."""
     try:
         with open(ref.path, "rb", buffering=0) as file:
             stored = os.pread(file.fileno(), _CRC.size + ref.stored_bytes, ref.offset - _CRC.size)
@@ -146,6 +143,21 @@ def read_payload(ref: PayloadRef) -> bytes:
     body = stored[_CRC.size :]
     if len(stored) != _CRC.size + ref.stored_bytes or zlib.crc32(body) != _CRC.unpack_from(stored)[0]:
         raise StoreError(f"the payload at byte {ref.offset} of {ref.path} is damaged: its checksum does not fit", path=ref.path)
+    return body
+
+
+def sealed(body: bytes) -> bytes:
+    """Return a stored form with its checksum before it, as a file of its own that a ``PayloadRef`` to ``SEALED_AT`` can name."""
+    return _CRC.pack(zlib.crc32(body)) + body
+
+
+def read_payload(ref: PayloadRef) -> bytes:
+    """Return a payload's bytes as they were received; made for pool processes, which need nothing else of the spool.
+
+    Raises:
+        StoreError: The file is gone, or the bytes are not those that were kept.
+    """
+    body = read_stored(ref)
     if not ref.zstd:
         return body
     try:
