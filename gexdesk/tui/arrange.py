@@ -27,7 +27,6 @@ class Wants(NamedTuple):
         hidden: Panels 1 to 6 that the operator put away.
         table: ``sources`` or ``symbols``: the one with the cursor, the only one on a small screen.
         dialog_rows: Rows of the open dialog; 0 without one.
-        details: Whether the details pane is open.
         guidelines: How many guidelines there are.
         sources: How many sources there are.
         symbols: How many symbols there are, or are configured.
@@ -36,7 +35,6 @@ class Wants(NamedTuple):
     hidden: frozenset[int] = frozenset()
     table: str = "sources"
     dialog_rows: int = 0
-    details: bool = False
     guidelines: int = 6
     sources: int = 12
     symbols: int = 12
@@ -83,8 +81,6 @@ def _wide(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -> 
             regions["latency"] = Region(right_x, top, right, 6 if gap else 5)
         top += 5 + gap
     sides = [name for number, name in ((5, "guidelines"), (6, "decisions")) if number not in wants.hidden]
-    if wants.details:
-        sides = ["details"]
     _tables(regions, wants, Region(0, top, left if sides else width, bottom - top), gap)
     top += 1 if gap and "latency" in regions else 0
     room = bottom - top
@@ -100,18 +96,13 @@ def _stacked(regions: dict[str, Region], wants: Wants, space: Region, gap: int) 
     width, top, bottom = space.width, space.y, space.bottom
     room = bottom - top
     levels = {1, 2} - wants.hidden
-    if levels and not (wants.details and room < 20):
+    if levels:
         # Both panels in one block; one of them put away leaves the other its full width.
         name = "both" if len(levels) == 2 else "waiting" if 1 in levels else "latency"
         regions[name] = Region(0, top, width, 5)
         top += 5 + gap
     room = bottom - top
-    if wants.details:
-        rows = min(14, max(5, room - 4))
-        regions["details"] = Region(0, bottom - rows, width, rows)
-        bottom -= rows + gap
-    else:
-        bottom = _foot(regions, wants, Region(0, top, width, room), gap)
+    bottom = _foot(regions, wants, Region(0, top, width, room), gap)
     _tables(regions, wants, Region(0, top, width, bottom - top), gap)
 
 

@@ -36,7 +36,7 @@ KEYS = (
     Key("home", "move(-1000000)", "Home", "", "first row"),
     Key("end", "move(1000000)", "End", "", "last row"),
     Key("tab,shift+tab", "other_table", "Tab", "table", "cursor to the other table: sources or symbols"),
-    Key("enter", "details", "Enter", "open", "open the page of the source or symbol"),
+    Key("enter", "open", "Enter", "open", "open the page of the source or symbol"),
     Key("n", "next_need", "n", "", "cursor to what the gravest incident is about; again: the next one"),
     Key("colon,ctrl+p", "command", ":", "command", "type a command: Tab completes, letters in order find it"),
     Key("slash", "find", "/", "find", "show only rows with a text, !without it, ~regular expression; Esc clears"),

@@ -94,11 +94,6 @@ class Sight:
         news = [line for line in view.log if (line.grave or line.kind != "decision") and line.sequence > last]
         self._remembered.extend(sorted(news, key=lambda line: line.sequence))
 
-    def about(self, *names: str) -> list[LogLine]:
-        """Return the events that name one of these, newest first and up to a freeze; plain decisions are not kept."""
-        word = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, names))})(?![\w-])")
-        return [line for line in reversed(self._remembered) if line.at <= self.now and word.search(line.text)]
-
     def stopped_by(self) -> str:
         """Return who turned the kill switch, as the events tell it; empty where they no longer do."""
         for line in reversed(self._remembered):

@@ -17,6 +17,7 @@ from gexdesk.model.view import (
     IncidentView,
     LevelView,
     LogLine,
+    OverrideView,
     SourceView,
     SymbolView,
 )
@@ -209,7 +210,12 @@ def a_view(**changes: Any) -> DeskView:
         "stopped": False,
         "store_lag_s": 0.3,
     }
-    return DeskView(**(values | changes))
+    held = (
+        OverrideView("source", s.name, s.override, s.override_by, s.override_reason, AT - 60.0, s.override_until, s.revision)
+        for s in (values | changes)["sources"]
+        if s.override
+    )
+    return DeskView(**({"overrides": tuple(held)} | values | changes))
 
 
 class FakeDesk:

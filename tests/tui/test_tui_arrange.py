@@ -9,12 +9,11 @@ from gexdesk.tui.arrange import Wants, arrange
 
 SIZES = [(80, 24), (80, 25), (100, 30), (120, 40), (139, 60), (140, 34), (160, 48), (220, 60), (300, 100)]
 WANTS = [
-    Wants(hidden=frozenset(hidden), table=table, dialog_rows=rows, details=details, sources=sources)
+    Wants(hidden=frozenset(hidden), table=table, dialog_rows=rows, sources=sources)
     for hidden in [(), (1,), (2,), (1, 2), (3,), (4,), (5,), (6,), (5, 6), (1, 2, 3, 5, 6)]
     for table in ("sources", "symbols")
-    for rows in (0, 1, 5, 7)
+    for rows in (0, 1, 5, 8)
     for sources in (1, 13, 240)
-    for details in (False, True)
 ]
 
 

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from gexdesk.model.errors import EngineAway, LeverRefused
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.view import IncidentView, LogLine
+from gexdesk.model.view import IncidentView, LogLine, OverrideView
 from gexdesk.tui.app import DeskApp
 from gexdesk.tui.forms.kill import KillForm
 from gexdesk.tui.forms.lever import LeverForm
@@ -63,16 +63,42 @@ async def test_the_samples_place_in_its_story_is_seen_at_every_size() -> None:
         assert "SAMPLE  replay 46 of 120 s " in seat.text("status")
 
 
-async def test_needs_you_is_gravest_first_and_forgets_what_closed_a_minute_ago() -> None:
+async def test_needs_you_is_gravest_first_and_forgets_what_was_seen_and_closed_a_minute_ago() -> None:
     async with seated(FakeDesk(a_view())) as seat:
         lines = seat.text("needs").splitlines()
-        assert "2 open, 1 closed" in lines[0]
+        assert "2 open, 1 closed unseen" in lines[0]
         assert [line.split()[:2] for line in lines[1:4]] == [["!!", "41"], ["!", "38"], ["ok", "37"]]
         assert "wait for the probe in 18 s" in lines[1]
         seat.clock.at += 41
         seat.desk.push(a_view(sequence=2, taken_at=AT + 41))
         await seat.beat()
+        assert "ok 37" in seat.text("needs"), "nobody saw it: it stays"
+        seen = tuple(replace(i, seen=True) for i in a_view().incidents)
+        seat.desk.push(a_view(sequence=3, taken_at=AT + 41, incidents=seen))
+        await seat.beat()
         assert "37" not in seat.text("needs")
+
+
+async def test_needs_you_names_who_is_hit_and_who_took_it_where_there_is_room() -> None:
+    taken = replace(a_view().incidents[1], readers=("risk", "pit-qqq"), owner="kd", state="taken")
+    view = a_view(incidents=(taken, a_view().incidents[0]))
+    async with seated(FakeDesk(view)) as seat:
+        head, first, second = seat.text("needs").splitlines()[:3]
+        for word, cell in (("readers hit", "risk pit-qqq"), ("owner", "kd"), ("do first", "wait for the probe in 18 s")):
+            assert first[head.index(word) :].startswith(cell), word
+        assert second[head.index("owner") :].startswith("nobody")
+    async with seated(FakeDesk(view), NARROW) as seat:
+        assert seat.text("needs").splitlines()[1].endswith("wait for the probe in 18 s")
+
+
+async def test_a_snoozed_incident_stands_below_the_open_ones_and_says_until_when() -> None:
+    first, grave, closed = a_view().incidents
+    asleep = replace(grave, state="snoozed", snoozed_until=AT + 900.0)
+    async with seated(FakeDesk(a_view(incidents=(asleep, first, closed)))) as seat:
+        lines = seat.text("needs").splitlines()
+        assert "1 open, 1 snoozed, 1 closed unseen" in lines[0]
+        assert [line.split()[1] for line in lines[1:4]] == ["38", "41", "37"]
+        assert "sleeps 09:56" in lines[2]
 
 
 async def test_what_closed_takes_no_room_from_the_advice_on_what_is_open() -> None:
@@ -227,7 +253,7 @@ async def test_hostile_text_is_drawn_as_it_is(size: tuple[int, int]) -> None:
         assert "[@click=app.qu" in seat.text("sources")
         assert "株式" in seat.text("sources")
         assert "[@click=app.quit]x" in seat.text("needs")
-        await seat.press("enter", "P")
+        await seat.press("P")
         await seat.press("escape", "tab", "down", "down", "P")
         await seat.type("[/]")
         assert "[/]" in seat.text("dialog")
@@ -272,13 +298,13 @@ async def test_tab_goes_to_the_other_table_also_where_only_one_has_room() -> Non
 async def test_rows_keep_their_places_whatever_order_the_engine_sends() -> None:
     first = a_view()
     async with seated(FakeDesk(first)) as seat:
-        names = [line[2:18].strip() for line in seat.text("sources").splitlines()[1:]]
+        names = [line[2:18].strip() for line in seat.text("sources").splitlines()[1:-1]]
         rng = random.Random(3)
         shuffled = list(first.sources)
         rng.shuffle(shuffled)
         seat.desk.push(a_view(sequence=2, sources=(a_source("new-one"), *shuffled)))
         await seat.beat()
-        assert [line[2:18].strip() for line in seat.text("sources").splitlines()[1:]] == names
+        assert [line[2:18].strip() for line in seat.text("sources").splitlines()[1:-1]] == names
         await seat.press("end")
         assert seat.row("sources").split()[1] == "new-one"
 
@@ -308,61 +334,14 @@ async def test_another_engine_brings_its_order_and_the_cursor_stays_on_its_name(
         assert seat.row("sources").split()[1] == "zzz"
 
 
-async def test_details_hold_every_field_of_a_source() -> None:
-    acts = {"override": "at least HIGH", "override_by": "kd", "override_reason": "feed lag", "override_until": AT + 3600}
-    acts |= {"paused_by": "lw", "paused_reason": "quiet"}
-    counts = {"queued": 17, "received": 513, "completed": 511, "dead": 2, "requests": 520, "successes": 515, "errors_5m": 3}
-    s = a_source("cboe-qqq", state="failing", last_error="503 gone", rate_per_min=9, revision=12, **acts, **counts)
-    async with seated(FakeDesk(a_view(sources=(s,)))) as seat:
-        await seat.press("enter")
-        text = seat.text("details")
-        told = ("http", "QQQ", "failing", "HIGH, decided", "auto", "15 s", "15 min")
-        told += ("at least HIGH by kd, 10:41: feed lag", "by lw: quiet")
-        counted = ("per minute      9", "received        513", "queued now      17", "511, 2 dead", "515 of 520, 99.0 %")
-        counted += ("503 gone", "revision        12", "09:41:10")
-        for words in (*told, *counted):
-            assert words in text, words
+async def test_enter_opens_the_page_of_what_is_under_the_cursor() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("down", "enter")
+        assert type(seat.app.screen).__name__ == "SourcePage"
+        await seat.press("escape", "tab", "enter")
+        assert type(seat.app.screen).__name__ == "SymbolPage"
         await seat.press("escape")
-        assert "details" not in seat.app.main.shown
-
-
-@pytest.mark.parametrize("size", [NARROW, WIDE])
-async def test_details_tell_what_happened_also_when_a_burst_has_pushed_it_out_of_the_log(size: tuple[int, int]) -> None:
-    burst = tuple(LogLine(100 + i, AT, "decision", "gexbot-spx decided") for i in range(60))
-    async with seated(FakeDesk(a_view()), size) as seat:
-        seat.desk.push(a_view(sequence=2, log=burst))
-        await seat.beat()
-        await seat.press("enter")
-        told = " ".join(seat.text("details").split())
-        assert '09:41:02 jm gexbot-spx CRITICAL to 09:56 "event": 3 jobs moved' in told
-        assert "09:40:05 ! gexbot-spx dead letter: truncated at byte 8,112" in told
-        await seat.press("down")
-        assert "truncated" not in seat.text("details")
-        assert "41 opened: cboe-qqq silent" in " ".join(seat.text("details").split())
-        seat.desk.push(a_view(engine_id="e2", sequence=1, log=burst))
-        await seat.beat()
-        await seat.press("home")
-        assert "truncated" not in seat.text("details")
-
-
-async def test_the_reason_of_a_dead_letter_is_read_to_its_end_on_the_smallest_screen() -> None:
-    reason = "gexbot-spx dead letter: gexbot-spx.jsonl.gz#74: the JSON ends in the middle of a value, or has a broken escape"
-    log = (LogLine(1, AT - 9, "dead", reason, True), LogLine(2, AT - 8, "incident", "#18 SPX: gexbot-spx: 1 refused", True))
-    async with seated(FakeDesk(a_view(log=log)), NARROW) as seat:
-        await seat.press("enter")
-        told = " ".join(seat.text("details").split())
-        assert reason in told
-        assert "by jm, 09:56: event" in told
-
-
-async def test_details_follow_the_cursor_on_the_smallest_screen_too() -> None:
-    async with seated(FakeDesk(a_view()), NARROW) as seat:
-        await seat.press("enter", "down")
-        assert seat.text("details").startswith(" cboe-qqq")
-        assert "503 Service Unavailable" in seat.text("details")
-        await seat.press("tab")
-        assert seat.text("details").startswith(" SPX")
-        assert "6,500" in seat.text("details")
+        assert seat.app.screen is seat.app.main
 
 
 async def test_digits_put_panels_away_and_one_table_always_stays() -> None:
@@ -433,10 +412,10 @@ async def test_a_frozen_picture_stands_still_says_so_and_refuses_levers() -> Non
 async def test_themes_take_turns_and_none_is_without_its_inks() -> None:
     async with seated(FakeDesk(a_view())) as seat:
         seen = [seat.app.theme]
-        for _ in range(3):
+        for _ in range(5):
             await seat.press("t")
             seen.append(seat.app.theme)
-        assert seen == ["desk-dark", "desk-contrast", "desk-light", "desk-dark"]
+        assert seen == ["desk-dark", "desk-ansi", "desk-contrast", "desk-light", "desk-safe", "desk-dark"]
 
 
 @pytest.mark.parametrize("theme", ["desk-dark", "desk-light", "desk-contrast"])
@@ -592,22 +571,61 @@ async def test_a_lever_that_cannot_help_is_refused_before_it_is_sent() -> None:
         assert desk.pulled == []
 
 
-async def test_two_hands_the_second_is_told_who_changed_it_and_nothing_is_sent_again() -> None:
+async def test_two_hands_the_second_is_told_who_changed_it_and_asked_again() -> None:
     desk = FakeDesk(a_view())
     async with seated(desk) as seat:
         await seat.press("down", "plus", "down")
-        by_kd = {"revision": 9, "override_by": "kd", "level": Level.CRITICAL}
+        by_kd = {"revision": 9, "override": "at least HIGH", "override_by": "kd", "level": Level.HIGH}
         others = tuple(replace(s, **by_kd) if s.name == "cboe-qqq" else s for s in some_sources())
         desk.push(a_view(sequence=2, sources=others))
-        desk.refusal = lambda lever: LeverRefused("changed by kd 3 s ago")
         await seat.beat()
-        assert "meanwhile changed by kd: now CRITICAL" in seat.text("dialog")
+        assert "meanwhile changed by kd: now HIGH" in seat.text("dialog")
+        asked = len(desk.asked)
+        await seat.press("enter")
+        assert desk.pulled == []
+        assert desk.asked[asked:][0].seen_revision == 9
+        assert "changed by kd, now HIGH" in seat.text("dialog")
+        assert "Enter does it all the same" in seat.text("dialog")
+        await seat.press("enter")
+        (lever,) = desk.pulled
+        assert (lever.seen_revision, lever.level) == (9, Level.CRITICAL), "what was agreed to is what was shown the second time"
+
+
+async def test_two_hands_in_the_same_instant_the_engine_refuses_the_second_and_it_is_asked_again() -> None:
+    desk = FakeDesk(a_view())
+    async with seated(desk) as seat:
+        await seat.press("down", "P", "down")
+        desk.refusal = lambda lever: LeverRefused("changed by kd 0.1 s ago") if lever.seen_revision == 3 else None
         await seat.press("enter")
         assert [lever.seen_revision for lever in desk.pulled] == [3]
-        assert "changed by kd 3 s ago" in seat.text("dialog")
+        assert "changed by kd 0.1 s ago" in seat.text("dialog")
         assert "nothing sent" in seat.text("dialog")
         await seat.press("enter", "enter")
-        assert len(desk.pulled) == 1
+        assert len(desk.pulled) == 1, "the same lever is not sent again"
+        log = (LogLine(9, AT, "lever", "kd as root override source cboe-qqq: LOW -> HIGH, 0 queued jobs moved (event)"),)
+        others = tuple(replace(s, revision=4) if s.name == "cboe-qqq" else s for s in some_sources())
+        desk.push(a_view(sequence=2, sources=others, log=log))
+        await seat.beat()
+        await seat.press("enter")
+        assert "changed by kd as root" in seat.text("dialog")
+        await seat.press("enter")
+        assert [lever.seen_revision for lever in desk.pulled] == [3, 4]
+        assert no_form(seat)
+
+
+async def test_two_hands_on_a_symbol_its_override_counts_and_not_what_serves_it() -> None:
+    held = OverrideView("symbol", "NDX", "at least HIGH", "kd", "event", AT, AT + 900, 2)
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("tab", "down", "plus", "down")
+        served = tuple(replace(s, served_by="gexbot-ndx") if s.symbol == "NDX" else s for s in a_view().symbols)
+        seat.desk.push(a_view(sequence=2, symbols=served))
+        await seat.beat()
+        assert "changed" not in seat.text("dialog")
+        seat.desk.push(a_view(sequence=3, overrides=(held,)))
+        await seat.beat()
+        assert "meanwhile changed by kd" in seat.text("dialog")
+        await seat.press("enter", "enter")
+        assert [lever.seen_revision for lever in seat.desk.pulled] == [2]
 
 
 async def test_a_silent_engine_leaves_the_dialog_open_and_says_what_is_not_known(monkeypatch) -> None:
@@ -929,17 +947,6 @@ async def test_an_override_is_shown_in_its_own_words_not_as_the_present_level(si
         assert "CRITICAL" not in seat.text("status")
 
 
-async def test_details_say_why_the_last_payload_was_refused_also_to_who_attaches_later() -> None:
-    reason = "gexbot-spx.jsonl.gz#74: the JSON ends in the middle of a value, or has a broken escape at byte 8,112"
-    view = a_view(sources=(a_source("spx", last_refusal=reason, **BOUND),), log=())
-    for size in (NARROW, WIDE):
-        async with seated(FakeDesk(view), size) as seat:
-            await seat.press("enter")
-            told = " ".join(seat.text("details").split())
-            assert f"last refused {reason}" in told
-            assert "at least HIGH by root, 09:56: event" in told
-
-
 async def test_the_kill_switch_is_said_once_with_who_turned_it_and_r_says_what_starts_it_again() -> None:
     sources = tuple(replace(s, state="paused" if s.paused_by else "stopped") for s in some_sources())
     log = (LogLine(9, AT - 2, "lever", "root stopped everything (vendor outage)"),)
@@ -948,7 +955,8 @@ async def test_the_kill_switch_is_said_once_with_who_turned_it_and_r_says_what_s
         assert force.startswith(" IN FORCE  ! EVERYTHING STOPPED by root  ")
         assert "gexbot-spx" not in force
         assert "backfill" not in force
-        rows = seat.text("sources").splitlines()[1:]
+        *rows, more = seat.text("sources").splitlines()[1:]
+        assert more.startswith(f"  {19 - len(rows)} more, {19 - len(rows)} with faults")
         assert [line for line in rows if " STOPPED " not in line] == [line for line in rows if " backfill " in line]
         table = seat.app.main.cursor.sources
         assert [s.style for s in table.render_line(2) if "STOPPED" in s.text] == [table._inks["eye"]]

@@ -24,7 +24,7 @@ def test_a_level_can_stand_to_the_sessions_end_also_when_that_is_another_day() -
         f = form(Verb.PROMOTE, ends_at)
         f.press("right", None)
         f.press("right", None)
-        assert f.lever(False).for_s == ends_at - AT
+        assert f.levers(False)[0].for_s == ends_at - AT
         (words,) = {text.strip() for text, _ in f.draw(1, 120) if "ends " in text}
         assert words == {AT + 22_723.0: "ends 16:00", AT + 3 * 86_400.0: "ends Thu 09:41"}[ends_at]
 
@@ -44,7 +44,7 @@ def test_enter_is_off_until_there_is_a_reason() -> None:
     f.answer(LeverOutcome(False, "", "HIGH", "at least CRITICAL", 0, 3))
     typed(f, "lag")
     assert f.press("enter", None) is Step.SEND
-    assert f.lever(False).reason == "lag"
+    assert f.levers(False)[0].reason == "lag"
 
 
 def test_a_dry_run_refusal_turns_enter_off() -> None:
@@ -58,14 +58,14 @@ def test_a_dry_run_refusal_turns_enter_off() -> None:
 
 def test_left_and_right_choose_how_long_without_leaving_the_reason() -> None:
     f = form(Verb.DEMOTE)
-    assert f.lever(False).for_s == 900
+    assert f.levers(False)[0].for_s == 900
     assert f.press("right", None) is Step.ASK
-    assert f.lever(False).for_s == 3600
+    assert f.levers(False)[0].for_s == 3600
     f.press("right", None)
-    assert f.lever(False).for_s == 22_723
+    assert f.levers(False)[0].for_s == 22_723
     f.press("right", None)
     f.press("right", None)
-    assert f.lever(False).for_s is None
+    assert f.levers(False)[0].for_s is None
     typed(f, "x")
     assert f.reason.text == "x"
 
@@ -77,12 +77,12 @@ def test_an_override_takes_its_level_first_and_digits_are_text_afterwards() -> N
     assert f.press("1", "1") is Step.ASK
     typed(f, "503 x6")
     assert f.reason.text == "503 x6"
-    lever = f.lever(False)
+    lever = f.levers(False)[0]
     assert (lever.level, lever.target, lever.seen_revision, lever.for_s) == (Level.CRITICAL, "cboe-spx", 3, 900)
 
 
 def test_pausing_has_no_end_and_no_level() -> None:
-    lever = form(Verb.PAUSE).lever(False)
+    lever = form(Verb.PAUSE).levers(False)[0]
     assert lever.for_s is None
     assert lever.level is None
 
@@ -110,7 +110,7 @@ def test_a_change_by_another_hand_is_news_once() -> None:
     assert f.compare(changed)
     assert not f.compare(changed)
     assert "kd" in f.changed
-    assert f.lever(False).seen_revision == 3
+    assert f.levers(False)[0].seen_revision == 3
 
 
 def test_the_kill_switch_wants_its_words_and_a_reason() -> None:
@@ -124,7 +124,7 @@ def test_the_kill_switch_wants_its_words_and_a_reason() -> None:
     assert f.press("enter", None) is Step.STAY
     f.press("down", None)
     assert f.press("enter", None) is Step.SEND
-    assert (f.lever(False).verb, f.lever(False).target, f.lever(False).reason) == (Verb.PAUSE_ALL, "", PICKS[0])
+    assert (f.levers(False)[0].verb, f.levers(False)[0].target, f.levers(False)[0].reason) == (Verb.PAUSE_ALL, "", PICKS[0])
 
 
 def test_a_reason_without_the_words_kills_nothing() -> None:

@@ -16,7 +16,8 @@ from gexdesk.tui.picture import picture
         pytest.param((160, 48), (), "desk-dark", id="160x48"),
         pytest.param((120, 40), (), "desk-light", id="120x40-light"),
         pytest.param((80, 24), ("down", "plus", "down"), "desk-dark", id="80x24-promote"),
-        pytest.param((160, 48), ("down", "enter"), "desk-contrast", id="160x48-details-contrast"),
+        pytest.param((160, 48), ("down", "space", "space", "plus"), "desk-contrast", id="160x48-marked-contrast"),
+        pytest.param((80, 24), ("colon", "f", "a"), "desk-safe", id="80x24-command-safe"),
         pytest.param((80, 24), ("question_mark",), "desk-dark", id="80x24-help"),
     ],
 )

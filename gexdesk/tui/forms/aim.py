@@ -46,7 +46,9 @@ class Aim:
         now = self.again(view)
         if now is None:
             return "meanwhile the engine no longer knows it"
-        if now.revision == self.revision and (self.kind != "symbol" or now.state == self.state or not self.state):
+        # What serves a symbol counts for failover alone: its own level holds whatever serves it.
+        served_otherwise = self.kind == "symbol" and bool(self.choices) and now.state != self.state
+        if now.revision == self.revision and not served_otherwise:
             return ""
         by = self._changed_by(view)
         stands = ", ".join(filter(None, (now.level or "", now.state)))

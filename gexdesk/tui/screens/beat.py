@@ -10,7 +10,7 @@ TICK_S = 0.25
 STAGGERED = ("waiting", "latency", "both", "symbols", "sources")
 """Panes whose rows take turns, a quarter of them a tick; the others are drawn once a second, each in a tick of its own."""
 
-TURN = {"status": 0, "needs": 0, "notice": 0, "guidelines": 1, "decisions": 2, "details": 3, "dialog": 0}
+TURN = {"status": 0, "needs": 0, "notice": 0, "guidelines": 1, "decisions": 2, "dialog": 0}
 NEVER_DIM = ("dialog", "notice", "status", "keys", "small")
 """Panes that say why the others are dim."""
 

@@ -3,7 +3,6 @@
 from gexdesk.model.lever import Verb
 from gexdesk.tui.forms.aim import ON_SOURCES, Aim, at_source, at_symbol
 from gexdesk.tui.sight import Sight
-from gexdesk.tui.widgets.details import Subject, source_facts, symbol_facts
 from gexdesk.tui.widgets.sources import SourcesTable
 from gexdesk.tui.widgets.symbols import SymbolsTable
 from gexdesk.tui.widgets.table import Table
@@ -85,20 +84,6 @@ class Cursor:
         elif verb is Verb.CLEAR and not source.override:
             return f"{source.name} has no override"
         return verb, at_source(source, serves, readers)
-
-    def subject(self) -> Subject | None:
-        """Return what the picture holds of the row under the cursor."""
-        name = self.table.target
-        if name is None:
-            return None
-        now = self.sight.now
-        if self.table is self.symbols:
-            symbol = self.symbols.symbol(name)
-            if symbol is None:
-                return None
-            return Subject(name, symbol_facts(symbol, now), self.sight.about(name, symbol.served_by))
-        source = self.sight.source(name)
-        return None if source is None else Subject(name, source_facts(source, now), self.sight.about(name))
 
     def filter_words(self) -> str:
         """Say which filter is on; empty without one."""

@@ -22,11 +22,9 @@ from gexdesk.tui.screens.beat import TICK_S, Beat
 from gexdesk.tui.screens.cursor import Cursor
 from gexdesk.tui.screens.leaving import Leaving
 from gexdesk.tui.screens.levers import Aimed, Levers
-from gexdesk.tui.screens.pages import PAGES
 from gexdesk.tui.screens.staged import Staged
 from gexdesk.tui.theme import inks
 from gexdesk.tui.widgets.decisions import DecisionsPane
-from gexdesk.tui.widgets.details import DetailsPane
 from gexdesk.tui.widgets.dialog import DialogPane
 from gexdesk.tui.widgets.foot import KeysPane, NoticePane, SmallPane
 from gexdesk.tui.widgets.guidelines import GuidelinesPane, note_runs
@@ -60,7 +58,6 @@ class DeskScreen(Staged):
         self._compositor = FrugalCompositor()
         self.sight = sight
         self.hidden: frozenset[int] = frozenset()
-        self.details_open = False
         self._need: int | None = None
         self._arrangement = DeskLayout(self.wants)
         self._arranged = Wants()
@@ -84,7 +81,6 @@ class DeskScreen(Staged):
                 self.cursor.sources,
                 GuidelinesPane("guidelines", sight),
                 DecisionsPane("decisions", sight),
-                DetailsPane("details", sight, self.cursor.subject),
                 self.notice,
                 KeysPane("keys", sight, relabelled(KEYS, house.keymap)),
                 self.dialog,
@@ -118,7 +114,6 @@ class DeskScreen(Staged):
             hidden=self.hidden,
             table=self.cursor.name,
             dialog_rows=form.rows if form is not None else 0,
-            details=self.details_open,
             guidelines=len(view.guidelines) + bool(note_runs(view)) if view is not None else 6,
             sources=len(view.sources) if view is not None else 12,
             # By the configuration, so that tables do not move while the first symbols come.
@@ -172,8 +167,6 @@ class DeskScreen(Staged):
     def action_move(self, by: int) -> None:
         """Move the cursor."""
         self.cursor.table.move(by)
-        if self.details_open:
-            self.panes["details"].paint()
 
     def action_other_table(self) -> None:
         """Take the cursor to the other table, if it is not put away."""
@@ -183,8 +176,6 @@ class DeskScreen(Staged):
             return
         before = self.shown
         self.cursor.cross()
-        if self.details_open:
-            self.panes["details"].paint()
         if self.shown != before:
             self.rearrange()
 
@@ -215,26 +206,15 @@ class DeskScreen(Staged):
             self.action_other_table()
         self.rearrange()
 
-    def action_details(self) -> None:
-        """Open the symbol under the cursor; of a source, open or close the details."""
-        name = self.cursor.table.target
-        if self.cursor.name == "symbols" and name is not None:
-            self.open_page("symbol", name)
-            return
-        if name is not None and "source" in PAGES:
-            self.open_page("source", name)
-            return
-        self.details_open = not self.details_open
-        self.panes["details"].paint()
-        self.rearrange()
+    def action_open(self) -> None:
+        """Open the page of what is under the cursor."""
+        if (name := self.cursor.table.target) is not None:
+            self.open_page("symbol" if self.cursor.name == "symbols" else "source", name)
 
     def action_back(self) -> None:
-        """Close the details, else clear the filter, then the marks."""
-        if self.details_open:
-            self.action_details()
-        else:
-            self.cursor.table.clear()
-            self.notice.paint()
+        """Clear the filter, then the marks."""
+        self.cursor.table.clear()
+        self.notice.paint()
 
     def action_next_need(self) -> None:
         """Take the cursor to what the gravest incident is about; pressed again, to what the next one is about."""
