@@ -19,6 +19,7 @@ from gexdesk.engine.backfill import SOURCE as GAP_FILL
 from gexdesk.engine.backfill import Backfill
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.engine import COPIES_NAME, Engine, Parts
+from gexdesk.engine.elsewhere import Elsewhere
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.expectations import Expectations
 from gexdesk.engine.flight import Flights
@@ -455,6 +456,7 @@ def assemble(
             requests=requests,
             leases=leases,
             work=work,
+            elsewhere=Elsewhere(queue, flights, work, clock),
             supply=supply,
             rulebook=rulebook,
             schedules=schedules,

@@ -11,6 +11,7 @@ from msgspec import to_builtins
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.closing import Closing, LevelClosing, SourceClosing
+from gexdesk.engine.elsewhere import Elsewhere
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
@@ -91,6 +92,7 @@ class Parts:
     requests: Requests
     leases: Leases
     work: Work
+    elsewhere: Elsewhere
     supply: Supply
     rulebook: Rulebook
     schedules: Schedules
@@ -168,10 +170,13 @@ class Engine:
         await asyncio.to_thread(parts.incidents.open)
         parts.shift.open()
         await parts.rewind.open()
-        await self._recover()
-        await self._agree_on_pauses()
-        await self._watch_promises()
+        if parts.queue.away:
+            parts.chronicle.tell("engine", f"{parts.queue.warning}; until it answers CRITICAL alone goes on", grave=True)
+            parts.escalate.start()
+        else:
+            await self._take_over()
         await self._mark_running()
+        taken_over = not parts.queue.away
         parts.leases.start()
         parts.work.start()
         parts.requests.start()
@@ -186,6 +191,9 @@ class Engine:
             "counts": self._keep_counts, "history": self._record, "host": parts.host.run,
         }  # fmt: skip
         self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
+        if parts.queue.shared:
+            follow = {"queue": self._follow_queue(taken_over), "news": parts.elsewhere.listen(), "elsewhere": parts.elsewhere.sweep()}
+            self._tasks += [asyncio.create_task(coroutine, name=name) for name, coroutine in follow.items()]
         for task in self._tasks:
             task.add_done_callback(self._loop_ended)
 
@@ -306,14 +314,42 @@ class Engine:
         await self._parts.keeper.reading(lambda metadata: metadata.copy_to(to))
         return to
 
+    async def _take_over(self) -> None:
+        """Take up what the spool and the queue hold; called once the queue answers."""
+        await asyncio.to_thread(_clear, self._parts.state / "columns")
+        await self._recover()
+        await self._agree_on_pauses()
+        await self._watch_promises()
+
+    async def _follow_queue(self, taken_over: bool) -> None:
+        """Take over once the queue answers at last, and put again what it says it lost."""
+        parts = self._parts
+        losses = parts.queue.losses
+        while True:
+            await parts.clock.sleep(0.5)
+            if parts.queue.away or (taken_over and parts.queue.losses == losses):
+                continue
+            try:
+                if taken_over:
+                    losses = parts.queue.losses
+                    await self._recover()
+                else:
+                    await self._take_over()
+                    taken_over = True
+            except GexdeskError as error:
+                losses = -1  # half done: again from the beginning
+                parts.chronicle.tell("engine", f"queue: {error.message}; trying again", grave=True)
+
     async def _recover(self) -> None:
         parts = self._parts
-        await asyncio.to_thread(_clear, parts.state / "columns")
         kept = await asyncio.to_thread(lambda: list(parts.spool.scan(done=False)))
         untriaged = waiting = 0
-        for payload, ref in kept:
+        statuses = await parts.queue.statuses([payload.payload_id for payload, _ in kept])
+        for (payload, ref), status in zip(kept, statuses, strict=True):
+            known = parts.flights.get(payload.payload_id)
+            if known is not None and (status is not None or known.queued_at is None):
+                continue  # it came since, and is on its way
             parts.requests.tie(payload)
-            status = await parts.queue.status(payload.payload_id)
             if status is not JobStatus.DEAD:
                 parts.receive.remember(payload)
             if status is None:

@@ -162,8 +162,8 @@ class Work:
         except QueueAway as away:
             self._end_later(claim, self._retry(claim, None, Retry(0.0, away.message)))
             return
-        except (QueueError, StoreError) as error:
-            self._end_later(claim, self._bury(claim, None, Bury("process", error.kind, error.message)))
+        except (QueueError, StoreError) as fault:
+            self._end_later(claim, self._bury(claim, None, Bury("process", fault.kind, fault.message)))
             return
         if flight is None:
             lost = "the queue knows this job but the spool has no payload for it"
