@@ -162,7 +162,8 @@ class Engine:
         await self._restore_counts()
         since = parts.clock.now() - HISTORY_S
         parts.triage.begin(await parts.keeper.reading(lambda metadata: metadata.symbol_minutes(since)))
-        await asyncio.to_thread(_clear, parts.state / COPIES_NAME)
+        for name in (COPIES_NAME, "columns"):
+            await asyncio.to_thread(_clear, parts.state / name)
         await parts.rulebook.start()
         await parts.schedules.start()
         await parts.pool.start()
@@ -172,9 +173,9 @@ class Engine:
         await parts.rewind.open()
         if parts.queue.away:
             parts.chronicle.tell("engine", f"{parts.queue.warning}; until it answers CRITICAL alone goes on", grave=True)
-            parts.escalate.start()
         else:
             await self._take_over()
+        parts.escalate.start()
         await self._mark_running()
         taken_over = not parts.queue.away
         parts.leases.start()
@@ -316,7 +317,6 @@ class Engine:
 
     async def _take_over(self) -> None:
         """Take up what the spool and the queue hold; called once the queue answers."""
-        await asyncio.to_thread(_clear, self._parts.state / "columns")
         await self._recover()
         await self._agree_on_pauses()
         await self._watch_promises()
@@ -392,7 +392,6 @@ class Engine:
         for source in parts.queue.state().by_source:
             for job in await parts.queue.jobs_of(source):
                 parts.escalate.watch(job)
-        parts.escalate.start()
 
     async def _mark_running(self) -> None:
         """Leave a mark that a clean end removes; where one is left over, say that the last engine did not end as asked."""
