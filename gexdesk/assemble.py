@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from msgspec import structs
 
 from gexdesk.engine import inspect
+from gexdesk.engine.admission import Admission
 from gexdesk.engine.backfill import SOURCE as GAP_FILL
 from gexdesk.engine.backfill import Backfill
 from gexdesk.engine.chronicle import Chronicle
@@ -69,6 +70,7 @@ from gexdesk.engine.supply import Supply
 from gexdesk.engine.symbols import Plan, Symbols
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.trial import Trial
+from gexdesk.engine.watch.admission import AdmissionBroken
 from gexdesk.engine.watch.backlog import Backlog
 from gexdesk.engine.watch.dead import DeadLetters
 from gexdesk.engine.watch.fault import Fault
@@ -168,6 +170,8 @@ RESERVED = 1
 REDIS_AWAY_S = 5.0
 """How long CRITICAL may wait for a Redis that went away before the journal on this host takes it: a silent connection's timeout."""
 
+REDIS_AWAY_DO = "CRITICAL goes on by the journal on this host; look at the server and the network"
+
 REPLAY_LEAD_S = 2.0
 """A replay that is played once waits so long for the engine to start: what is due before its source runs would be lost."""
 
@@ -220,6 +224,7 @@ def assemble(
         failover_s=REDIS_AWAY_S if settings.redis is not None else 0.0,
         promise_s=promises_s[Level.CRITICAL] or inf,
     )
+    admission = Admission(measure, clock, burst=limits.critical_burst, per_s=limits.critical_per_s)
     pool = Pool(
         limits.pool_processes,
         RESERVED,
@@ -258,6 +263,7 @@ def assemble(
         gaps=provision.gaps,
         names=symbols.aliases,
         measure=measure,
+        admission=admission,
     )
     receive = Receive(
         spool, ledger, flights, triage, clock,
@@ -320,6 +326,7 @@ def assemble(
         keeper=keeper,
         targets=targets,
         escalate=escalate,
+        admission=admission,
         impact=Impact(queue, flow, slots=work.slots, reserved=RESERVED),
         expectations=expectations,
         record=record,
@@ -399,6 +406,7 @@ def assemble(
         KillSwitch(standing),
         PromisesKept(promises, queue.state),
         Backlog(flow, queue.state),
+        AdmissionBroken(admission),
         Feeds(ledger, standing, cache),
         Gaps(ledger),
         SymbolCauses(provision, ledger, standing, cache),
@@ -409,6 +417,7 @@ def assemble(
             Kind.RULES_INVALID, "guidelines", lambda: fault.message if (fault := guidelines.fault) is not None else "",
             "correct the file; the last good set decides meanwhile", severity=1,
         ),
+        *([Fault(Kind.REDIS_AWAY, "redis", lambda: queue.warning, REDIS_AWAY_DO)] if settings.redis is not None else []),
     )  # fmt: skip
     picture = Picture(
         queue=queue,

@@ -93,8 +93,8 @@ class Measure:
         self._burst = Peak(HALF_LIFE_S, 1.0)
         self._came = Bucket()
 
-    def came(self, source: str, count: int = 1) -> None:
-        """Note CRITICAL payloads of a source that were decided, or made CRITICAL, just now."""
+    def came(self, count: int = 1) -> None:
+        """Note CRITICAL payloads that were decided, or made CRITICAL, just now."""
         now = self._clock.monotonic()
         self._burst.add(now, self._came.add(now, count, self.rate_carried()))
 

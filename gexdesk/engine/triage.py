@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import structs
 
+from gexdesk.engine.admission import Admission
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.flight import Flight, Flights
@@ -51,7 +52,7 @@ class Triage:
         self, *, pool: Pool, queue: Queue, ledger: Ledger, standing: Standing, keeper: Keeper, tally: Tally, flow: Flow,
         escalate: Escalate, chronicle: Chronicle, clock: Clock, rules: Callable[[], RuleSet],
         promises_s: Mapping[Level, float | None], conventions: ConventionBook, flights: Flights, gates: Gatekeeper,
-        gaps: GapLedger, names: Mapping[str, str], measure: Measure,
+        gaps: GapLedger, names: Mapping[str, str], measure: Measure, admission: Admission,
     ) -> None:  # fmt: skip
         self._pool = pool
         self._queue = queue
@@ -71,6 +72,7 @@ class Triage:
         self._gaps = gaps
         self._names = dict(names)
         self._measure = measure
+        self._admission = admission
         self._precedents = Precedents()
         self.decided: dict[str, Level] = {}
         self._last: dict[str, asyncio.Task[None]] = {}
@@ -222,7 +224,7 @@ class Triage:
         if override is not None and override.moves(decision.level):
             decision = decide(features, rules, override, at=now)
         if decision.level is Level.CRITICAL:
-            self._measure.came(account.name)
+            self._admission.came(account.name)
         flight.decision, flight.decided_at = decision, now
         self._tally.record(features, decision, now, lead.as_of)
         self._keeper.decision(DecisionRecord(payload.payload_id, now, features, decision))

@@ -65,7 +65,7 @@ def test_what_is_measured_becomes_the_bound_and_fades() -> None:
     idle_s = measure.bound().worst_s
     assert idle_s == pytest.approx(2 * 0.02 + 5.0 + 1.0 + 0.02)  # the floors: one payload, 20 ms a stage, a death
     for _ in range(4):
-        measure.came("x")
+        measure.came()
         measure.sliced([clock.monotonic()], 0, True, 2.0)
         measure.worked([clock.monotonic()], 0, True, 3.0)
     measure.received(0.1)

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from gexdesk.assemble import assemble
+from gexdesk.engine.incidents.kind import Kind
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import QueueError, SettingsError
 from gexdesk.settings import load_settings
 from tests.queues.valkey_server import ValkeyServer
+from tests.until import until
 
 
 def configured(folder: Path, redis: str) -> Path:
@@ -29,6 +31,24 @@ async def test_an_engine_works_over_redis(valkey: ValkeyServer, tmp_path: Path) 
     await engine.stop()
     assert valkey.blunt().exists(f"{{desk-{tmp_path.name}}}:1:birth")
     assert (tmp_path / "state" / "bridge.sqlite").is_file()
+
+
+async def test_a_redis_that_goes_away_is_an_incident(tmp_path: Path) -> None:
+    server = ValkeyServer()
+    engine = assemble(load_settings(configured(tmp_path, f'url = "{server.url}"')), SystemClock())
+    await engine.start()
+    try:
+
+        async def told() -> bool:
+            incidents = (await engine.view()).incidents
+            return any(one.kind == Kind.REDIS_AWAY and one.closed_at is None for one in incidents)
+
+        assert not await told()
+        server.kill()
+        await until(told)
+    finally:
+        await engine.close()
+        server.close()
 
 
 async def test_a_desk_whose_redis_is_set_up_to_lose_jobs_does_not_start(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from gexdesk.engine.admission import Admission
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.expectations import Expectations, Expected
@@ -44,7 +45,7 @@ class LevelLevers:
     def __init__(
         self, *, queue: Queue, ledger: Ledger, standing: Standing, triage: Triage, flights: Flights, keeper: Keeper,
         targets: Targets, impact: Impact, escalate: Escalate, expectations: Expectations, record: Record,
-        chronicle: Chronicle, clock: Clock,
+        admission: Admission, chronicle: Chronicle, clock: Clock,
         promises_s: Mapping[Level, float | None], turn: asyncio.Lock,
     ) -> None:  # fmt: skip
         self._queue = queue
@@ -56,6 +57,7 @@ class LevelLevers:
         self._targets = targets
         self._impact = impact
         self._escalate = escalate
+        self._admission = admission
         self._expectations = expectations
         self._record = record
         self._chronicle = chronicle
@@ -212,6 +214,8 @@ class LevelLevers:
         for (level, score, note), changed in (await self._moves(target, override)).items():
             moved += await self._queue.relevel([job.job_id for job in changed], level, score, self._promises_s[level], note)
             for job in changed:
+                if level is Level.CRITICAL:
+                    self._admission.came(job.source)
                 self._escalate.watch(replace(job, level=level, score=score, place=Place.OWN))
         return moved
 
