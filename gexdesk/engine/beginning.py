@@ -7,9 +7,6 @@ from gexdesk.formats.compression import beginning
 from gexdesk.model.record_view import BeginningView
 
 LIMIT_BYTES = 64 * 1024
-LINE_CHARACTERS = 400
-"""Longest line of text; a document in one line is broken into lines of this length."""
-
 _HEX_BYTES = 16
 _BINARY_SHARE = 0.1
 
@@ -37,11 +34,7 @@ def _text(plain: bytes) -> str | None:
 
 
 def _lines(text: str) -> list[str]:
-    lines = []
-    for line in text.replace("\r\n", "\n").split("\n"):
-        clean = _printed(line.expandtabs(4))
-        lines += [clean[at : at + LINE_CHARACTERS] for at in range(0, max(1, len(clean)), LINE_CHARACTERS)]
-    return lines
+    return [_printed(line.expandtabs(4)) for line in text.replace("\r\n", "\n").split("\n")]
 
 
 def _printed(text: str) -> str:

@@ -38,7 +38,7 @@ class HandOver:
         """Return the sum as of now."""
         now = self._clock.now()
         incidents = tuple(i for i in self._incidents.views() if i.closed_at is None or not i.seen)
-        standing, mutes, gaps = self._stands(now), self._mutes.in_force(now), tuple(self._gaps())
+        standing, mutes, gaps = self._stands(now), self._mutes.in_force(now), sorted(self._gaps(), key=_over)
         on_duty = self._shift.on_duty
         counts = (
             (sum(i.closed_at is None and i.state != "snoozed" for i in incidents), "open", "open"),
@@ -52,7 +52,7 @@ class HandOver:
         words = ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
         return HandOverSeen(
             shift_by=on_duty.operator, shift_since=on_duty.since, incidents=incidents, standing=standing, mutes=mutes,
-            gaps=gaps[:GAPS_SHOWN], summary=words or "nothing is open and nothing stands",
+            gaps=tuple(gaps[:GAPS_SHOWN]), summary=words or "nothing is open and nothing stands",
         )  # fmt: skip
 
     def _stands(self, now: float) -> tuple[StandingView, ...]:
@@ -67,3 +67,8 @@ class HandOver:
         if (stopped := self._standing.stopped) is not None:
             pauses.append(StandingView("pause", "everything", "kill switch", stopped.author, stopped.reason, stopped.since, None))
         return tuple(sorted((*pauses, *overrides), key=lambda s: (s.until is not None, s.until or s.since)))
+
+
+def _over(gap: str) -> bool:
+    """Say whether nothing is to be done about a gap: it neither goes on nor can be filled. Those come last."""
+    return "goes on" not in gap and "can be filled" not in gap

@@ -2,13 +2,20 @@
 
 from gexdesk.model.record_view import DecidedView, Plain
 from gexdesk.tui import figures
-from gexdesk.tui.ink import Run, fit
-from gexdesk.tui.widgets.lines import facts
+from gexdesk.tui.ink import Run
+from gexdesk.tui.widgets.lines import facts, labelled
 
 PARTS = ("impact", "change", "freshness", "reliability", "urgency")
 SHARES = frozenset({"gamma_change", "gamma_change_5m", "spot_move", "coverage", "zero_dte_share", "source_reliability"})
 COUNTS = frozenset({"volume", "open_interest"})
-BAR_CELLS = 20
+WORDS = {
+    "data_age_s": "data age", "source_reliability": "reliability", "open_interest": "open int.", "volume_from": "volume from",
+    "minutes_since_changed": "unchanged min", "minutes_to_close": "min to close", "gamma_change_5m": "change in 5 m",
+    "gamma_change": "gamma change", "zero_dte_share": "0DTE share", "volume_percentile": "volume pct.",
+    "open_interest_percentile": "open int. pct.", "change_percentile": "change pct.", "expected_records": "expected",
+    "priority_hint": "hint",
+}  # fmt: skip
+"""Features whose names are too long for a label, or need a person's word."""
 
 
 def decided_lines(one: DecidedView, width: int, now: float) -> list[list[Run]]:
@@ -30,11 +37,12 @@ def decided_lines(one: DecidedView, width: int, now: float) -> list[list[Run]]:
         needs = "" if match.requires.name == "STALE" else f"  needs {match.requires.name.lower().replace('_', '-')}"
         label, ink = ("matches" if not index else "", "bold" if match.guideline == decision.winner else "")
         words = f"{match.guideline} {match.level} {match.score:.2f}"
-        lines.append([(fit(f" {label}", 14), "faint"), (words, ink), (needs, "faint")])
+        lines.append([(labelled(label), "faint"), (words, ink), (needs, "faint")])
     if not decision.matches:
         lines += facts([("matches", "no guideline: LOW", "bold")], width)
     lines += _parts(one, width)
-    lines += facts([(name.replace("_", " "), plain(name, value), "") for name, value in _told(one)], width, max(1, width // 40))
+    told = [(WORDS.get(name, name.replace("_", " ")), plain(name, value), "") for name, value in _told(one)]
+    lines += facts(told, width, max(1, width // 38))
     return lines
 
 

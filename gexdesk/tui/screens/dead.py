@@ -113,6 +113,7 @@ class DeadPage(ReadingPage):
             return []
         more = f"   more than {LIMIT} wait: `gexdesk dead list` has them all" if self._more else ""
         head: list[Run] = [(f" {letter.kind.replace('_', ' ')} ", "badge"), (f"  {letter.job_id}", "faint"), (more, "eye")]
+        tries = "1 try" if letter.attempts == 1 else f"{letter.attempts} tries"
         kept = "kept until somebody discards it" if letter.bytes_kept else "gone: it cannot be tried again"
         return [
             head,
@@ -121,7 +122,7 @@ class DeadPage(ReadingPage):
                     ("reason", letter.reason, "bold"),
                     ("from", f"{letter.source}  {letter.payload_name}", ""),
                     ("received", _moment(letter.received_at, now), ""),
-                    ("given up", f"{_moment(letter.buried_at, now)}, at {letter.stage}, after {letter.attempts} tries", ""),
+                    ("given up", f"{_moment(letter.buried_at, now)}, at {letter.stage}, after {tries}", ""),
                     ("bytes", f"{figures.size(letter.size_bytes)}, {kept}", "" if letter.bytes_kept else "eye"),
                     ("sha256", letter.payload_sha256, "faint"),
                 ],

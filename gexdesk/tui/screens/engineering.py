@@ -136,13 +136,13 @@ def _scores(seen: MachineSeen, width: int) -> list[list[Run]]:
     ]
     if not seen.parts:
         return [*lines, [(" none was decided by guidelines", "faint")]]
-    heads = "".join(fit(word, 12, right=True) for word in PARTS)
+    heads = "".join(fit(word, 11, right=True) for word in PARTS)
     lines.append([(f" {fit('', 9)}{fit('count', 8, right=True)}{fit('score', 8, right=True)}{heads}", "faint")])
     return [*lines, *(_part(part) for part in seen.parts)]
 
 
 def _part(part: PartsView) -> list[Run]:
-    cells = "".join(fit(f"{getattr(part, name):.3f}", 12, right=True) for name in PARTS)
+    cells = "".join(fit(f"{getattr(part, name):.3f}", 11, right=True) for name in PARTS)
     return [(f" {fit(part.level, 9)}", "bold"), (f"{fit(figures.count(part.count), 8, right=True)}{part.score:8.3f}{cells}", "")]
 
 

@@ -24,7 +24,7 @@ COLUMNS = (
     Column("", 10),
     Column("symbol", 7, grows=3),
     Column("source", 14, grows=8),
-    Column("from", 9, grows=10),
+    Column("from", 10),
     Column("lasted", 9, right=True),
     Column("missed", 7, right=True),
     Column("state", 10, grows=6),
@@ -111,7 +111,7 @@ class GapsPage(Page):
             (gap.gap, "faint"),
             (gap.symbol or "all of it", "bold"),
             (gap.source, ""),
-            (figures.day_and_time(int(gap.from_at)) if self.size.width >= 120 else figures.time_of_day(int(gap.from_at)), ""),
+            (_short(gap.from_at, self.sight.now), ""),
             (_lasted(gap, self.sight.now), "eye" if gap.to_at is None else ""),
             (figures.UNKNOWN if gap.missed is None else figures.count(gap.missed), ""),
             (state, "eye" if gap.to_at is None else "bold" if gap.fillable and gap.filled_at is None else "faint"),
@@ -122,8 +122,8 @@ class GapsPage(Page):
         gap = self.gaps.under_cursor
         if gap is None:
             return []
-        end = "goes on" if gap.to_at is None else figures.day_and_time(int(gap.to_at))
-        span = f"{figures.day_and_time(int(gap.from_at))} to {end}, {_lasted(gap, self.sight.now)}"
+        end = ", goes on" if gap.to_at is None else f" to {figures.day_and_time(int(gap.to_at))}"
+        span = f"{figures.day_and_time(int(gap.from_at))}{end}, {_lasted(gap, self.sight.now)}"
         filling = "" if gap.filling_since is None else f"; being filled for {figures.age(self.sight.now - gap.filling_since)}"
         return [[], *facts([("from", span, ""), ("why", gap.reason, ""), ("fill", f"{gap.how}{filling}", "bold")], width)]
 
@@ -136,6 +136,12 @@ def _state(gap: GapView) -> str:
     if gap.filling_since is not None:
         return "filling"
     return "B fills it" if gap.fillable else "lost"
+
+
+def _short(at: float, now: float) -> str:
+    """Write a moment in ten cells: its time today, else its day."""
+    words = figures.day_and_time(int(at))
+    return figures.time_of_day(int(at)) if words[:10] == figures.day_and_time(int(now))[:10] else words[:10]
 
 
 def _lasted(gap: GapView, now: float) -> str:

@@ -14,7 +14,7 @@ from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run
 from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.page import Page
-from gexdesk.tui.widgets.lines import LinesPane
+from gexdesk.tui.widgets.lines import LinesPane, facts
 from gexdesk.tui.widgets.listing import Listing
 from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.table import Column
@@ -22,12 +22,14 @@ from gexdesk.tui.widgets.table import Column
 COLUMNS = (
     Column("", 13),
     Column("", 2),
-    Column("about", 12, grows=12),
+    Column("about", 16, grows=20),
     Column("what the next shift has to know", 26, grows=80),
     Column("since", 8, right=True, rank=1),
     Column("ends", 9, rank=0),
     Column("who", 8, rank=2, grows=6),
 )
+
+GAPS_SHOWN = 20
 
 Left = IncidentView | StandingView | MuteView | str
 """What a shift can leave; text is a gap."""
@@ -53,12 +55,16 @@ class HandoverPage(Page):
         )  # fmt: skip
         self.left.gone_words = "over meanwhile"
         self.table = self.left
-        return (LinesPane("sum", self.sight, self._sum), self.left)
+        self.about = LinesPane("about", self.sight, self._about)
+        return (LinesPane("sum", self.sight, self._sum), self.left, self.about)
 
     def place(self, space: Region) -> dict[str, Region]:
-        """Give the sum three lines, the rows the rest."""
+        """Give the sum three lines, the row under the cursor four, the rows the rest."""
         x, y, width, height = space
-        return {"sum": Region(x, y, width, 3), "left": Region(x, y + 3, width, height - 3)}
+        return {
+            "sum": Region(x, y, width, 3), "left": Region(x, y + 3, width, height - 7),
+            "about": Region(x, y + height - 4, width, 4),
+        }  # fmt: skip
 
     async def fetch(self) -> None:
         """Ask what is handed over. Raises EngineAway."""
@@ -69,8 +75,16 @@ class HandoverPage(Page):
         rows: dict[str, Left] = {f"#{incident.number}": incident for incident in _gravest_first(seen.incidents)}
         rows |= {f"{one.what} {one.target}": one for one in seen.standing}
         rows |= {f"mute {one.target_kind} {one.target}": one for one in seen.mutes}
-        rows |= {f"gap {gap}": gap for gap in seen.gaps}
+        # What is lost is lost: a row tells of all of it; a row each of what goes on or can be filled.
+        matters = [gap for gap in seen.gaps if "goes on" in gap or "can be filled" in gap][:GAPS_SHOWN]
+        rows |= {f"gap {gap}": gap for gap in matters}
+        if len(seen.gaps) > len(matters):
+            rows["gaps"] = "all gaps: the others are over, and nothing that is known fills them"
         self.left.take(rows)
+
+    def moved(self) -> None:
+        """Tell all of the row under the cursor."""
+        self.about.paint()
 
     def action_open_row(self) -> None:
         """Open what the row under the cursor is about."""
@@ -111,6 +125,21 @@ class HandoverPage(Page):
         mine = seen.shift_by == self.house.operator
         on_duty.append(("   the shift is yours" if mine else f"   T takes it for {self.house.operator}", "faint"))
         return [on_duty, [(" LEAVES   ", "faint"), (seen.summary, "bold")]]
+
+    def _about(self, width: int) -> list[list[Run]]:
+        match self.left.under_cursor:
+            case IncidentView() as one:
+                pairs = [(f"#{one.number}", one.text, ""), ("do first", one.do_first, "bold")]
+            case StandingView() as one:
+                pairs = [(one.what, f"{one.target} {one.words}, by {one.author}", ""), ("because", one.reason, "bold")]
+            case MuteView() as one:
+                words = f"{one.target_kind} {one.target}, by {one.author}: it pages nobody"
+                pairs = [("muted", words, ""), ("because", one.reason, "bold")]
+            case str() as one:
+                pairs = [("gap", one, "")]
+            case _:
+                return []
+        return [[], *facts(pairs, width)]
 
     def _row(self, one: Left) -> list[Run]:
         now = self.sight.now

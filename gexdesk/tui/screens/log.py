@@ -54,7 +54,7 @@ class LogPage(Page):
     def panes(self) -> Sequence[Pane]:
         """Return the heading and the lines."""
         self.log_lines: Listing[LogLine] = Listing(
-            "log", self.sight, "LOG", COLUMNS, row=self._row, nothing="nothing of this happened yet",
+            "log", self.sight, "time", COLUMNS, row=self._row, nothing="nothing of this happened yet",
             text=lambda line: f"{line.kind} {line.text}",
         )  # fmt: skip
         self.table = self.log_lines

@@ -186,7 +186,7 @@ def _way(seen: PayloadSeen) -> str:
         return figures.UNKNOWN
     steps = (
         ("decided", stands.decided_at), ("begun", stands.started_at), ("available", stands.available_at),
-        ("stored", stands.completed_at),
+        ("given up" if seen.letter is not None or stands.status == "DISCARDED" else "stored", stands.completed_at),
     )  # fmt: skip
     told = [f"{word} after {figures.latency(at - begun)}" for word, at in steps if at is not None]
     return ", ".join(told) if told else "not decided yet"

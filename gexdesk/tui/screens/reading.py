@@ -4,7 +4,7 @@ from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.page import Page
 from gexdesk.tui.widgets.lines import LinesPane
 
-CROSS = Key("tab", "cross", "Tab", "scroll", "the cursor keys scroll the text, or move in the table again")
+CROSS = Key("tab", "cross", "Tab", "", "the cursor keys scroll the text, or move in the table again")
 
 
 class ReadingPage(Page):

@@ -47,7 +47,7 @@ class SourcePage(ReadingPage):
         Key("w", "waiting", "w", "queue", "what waits of it"),
         Key("x", "dead", "x", "dead letters", "what of it could not be used"),
         Key("v", "turn", "v", "symbols", "its symbols in place of its figures, where there is no room for both"),
-        Key("enter", "symbol", "Enter", "symbol", "the symbol of the decision under the cursor", narrow=False),
+        Key("enter", "symbol", "Enter", "", "the symbol of the decision under the cursor"),
         CROSS,
         *(key for key in LEVER_KEYS if key.action != "lever('failover')"),
     )
@@ -166,7 +166,7 @@ class SourcePage(ReadingPage):
             (f"   {source.kind}", "faint"),
         ]
         found = source_pairs(source, self.seen, now)
-        body = facts(found, width, max(1, width // 42))
+        body = facts(found, width, max(1, width // 40))
         line = self._rate_line(width)
         return [head, *([line] if line else []), *body]
 
@@ -178,10 +178,13 @@ class SourcePage(ReadingPage):
         cells = min(60, width - 32)
         samples = [0] * TREND_S
         newest_at = self.trend.rows[-1][at] or 0.0
+        first = last = int(newest_at) - TREND_S
         for row in self.trend.rows:
-            back = int(newest_at) - int(row[at] or 0.0)
-            if 0 <= back < TREND_S and row[rate] is not None:
-                samples[TREND_S - 1 - back] = int(row[rate] or 0)
+            end = int(row[at] or 0.0)
+            # Of the older ones there is one row a minute: it stands for all seconds since the row before.
+            for second in range(max(last, end - 60, first), end):
+                samples[second - first] = int(row[rate] or 0)
+            last = max(last, end)
         drawn = bars.trend(samples, cells, newest_at, TREND_S // cells)
         return [(" last 10 min   ", "faint"), (drawn, ""), (f" {max(samples)} a minute at most", "faint")]
 

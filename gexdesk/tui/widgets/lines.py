@@ -7,7 +7,7 @@ from gexdesk.tui.ink import Run, fit, width_of
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.pane import BLANK, Pane
 
-LABEL_CELLS = 14
+LABEL_CELLS = 15
 Lines = Sequence[Sequence[Run]]
 
 
@@ -48,10 +48,15 @@ class LinesPane(Pane):
         return self._lines[at] if at < len(self._lines) else BLANK
 
 
+def labelled(label: str, cells: int = LABEL_CELLS) -> str:
+    """Pad or cut a label so that a gap is left behind it."""
+    return fit(f" {label}", cells - 1) + " "
+
+
 def fact(label: str, text: str, width: int, ink: str = "", label_cells: int = LABEL_CELLS) -> list[list[Run]]:
     """Write a label and its text, broken over as many lines as it needs."""
     parts = wrap(text, max(12, width - label_cells - 1)) or [""]
-    first: list[Run] = [(fit(f" {label}", label_cells), "faint"), (parts[0], ink)]
+    first: list[Run] = [(labelled(label, label_cells), "faint"), (parts[0], ink)]
     return [first, *([(" " * label_cells, ""), (part, ink)] for part in parts[1:])]
 
 
@@ -70,7 +75,7 @@ def facts(pairs: Iterable[tuple[str, str, str]], width: int, columns: int = 1) -
                 row, filled = [], 0
             lines += fact(label, text, width, ink)
             continue
-        row += [(fit(f" {label}", LABEL_CELLS), "faint"), (fit(text, cells - LABEL_CELLS), ink)]
+        row += [(labelled(label), "faint"), (fit(text, cells - LABEL_CELLS - 1) + " ", ink)]
         filled += 1
         if filled == columns:
             lines.append(row)
