@@ -47,9 +47,13 @@ from gexdesk.engine.levers.symbols import SymbolLevers
 from gexdesk.engine.levers.targets import Target, Targets
 from gexdesk.engine.levers.undo import Undo
 from gexdesk.engine.lock import StateLock
+from gexdesk.engine.look_audit import AuditLooks
 from gexdesk.engine.look_dead import DeadLooks
 from gexdesk.engine.look_guidelines import RulebookLook
+from gexdesk.engine.look_machine import MachineLooks
+from gexdesk.engine.look_payload import PayloadLooks
 from gexdesk.engine.look_queue import QueueLook
+from gexdesk.engine.look_source import SourceLooks
 from gexdesk.engine.look_symbols import SymbolLooks
 from gexdesk.engine.lookout import Lookout
 from gexdesk.engine.measure import Measure
@@ -103,6 +107,7 @@ from gexdesk.model.errors import GexdeskError, GuidelineError, SettingsError
 from gexdesk.model.features import Features
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.look import (
+    AuditLook,
     CompareLook,
     DeadLook,
     GapsLook,
@@ -111,7 +116,11 @@ from gexdesk.model.look import (
     HistoryLook,
     IncidentLook,
     JobsLook,
+    LogLook,
+    MachineLook,
+    PayloadLook,
     QuarantineLook,
+    SourceLook,
     SymbolLook,
     TrendLook,
 )
@@ -400,7 +409,7 @@ def assemble(
     on_symbols = SymbolLevers(
         provision=provision, backfill=backfill, keeper=keeper, record=record, chronicle=chronicle, clock=clock
     )
-    looks = SymbolLooks(cache, provision, clock)
+    looks, dead, engine_id = SymbolLooks(cache, provision, clock), DeadLooks(keeper, spool), secrets.token_hex(4)
     causes = (
         host,
         KillSwitch(standing),
@@ -443,7 +452,7 @@ def assemble(
         escalate=escalate,
         measure=measure,
         clock=clock,
-        engine_id=secrets.token_hex(4),
+        engine_id=engine_id,
         mode=settings.mode,
         read_only=settings.read_only,
     )
@@ -481,7 +490,7 @@ def assemble(
             lookout=Lookout(
                 {
                     JobsLook: QueueLook(queue, flights, flow).jobs,
-                    DeadLook: DeadLooks(keeper, spool).dead,
+                    DeadLook: dead.dead,
                     GuidelinesLook: RulebookLook(rulebook, tally, clock).guidelines,
                     IncidentLook: IncidentLooks(incidents).answer,
                     HandOverLook: hand_over.answer,
@@ -491,6 +500,14 @@ def assemble(
                     QuarantineLook: looks.quarantine,
                     CompareLook: provision.comparison.answer,
                     GapsLook: provision.gaps.answer,
+                    SourceLook: SourceLooks(ledger, provision, keeper, dead, clock).source,
+                    PayloadLook: PayloadLooks(flights, queue, spool, keeper, dead).payload,
+                    LogLook: chronicle.answer,
+                    AuditLook: AuditLooks(audit, clock).audit,
+                    MachineLook: MachineLooks(
+                        work=work, pool=pool, flights=flights, triage=triage, keeper=keeper, spool=spool, rewind=rewind,
+                        deviation=deviation, clock=clock, state=state, metadata=state / METADATA_NAME, engine_id=engine_id,
+                    ).machine,
                 }
             ),
             picture=picture,

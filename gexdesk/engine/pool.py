@@ -14,7 +14,8 @@ import msgspec
 
 from gexdesk.engine.tasks import BEGUN, ENCODER, LENGTH, REPLIES_DECODER, ProcessTask, Refused, Reply, Task
 from gexdesk.model.errors import DecoderDied
-from gexdesk.model.level import Level
+from gexdesk.model.level import LEVELS, Level
+from gexdesk.model.record_view import SlotView
 
 TOGETHER = 16
 TOGETHER_BYTES = 64 * 1024
@@ -80,10 +81,11 @@ class Pool:
         self._came = asyncio.Event()
         self._runners: list[asyncio.Task[None]] = []
         self._children: set[asyncio.subprocess.Process] = set()
+        self._inside = [SlotView(f"pool-{i}", reserved, "", None) for i, reserved in enumerate(self._slots)]
 
     async def start(self) -> None:
         """Start every slot; processes come up in the background."""
-        self._runners = [asyncio.create_task(self._serve(reserved), name=f"pool-{i}") for i, reserved in enumerate(self._slots)]
+        self._runners = [asyncio.create_task(self._serve(i, reserved), name=f"pool-{i}") for i, reserved in enumerate(self._slots)]
 
     async def stop(self) -> None:
         """Kill every process; waiting tasks are cancelled."""
@@ -113,6 +115,17 @@ class Pool:
         """Return how many tasks wait for a slot."""
         return len(self._waiting)
 
+    @property
+    def inside(self) -> tuple[SlotView, ...]:
+        """Return every slot with its process and what that has in hand."""
+        return tuple(self._inside)
+
+    def _has(self, slot: int, child: asyncio.subprocess.Process | None, some: list[_Waiting]) -> None:
+        """Note what a slot's process has in hand from now on."""
+        what = f"{len(some)} payloads" if len(some) > 1 else _words(some[0]) if some else ""
+        now = time.time() if some else None
+        self._inside[slot] = SlotView(f"pool-{slot}", self._slots[slot], what, now, child.pid if child is not None else None)
+
     def _push(self, waiting: _Waiting) -> None:
         heapq.heappush(self._waiting, waiting)
         self._came.set()
@@ -137,12 +150,14 @@ class Pool:
             some.append(heapq.heappop(self._waiting))
         return some
 
-    async def _serve(self, reserved: bool) -> None:
+    async def _serve(self, slot: int, reserved: bool) -> None:
         child: asyncio.subprocess.Process | None = None
         try:
             while True:
                 child = await self._living(child)
+                self._has(slot, child, [])
                 some = await self._next(reserved)
+                self._has(slot, child, some)
                 limit_s = self._task_limit_s if len(some) == 1 else min(self._task_limit_s, TOGETHER_LIMIT_S)
                 try:
                     child = await self._begin(child, [waiting.task for waiting in some])
@@ -243,6 +258,12 @@ class Pool:
                 child.kill()
             await child.wait()
         self._children.discard(child)
+
+
+def _words(waiting: _Waiting) -> str:
+    task = waiting.task
+    doing = "processes" if isinstance(task, ProcessTask) else "decides"
+    return f"{doing} {task.ref.stored_bytes:,} bytes at {LEVELS[waiting.rank]}"
 
 
 def _how(returncode: int | None) -> str:

@@ -27,6 +27,7 @@ from gexdesk.model.exposure import ConventionBook
 from gexdesk.model.job import Claim, Job, JobStatus
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.payload import Payload
+from gexdesk.model.record_view import SlotView
 from gexdesk.queues.base import Queue
 from gexdesk.stores.base import DeadLetter, JobRecord, KeptSnapshot
 from gexdesk.stores.spool import Spool
@@ -103,11 +104,22 @@ class Work:
         self.for_others = 0
         self._parcels = parcels
         self._busy: set[str] = set()
+        self._in_hand: dict[str, tuple[Job, float]] = {}
 
     @property
     def slots(self) -> int:
         """Return how many jobs can be processed at once, the reserve included."""
         return len(self._slots)
+
+    @property
+    def inside(self) -> tuple[SlotView, ...]:
+        """Return every slot and the job it has in hand."""
+        views = []
+        for number, reserved in enumerate(self._slots):
+            job, since = self._in_hand.get(f"slot-{number}", (None, None))
+            what = f"{job.symbol or 'several'} {job.source} {job.level}" if job is not None else ""
+            views.append(SlotView(f"slot-{number}", reserved, what, since))
+        return tuple(views)
 
     def start(self) -> None:
         """Start every slot."""
@@ -140,7 +152,11 @@ class Work:
                 self._flow.left(claim.job.level)
                 self._leases.hold(claim)
                 began = self._clock.monotonic()
-                await self._handle(claim)
+                self._in_hand[worker] = claim.job, self._clock.now()
+                try:
+                    await self._handle(claim)
+                finally:
+                    self._in_hand.pop(worker, None)
                 self._measured(claim.job, reserved, began)
             except (QueueError, StoreError) as error:
                 self._chronicle.tell("engine", f"queue: {error.message}; trying again", grave=True)
