@@ -9,8 +9,10 @@ from textual.widget import Widget
 
 LEAST = Size(80, 24)
 WIDE_FROM = Size(140, 34)
-NEEDS_ROWS = 4
-"""Title and three incidents: the same at every size, so that nothing below it ever jumps."""
+NEEDS_ROWS, HIGH_NEEDS_ROWS = 4, 6
+"""Title and three incidents, five on a high screen: never more and never fewer, so that nothing below it ever jumps."""
+
+HIGH_FROM = 44
 
 FOOT_LEAST = 5
 """Rows of guidelines and decisions under the tables of a narrow, high screen, where tables would take them all."""
@@ -53,8 +55,9 @@ def arrange(size: Size, wants: Wants) -> dict[str, Region]:
     regions = {"status": Region(0, 0, width, 2)}
     wide = width >= WIDE_FROM.width and height >= WIDE_FROM.height
     gap = 1 if height >= 30 else 0
-    regions["needs"] = Region(0, 2 + gap, width, NEEDS_ROWS)
-    top = 2 + gap + NEEDS_ROWS + gap
+    needs = HIGH_NEEDS_ROWS if height >= HIGH_FROM else NEEDS_ROWS
+    regions["needs"] = Region(0, 2 + gap, width, needs)
+    top = 2 + gap + needs + gap
     bottom = height - (wants.dialog_rows or 2)
     if wants.dialog_rows:
         regions["dialog"] = Region(0, bottom, width, wants.dialog_rows)

@@ -1,5 +1,7 @@
 """Lines before they are painted: runs of text, each in one ink. Text stays text, markup never applies."""
 
+import codecs
+import locale
 from collections.abc import Iterable, Iterator
 
 from rich.cells import cell_len, set_cell_size
@@ -80,6 +82,26 @@ def _cells(line: Line) -> list[Run]:
             else:
                 cells.extend([(c, ink)] + [("", ink)] * (taken - 1))
     return cells
+
+
+_PLAIN = str.maketrans(dict(zip("▁▂▃▄▅▆▇█▌▐─│·…≥≤→←–—×", "._-=+*##[]-|.~><><--x", strict=True)))
+"""What stands for the desk's own signs on a terminal without Unicode; bars grow from a dot to a hash."""
+
+
+def speaks_unicode() -> bool:
+    """Tell whether the terminal shows more than ASCII, by the encoding of the locale."""
+    return codecs.lookup(locale.getencoding()).name == "utf-8"
+
+
+def plain(line: Line) -> Line:
+    """Return a line in ASCII, cell by cell as wide: the desk's own signs become like ones, all others question marks."""
+
+    def ascii_of(c: str) -> str:
+        if 0x2800 <= ord(c) <= 0x28FF:
+            return " .:*#"[min(4, (ord(c) - 0x2800).bit_count())]
+        return c if c.isascii() else "?" * cell_len(c)
+
+    return tuple((text if text.isascii() else "".join(map(ascii_of, text.translate(_PLAIN))), ink) for text, ink in line)
 
 
 MOVE_COSTS = 8

@@ -15,10 +15,11 @@ from gexdesk.model.view import DeskView
 from gexdesk.tui import figures
 from gexdesk.tui.commands import COMMANDS
 from gexdesk.tui.house import House
-from gexdesk.tui.ink import Line, fit, line_of
+from gexdesk.tui.ink import Line, fit, line_of, plain
 from gexdesk.tui.keys import KEYS, binding_id, relabelled
 from gexdesk.tui.sight import TOO_OLD_S
 from gexdesk.tui.theme import inks
+from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.status import StatusPane
 
 NO_KEYMAP: Mapping[str, str] = {}
@@ -123,7 +124,8 @@ class HelpPage(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Break the lines anew."""
         width = self.scrollable_content_region.width or self.size.width
-        self._lines = help_lines(width, self._house.sight.shown, self._house.keymap)
+        lines = help_lines(width, self._house.sight.shown, self._house.keymap)
+        self._lines = [plain(line) for line in lines] if Pane.ascii else lines
         self.virtual_size = Size(0, len(self._lines))
         self.refresh()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from gexdesk.tui import figures
 from gexdesk.tui.arrange import LEAST
-from gexdesk.tui.ink import Run, fit_middle
+from gexdesk.tui.ink import Run, fit_middle, width_of
 from gexdesk.tui.keys import KEYS, Key
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.decisions import newest_first
@@ -13,6 +13,9 @@ from gexdesk.tui.widgets.pane import BLANK, Pane
 NOTICE_S = 6.0
 GRAVE_NOTICE_S = 15.0
 """How long a grave event stays before a newer harmless one."""
+
+WORDS_FROM_CELLS = 140
+"""Width from which keys that act have their words beside them."""
 
 
 class NoticePane(Pane):
@@ -54,7 +57,7 @@ class NoticePane(Pane):
 
 
 class KeysPane(Pane):
-    """Draw the keys: those that look, then those that act."""
+    """Draw the keys: those that look, as many as there is room for, then those that act, all of them."""
 
     def __init__(self, id: str, sight: Sight, keys: Sequence[Key] = KEYS) -> None:
         super().__init__(id, sight)
@@ -62,18 +65,38 @@ class KeysPane(Pane):
 
     def draw(self, y: int) -> Iterable[Run]:
         """Draw the line."""
-        wide = self.size.width >= 140
+        width = self.size.width
+        gap = "  " if width >= WORDS_FROM_CELLS else " "
+        acts = self._acts(width >= WORDS_FROM_CELLS)
+        room = width - 1 - sum(width_of(text) for text, _ in acts)
+        chosen = self._chosen([key for key in self._keys if key.word and not key.acts], room, len(gap) + 1)
         runs: list[Run] = [(" ", "")]
-        for acts in (False, True):
-            if acts and any(key.acts for key in self._keys):
-                levels = any(key.keys == "plus" for key in self._keys)
-                runs += [("ACT ", "faint"), ("+ - " if levels else "", "bold")]
-            for key in self._keys:
-                if key.acts is not acts or not key.word or not (wide or key.narrow):
-                    continue
-                bare = acts and not wide
-                runs += [(key.shown, "bold"), (" " if bare else f" {key.word}{'  ' if wide else ' '}", "faint")]
+        for key in chosen:
+            runs += [(key.shown, "bold"), (f" {key.word}{gap}", "faint")]
+        return [*runs, *acts]
+
+    def _acts(self, words: bool) -> list[Run]:
+        """Draw the keys that act: without their words where those would take more than half of the line."""
+        acting = [key for key in self._keys if key.acts and key.word]
+        signs = ["+ - "] if any(key.keys == "plus" for key in self._keys) else []
+        if not acting and not signs:
+            return []
+        runs: list[Run] = [("ACT ", "faint"), *((sign, "bold") for sign in signs)]
+        worded = sum(width_of(f"{key.shown} {key.word}  ") for key in acting)
+        for key in acting:
+            named = words and worded <= self.size.width // 2
+            runs += [(key.shown, "bold"), (f" {key.word}  " if named else " ", "faint")]
         return runs
+
+    def _chosen(self, keys: Sequence[Key], room: int, gap: int) -> list[Key]:
+        """Choose what fits, the way to the help first, then what even a narrow line should have; in their usual order."""
+        kept: list[Key] = []
+        for key in sorted(keys, key=lambda key: (key.action != "help", not key.narrow)):
+            cells = width_of(key.shown) + width_of(key.word) + gap
+            if cells <= room:
+                kept.append(key)
+                room -= cells
+        return [key for key in keys if key in kept]
 
 
 class SmallPane(Pane):

@@ -21,7 +21,9 @@ class GuidelinesPane(Pane):
             return self._one_line(view)
         name_cells = max(12, width - 30)
         if y == 0:
-            return ((fit(f"{self.indent}5 GUIDELINES", name_cells + 1), "bold"), (f"{'minute':>7}{'session':>9}  last", "faint"))
+            title = f"{self.indent}5 GUIDELINES"
+            version = fit(f"  {view.guidelines_version}", name_cells + 1 - len(title))
+            return ((title, "bold"), (version, "faint"), (f"{'minute':>7}{'session':>9}  last", "faint"))
         if not view.guidelines and y == 1 < height - 1:
             return ((" none in force: everything is LOW", "faint"),)
         note = note_runs(view)
@@ -45,8 +47,8 @@ class GuidelinesPane(Pane):
 
     def _totals(self, view: DeskView, hidden: int) -> list[Run]:
         more: list[Run] = [(f"{hidden} more   ", "faint")] if hidden else []
-        by = f" {view.guidelines_author}" if view.guidelines_author else ""
-        at = "" if view.guidelines_at is None else f" {figures.time_of_day(int(view.guidelines_at))[:5]}"
+        by = f"   by {view.guidelines_author}" if view.guidelines_author else ""
+        at = "" if view.guidelines_at is None else f" {figures.until(view.guidelines_at, self.sight.now)}"
         return [
             (" ", ""),
             *more,
@@ -54,7 +56,7 @@ class GuidelinesPane(Pane):
             (figures.count(view.unmatched), "bold" if view.unmatched else ""),
             ("   conflicts ", "faint"),
             (figures.count(view.conflicts), "bold" if view.conflicts else ""),
-            (f"   {view.guidelines_version}{by}{at}", "faint"),
+            (f"{by}{at}", "faint"),
         ]
 
     def _one_line(self, view: DeskView) -> list[Run]:
@@ -64,7 +66,7 @@ class GuidelinesPane(Pane):
             return [*runs, *note]
         if first is not None:
             runs += [(f" {fit(first.name, min(22, len(first.name)))} ", ""), (f"{figures.count(first.last_minute)} a minute  ", "")]
-        return [*runs, *self._totals(view, 0)]
+        return [*runs, *self._totals(view, 0), (f"   {view.guidelines_version}", "faint")]
 
 
 def note_runs(view: DeskView) -> list[Run]:

@@ -62,13 +62,15 @@ class NeedsPane(Pane):
         ink = "eye" if len(still) > snoozed else "bold" if unseen else ""
         runs: list[Run] = [(" NEEDS YOU  ", "bold"), (words or "nothing", ink)]
         cells = self._cells()
-        if not still or not cells.readers:
+        if not still or not cells.owner:
             return runs
         gap = MARK_CELLS + cells.subject + cells.text + 4 - sum(width_of(text) for text, _ in runs)
         if gap < 1:
             return runs
         runs.append((" " * gap, ""))
-        heads = f"{fit('', cells.when)} {fit('readers hit', cells.readers)}  {fit('owner', cells.owner)}  do first"
+        heads = f"{fit('', cells.when)} "
+        heads += f"{fit('readers hit', cells.readers)}  " if cells.readers else ""
+        heads += f"{fit('owner', cells.owner)}  do first"
         return [*runs, (heads, "faint")]
 
     def _incident(self, incident: IncidentView) -> list[Run]:
@@ -88,8 +90,9 @@ class NeedsPane(Pane):
             (fit(when, cells.when) + " ", "faint"),
         ]
         if cells.readers:
-            owner = incident.owner or ("" if closed else "nobody")
             runs += [(fit(" ".join(incident.readers), cells.readers) + "  ", "" if closed else "bold")]
+        if cells.owner:
+            owner = incident.owner or ("" if closed else "nobody")
             runs += [(fit(owner, cells.owner) + "  ", "" if incident.owner else "faint")]
         return [*runs, ("" if closed else fit_middle(incident.do_first, max(1, cells.advice)), "")]
 
@@ -101,9 +104,11 @@ class NeedsPane(Pane):
         subjects = min(20, max((width_of(i.subject) for i in shown), default=0))
         readers = owner = 0
         if width >= PEOPLE_FROM_CELLS:
-            readers = max(len("readers hit"), min(18, max((width_of(" ".join(i.readers)) for i in shown), default=0)))
+            hit = max((width_of(" ".join(i.readers)) for i in shown), default=0)
+            # Without configured readers there is no column to look at in vain.
+            readers = max(len("readers hit"), min(18, hit)) if hit else 0
             owner = max(len("nobody"), min(10, max((width_of(i.owner) for i in shown), default=0)))
-        people = readers + owner + 4 if readers else 0
+        people = (readers + 2 if readers else 0) + (owner + 2 if owner else 0)
         left = width - MARK_CELLS - subjects - 2 - 2 - whens - 1 - people
         # A closed one has no advice: it must not take the room of the others'.
         still = [i for i in shown if i.closed_at is None]

@@ -1,6 +1,7 @@
 """A rectangle of lines on the Line API that sends what changed and nothing else."""
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -10,7 +11,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from gexdesk.tui.ink import Line, Run, changed_spans, line_of
+from gexdesk.tui.ink import Line, Run, changed_spans, line_of, plain, speaks_unicode
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.theme import Inks
 
@@ -24,6 +25,8 @@ class Pane(Widget, can_focus=False, inherit_bindings=False):
         id: The pane's name in the arrangement.
         sight: What there is to draw.
     """
+
+    ascii: ClassVar[bool] = not speaks_unicode()
 
     def __init__(self, id: str, sight: Sight) -> None:
         super().__init__(id=id)
@@ -45,6 +48,7 @@ class Pane(Widget, can_focus=False, inherit_bindings=False):
             if not 0 <= y < height:
                 continue
             new = line_of(self.draw(y), width)
+            new = plain(new) if self.ascii else new
             old = self._painted[y]
             if new == old:
                 continue

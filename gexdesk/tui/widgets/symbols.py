@@ -9,17 +9,17 @@ from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.table import Column, Table
 
 COLUMNS = (
-    Column("", 14, grows=4),
-    Column("served by", 15, grows=8),
-    Column("standby", 10, rank=6, grows=8),
+    Column("", 9, grows=9),
+    Column("served by", 14, grows=8),
+    Column("standby", 9, rank=6, grows=8),
     Column("level", 8),
-    Column("why", 8, rank=5, grows=16),
+    Column("why", 7, rank=5, grows=16),
     Column("data", 6, right=True),
     Column("changed", 7, right=True),
     Column("adds", 6, right=True, rank=4),
     Column("net GEX", 9, right=True, rank=2),
     Column("flip", 7, right=True, rank=3),
-    Column("check", 9, rank=1, grows=10),
+    Column("check", 10, rank=1, grows=10),
 )
 
 

@@ -255,9 +255,14 @@ class Table(Pane):
         items = self.items()
         faults = sum(items[name][1] for name in hidden if name in items)
         more: Run = (f"  {len(hidden)} more", "faint")
+        place: Run = (f"     {self._place().strip()}", "faint")
         if faults:
-            return [more, (f", {faults} with faults", "eye")]
-        return [more, (", all within limits" if self.tells_faults else "", "faint")]
+            return [more, (f", {faults} with faults", "eye"), place]
+        return [more, (", all within limits" if self.tells_faults else "", "faint"), place]
+
+    def _place(self) -> str:
+        at = self.rows.index(self.cursor) if self.cursor in self.rows else self.first
+        return f" {at + 1}/{len(self.rows)}"
 
     def empty_words(self) -> str:
         """Say why there is no row."""
@@ -270,9 +275,8 @@ class Table(Pane):
             title += f" {len(self.marked)} marked"
         if words := self.filter_words:
             title += f" {len(rows)} of {max(len(rows), len(self._came))} ({words})"
-        elif len(rows) > room > 0:
-            at = rows.index(self.cursor) if self.cursor in rows else self.first
-            title += f" {at + 1}/{len(rows)}"
+        elif room >= len(rows) or self.room == room:
+            title += self._place() if len(rows) > room > 0 else ""
         at = chosen[0][1] + 3
         over = "".join(fit(self.columns[i].title, width, self.columns[i].right) + " " for i, width in chosen[1:])
         # A title that says its filter covers the headings it needs, whole ones only.
