@@ -21,6 +21,7 @@ from gexdesk.stores.spool import Spool, read_payload
 
 DECISIONS = 20
 SNAPSHOTS = 200
+ENDED = (JobStatus.COMPLETED.value, JobStatus.DEAD.value, "DISCARDED")
 REMEMBERED = 8
 """Payloads whose place in the spool is not searched for again: a page asks each second for the one it shows."""
 
@@ -93,7 +94,8 @@ class PayloadLooks:
 
     async def _stands(self, job_id: str, flight: Flight | None, record: JobRecord | None) -> JobStands:
         status = await self._queue.status(job_id)
-        if record is not None and status in (None, JobStatus.COMPLETED, JobStatus.DEAD):
+        # The record is written before the queue is told of an end, and marked anew where a dead letter is tried again.
+        if record is not None and (status is None or record.status in ENDED):
             return JobStands(
                 status=record.status, level=record.level, received_at=record.received_at, decided_at=record.decided_at,
                 started_at=record.started_at, available_at=record.available_at, completed_at=record.completed_at,
