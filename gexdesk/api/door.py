@@ -34,14 +34,15 @@ def short_path(state: Path) -> Iterator[str]:
 
 
 def listen(state: Path, group: str | None = None) -> socket.socket:
-    """Return a listening socket with mode 0600, or 0660 and a group's.
+    """Return a listening socket with mode 0600, or 0660 and a group's, which may then pass the state folder and read nothing in it.
 
     Whoever holds the state folder's lock may replace a stale one.
 
     Raises:
-        OSError: The folder cannot be written, or the socket not given to the group.
-        KeyError: There is no such group.
+        OSError: The folder cannot be written.
+        SettingsError: There is no such group, or the socket may not be given to it.
     """
+    gid = _gid(group) if group is not None else None
     door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     (state / SOCKET_NAME).unlink(missing_ok=True)
     before = os.umask(0o177)
@@ -50,13 +51,26 @@ def listen(state: Path, group: str | None = None) -> socket.socket:
             door.bind(path)
     finally:
         os.umask(before)
-    if group is not None:
-        with short_path(state) as path:
-            os.chown(path, -1, grp.getgrnam(group).gr_gid)
-            os.chmod(path, 0o660)
+    if gid is not None:
+        try:
+            with short_path(state) as path:
+                os.chown(path, -1, gid)
+                os.chmod(path, 0o660)
+            os.chown(state, -1, gid)
+        except PermissionError:
+            door.close()
+            raise SettingsError(f"socket_group: the engine's user is not in group {printable(str(group), 32)}: add it") from None
+    state.chmod(0o700 if gid is None else 0o710)
     door.listen(64)
     door.setblocking(False)
     return door
+
+
+def _gid(group: str) -> int:
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise SettingsError(f"socket_group: no group is named {printable(group, 32)!r} on this host") from None
 
 
 def connect(state: Path, timeout_s: float = 2.0) -> socket.socket:

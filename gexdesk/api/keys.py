@@ -1,10 +1,12 @@
 """Keys that let programs and people in over TCP: random, kept as digests, with scopes and an end."""
 
+import fcntl
 import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
@@ -97,17 +99,19 @@ class KeyBook:
         secret = _PREFIX + secrets.token_urlsafe(32)
         until = None if for_s is None else now + for_s
         key = Key(secrets.token_hex(4), name, wanted, _digest(secret), now, until, per_minute=per_minute)
-        self._keep((*self.all(), key))
+        with self._alone():
+            self._keep((*self.all(), key))
         return secret, key
 
     def revoke(self, key_id: str, now: float) -> Key:
         """End a key at once. Raises UnknownTarget, StoreError."""
-        keys = self.all()
-        found = next((key for key in keys if key.id == key_id and key.revoked_at is None), None)
-        if found is None:
-            raise UnknownTarget(f"no key in force has the id {printable(key_id, 20)!r}; `gexdesk key list` shows them")
-        ended = replace(found, revoked_at=now)
-        self._keep(tuple(ended if key is found else key for key in keys))
+        with self._alone():
+            keys = self.all()
+            found = next((key for key in keys if key.id == key_id and key.revoked_at is None), None)
+            if found is None:
+                raise UnknownTarget(f"no key in force has the id {printable(key_id, 20)!r}; `gexdesk key list` shows them")
+            ended = replace(found, revoked_at=now)
+            self._keep(tuple(ended if key is found else key for key in keys))
         return ended
 
     def holder(self, secret: str, now: float) -> Key | None:
@@ -121,6 +125,19 @@ class KeyBook:
     def in_force(self, key_id: str, now: float) -> bool:
         """Say whether the key of an id may still be used. Raises as ``all``."""
         return any(key.id == key_id and key.stands(now) for key in self.all())
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Change the file while nobody else does: two programs that make keys at once must lose neither."""
+        try:
+            lock = os.open(self._path.with_name(f".{KEYS_NAME}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     def _keep(self, keys: tuple[Key, ...]) -> None:
         temporary = self._path.with_name(f".{KEYS_NAME}.tmp")

@@ -73,7 +73,7 @@ async def on_tcp(
     })  # fmt: skip
     async with engine_on(settings) as running:
         tcp = door.listen_tcp("127.0.0.1:0")
-        netloc = "127.0.0.1:{}".format(tcp.getsockname()[1])
+        netloc = f"127.0.0.1:{tcp.getsockname()[1]}"
         server = Server(make_app(running, Guard(settings.state, read_only=read_only)), door.listen(settings.state), tcp)
         await server.start()
         try:
