@@ -9,6 +9,7 @@ import pytest
 from gexdesk.engine.beginning import LIMIT_BYTES, beginning_of
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.model.errors import UnknownTarget
+from gexdesk.model.job import JobStatus
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
 from gexdesk.model.look import AuditLook, DeadLook, LogLook, MachineLook, PayloadLook, SourceLook
@@ -52,8 +53,8 @@ async def test_a_source_tells_its_decisions_with_what_they_rested_on_and_its_dea
         assert one.decision.parts.total > 0
         assert [letter.kind for letter in seen.letters] == ["unrecognised_format"]
         assert [(carried.symbol, carried.feed.role) for carried in seen.symbols] == [("SPX", "serving")]
-        assert seen.assumed == (600_000, 1_400_000)
         assert seen.last_payload_at is not None
+        assert seen.assumed == (600_000, 1_400_000)
         with pytest.raises(UnknownTarget, match="no source is named 'nobody'"):
             await engine.look(SourceLook("nobody"))
 
@@ -95,7 +96,8 @@ async def test_a_dead_letter_shows_its_bytes_and_its_reason(tmp_path: Path) -> N
         drop(tmp_path / "drop", "bad.json", b'{"timestamp": 12\x1b[2J')
 
         async def buried() -> bool:
-            return bool((await engine.look(DeadLook())).letters)
+            letters = (await engine.look(DeadLook())).letters  # written before the queue is told
+            return bool(letters) and await parts_of(engine).queue.status(letters[0].job_id) is JobStatus.DEAD
 
         await until(buried)
         [letter] = (await engine.look(DeadLook())).letters
