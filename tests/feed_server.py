@@ -79,6 +79,10 @@ class FeedServer:
         await asyncio.gather(*self._open, return_exceptions=True)
         await self._server.wait_closed()
 
+    def answer_to(self, request: Request) -> Answer:
+        """Return the next answer, whatever was asked for."""
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         task = asyncio.current_task()
@@ -87,8 +91,7 @@ class FeedServer:
         try:
             while request := await _request(reader):
                 self.requests.append(request)
-                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                if not await _send(writer, answer):
+                if not await _send(writer, self.answer_to(request)):
                     break
         except (ConnectionError, asyncio.CancelledError):
             pass

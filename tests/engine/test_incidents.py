@@ -68,7 +68,7 @@ async def test_six_sources_of_one_vendor_that_die_within_seconds_are_one_inciden
     assert view.source == ""
     assert [(page.what, page.incident.number) for page in floor.pager.pages] == [("opened", 1)]
     assert [line.text for line in floor.chronicle.lines()][:2] == [
-        "#1 SPX: cboe-spx fails: 503", "#1 cboe: joined: 2 of 2 sources: cboe-spx, cboe-ndx; cboe-spx fails: 503",
+        "#1 SPX: cboe-spx fails: 503; hits pit-spx", "#1 cboe: joined: 2 of 2 sources: cboe-spx, cboe-ndx; cboe-spx fails: 503",
     ]  # fmt: skip
 
 

@@ -1,100 +1,22 @@
 """Drive the real program in a pseudo-terminal: what an operator's SSH session sees and does."""
 
-import fcntl
 import os
-import pty
 import re
-import select
 import signal
-import struct
-import subprocess
-import sys
-import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import pyte
 import pytest
 
-DEADLINE_S = 40.0
-
-
-class Terminal:
-    """A terminal of our own with the program in it."""
-
-    def __init__(self, state: Path, columns: int = 80, rows: int = 24) -> None:
-        self.screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self.screen)
-        self.raw = b""
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            environment = os.environ | {"TERM": "xterm-256color", "XDG_CONFIG_HOME": str(state / "no-config")}
-            environment.pop("GEXDESK_CONFIG", None)
-            os.execve(sys.executable, [sys.executable, "-m", "gexdesk", "--state", str(state)], environment)
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.screen.display)
-
-    def press(self, keys: str) -> None:
-        os.write(self._fd, keys.encode())
-
-    def until(self, seen: Callable[[str], object], what: str) -> str:
-        """Read until the screen shows something; fail with the screen otherwise."""
-        give_up_at = time.monotonic() + DEADLINE_S
-        while time.monotonic() < give_up_at:
-            self._read(0.05)
-            if seen(self.text):
-                return self.text
-        pytest.fail(f"the screen never showed {what}:\n{self.text}")
-
-    def _read(self, wait_s: float) -> None:
-        ready, _, _ = select.select([self._fd], [], [], wait_s)
-        if ready:
-            try:
-                data = os.read(self._fd, 65536)
-            except OSError:
-                return
-            self.raw += data
-            self._stream.feed(data)
-
-    def wait(self) -> int:
-        """Return the exit code, reading on so that the program can finish its last paint."""
-        give_up_at = time.monotonic() + DEADLINE_S
-        while time.monotonic() < give_up_at:
-            self._read(0.05)
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                return os.waitstatus_to_exitcode(status)
-        pytest.fail(f"the program does not end:\n{self.text}")
-
-    def hang_up(self) -> None:
-        """Drop the line, as a lost SSH connection does."""
-        os.close(self._fd)
-        os.waitpid(self.pid, 0)
+from tests.terminal import DEADLINE_S, Terminal, engine_pids, stop_engine
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
-    subprocess.run([sys.executable, "-m", "gexdesk", "stop", "--state", str(tmp_path)], capture_output=True, check=False)
-    for pid in engine_pids(tmp_path):  # one that a failing test left stopped
-        os.kill(pid, signal.SIGKILL)
-
-
-def engine_pids(state: Path) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"run" in words and str(state).encode() in words:
-                found.append(int(entry.name))
-    return found
+    Terminal.close_all()
+    stop_engine(tmp_path)
 
 
 def received(text: str) -> bool:

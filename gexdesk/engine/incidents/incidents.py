@@ -152,6 +152,9 @@ class Incidents:
     def _tell(self, what: str, incident: Incident) -> None:
         words = {"opened": incident.text, "closed": "closed itself"}.get(what, f"{what}: {incident.text}")
         grave = what in ("opened", "reopened", "worse")
+        readers = self._readers(incident.symbols) if grave else ()
+        if readers:
+            words += f"; hits {', '.join(readers)}"
         self._chronicle.tell("incident", f"#{incident.number} {incident.subject}: {words}", grave=grave)
 
     def _pages(self, happened: Sequence[Happening], now: float) -> list[Page]:

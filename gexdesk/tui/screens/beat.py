@@ -14,6 +14,9 @@ TURN = {"status": 0, "needs": 0, "notice": 0, "guidelines": 1, "decisions": 2, "
 NEVER_DIM = ("dialog", "notice", "status", "keys", "small")
 """Panes that say why the others are dim."""
 
+HASTY_TICKS = 6
+"""Ticks after a lever in which nothing waits for its turn: whoever acted looks for what came of it."""
+
 
 class Beat:
     """Draw panes in their turns, so that a second's bytes are spread, and dim them while the picture is too old.
@@ -34,6 +37,11 @@ class Beat:
         self.inks = inks
         self._tick = 0
         self._dimmed = False
+        self._hasty = 0
+
+    def hasten(self) -> None:
+        """Draw everything at each tick for a while."""
+        self._hasty = HASTY_TICKS
 
     def restyle(self) -> None:
         """Use the inks of the theme, faint ones while the picture is too old."""
@@ -59,6 +67,10 @@ class Beat:
             self._dimmed = self.sight.old
             self.restyle()
             self.panes["status"].paint()
+        if self._hasty:
+            self._hasty -= 1
+            self.paint_all()
+            return
         for name in self.shown():
             pane = self.panes[name]
             if name in STAGGERED:

@@ -151,6 +151,11 @@ class DeskScreen(Staged):
         """Draw everything that is shown."""
         self.beat.paint_all()
 
+    def acted(self) -> None:
+        """Show at once what came of a lever."""
+        super().acted()
+        self.beat.hasten()
+
     def tick(self) -> None:
         """Take what is new, and draw this quarter second's share of it."""
         self.levers.relieve()
