@@ -64,6 +64,7 @@ class Account:
     last_heard_at: float | None = None
     last_error: str = ""
     last_refusal: str = ""
+    last_dead_job: str = ""
     refused_in_a_row: int = 0
     failing_since: float | None = None
     decided: Level | None = None
@@ -169,9 +170,10 @@ class Account:
         self.completed += 1
         self.refused_in_a_row = 0
 
-    def refused(self, at: float, reason: str) -> None:
-        """Note a payload that ended in the dead letters, with the reason."""
+    def refused(self, at: float, reason: str, job_id: str = "") -> None:
+        """Note a payload that ended in the dead letters, with the reason; one that never became a job has no id."""
         self.dead += 1
+        self.last_dead_job = job_id
         self.refused_in_a_row += 1
         self.last_refusal = reason
         self._errors.append(at)

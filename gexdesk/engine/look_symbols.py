@@ -49,6 +49,7 @@ class SymbolLooks:
             feeds=self._feeds(symbol, now),
             flags=value.flags if value is not None else (),
             cases=self._quarantine.cases(symbol),
+            job_id=value.job_id if value is not None else "",
         )
 
     async def quarantine(self, question: QuarantineLook) -> QuarantineSeen:

@@ -87,6 +87,7 @@ class Quarantine:
         new = {
             "last_at": max(facts.received_at, known.case.last_at) if known is not None else facts.received_at,
             "level": value.level,
+            "job_id": value.job_id,
             "findings": tuple(_view(finding) for finding in judged.verdict.findings),
             "suspect": figures(facts, value.exposure.strikes),
             "good": figures(judged.good) if judged.good is not None else None,

@@ -360,6 +360,7 @@ class SymbolSeen(Struct, frozen=True):
         feeds: Every source of the symbol, the serving one first.
         flags: What the checks before publishing said of the live value, a word and a line each.
         cases: What is held back of it now.
+        job_id: The job that the live value came of; empty while there is none.
     """
 
     symbol: str
@@ -373,6 +374,7 @@ class SymbolSeen(Struct, frozen=True):
     feeds: tuple[FeedOfSymbol, ...]
     flags: tuple[str, ...]
     cases: tuple[QuarantineCase, ...]
+    job_id: str = ""
 
 
 class SymbolLook(Look[SymbolSeen], frozen=True):

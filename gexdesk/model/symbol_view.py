@@ -113,6 +113,7 @@ class QuarantineCase(Struct, frozen=True):
         live_source: Whose that is.
         settled_by: ``rule`` or who released or refused it; empty while it is held.
         revision: Goes up when it grows or is settled; a lever names the one it saw.
+        job_id: The job of the newest snapshot that is held back.
     """
 
     number: int
@@ -133,6 +134,7 @@ class QuarantineCase(Struct, frozen=True):
     settled_reason: str = ""
     settled_at: float | None = None
     revision: int = 1
+    job_id: str = ""
 
 
 class CompareRow(Struct, frozen=True):

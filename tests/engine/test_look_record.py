@@ -54,7 +54,7 @@ async def test_a_source_tells_its_decisions_with_what_they_rested_on_and_its_dea
         assert [letter.kind for letter in seen.letters] == ["unrecognised_format"]
         assert [(carried.symbol, carried.feed.role) for carried in seen.symbols] == [("SPX", "serving")]
         assert seen.last_payload_at is not None
-        assert seen.assumed == (600_000, 1_400_000)
+        assert seen.assumed == (600_000.0, 1_400_000.0)
         with pytest.raises(UnknownTarget, match="no source is named 'nobody'"):
             await engine.look(SourceLook("nobody"))
 

@@ -41,7 +41,7 @@ class SymbolCauses:
                 kind=Kind.QUARANTINE, key=f"quarantine {case.number}", severity=2 if serves else 1, subject=case.symbol,
                 text=f"{case.source}: {case.count} held back: {found}",
                 do_first="Enter shows both; release, refuse, or F fails over" if serves else "Enter shows both; release or refuse",
-                symbols=(case.symbol,) if serves else (), source=case.source, group=case.source,
+                symbols=(case.symbol,) if serves else (), source=case.source, group=case.source, job_id=case.job_id,
             )  # fmt: skip
 
     def _of(self, plan: Plan, now: float) -> Iterator[Condition]:

@@ -1,6 +1,6 @@
 """The incidents: which are open, what the desk saw and who did what, and what to do by the runbook."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from textwrap import wrap
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.look import IncidentLook, IncidentSeen
+from gexdesk.model.look import IncidentLook, IncidentSeen, MemberView
 from gexdesk.model.view import IncidentView
 from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import Aim, at_incident
@@ -17,10 +17,14 @@ from gexdesk.tui.forms.text import TextForm
 from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run, fit
 from gexdesk.tui.keys import Key
-from gexdesk.tui.screens.page import Page
+from gexdesk.tui.screens.reading import CROSS, ReadingPage
+from gexdesk.tui.widgets.lines import LinesPane
 from gexdesk.tui.widgets.listing import Listing
-from gexdesk.tui.widgets.pane import BLANK, Pane
+from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.table import Column
+
+FIRST_CAUSES = 5
+"""Of an incident that joins many, so many stand before its timeline, the others after it."""
 
 COLUMNS = (
     Column("", 6),
@@ -35,7 +39,7 @@ COLUMNS = (
 )
 
 
-class IncidentsPage(Page):
+class IncidentsPage(ReadingPage):
     """Show the open incidents and those closed of late; the one under the cursor with its story."""
 
     KEYS: ClassVar[tuple[Key, ...]] = (
@@ -45,8 +49,10 @@ class IncidentsPage(Page):
         Key("M", "lever('mute')", "M", "mute", "a maintenance window: shown, paging nobody", acts=True),
         Key("E", "lever('resolve')", "E", "resolve", "end it by hand", acts=True),
         Key("b", "runbook", "b", "runbook", "what it means, what to check, what to press"),
+        Key("p", "payload", "p", "payload", "the payload that caused it: its bytes, its decisions, what became of it"),
         Key("o", "source", "o", "source", "the source it is about"),
         Key("w", "waiting", "w", "queue", "what waits of that source"),
+        CROSS,
         Key("left_square_bracket", "before", "[", "before", "the desk a minute before it began"),
     )
 
@@ -64,7 +70,8 @@ class IncidentsPage(Page):
         )  # fmt: skip
         self.incidents.gone_words = "closed, and no longer shown"
         self.table = self.incidents
-        return (self.incidents, StoryPane("story", self))
+        self.lines = LinesPane("story", self.sight, self._story)
+        return (self.incidents, self.lines)
 
     def place(self, space: Region) -> dict[str, Region]:
         """Give the list what it needs, at most two fifths; the story has the rest."""
@@ -97,7 +104,7 @@ class IncidentsPage(Page):
     def moved(self) -> None:
         """Ask for the story of the row the cursor came to."""
         self.seen = None
-        self.body[1].paint()
+        self.lines.paint()
         self.ask()
 
     def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":
@@ -127,7 +134,8 @@ class IncidentsPage(Page):
     def action_runbook(self) -> None:
         """Show the runbook's section in place of the story, or the story again."""
         self.runbook = not self.runbook
-        self.body[1].paint()
+        self.lines.first = 0
+        self.lines.paint()
 
     def action_source(self) -> None:
         """Open the source it is about."""
@@ -136,6 +144,18 @@ class IncidentsPage(Page):
             self.notice.say("it is about no single source")
         else:
             self.open_page("source", found.source)
+
+    def action_payload(self) -> None:
+        """Open the payload that caused it, or the dead letters or the source where no single one did."""
+        found = self.incidents.under_cursor
+        if found is None:
+            self.notice.say("no incident under the cursor")
+        elif found.job_id:
+            self.open_page("payload", found.job_id)
+        elif found.kind == "dead_letters" and found.source:
+            self.open_page("dead", found.source)
+        else:
+            self.notice.say("no single payload caused it: o opens the source, Tab the text")
 
     def action_waiting(self) -> None:
         """Open the queue of the source it is about, or the whole queue."""
@@ -166,43 +186,39 @@ class IncidentsPage(Page):
             ("yes" if incident.seen else "NO", "faint" if incident.seen else "eye"),
         ]
 
-
-class StoryPane(Pane):
-    """Draw what to do first, the causes, and the timeline, newest first; or the runbook."""
-
-    def __init__(self, id: str, page: IncidentsPage) -> None:
-        super().__init__(id, page.sight)
-        self._page = page
-        self._lines: list[list[Run]] = []
-
-    def paint(self, rows: Iterable[int] | None = None) -> None:
-        """Write the lines anew."""
-        self._lines = self._write()
-        super().paint(rows)
-
-    def draw(self, y: int) -> Iterable[Run]:
-        """Draw one line."""
-        return self._lines[y] if y < len(self._lines) else BLANK
-
-    def _write(self) -> list[list[Run]]:
-        seen, width = self._page.seen, max(20, self.size.width - 2)
+    def _story(self, width: int) -> list[list[Run]]:
+        """Write what to do first, the causes, and the timeline, newest first; or the runbook."""
+        seen, width = self.seen, max(20, width - 2)
         if seen is None:
             return []
         incident = seen.incident
-        lines: list[list[Run]] = [[], [(f" #{incident.number} {incident.subject} ", "badge"), (f"  {incident.kind}", "faint")]]
-        if self._page.runbook:
+        title = f" #{incident.number} {incident.subject} "
+        lines: list[list[Run]] = [[], [(title, "badge"), (f"  {incident.kind.replace('_', ' ')}", "faint")]]
+        if self.runbook:
             for line in seen.runbook.splitlines():
                 for part in wrap(line, width) or [""]:
                     lines.append([(f" {part}", "")])
             return lines
         lines.append([(" DO FIRST  ", "faint"), (incident.do_first or "see the runbook: b", "bold")])
-        for member in seen.members[:6] if len(seen.members) > 1 else ():
-            mark = "! " if member.present else "ok "
-            lines.append([(f"   {mark}", "eye" if member.present else "faint"), (f"{fit(member.subject, 10)} {member.text}", "")])
+        if incident.readers:
+            lines.append([(" READERS   ", "faint"), (" ".join(incident.readers), "bold")])
+        lines += [[(" " + " " * 10, ""), (part, "")] for part in wrap(incident.text, width - 11)]
+        if len(seen.members) > 1:
+            there = sum(member.present for member in seen.members)
+            lines.append([(f" JOINS     {len(seen.members)} causes, {there} of them there", "faint")])
+        causes = [_cause(member) for member in seen.members] if len(seen.members) > 1 else []
+        lines += [*causes[:FIRST_CAUSES], []]
         for entry in reversed(seen.timeline):
             who = (fit(entry.who, 9), "" if entry.who == "desk" else "bold")
             first: list[Run] = [(f" {figures.time_of_day(int(entry.at))} ", "faint"), who, (f" {fit(entry.what, 9)} ", "")]
             parts = wrap(entry.text, max(20, width - 30)) or [""]
             lines.append([*first, (parts[0], "")])
             lines += [[(" " * 30 + part, "")] for part in parts[1:]]
-        return lines
+        rest = causes[FIRST_CAUSES:]
+        return [*lines, [], [(" THE OTHER CAUSES", "faint")], *rest] if rest else lines
+
+
+def _cause(member: MemberView) -> list[Run]:
+    mark, ink = ("!  ", "eye") if member.present else ("ok ", "faint")
+    ended = "" if member.present else f"  gone {figures.time_of_day(int(member.last_at))}"
+    return [(f"   {mark}", ink), (f"{fit(member.subject, 12)} {member.text}", ""), (ended, "faint")]

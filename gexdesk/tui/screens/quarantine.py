@@ -40,6 +40,7 @@ class QuarantinePage(Page):
 
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("enter", "symbol", "Enter", "symbol", "the symbol's page"),
+        Key("p", "payload", "p", "payload", "the payload that is held back: its bytes, and the decision on it"),
         Key("d", "compare", "d", "compare", "the symbol's sources side by side"),
         Key("h", "settled", "h", "settled", "with those that were released or refused, or without"),
         Key("L", "lever('release')", "L", "release", "it is right: publish it if it is still the newest", acts=True),
@@ -83,6 +84,14 @@ class QuarantinePage(Page):
         """Open the symbol's page."""
         if (case := self.cases.under_cursor) is not None:
             self.open_page("symbol", case.symbol)
+
+    def action_payload(self) -> None:
+        """Open the payload of the newest snapshot that is held back."""
+        if (case := self.cases.under_cursor) is not None:
+            if case.job_id:
+                self.open_page("payload", case.job_id)
+            else:
+                self.notice.say("an earlier engine held it back and did not say of which payload")
 
     def action_compare(self) -> None:
         """Lay the symbol's sources side by side."""

@@ -56,6 +56,8 @@ class QueuePage(Page):
 
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("s", "sort", "s", "sort", "put the rows into the present order"),
+        Key("p,enter", "payload", "p", "payload", "the job's payload: its bytes, every decision on it, how far it came"),
+        Key("o", "source", "o", "source", "the source it came from"),
         *(key for key in LEVER_KEYS if key.action != "lever('failover')"),
         Key("X", "lever('cancel')", "X", "cancel", "end the job; its payload stays and can be had back", acts=True),
     )
@@ -105,6 +107,16 @@ class QueuePage(Page):
                 return f"the engine no longer knows {job.source}"
             return Verb.RESUME if source.paused_by else Verb.PAUSE, at_source(source)
         return verb, at_job(job)
+
+    def action_payload(self) -> None:
+        """Open the payload of the job under the cursor, one that was taken meanwhile as well."""
+        if self.jobs.cursor in self.jobs.rows:
+            self.open_page("payload", str(self.jobs.cursor))
+
+    def action_source(self) -> None:
+        """Open the source of the job under the cursor."""
+        if (job := self.jobs.under_cursor) is not None:
+            self.open_page("source", job.source)
 
     def action_sort(self) -> None:
         """Put the rows into the present order."""

@@ -1,6 +1,6 @@
 """One symbol: what readers have of it, the curve, the ladder of strikes, who feeds it and what was held back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from textual.geometry import Region
@@ -22,8 +22,11 @@ from gexdesk.tui.widgets.pane import BLANK, Pane
 from gexdesk.tui.widgets.table import Column
 
 BAR = 24
+MAY_LACK = ("abs gamma", "0DTE share", "put/call", "coverage", "open int.", "DEX", "VEX", "CHEX", "vendor net")
+"""Figures that some formats do not carry: a line of nothing but dashes is left out."""
+
 LADDER = (
-    Column("", 9),
+    Column("", 14),
     Column("net GEX", 9, right=True),
     Column("puts        calls", BAR, rank=1),
     Column("call OI", 8, right=True),
@@ -41,6 +44,9 @@ class SymbolPage(Page):
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("d", "compare", "d", "compare", "the serving source beside another"),
         Key("v", "hedges", "v", "greeks", "delta, vanna and charm exposure, expiries, conventions"),
+        Key("h", "drawn", "h", "curve", "net GEX by spot or over the session, spot over its flip or since the open"),
+        Key("o", "source", "o", "source", "the source that serves it"),
+        Key("p", "payload", "p", "payload", "the payload that the live value came of"),
         Key("x", "quarantine", "x", "held back", "what the checks held back of it"),
         Key("s", "spot", "s", "spot", "cursor to the strike nearest spot"),
         *LEVER_KEYS,
@@ -50,6 +56,7 @@ class SymbolPage(Page):
         self.symbol = symbol
         self.seen: SymbolSeen | None = None
         self.hedges = False
+        self.drawn = 0
         self._placed = False
         super().__init__(house)
 
@@ -69,7 +76,7 @@ class SymbolPage(Page):
         feeds = min(5, 1 + (len(self.seen.feeds) if self.seen is not None else 2))
         if width >= 130 and height >= 30:
             upper = 16
-            left = 58
+            left = 70
             return {
                 "facts": Region(x, y, left, upper), "curve": Region(x + left + 2, y, width - left - 2, upper),
                 "feeds": Region(x, y + upper + 1, width, feeds),
@@ -115,6 +122,24 @@ class SymbolPage(Page):
         self.hedges = not self.hedges
         self.paint_body()
 
+    def action_drawn(self) -> None:
+        """Draw the next curve that there is something for."""
+        drawable = [number for number in range(len(CURVES)) if self._of(number) is not None]
+        self.drawn = next((number for number in drawable if number > self.drawn), drawable[0] if drawable else 0)
+        self.paint_body()
+
+    def action_source(self) -> None:
+        """Open the source that serves it."""
+        if self.seen is not None and (source := self.seen.view.served_by or self.seen.view.serving):
+            self.open_page("source", source)
+
+    def action_payload(self) -> None:
+        """Open the payload of the live value."""
+        if self.seen is not None and self.seen.job_id:
+            self.open_page("payload", self.seen.job_id)
+        else:
+            self.notice.say(f"nothing serves {self.symbol}")
+
     def action_compare(self) -> None:
         """Lay the serving source beside another."""
         self.open_page("compare", self.symbol)
@@ -139,14 +164,12 @@ class SymbolPage(Page):
 
     # ------------------------------------------------------------------ drawing
     def _curve(self) -> Curve | None:
-        exposure = self.seen.exposure if self.seen is not None else None
-        if exposure is None or len(exposure.profile_spot) < 2:
-            return None
-        marks = (
-            ("P", exposure.put_wall), ("C", exposure.call_wall), ("F", exposure.zero_gamma.value), ("S", exposure.spot),
-        )  # fmt: skip
-        title = "NET GEX if spot were ...   S spot  F flip  C call wall  P put wall"
-        return Curve(title, exposure.profile_spot, exposure.profile_net_gex, marks)
+        """Return what is chosen; where there is nothing of that, the first of which there is."""
+        chosen = self._of(self.drawn)
+        return chosen or next(filter(None, map(self._of, range(len(CURVES)))), None)
+
+    def _of(self, number: int) -> Curve | None:
+        return CURVES[number](self.seen) if self.seen is not None else None
 
     def _strike(self, row: StrikeRow) -> list[Run]:
         exposure, rows = (self.seen.exposure, self.seen.strikes) if self.seen is not None else (None, ())
@@ -205,6 +228,7 @@ class FactsPane(Pane):
         if seen.exposure is None:
             return [head, [(f" {view.check_text or 'nothing serves it'}", "eye")]]
         facts = _hedges(seen.exposure) if self._page.hedges else _figures(seen, seen.exposure, now)
+        facts = [one for one in facts if one[0] not in MAY_LACK or any(c.isdigit() for c in one[1] + one[2])]
         lines = [head]
         if view.check_text:
             lines.append([(f" {view.check_text}", "eye")])
@@ -244,6 +268,46 @@ class FeedsPane(Pane):
         )
 
 
+def _profile(seen: SymbolSeen) -> Curve | None:
+    exposure = seen.exposure
+    if exposure is None or len(exposure.profile_spot) < 2:
+        return None
+    marks = (
+        ("P", exposure.put_wall), ("C", exposure.call_wall), ("F", exposure.zero_gamma.value), ("S", exposure.spot),
+    )  # fmt: skip
+    title = "NET GEX if spot were ...   S spot  F flip  C call wall  P put wall"
+    return Curve(title, exposure.profile_spot, exposure.profile_net_gex, marks)
+
+
+def _session(seen: SymbolSeen) -> Curve | None:
+    return _over_time("NET GEX over the session", [(p.as_of, p.net_gex) for p in seen.history], figures.billions)
+
+
+def _cushion(seen: SymbolSeen) -> Curve | None:
+    points = [(p.as_of, p.spot - p.zero_gamma) for p in seen.history if p.spot is not None and p.zero_gamma is not None]
+    return _over_time("SPOT over its FLIP in points, over the session", points, lambda points, _: f"{points:+,.1f}")
+
+
+def _since_open(seen: SymbolSeen) -> Curve | None:
+    opened = seen.opened.spot if seen.opened is not None else None
+    if not opened:
+        return None
+    points = [(p.as_of, (p.spot / opened - 1) * 100) for p in seen.history if p.spot is not None]
+    return _over_time("SPOT since the first value of the session", points, lambda share, _: f"{share:+.2f} %")
+
+
+CURVES: tuple[Callable[[SymbolSeen], Curve | None], ...] = (_profile, _session, _cushion, _since_open)
+
+
+def _over_time(title: str, points: Sequence[tuple[float, float | None]], y_words: Callable[[float, float], str]) -> Curve | None:
+    """Draw values over the market's time; None where fewer than two are known, or no time passed between them."""
+    known = [(at, value) for at, value in points if value is not None]
+    if len(known) < 2 or known[-1][0] <= known[0][0]:
+        return None
+    xs, ys = zip(*known, strict=True)
+    return Curve(title, xs, ys, (), lambda at: figures.time_of_day(int(at)), y_words)
+
+
 def _figures(seen: SymbolSeen, exposure: Exposure, now: float) -> list[tuple[str, str, str]]:
     view, before = seen.view, seen.previous
     regime = "" if exposure.net_gex is None else "positive gamma" if exposure.net_gex > 0 else "negative gamma"
@@ -268,6 +332,7 @@ def _figures(seen: SymbolSeen, exposure: Exposure, now: float) -> list[tuple[str
         ("put/call", f"{_ratio(exposure.put_call_oi)} by OI", f"{_ratio(exposure.put_call_volume)} by volume"),
         ("coverage", _percent(exposure.coverage), f"quality {_percent(exposure.quality)}"),
         ("open int.", _contracts(exposure.total_open_interest), f"volume {_contracts(exposure.total_volume)}"),
+        *(("checks", flag, "") for flag in seen.flags[:3]),
         *(("because", reason, "") for reason in (*exposure.quality_reasons, *exposure.warnings)[:3]),
     ]  # fmt: skip
 

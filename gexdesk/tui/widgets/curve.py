@@ -16,12 +16,15 @@ class Curve(NamedTuple):
         xs, ys: The curve, xs ascending.
         marks: One letter and its place on the x axis each; a later one stands over an earlier one.
         title: What it shows.
+        x_words, y_words: Write a place on the axis, and a height beside the largest one.
     """
 
     title: str
     xs: tuple[float, ...]
     ys: tuple[float, ...]
     marks: tuple[tuple[str, float | None], ...] = ()
+    x_words: Callable[[float], str] = figures.price
+    y_words: Callable[[float, float], str] = figures.billions
 
 
 def columns_of(curve: Curve, cells: int) -> list[float]:
@@ -83,7 +86,7 @@ class CurvePane(Pane):
         curve = self._curve()
         width, height = self.size.width - self.SCALE - 1, self.size.height - 3
         if curve is None or len(curve.xs) < 2 or width < 10 or height < 2:
-            self._page = [[(" no curve: the source gives strikes only, or nothing yet", "faint")]]
+            self._page = [[(" nothing to draw yet", "faint")]]
         else:
             self._page = self._drawn(curve, width, height)
         super().paint(rows)
@@ -96,8 +99,11 @@ class CurvePane(Pane):
         heights = columns_of(curve, width)
         lines, above = bars(heights, height)
         most = max(map(abs, heights))
-        scales = {0: figures.billions(max(heights), most), height - 1: figures.billions(min(heights), most)}
-        if min(heights) < 0 < max(heights):
+        top, bottom = max(heights), min(heights)
+        scales = {
+            0: curve.y_words(top, most) if top > 0 else "0", height - 1: curve.y_words(bottom, most) if bottom < 0 else "0",
+        }  # fmt: skip
+        if bottom < 0 < top:
             scales[max(0, above)] = "0"
         page: list[list[Run]] = [[(f" {curve.title}", "bold")]]
         page += [[(fit(scales.get(row, ""), self.SCALE, right=True) + " ", "faint"), (line, "")] for row, line in enumerate(lines)]
@@ -107,6 +113,6 @@ class CurvePane(Pane):
             if at is not None and low <= at <= high:
                 marks[min(width - 1, int((at - low) / (high - low) * width))] = letter
         page.append([(" " * (self.SCALE + 1), ""), ("".join(marks), "bold")])
-        ends = fit(figures.price(low), width - 8) + fit(figures.price(high), 8, right=True)
+        ends = fit(curve.x_words(low), width - 8) + fit(curve.x_words(high), 8, right=True)
         page.append([(" " * (self.SCALE + 1), ""), (ends, "faint")])
         return page
