@@ -7,7 +7,22 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from gexdesk import __version__
-from gexdesk.cli import audit, dead, desk, doctor, engine, files, guidelines, importing, incidents, keys, levers, requests, symbols
+from gexdesk.cli import (
+    audit,
+    certify,
+    dead,
+    desk,
+    doctor,
+    engine,
+    files,
+    guidelines,
+    importing,
+    incidents,
+    keys,
+    levers,
+    requests,
+    symbols,
+)
 from gexdesk.cli.answer import refuse
 from gexdesk.model.errors import GexdeskError
 
@@ -20,7 +35,7 @@ app = App(
 )
 app.default(desk.desk)
 for verb in (
-    desk.attach, desk.picture, doctor.doctor, requests.submit, requests.status,
+    desk.attach, desk.picture, doctor.doctor, certify.certify, requests.submit, requests.status,
     engine.run, engine.stop, files.inspect, files.query, files.sample, files.init,
     levers.sources, levers.queue, levers.promote, levers.demote, levers.override, levers.clear, levers.pause, levers.resume,
     levers.cancel, levers.undo,

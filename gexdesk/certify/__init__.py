@@ -1,0 +1,1 @@
+"""CERTIFY: the success criteria, measured on this machine against the promised load."""
