@@ -40,6 +40,7 @@ from gexdesk.engine.supply import Supply
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.watch.host import Host
 from gexdesk.engine.watch.watch import Watch
+from gexdesk.engine.water import Water
 from gexdesk.engine.work import Work
 from gexdesk.guidelines.tally import Tally
 from gexdesk.metrics.deviation import Deviation
@@ -97,6 +98,7 @@ class Parts:
     rulebook: Rulebook
     schedules: Schedules
     escalate: Escalate
+    water: Water
     audit: Audit
     levers: Levers
     levels: LevelLevers
@@ -169,6 +171,7 @@ class Engine:
         await parts.pool.start()
         await parts.requests.open()
         await asyncio.to_thread(parts.incidents.open)
+        parts.incidents.record_anew()
         parts.shift.open()
         await parts.rewind.open()
         if parts.queue.away:
@@ -180,6 +183,7 @@ class Engine:
         taken_over = not parts.queue.away
         parts.leases.start()
         parts.work.start()
+        parts.water.start()
         parts.requests.start()
         if parts.standing.stopped is None:
             for account in parts.ledger.all():
@@ -208,6 +212,7 @@ class Engine:
         async with self._viewed:
             self._viewed.notify_all()  # whoever still waits for a picture learns that none will come
         await parts.escalate.stop()
+        await parts.water.stop()
         await parts.schedules.stop()
         await parts.rulebook.stop()
         await parts.supply.stop_all()
@@ -266,7 +271,7 @@ class Engine:
     async def idle(self) -> None:
         """Return once every source has ended and everything received is stored or dead."""
         parts = self._parts
-        while not (parts.supply.finished() and len(parts.flights) == 0 and parts.requests.waiting == 0):
+        while not (parts.supply.finished() and len(parts.flights) + parts.water.aside == 0 and parts.requests.waiting == 0):
             await parts.clock.sleep(0.05)
 
     def closing(self) -> Closing:
@@ -278,9 +283,10 @@ class Engine:
             failed=parts.work.failed,
             dead=parts.work.dead,
             repeats=sum(a.repeats for a in parts.ledger.all()),
-            open=len(parts.flights),
+            open=len(parts.flights) + parts.water.aside,
             conflated=parts.queue.state().conflated,
             escalated=parts.escalate.count,
+            shed=parts.water.shed,
             deviation=parts.deviation.share or 0.0,
             dispatches=parts.deviation.dispatches,
             levels={level: LevelClosing.of(parts.promises[level]) for level in LEVELS},
@@ -358,7 +364,9 @@ class Engine:
             elif status in (JobStatus.QUEUED, JobStatus.PROCESSING):
                 parts.flights.add(parts.receive.flight_of(payload, ref))
                 waiting += 1
-            elif status is JobStatus.COMPLETED:
+            else:
+                await parts.requests.settle(payload.payload_id)  # a kill may have come before its end was noted
+            if status is JobStatus.COMPLETED:
                 parts.spool.forget(payload.payload_id)  # a dead letter's bytes stay
         if parts.queue.warning:
             parts.chronicle.tell("engine", parts.queue.warning, grave=True)

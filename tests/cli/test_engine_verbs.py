@@ -65,7 +65,9 @@ def test_run_until_idle_closes_with_one_document(home: Path) -> None:
     low = closing["levels"]["LOW"]
     assert low["count"] == low["within_promise"] == 2
     assert 0 < low["p50_s"] <= low["p95_s"] <= low["p99_s"] <= low["max_s"] < 30
-    assert closing["sources"]["drop"] == {"received": 3, "completed": 2, "dead": 1, "requests": 3, "successes": 3}
+    assert closing["sources"]["drop"] == {
+        "received": 3, "completed": 2, "dead": 1, "requests": 3, "successes": 3, "repeats": 0,
+    }  # fmt: skip
     assert "dead letter: c.json" in said.err
     assert not (home / "state" / "engine.sock").exists()
 
@@ -81,7 +83,7 @@ def test_an_engine_that_fails_does_not_end_as_if_all_were_well(tmp_path: Path, m
     def fails(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr("gexdesk.engine.watch.Watch.conditions", fails)
+    monkeypatch.setattr("gexdesk.engine.watch.watch.Watch.conditions", fails)
     said = in_here("run", "--state", tmp_path / "state", "--for", "20s")
     assert said.code == 1
     assert "gexdesk: the engine ended by a fault of its own: seconds ended: RuntimeError: a fault of ours" in said.err

@@ -58,6 +58,11 @@ class Incidents:
         for name in damaged:
             self._chronicle.tell("incident", f"incidents/{name} cannot be read: that incident is left out", grave=True)
 
+    def record_anew(self) -> None:
+        """Record what an earlier engine left: it may have been killed between keeping an incident and writing its record."""
+        for incident in self._book.all():
+            self._note(record_of(incident))
+
     async def look(self, conditions: Sequence[Condition]) -> None:
         """Take what is wrong at this moment: open, join, refresh, close; keep what changed, then tell it, then page."""
         async with self._turn:
