@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key, Paste
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
 
@@ -90,6 +91,17 @@ class DeskApp(App[int]):
         screen = self.screen_stack[0]
         assert isinstance(screen, DeskScreen)
         return screen
+
+    async def on_event(self, event: Event) -> None:
+        """Let the screen in front finish with a key before the next one is looked at."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded and isinstance(self.screen, Staged):
+            self.app_focus = True
+            if isinstance(event, Key):
+                await self.screen.take_key(event)
+            else:
+                self.screen.take_paste(event)
+        else:
+            await super().on_event(event)
 
     def on_mount(self) -> None:
         """Look for the engine once the first paint is out."""

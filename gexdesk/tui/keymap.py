@@ -30,11 +30,11 @@ def load(folder: Path) -> tuple[dict[str, str], list[str]]:
     except FileNotFoundError:
         return {}, []
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return {}, [f"{path}: {error}; every key stays as it is"]
-    return checked(_flat(found), str(path))
+        return {}, [f"keys.toml: {error}; every key stays as it is"]
+    return checked(_flat(found))
 
 
-def checked(wanted: Mapping[str, object], where: str) -> tuple[dict[str, str], list[str]]:
+def checked(wanted: Mapping[str, object]) -> tuple[dict[str, str], list[str]]:
     """Return the lines that can be used, and what is wrong with the others."""
     usual = {
         binding_id(key, one): (one or key.keys).split(",") for key in (*KEYS, *PAGE_KEYS) for one in _ones(key.action, key.keys)
@@ -43,11 +43,11 @@ def checked(wanted: Mapping[str, object], where: str) -> tuple[dict[str, str], l
     faults = []
     for name, key in wanted.items():
         if name not in usual:
-            faults.append(f"{where}: nothing is called {name!r}; ? lists the names")
+            faults.append(f"keys.toml: nothing is called {name!r}; ? lists the names")
         elif not isinstance(key, str) or not _is_key(key):
-            faults.append(f"{where}: {name} = {key!r} is no key: one character, or a name as f5, ctrl+x, space")
+            faults.append(f"keys.toml: {name} = {key!r} is no key: one character, or a name as f5, ctrl+x, space")
         elif key in _KEPT:
-            faults.append(f"{where}: {name} = {key!r}: that key stays what it is")
+            faults.append(f"keys.toml: {name} = {key!r}: that key stays what it is")
         else:
             keymap[name] = key
     for name, key in list(keymap.items()):
@@ -55,7 +55,7 @@ def checked(wanted: Mapping[str, object], where: str) -> tuple[dict[str, str], l
         holders += [other for other, theirs in keymap.items() if other != name and theirs == key]
         if holders:
             del keymap[name]
-            faults.append(f"{where}: {name} = {key!r} is {holders[0]}'s key; move that one first")
+            faults.append(f"keys.toml: {name} = {key!r} is {holders[0]}'s key; move that one first")
     return keymap, faults
 
 

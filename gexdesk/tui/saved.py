@@ -71,7 +71,7 @@ def load(folder: Path, name: str) -> Arrangement:
         hidden = frozenset(int(n) for n in found.get("hidden", ()) if int(n) in range(1, 7))
         faults = frozenset(str(t) for t in found.get("faults", ()) if t in TABLES)
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path}: {error}; save the view again") from None
+        raise ValueError(f"views/{path.name}: {error}; save the view again") from None
     if table not in TABLES or {3, 4} <= hidden:
-        raise ValueError(f"{path}: table has to be sources or symbols, and not both 3 and 4 hidden; save the view again")
+        raise ValueError(f"views/{path.name}: table has to be sources or symbols, and not both 3 and 4 hidden; save the view again")
     return Arrangement(hidden, table, filters, faults)

@@ -75,7 +75,7 @@ class Themes:
             try:
                 found.append(_theme(path))
             except ValueError as error:
-                self.faults[path] = str(error)
+                self.faults[path] = str(error).replace(str(path), f"themes/{path.name}")
         return found
 
 

@@ -103,22 +103,25 @@ class Staged(Screen[None]):
         """Run a job beside the screen; an error of its own never ends the desk."""
         return self.run_worker(job, group=group, exit_on_error=False)
 
-    def on_key(self, event: Key) -> None:
-        """Give keys to the open form; without one the bindings have them."""
-        form = self.dialog.form
-        if form is None:
-            return
-        event.stop()
-        event.prevent_default()
-        if isinstance(form, FindForm) and event.key in ROWS_OF:
-            self.action_move(ROWS_OF[event.key])
-            return
-        self._step(form.press(event.key, event.character))
+    async def take_key(self, event: Key) -> None:
+        """Give a key to the open form; without one, do what it is bound to. What it does is done before the next key is looked at.
 
-    def on_paste(self, event: Paste) -> None:
+        Textual would hand keys on before it looks up what earlier ones are bound to: of two that come at once, the second
+        would act on the desk although the first has opened a dialog.
+        """
+        bound = self.active_bindings.get(event.key)
+        form = self.dialog.form
+        if form is not None and not (bound is not None and bound.binding.priority):
+            if isinstance(form, FindForm) and event.key in ROWS_OF:
+                self.action_move(ROWS_OF[event.key])
+            else:
+                self._step(form.press(event.key, event.character))
+        elif bound is not None:
+            await self.app.run_action(bound.binding.action, bound.node)
+
+    def take_paste(self, event: Paste) -> None:
         """Give pasted text to the open form."""
         if (form := self.dialog.form) is not None:
-            event.stop()
             self._step(form.paste(event.text))
 
     def _step(self, step: Step) -> None:
