@@ -294,9 +294,11 @@ def assemble(
         triage=triage,
         queue=queue,
         keeper=keeper,
+        standing=standing,
         promises=promises,
         chronicle=chronicle,
         clock=clock,
+        names=symbols.aliases,
     )
     expectations = Expectations(chronicle)
     work = Work(

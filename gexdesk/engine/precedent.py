@@ -10,6 +10,7 @@ from gexdesk.guidelines.hours import hours
 from gexdesk.model.features import Features
 from gexdesk.model.market import session_id
 from gexdesk.model.payload import Asked
+from gexdesk.stores.base import LiveValue
 
 CLOCK_SKEW_S = 2.0
 
@@ -47,7 +48,9 @@ class Precedents:
         """
         as_of = min(head.as_of, now)  # a stamp in the future must not make every later snapshot an old one
         session = session_id(as_of)
-        key = (account.name, head.symbol)
+        # History that a request brought has precedents of its own: it is no part of the source's feed.
+        line = f"{account.name} history" if asked is not None and asked.data_type == "historical" else account.name
+        key = (line, head.symbol)
         before = self._previous.get(key)
         change = spot_move = None
         if before is not None and before.session == session and before.as_of <= as_of:
@@ -55,7 +58,7 @@ class Precedents:
             spot_move = head.spot / before.spot - 1 if head.spot and before.spot else None
         if not held and (before is None or before.as_of <= as_of):
             self._previous[key] = _Previous(session, as_of, head.net_gex, head.gross_gex, head.spot)
-        past = Past() if held else self.history.past(account.name, head, as_of, session, change)
+        past = Past() if held else self.history.past(line, head, as_of, session, change)
         volume, open_interest, volume_from = self._size(account, head, as_of, held=held)
         kind, minutes_to_close = hours(now)
         skew = head.as_of - now > CLOCK_SKEW_S
@@ -84,6 +87,18 @@ class Precedents:
             change_percentile=past.change_percentile,
             minutes_since_changed=past.minutes_since_changed,
         )
+
+    def inherit(self, value: LiveValue) -> None:
+        """Take a value that readers have for the snapshot before of its source, and its totals for its symbol's, unless newer ones
+        are known here."""
+        exposure, key = value.exposure, (value.source, value.symbol)
+        as_of = min(exposure.as_of, value.received_at)
+        before = self._previous.get(key)
+        if before is None or before.as_of < as_of:
+            self._previous[key] = _Previous(session_id(as_of), as_of, exposure.net_gex, exposure.gross_gex, exposure.spot)
+        known = self._chains.get(value.symbol)
+        if exposure.total_volume is not None and (known is None or known.as_of < as_of):
+            self._chains[value.symbol] = _Totals(as_of, exposure.total_volume, exposure.total_open_interest)
 
     def _size(self, account: Account, head: Head, as_of: float, *, held: bool) -> tuple[float | None, float | None, str]:
         if head.volume is not None or head.open_interest is not None:

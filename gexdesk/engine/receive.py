@@ -44,12 +44,11 @@ class Receive:
         """
         self._check(arrival)
         if await self._repeats.of(arrival) is not None:
-            self._ledger.adopt(arrival.source).repeated(arrival.received_at)
-            self.bytes_received += len(arrival.body)
+            self.count_repeat(arrival)
             return
         await self.deliver_asked(arrival, lambda _: None)
 
-    async def deliver_asked(self, arrival: Arrival, kept: Callable[[Payload], None]) -> Payload | None:
+    async def deliver_asked(self, arrival: Arrival, kept: Callable[[Payload], None]) -> Payload:
         """Acknowledge a payload that a request brought; errors as ``deliver``.
 
         Args:
@@ -66,6 +65,15 @@ class Receive:
         kept(payload)
         self.take_up(payload, ref, self._clock.monotonic())
         return payload
+
+    async def repeated(self, arrival: Arrival) -> Payload | None:
+        """Return the payload that an arrival is again, byte for byte; None where it brings something else."""
+        return await self._repeats.of(arrival)
+
+    def count_repeat(self, arrival: Arrival) -> None:
+        """Count a payload that brought nothing new: it is no job."""
+        self._ledger.adopt(arrival.source).repeated(arrival.received_at)
+        self.bytes_received += len(arrival.body)
 
     def remember(self, payload: Payload) -> None:
         """Know a payload of an earlier engine that is not dead: what repeats it, as a file that its folder had no time to note, is

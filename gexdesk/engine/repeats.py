@@ -18,23 +18,34 @@ class Repeats:
 
     def __init__(self) -> None:
         self._last: dict[str, Payload] = {}
+        self._last_asked: dict[tuple[str, str | None], Payload] = {}
 
     def remember(self, payload: Payload) -> None:
         """Take a payload that is kept as its source's last one; what a request brought is not the source's own doing."""
         if payload.asked is None:
             self._last[payload.source] = payload
+        else:
+            self._last_asked[payload.source, payload.asked.data_type] = payload
 
     async def of(self, arrival: Arrival) -> Payload | None:
-        """Return the payload an arrival repeats, None where it brings something else; large bodies are hashed on a thread."""
-        last = self._last.get(arrival.source)
+        """Return the payload an arrival repeats, None where it brings something else; large bodies are hashed on a thread.
+
+        What a request brought may repeat its source's last one, and what another request for that kind of data brought.
+        """
+        before = [self._last.get(arrival.source)]
+        if arrival.asked is not None:
+            before.append(self._last_asked.get((arrival.source, arrival.asked.data_type)))
         # Only a body of the same length can be the same, so hardly any other is hashed here.
-        if last is None or arrival.asked is not None or last.size_bytes != len(arrival.body):
-            return None
-        if abs(last.time_shift_s - arrival.time_shift_s) > _SHIFT_TOLERANCE_S:
+        alike = [last for last in before if last is not None and _alike(last, arrival)]
+        if not alike:
             return None
         large = len(arrival.body) > _INLINE_BYTES
         digest = await asyncio.to_thread(_digest, arrival.body) if large else _digest(arrival.body)
-        return last if digest == last.sha256 else None
+        return next((last for last in alike if digest == last.sha256), None)
+
+
+def _alike(last: Payload, arrival: Arrival) -> bool:
+    return last.size_bytes == len(arrival.body) and abs(last.time_shift_s - arrival.time_shift_s) <= _SHIFT_TOLERANCE_S
 
 
 def _digest(body: bytes) -> str:

@@ -189,7 +189,7 @@ class Triage:
             conventions=self._conventions,
             columns_path=flight.columns_path,
             whole=flight.columns_path is None and len(self._flights) < WHOLE_AT_MOST,
-            received_at=None if account.data_type == "historical" else flight.payload.received_at,
+            received_at=None if flight.historical(account) else flight.payload.received_at,
             delay_s=account.configured_delay_s,
             names=self._names,
         )
@@ -212,14 +212,17 @@ class Triage:
         lead = max(found.heads, key=lambda head: head.as_of)
         account.delay_s = account.delay_of(lead.delay_s)
         account.seen_symbols.update(head.symbol for head in found.heads)
-        account.stamped(lead.symbol, lead.as_of)
+        beside = payload.asked is not None and is_history(account, payload)  # history that a request brought: no word of its feed
+        if not beside:
+            account.stamped(lead.symbol, lead.as_of)
         flight.judged = tuple(self._judged(account, head, payload) for head in found.heads)
         held = flight.judged[found.heads.index(lead)].verdict.held
         features = self._precedents.features(account, lead, now, payload.asked, held=held)
         symbol = lead.symbol if all(head.symbol == lead.symbol for head in found.heads) else ""
         rules, override = self._rules(), self._standing.governing(payload.payload_id, symbol, account.name, now)
         decision = decide(features, rules, at=now)
-        account.decided = self.decided[lead.symbol] = decision.level
+        if not beside:
+            account.decided = self.decided[lead.symbol] = decision.level
         decided, decided_score = decision.level, decision.score
         if override is not None and override.moves(decision.level):
             decision = decide(features, rules, override, at=now)

@@ -237,7 +237,7 @@ class Work:
             time_shift_s=flight.payload.time_shift_s,
             conventions=self._conventions,
             columns_path=flight.columns_path,
-            received_at=None if account.data_type == "historical" else flight.payload.received_at,
+            received_at=None if flight.historical(account) else flight.payload.received_at,
             delay_s=account.configured_delay_s,
             names=self._names,
             judged=bool(flight.judged),
@@ -331,9 +331,10 @@ class Work:
         if not await self._told(claim, flight, self._ack):
             return  # somebody else has the job: their rows are ours to the byte, and they will ack
         self.completed += 1
+        self._flights.end(claim.job.job_id)  # at once, so that it is never counted twice
         self.for_others += flight.foreign
         account.stored()
-        await self._requests.job_ended(record)
+        await self._requests.job_ended(record, flight.judged)
         self._forget(claim.job.job_id, flight)
 
     async def _ack(self, claim: Claim) -> None:
@@ -350,6 +351,7 @@ class Work:
             return
         self.for_others += flight is not None and flight.foreign
         self._died(job.job_id)
+        self._flights.end(job.job_id)
         account.refused(now, bury.error)
         await self._requests.job_ended(record)
         name = payload.name if payload else job.job_id

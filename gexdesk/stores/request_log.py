@@ -12,6 +12,8 @@ from gexdesk.stores.base import RequestRecord
 from gexdesk.stores.durable import make_folder, write_durably
 
 _ENDED = ("COMPLETED", "FAILED", "CANCELLED")
+REWRITE_LEAST, REWRITE_TIMES = 20_000, 4
+"""The file is written anew once it has this many lines, and this many times the requests that are known."""
 
 
 class RequestLog:
@@ -26,20 +28,24 @@ class RequestLog:
         self._fd = -1
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
+        self._lines = 0
         self._encode = msgspec.json.Encoder().encode
 
-    async def open(self, keep_ended_after: float) -> Sequence[RequestRecord]:
-        """Return the requests as they stand, oldest first, forgetting those that ended before a time.
+    async def open(self, keep_ended_after: float) -> tuple[Sequence[RequestRecord], str]:
+        """Return the requests as they stand, oldest first, without those that ended before a time; and what was damaged, in a line.
 
-        A last line that a crash left half written was never promised to anybody and is dropped.
+        A last line that a crash left half written was never promised to anybody and is dropped. What else cannot be read is put
+        aside, for a person to look at.
 
         Raises:
             StoreError: The file cannot be read or written.
         """
         return await asyncio.to_thread(self._open, keep_ended_after)
 
-    def _open(self, keep_ended_after: float) -> Sequence[RequestRecord]:
+    def _open(self, keep_ended_after: float) -> tuple[Sequence[RequestRecord], str]:
         found: dict[str, RequestRecord] = {}
+        damaged: list[int] = []
         decode = msgspec.json.Decoder(RequestRecord).decode
         try:
             make_folder(self._path.parent)
@@ -47,17 +53,45 @@ class RequestLog:
             for number, line in enumerate(lines, 1):
                 try:
                     record = decode(line)
-                except msgspec.DecodeError as error:
-                    if number == len(lines):
-                        break
-                    raise StoreError(f"line {number} of {self._path} is damaged ({error}); look at it, then remove it") from error
+                except msgspec.DecodeError:
+                    damaged.append(number)
+                    continue
                 found[record.request_id] = record
+            warning = self._set_aside([number for number in damaged if number < len(lines)], lines)
             kept = [r for r in found.values() if r.status not in _ENDED or (r.completed_at or 0.0) >= keep_ended_after]
             write_durably(self._path, b"".join(self._encode(record) + b"\n" for record in kept))
-            self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+            self._take_up(len(kept))
         except OSError as error:
             raise StoreError(f"{self._path} cannot be used: {error}") from error
-        return kept
+        return kept, warning
+
+    def _set_aside(self, damaged: list[int], lines: Sequence[bytes]) -> str:
+        if not damaged:
+            return ""
+        aside = self._path.with_name(f"{self._path.name}.damaged")
+        write_durably(aside, b"".join(lines[number - 1] + b"\n" for number in damaged))
+        count = "line" if len(damaged) == 1 else "lines"
+        return f"{len(damaged)} {count} of {self._path.name} could not be read and lie in {aside}: send those again"
+
+    def _take_up(self, lines: int) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._lines = lines
+
+    def is_long(self, known: int) -> bool:
+        """Say whether the file holds so much that is superseded or forgotten that it is worth writing anew."""
+        return self._lines > REWRITE_LEAST + REWRITE_TIMES * known
+
+    async def tidy(self, keep_ended_after: float) -> None:
+        """Write the file anew without what is superseded, and without what ended before a time; appends wait for it.
+
+        Raises:
+            StoreError: It could not be written; the old file stays.
+        """
+        async with self._turn:
+            if self._fd >= 0:
+                await asyncio.to_thread(self._open, keep_ended_after)
 
     async def append(self, record: RequestRecord) -> None:
         """Write one record; synced when it returns. Raises StoreError, and the record does not count."""
@@ -79,7 +113,9 @@ class RequestLog:
         while self._waiting:
             group, self._waiting = self._waiting, []
             try:
-                await asyncio.to_thread(self._write_group, b"".join(line for line, _ in group))
+                async with self._turn:
+                    await asyncio.to_thread(self._write_group, b"".join(line for line, _ in group))
+                    self._lines += len(group)
             except OSError as error:
                 fault = StoreError(f"{self._path} could not be written ({error.strerror}); the request was not taken")
                 for _, written in group:

@@ -29,11 +29,15 @@ async def test_only_the_same_bytes_of_the_same_source_and_time_are_a_repeat() ->
     assert await repeats.of(arrival(b"11")) is None
     assert await repeats.of(arrival(source="b")) is None
     assert await repeats.of(arrival(time_shift_s=60.0)) is None, "a replay plays the same bytes at another time"
-    assert await repeats.of(arrival(asked=Asked("r-1"))) is None, "a request is answered"
+    assert await repeats.of(arrival(asked=Asked("r-1", "snapshot"))) == kept()
     repeats.remember(kept(b"2"))
     assert await repeats.of(arrival()) is None, "only the last one"
-    repeats.remember(kept(b"1", asked=Asked("r-1")))
+    history = Asked("r-1", "historical")
+    repeats.remember(kept(b"1", asked=history))
+    assert await repeats.of(arrival()) is None, "what a request brought may be history: the feed's own goes to readers"
     assert await repeats.of(arrival(b"2")) is not None
+    assert await repeats.of(arrival(asked=Asked("r-2", "snapshot"))) is None
+    assert await repeats.of(arrival(asked=Asked("r-3", "historical"))) == kept(b"1", asked=history)
 
 
 async def test_large_bodies_are_told_apart_too() -> None:
