@@ -85,7 +85,9 @@ from gexdesk.engine.watch.promises import PromisesKept
 from gexdesk.engine.watch.stores import Disk, Stores
 from gexdesk.engine.watch.switch import KillSwitch
 from gexdesk.engine.watch.symbols import SymbolCauses
-from gexdesk.engine.watch.watch import Watch
+from gexdesk.engine.watch.watch import Cause, Watch
+from gexdesk.engine.watch.water import HighWater
+from gexdesk.engine.water import Water
 from gexdesk.engine.work import Work
 from gexdesk.gates.agree import Tolerances
 from gexdesk.gates.facts import Limits
@@ -253,6 +255,9 @@ def assemble(
     escalate = Escalate(
         queue=queue, flights=flights, flow=flow, standing=standing, chronicle=chronicle, clock=clock, promises_s=promises_s
     )
+    water = Water(
+        queue, flights, flow, chronicle, clock, high_jobs=limits.high_jobs, high_bytes=limits.high_gb * 1e9
+    )  # fmt: skip
     triage = Triage(
         escalate=escalate,
         pool=pool,
@@ -273,6 +278,7 @@ def assemble(
         names=symbols.aliases,
         measure=measure,
         admission=admission,
+        water=water,
     )
     receive = Receive(
         spool, ledger, flights, triage, clock,
@@ -412,12 +418,13 @@ def assemble(
         provision=provision, backfill=backfill, keeper=keeper, record=record, chronicle=chronicle, clock=clock
     )
     looks, dead, engine_id = SymbolLooks(cache, provision, clock), DeadLooks(keeper, spool), secrets.token_hex(4)
-    causes = (
+    causes: tuple[Cause, ...] = (
         host,
         KillSwitch(standing),
         PromisesKept(promises, queue.state),
         Backlog(flow, queue.state),
         AdmissionBroken(admission),
+        HighWater(water),
         Feeds(ledger, standing, cache),
         Gaps(ledger),
         SymbolCauses(provision, ledger, standing, cache),
@@ -453,6 +460,7 @@ def assemble(
         schedules=schedules,
         escalate=escalate,
         measure=measure,
+        water=water,
         clock=clock,
         engine_id=engine_id,
         mode=settings.mode,
@@ -481,6 +489,7 @@ def assemble(
             rulebook=rulebook,
             schedules=schedules,
             escalate=escalate,
+            water=water,
             audit=audit,
             levers=Levers(
                 (levels, pauses, on_rules, on_jobs, on_incidents, on_shift, on_symbols),

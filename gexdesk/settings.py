@@ -213,6 +213,8 @@ class EngineSettings(_Strict):
         task_limit_s, memory_limit_mb: What a pool process may take before it is killed.
         keep_days, keep_gb: How long payloads are kept, whichever ends first.
         lake_keep_days: How long strikes are kept; None for ever.
+        high_jobs, high_gb: How many payloads, of how many bytes, may be under way: at 80% of either LOW is set aside in the spool,
+            at 90% MEDIUM is held back.
         critical_burst, critical_per_s: CRITICAL payloads a source may bring, at once and a second in the long run, before an
             incident says that the promise is not proven; None is what the desk finds it can carry.
     """
@@ -228,6 +230,8 @@ class EngineSettings(_Strict):
     keep_days: float = Field(default=2.0, gt=0)
     keep_gb: float = Field(default=20.0, gt=0)
     lake_keep_days: float | None = Field(default=None, gt=0)
+    high_jobs: int = Field(default=200_000, ge=10)
+    high_gb: float = Field(default=8.0, gt=0)
     critical_burst: int | None = Field(default=None, ge=1)
     critical_per_s: float | None = Field(default=None, gt=0)
 

@@ -1,4 +1,4 @@
-"""Admission: how much CRITICAL each source brings, held against what the bound can carry. It counts and tells; nothing is refused."""
+"""Admission: how much CRITICAL each source brings, held against what the bound can carry. It tells; nothing is refused."""
 
 from collections.abc import Iterator
 

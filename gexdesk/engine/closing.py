@@ -57,6 +57,7 @@ class Closing(Struct, frozen=True):
         failed: Attempts that failed and were tried again.
         open: Acknowledged payloads neither completed nor dead; the journal has them for the next start.
         deviation: Share of dispatches made while a strictly higher eligible job waited.
+        shed: Payloads set aside at high water; those that still are are among ``open``.
         escalated: Jobs raised a level, or put at CRITICAL's head, to keep their promise.
     """
 
@@ -72,3 +73,4 @@ class Closing(Struct, frozen=True):
     levels: dict[Level, LevelClosing]
     sources: dict[str, SourceClosing]
     escalated: int
+    shed: int

@@ -45,17 +45,24 @@ class Flight:
 
 
 class Flights:
-    """Hold every flight by job id."""
+    """Hold every flight by job id.
+
+    Attributes:
+        size_bytes: Of all their payloads together, as received.
+    """
 
     def __init__(self) -> None:
         self._flights: dict[str, Flight] = {}
+        self.size_bytes = 0
 
     def __len__(self) -> int:
         return len(self._flights)
 
     def add(self, flight: Flight) -> None:
         """Begin a flight."""
+        self.end(flight.payload.payload_id)
         self._flights[flight.payload.payload_id] = flight
+        self.size_bytes += flight.payload.size_bytes
 
     def get(self, job_id: str) -> Flight | None:
         """Return a flight, None when it has ended or never began here."""
@@ -67,4 +74,6 @@ class Flights:
 
     def end(self, job_id: str) -> None:
         """Forget a flight that is stored or dead."""
-        self._flights.pop(job_id, None)
+        flight = self._flights.pop(job_id, None)
+        if flight is not None:
+            self.size_bytes -= flight.payload.size_bytes

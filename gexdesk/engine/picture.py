@@ -19,6 +19,7 @@ from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.triage import Triage
 from gexdesk.engine.watch.state import state_of
+from gexdesk.engine.water import Water
 from gexdesk.engine.work import Work
 from gexdesk.guidelines.tally import Tally
 from gexdesk.metrics.slo import Promises
@@ -37,7 +38,7 @@ class Picture:
         symbols: PictureSymbols, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, mutes: Mutes,
         pager: Pager, shift: Shift, chronicle: Chronicle,
         promises: Promises, rulebook: Rulebook, levels: LevelLevers, schedules: Schedules,
-        escalate: Escalate, measure: Measure, clock: Clock, engine_id: str, mode: str, read_only: bool,
+        escalate: Escalate, measure: Measure, water: Water, clock: Clock, engine_id: str, mode: str, read_only: bool,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._ledger = ledger
@@ -61,6 +62,7 @@ class Picture:
         self._schedules = schedules
         self._escalate = escalate
         self._measure = measure
+        self._water = water
         self._clock = clock
         self._engine_id = engine_id
         self._mode = mode
@@ -95,7 +97,7 @@ class Picture:
             repeats=sum(account.repeats for account in self._ledger.all()),
             completed=self._work.completed,
             dead=self._work.dead,
-            in_flight=len(self._flights),
+            in_flight=len(self._flights) + self._water.aside,
             undecided=self._triage.undecided,
             storing=self._keeper.waiting,
             bytes_received=self._receive.bytes_received,
@@ -119,6 +121,8 @@ class Picture:
             schedules=self._schedules.views(now),
             escalated=self._escalate.count,
             bound=self._measure.bound(),
+            shed=self._water.shed,
+            aside=self._water.aside,
             read_only=self._read_only,
         )
 

@@ -8,6 +8,7 @@ from gexdesk.engine.repeats import Repeats
 from gexdesk.engine.triage import Triage
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import OversizePayload
+from gexdesk.model.level import Level
 from gexdesk.model.payload import Arrival, Payload, PayloadRef
 from gexdesk.stores.spool import Spool
 
@@ -59,7 +60,7 @@ class Receive:
         """
         self._check(arrival)
         await self._triage.room(arrival.source)
-        payload, ref = await self._spool.keep(arrival, urgent=self._triage.urgent(arrival.source))
+        payload, ref = await self._spool.keep(arrival, urgent=self._triage.turn(arrival.source) is Level.CRITICAL)
         self._repeats.remember(payload)
         self._count(payload)
         kept(payload)

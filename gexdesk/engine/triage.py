@@ -20,6 +20,7 @@ from gexdesk.engine.pool import Pool
 from gexdesk.engine.precedent import Precedents
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.tasks import Head, Refused, Triaged, TriageTask
+from gexdesk.engine.water import Water
 from gexdesk.guidelines.decide import decide
 from gexdesk.guidelines.rules import RuleSet
 from gexdesk.guidelines.tally import Tally
@@ -53,6 +54,7 @@ class Triage:
         escalate: Escalate, chronicle: Chronicle, clock: Clock, rules: Callable[[], RuleSet],
         promises_s: Mapping[Level, float | None], conventions: ConventionBook, flights: Flights, gates: Gatekeeper,
         gaps: GapLedger, names: Mapping[str, str], measure: Measure, admission: Admission,
+        water: Water,
     ) -> None:  # fmt: skip
         self._pool = pool
         self._queue = queue
@@ -73,6 +75,7 @@ class Triage:
         self._names = dict(names)
         self._measure = measure
         self._admission = admission
+        self._water = water
         self._precedents = Precedents()
         self.decided: dict[str, Level] = {}
         self._last: dict[str, asyncio.Task[None]] = {}
@@ -80,7 +83,11 @@ class Triage:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def room(self, source: str) -> None:
-        """Wait until a source has few enough untriaged payloads: back pressure is per source, so none holds up another."""
+        """Wait until a source has few enough untriaged payloads, and the water is low enough for its level.
+
+        Back pressure is per source, so none holds up another.
+        """
+        await self._water.room(source, self.turn(source))
         semaphore = self._room(source)
         await semaphore.acquire()
         semaphore.release()
@@ -115,9 +122,9 @@ class Triage:
         override = self._standing.override(account.name, now)
         return override.level if override is not None and override.moves(own) else own
 
-    def urgent(self, source: str) -> bool:
-        """Say whether a source's payloads go the way that is reserved for CRITICAL."""
-        return self._turn_of(self._ledger.adopt(source), self._clock.now()) is Level.CRITICAL
+    def turn(self, source: str) -> Level:
+        """Return the level at which a source's payloads are taken in and decoded, before anybody knows what is in them."""
+        return self._turn_of(self._ledger.adopt(source), self._clock.now())
 
     def own_level(self, account: Account) -> Level:
         """Return a source's level without any override."""
@@ -154,6 +161,8 @@ class Triage:
                 # A fault of ours on this payload: it ends as a dead letter that says so, and the source goes on.
                 fault = Refused("desk_fault", printable(f"a fault of the desk: {type(error).__name__}: {error}", 400), final=True)
                 job = self._undecided(flight, fault, account)
+            if self._water.set_aside(job, flight):
+                return
             decided_at, parcels = self._clock.monotonic(), list[bytes]()
             while True:
                 try:

@@ -342,6 +342,7 @@ class DeskView(Struct, frozen=True):
         read_only: The engine was started so that nothing can be changed through it.
         shift_by, shift_since: Who took the shift over, and when; empty and None before the first.
         bound: None from an engine before this version.
+        shed, aside: LOW payloads set aside at high water since ``since``, and those that still are; they are in ``in_flight``.
         loop_lag_s: The longest that the engine's own loop stood still in the last ten seconds.
     """
 
@@ -390,4 +391,6 @@ class DeskView(Struct, frozen=True):
     escalated: int = 0
     bound: BoundView | None = None
     loop_lag_s: float = 0.0
+    shed: int = 0
+    aside: int = 0
     read_only: bool = False

@@ -10,6 +10,7 @@ class Kind(StrEnum):
     PROMISE_AT_RISK = "promise_at_risk"
     BACKLOG_GROWING = "backlog_growing"
     ADMISSION_BROKEN = "admission_broken"
+    SHEDDING = "shedding"
     FEED_FAILING = "feed_failing"
     FEED_SILENT = "feed_silent"
     FEED_REPEATING = "feed_repeating"
@@ -42,6 +43,7 @@ _CLOSE_AFTER_S = {
     # What comes and goes with the load, or with a vendor's good moments, must be gone for longer before it is over.
     Kind.PROMISE_AT_RISK: 15.0,
     Kind.BACKLOG_GROWING: 15.0,
+    Kind.SHEDDING: 15.0,
     Kind.SYMBOL_FROZEN: 10.0,
     Kind.SYMBOL_SILENT: 10.0,
     Kind.DISAGREE: 30.0,

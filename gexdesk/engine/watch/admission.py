@@ -21,8 +21,8 @@ class AdmissionBroken:
             yield Condition(
                 kind=Kind.ADMISSION_BROKEN, key=f"admission {excess.source}", severity=2, subject=excess.source or "CRITICAL",
                 text=(
-                    f"{who} brought {excess.came:,} CRITICAL at once; {excess.burst:,} and {excess.per_s:.1f} a second are carried, "
-                    "beyond that the promise is not proven"
+                    f"{who} brought {excess.came:,} CRITICAL at once; {excess.burst:,} and {excess.per_s:.1f} a second are "
+                    "carried, beyond that the promise is not proven"
                 ),
                 do_first="O sets a level below CRITICAL for a time; look at the rule that calls so much CRITICAL",
                 source=excess.source,
