@@ -93,15 +93,17 @@ class SidesPane(Pane):
         if y == 0:
             word: Run = ("DISAGREE", "eye") if seen.disagree else ("agree", "") if seen.rows else ("not comparable", "faint")
             return ((f" COMPARE {seen.symbol}  ", "bold"), word, (f"   {seen.text}", "" if not seen.disagree else "eye"))
+        wide = self.size.width >= 100
+        cells, apart_cells = (24, 12) if wide else (17, 9)
         if y == 2:
             heads = (_head(seen.left, seen.left_delay_s), _head(seen.right or "no second source", seen.right_delay_s))
             return (
-                (fit(" ", 16), ""), *((fit(head, 22, right=True) + "  ", "bold") for head in heads),
-                (fit("apart", 12, right=True), "faint"), (fit("may be", 12, right=True), "faint"),
+                (fit(" ", 16), ""), *((fit(head, cells, right=True) + "  ", "bold") for head in heads),
+                (fit("apart", apart_cells, right=True), "faint"), (fit("may be", apart_cells, right=True), "faint"),
             )  # fmt: skip
         if y == 3:
             stamps = (figures.UNKNOWN if at is None else figures.time_of_day(int(at)) for at in (seen.left_as_of, seen.right_as_of))
-            return ((fit(" market time", 16), "faint"), *((fit(stamp, 22, right=True) + "  ", "") for stamp in stamps))
+            return ((fit(" market time", 16), "faint"), *((fit(stamp, cells, right=True) + "  ", "") for stamp in stamps))
         if not 0 <= y - 4 < len(seen.rows):
             return BLANK
         row = seen.rows[y - 4]
@@ -109,9 +111,9 @@ class SidesPane(Pane):
         apart = row.agrees is False
         return (
             (fit(f" {row.name.replace('_', ' ')}", 16), "faint"),
-            *((fit(value, 22, right=True) + "  ", "bold" if apart else "") for value in (left, right)),
-            (fit(_distance(row.name, row.difference), 12, right=True), "eye" if apart else ""),
-            (fit(_distance(row.name, row.tolerance), 12, right=True), "faint"),
+            *((fit(value, cells, right=True) + "  ", "bold" if apart else "") for value in (left, right)),
+            (fit(_distance(row.name, row.difference), apart_cells, right=True), "eye" if apart else ""),
+            (fit(_distance(row.name, row.tolerance), apart_cells, right=True), "faint"),
             ("  !" if apart else "", "eye"),
         )
 

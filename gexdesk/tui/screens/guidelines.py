@@ -14,19 +14,20 @@ from textual.geometry import Region
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.level import LEVELS
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import GuidelinesLook, GuidelinesSeen, RuleView, TrialView
+from gexdesk.model.look import GuidelinesLook, GuidelinesSeen, RuleView, TrialView, VersionView
 from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import Aim
 from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run, fit
 from gexdesk.tui.keys import Key
-from gexdesk.tui.screens.page import Page
+from gexdesk.tui.screens.reading import CROSS, ReadingPage
+from gexdesk.tui.widgets.lines import LinesPane, facts
 from gexdesk.tui.widgets.listing import Listing
 from gexdesk.tui.widgets.pane import BLANK, Pane
-from gexdesk.tui.widgets.table import Column
+from gexdesk.tui.widgets.table import Column, Table
 
 COLUMNS = (
-    Column("", 18, grows=12),
+    Column("", 24, grows=12),
     Column("level", 8),
     Column("minute", 6, right=True),
     Column("session", 7, right=True),
@@ -34,10 +35,18 @@ COLUMNS = (
     Column("last", 12, grows=4, rank=1),
     Column("when", 20, grows=90),
 )
+VERSIONS = (
+    Column("", 14),
+    Column("", 1),
+    Column("since", 19),
+    Column("by", 10, grows=6),
+    Column("because", 20, grows=100),
+)
 VIEWS = ("rules", "staged", "history", "text")
+TRIAL_CELLS = 64
 
 
-class GuidelinesPage(Page):
+class GuidelinesPage(ReadingPage):
     """Show the set in force; edit it, see what a change would do, apply it, go back."""
 
     KEYS: ClassVar[tuple[Key, ...]] = (
@@ -45,6 +54,7 @@ class GuidelinesPage(Page):
         Key("v", "turn", "v", "staged, history, text", "the next view: rules, what is staged, history, the text"),
         Key("A", "apply", "A", "apply", "apply what is staged", acts=True),
         Key("B", "rollback", "B", "roll back", "in the history: go back to the version under the cursor", acts=True),
+        CROSS,
     )
 
     def __init__(self, house: House) -> None:
@@ -58,15 +68,23 @@ class GuidelinesPage(Page):
             "rules", self.sight, "RULES", COLUMNS, row=self._row, text=lambda r: f"{r.name} {r.level} {r.when} {r.description}",
             nothing="the set has no rules",
         )  # fmt: skip
+        self.versions: Listing[VersionView] = Listing(
+            "versions", self.sight, "HISTORY", VERSIONS, row=self._version, nothing="no version decided yet",
+            text=lambda v: f"{v.version} {v.author} {v.reason}",
+        )  # fmt: skip
         self.table = self.rules
-        self.lines = LinesPane("lines", self)
-        return (HeadPane("head", self), self.rules, self.lines)
+        self.lines = LinesPane("lines", self.sight, self._lines)
+        return (HeadPane("head", self), self.rules, self.versions, self.lines)
 
     def place(self, space: Region) -> dict[str, Region]:
-        """Give the head four lines; the rules, or what the view is, the rest."""
+        """Give the head four lines; the rest to the rules and the one under the cursor, or to what the view is."""
         x, y, width, height = space
-        body = Region(x, y + 4, width, height - 4)
-        return {"head": Region(x, y, width, 4)} | ({"rules": body} if self.view == "rules" else {"lines": body})
+        found = {"head": Region(x, y, width, 4)}
+        if self.view in ("rules", "history"):
+            name, lower = ("rules", 5) if self.view == "rules" else ("versions", (height - 4) * 3 // 5)
+            upper = height - 4 - lower
+            return found | {name: Region(x, y + 4, width, upper), "lines": Region(x, y + 4 + upper, width, lower)}
+        return found | {"lines": Region(x, y + 4, width, height - 4)}
 
     async def fetch(self) -> None:
         """Ask for the guidelines. Raises EngineAway."""
@@ -77,21 +95,24 @@ class GuidelinesPage(Page):
         self.rules.records = {rule.name: rule for rule in self.seen.rules}
         if list(self.rules.records) != self.rules.rows and not self.rules.wanted:
             self.rules.sort()
+        # The same text may come into force again: a version alone names no row.
+        self.versions.take({f"{version.version} {version.at}": version for version in self.seen.history})
 
     # ------------------------------------------------------------------ looking
     def action_turn(self) -> None:
         """Show the next view."""
-        self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
-        self.lines.first = 0
+        self._show(VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)])
+
+    def moved(self) -> None:
+        """Tell about the row under the cursor."""
+        self.lines.paint()
+
+    def _show(self, view: str) -> None:
+        self.view, self.reading, self.lines.first = view, False, 0
+        tables: dict[str, Table] = {"rules": self.rules, "history": self.versions}
+        self.table = tables.get(view)
         self.rearrange()
         self.paint_body()
-
-    def action_move(self, by: int) -> None:
-        """Move in the rules, or in the lines of another view."""
-        if self.view == "rules":
-            super().action_move(by)
-        else:
-            self.lines.scroll(by)
 
     # ------------------------------------------------------------------ acting
     def action_edit(self) -> None:
@@ -127,8 +148,7 @@ class GuidelinesPage(Page):
             self.levers.open_at(Verb.APPLY, replace(self._aim(), text=after.decode("utf-8", "replace")))
         else:
             self.notice.say("saved; the engine checks it, and what it finds is shown here")
-            self.view = "staged"
-            self.rearrange()
+            self._show("staged")
 
     def action_apply(self) -> None:
         """Apply what is staged."""
@@ -138,23 +158,25 @@ class GuidelinesPage(Page):
         self.levers.open_at(Verb.APPLY, self._aim())
 
     def action_rollback(self) -> None:
-        """Go back to the version at the top of the history view."""
+        """Go back to the version under the cursor of the history; show that first."""
         seen = self.seen
         if seen is None or len(seen.history) < 2:
             self.notice.say("there is no earlier version")
             return
         if self.view != "history":
-            self.view = "history"
-            self.lines.first = 0
-            self.rearrange()
-            self.paint_body()
-            self.notice.say("B again goes back; left and right pick the version")
+            self._show("history")
+            earlier = (name for name, version in self.versions.records.items() if version.version != seen.version)
+            self.versions.cursor = next(earlier, self.versions.cursor)
+            self.versions.paint()
+            self.lines.paint()
+            self.notice.say("up and down pick the version, B again goes back to it")
             return
-        aim = self._aim()
-        earlier = tuple(version.version for version in seen.history if version.version != seen.version)
-        self.levers.open_at(
-            Verb.ROLLBACK, Aim("guidelines", "", f"guidelines from {seen.version}", revision=aim.revision, choices=earlier[:9])
-        )
+        chosen = self.versions.under_cursor
+        if chosen is None or chosen.version == seen.version:
+            self.notice.say("that version is in force: pick an earlier one")
+            return
+        aim = Aim("guidelines", "", f"guidelines from {seen.version}", revision=self._aim().revision, choices=(chosen.version,))
+        self.levers.open_at(Verb.ROLLBACK, aim)
 
     def _aim(self) -> Aim:
         seen = self.seen
@@ -176,6 +198,50 @@ class GuidelinesPage(Page):
             (last, ""),
             (f"{off}{rule.when}{'   only ' + only if only else ''}", "" if rule.active else "faint"),
         ]
+
+
+    def _version(self, version: VersionView) -> list[Run]:
+        in_force = self.seen is not None and version.version == self.seen.version
+        return [
+            (version.version, "bold" if in_force else ""),
+            (">" if in_force else "", "bold"),
+            (figures.day_and_time(int(version.at)), ""),
+            (version.author, ""),
+            (version.reason, ""),
+        ]
+
+    # ------------------------------------------------------------------ drawing
+    def _lines(self, width: int) -> list[list[Run]]:
+        seen = self.seen
+        if seen is None:
+            return []
+        match self.view:
+            case "text":
+                return [[(f" {line}", "")] for line in seen.text.splitlines()]
+            case "history":
+                chosen = self.versions.under_cursor
+                if chosen is None:
+                    return []
+                changes = chosen.diff.splitlines()[2:]
+                title = f" {chosen.version} CHANGED" if changes else f" {chosen.version}: the first one, or the same text again"
+                return [[], [(title, "bold")], *(_diff(line) for line in changes)]
+            case "rules":
+                return self._rule(width)
+            case _:
+                return _staged(seen, width)
+
+    def _rule(self, width: int) -> list[list[Run]]:
+        """Tell all of the rule under the cursor."""
+        rule = self.rules.under_cursor
+        if rule is None:
+            return []
+        ends = "" if rule.expires is None else f"; ends {figures.until(rule.expires, self.sight.now)}"
+        only = f"; only {' '.join((*rule.symbols, *rule.sessions))}" if rule.symbols or rule.sessions else ""
+        head = f"{rule.level}, at least {rule.score:.2f}{only}{ends}{'' if rule.active else '; OFF'}"
+        return [
+            [], [(f" {rule.name} ", "badge"), (f"  {head}", "bold")],
+            *facts([("when", rule.when, ""), ("says", rule.description, "")], width),
+        ]  # fmt: skip
 
 
 class HeadPane(Pane):
@@ -205,71 +271,44 @@ class HeadPane(Pane):
         return BLANK
 
 
-class LinesPane(Pane):
-    """Draw the lines of a view that is no table: what is staged, the history, the text."""
-
-    def __init__(self, id: str, page: GuidelinesPage) -> None:
-        super().__init__(id, page.sight)
-        self._page = page
-        self._lines: list[list[Run]] = []
-        self.first = 0
-
-    def scroll(self, by: int) -> None:
-        """Move the lines."""
-        self.first = max(0, min(self.first + by, len(self._lines) - self.size.height))
-        self.paint()
-
-    def paint(self, rows: Iterable[int] | None = None) -> None:
-        """Write the lines anew."""
-        self._lines = self._write()
-        super().paint(rows)
-
-    def draw(self, y: int) -> Iterable[Run]:
-        """Draw one line."""
-        at = self.first + y
-        return self._lines[at] if at < len(self._lines) else BLANK
-
-    def _write(self) -> list[list[Run]]:
-        seen = self._page.seen
-        if seen is None:
-            return []
-        match self._page.view:
-            case "text":
-                return [[(f" {line}", "")] for line in seen.text.splitlines()]
-            case "history":
-                lines: list[list[Run]] = [[(" HISTORY, the newest first; B goes back", "bold")]]
-                for version in seen.history:
-                    mark = ">" if version.version == seen.version else " "
-                    at = figures.day_and_time(int(version.at))
-                    lines.append([(f" {mark} {version.version}  {at}  ", "bold"), (f"{version.author}: {version.reason}", "")])
-                    lines += [_diff(line) for line in version.diff.splitlines()[2:]]
-                return lines
-            case _:
-                return self._staged(seen)
-
-    def _staged(self, seen: GuidelinesSeen) -> list[list[Run]]:
-        if seen.staged is None:
-            return [[(" nothing is staged: e edits the set, and what you save is checked and staged", "faint")]]
-        lines = _trial(seen.staged.trial) if seen.staged.trial is not None else [[(f" {seen.staged.trial_note}", "faint")]]
-        return [*lines, [], [(" CHANGES", "bold")], *(_diff(line) for line in seen.staged.diff.splitlines()[2:])]
-
-
 def _diff(line: str) -> list[Run]:
     ink = "bold" if line[:1] in "+-" else "faint"
     return [(f"   {line}", ink)]
 
 
-def _trial(trial: TrialView) -> list[list[Run]]:
-    """Draw what a staged set would have decided, level by level."""
-    lines: list[list[Run]] = [[(f" ON THE LAST {trial.rows:,} DECISIONS  ", "bold"), (trial.words, "")]]
-    lines.append([(fit("   was \\ would be", 20), "faint"), *((fit(level, 10, right=True), "faint") for level in LEVELS)])
+def _staged(seen: GuidelinesSeen, width: int) -> list[list[Run]]:
+    """Write what is staged: what it would have decided of the record, and its changes."""
+    if seen.staged is None:
+        return [[(" nothing is staged: e edits the set, and what you save is checked and staged", "faint")]]
+    trial, note = seen.staged.trial, [[(f" {seen.staged.trial_note}", "faint")]]
+    lines = _trial(trial, width) if trial is not None else note
+    return [*lines, [], [(" CHANGES", "bold")], *(_diff(line) for line in seen.staged.diff.splitlines()[2:])]
+
+
+def _trial(trial: TrialView, width: int) -> list[list[Run]]:
+    """Write in force and staged side by side: level by level, and the symbols that would move most beside it or below."""
+    head: list[Run] = [(f" ON THE LAST {trial.rows:,} DECISIONS  ", "bold"), (trial.words, "")]
+    grid: list[list[Run]] = [
+        [(fit("   in force \\ staged", 20), "faint"), *((fit(level, 10, right=True), "faint") for level in LEVELS)]
+    ]
     for before in LEVELS:
         row: list[Run] = [(fit(f"   {before}", 20), "")]
         for after in LEVELS:
             count = trial.counts.get(before, {}).get(after, 0)
             moved = before is not after and count
             row.append((fit(figures.count(count) if count else ".", 10, right=True), "bold" if moved else "faint"))
-        lines.append(row)
-    for mover in trial.movers[:8]:
-        lines.append([(f"   {fit(mover.symbol, 10)} {mover.before} -> {mover.after}  {mover.count:,}", "")])
+        grid.append(row)
+    sums = [(before, sum(trial.counts.get(before, {}).values())) for before in LEVELS]
+    would = [sum(trial.counts.get(before, {}).get(after, 0) for before in LEVELS) for after in LEVELS]
+    totals = "   ".join(f"{level} {count:,} -> {after:,}" for (level, count), after in zip(sums, would, strict=True))
+    movers: list[list[Run]] = [
+        [(f"{fit(mover.symbol, 10)} {mover.before} -> {mover.after}  {mover.count:,}", "")] for mover in trial.movers
+    ]
+    lines = [head, [(f"   {totals}", "")], []]
+    if width < TRIAL_CELLS + 40:
+        return [*lines, *grid, [], *([("   ", ""), *mover] for mover in movers[:8])]
+    most = max(len(grid), len(movers[:12]))
+    for row, mover in zip((*grid, *[[]] * (most - len(grid))), (*movers[:12], *[[]] * (most - len(movers[:12]))), strict=True):
+        taken = sum(len(text) for text, _ in row)
+        lines.append([*row, (" " * (TRIAL_CELLS - taken), ""), *mover])
     return lines

@@ -18,7 +18,7 @@ from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run, fit
 from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.reading import CROSS, ReadingPage
-from gexdesk.tui.widgets.lines import LinesPane
+from gexdesk.tui.widgets.lines import LinesPane, fact
 from gexdesk.tui.widgets.listing import Listing
 from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.table import Column
@@ -43,6 +43,7 @@ class IncidentsPage(ReadingPage):
     """Show the open incidents and those closed of late; the one under the cursor with its story."""
 
     KEYS: ClassVar[tuple[Key, ...]] = (
+        Key("enter", "open_row", "Enter", "", "what it is about: what is held back, the two sources, the payload or the source"),
         Key("a", "lever('take')", "a", "take", "you are on it", acts=True),
         Key("s", "lever('snooze')", "s", "snooze", "look at it again later, or when it gets worse", acts=True),
         Key("n", "note", "n", "note", "write down what you found", acts=True),
@@ -145,6 +146,21 @@ class IncidentsPage(ReadingPage):
         else:
             self.open_page("source", found.source)
 
+    def action_open_row(self) -> None:
+        """Open what the incident under the cursor is about."""
+        found = self.incidents.under_cursor
+        match found:
+            case None:
+                self.notice.say("no incident under the cursor")
+            case IncidentView(kind="quarantine"):
+                self.open_page("quarantine")
+            case IncidentView(kind="disagree"):
+                self.open_page("compare", found.subject)
+            case IncidentView(job_id=job_id) if job_id:
+                self.open_page("payload", job_id)
+            case _:
+                self.action_source()
+
     def action_payload(self) -> None:
         """Open the payload that caused it, or the dead letters or the source where no single one did."""
         found = self.incidents.under_cursor
@@ -196,8 +212,9 @@ class IncidentsPage(ReadingPage):
         lines: list[list[Run]] = [[], [(title, "badge"), (f"  {incident.kind.replace('_', ' ')}", "faint")]]
         if self.runbook:
             for line in seen.runbook.splitlines():
-                for part in wrap(line, width) or [""]:
-                    lines.append([(f" {part}", "")])
+                # A section's paragraphs begin with what they are about, in bold: **Means.** **Check.** **Press.**
+                about, _, words = line.removeprefix("**").partition(".**") if line.startswith("**") else ("", "", line)
+                lines += fact(about.lower(), words.strip().replace("`", ""), width)
             return lines
         lines.append([(" DO FIRST  ", "faint"), (incident.do_first or "see the runbook: b", "bold")])
         if incident.readers:

@@ -140,17 +140,17 @@ class BothPane(Pane):
         case = self._cases.under_cursor
         if case is None or y == 0:
             return BLANK
-        cells = min(24, (self.size.width - 18) // 3)
+        cells = min(34, (self.size.width - 18) // 3)
         if y == 1:
             heads = ("held back", f"last good of {case.source}", f"readers have ({case.live_source or 'nothing'})")
             return ((fit(f" {case.symbol}", 16), "bold"), *((fit(head, cells, right=True) + " ", "faint") for head in heads))
         if y == 2:
             stamps = (figures.time_of_day(int(f.as_of)) if f is not None else "-" for f in (case.suspect, case.good, case.live))
             return ((fit(" as of", 16), "faint"), *((fit(stamp, cells, right=True) + " ", "") for stamp in stamps))
-        if y - 3 >= len(ROWS):
+        known = [(label, values) for label, values in map(self._side, ROWS) if set(values) != {figures.UNKNOWN}]
+        if y - 3 >= len(known):
             return BLANK
-        label, field = ROWS[y - 3]
-        values = [_value(f, field) for f in (case.suspect, case.good, case.live)]
+        label, values = known[y - 3]
         apart = values[1] != figures.UNKNOWN and values[0] != values[1]
         return (
             (fit(f" {label}", 16), "faint"),
@@ -159,9 +159,16 @@ class BothPane(Pane):
         )
 
 
+    def _side(self, row: tuple[str, str]) -> tuple[str, list[str]]:
+        """Return a figure's label and what each of the three has for it."""
+        case = self._cases.under_cursor
+        sides = (case.suspect, case.good, case.live) if case is not None else ()
+        return row[0], [_value(side, row[1]) for side in sides]
+
+
 def _value(found: Figures | None, field: str) -> str:
     value = getattr(found, field) if found is not None else None
-    if value is None:
+    if value is None or (field == "strikes" and not value):
         return figures.UNKNOWN
     if field in ("net_gex", "gross_gex"):
         return figures.billions(value, found.gross_gex if found is not None else None)
