@@ -1,6 +1,7 @@
 """One symbol: what readers have of it, the curve, the ladder of strikes, who feeds it and what was held back."""
 
 from collections.abc import Callable, Iterable, Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.geometry import Region
@@ -22,6 +23,7 @@ from gexdesk.tui.widgets.pane import BLANK, Pane
 from gexdesk.tui.widgets.table import Column
 
 BAR = 24
+FAULT_LINES = 2
 MAY_LACK = ("abs gamma", "0DTE share", "put/call", "coverage", "open int.", "DEX", "VEX", "CHEX", "vendor net")
 """Figures that some formats do not carry: a line of nothing but dashes is left out."""
 
@@ -66,24 +68,28 @@ class SymbolPage(Page):
             "ladder", self.sight, "STRIKES", LADDER, row=self._strike, text=lambda row: f"{row.strike:g}", nothing="no strikes"
         )
         self.table = self.ladder
+        self.fault = FaultPane("fault", self)
         return (
-            FactsPane("facts", self), CurvePane("curve", self.sight, self._curve), FeedsPane("feeds", self), self.ladder,
+            self.fault, FactsPane("facts", self), CurvePane("curve", self.sight, self._curve), FeedsPane("feeds", self), self.ladder,
         )  # fmt: skip
 
     def place(self, space: Region) -> dict[str, Region]:
         """Put figures beside the curve where there is room, one over the other where there is not."""
         x, y, width, height = space
+        rows = len(self.fault.lines(width))
+        fault = {"fault": Region(x, y, width, rows)}
+        y, height = y + rows, height - rows
         feeds = min(5, 1 + (len(self.seen.feeds) if self.seen is not None else 2))
         if width >= 130 and height >= 30:
             upper = 16
             left = 70
-            return {
+            return fault | {
                 "facts": Region(x, y, left, upper), "curve": Region(x + left + 2, y, width - left - 2, upper),
                 "feeds": Region(x, y + upper + 1, width, feeds),
                 "ladder": Region(x, y + upper + feeds + 2, width, height - upper - feeds - 2),
             }  # fmt: skip
         upper = min(9, height - 8)
-        return {
+        return fault | {
             "facts": Region(x, y, 42, upper), "curve": Region(x + 43, y, width - 43, upper),
             "feeds": Region(x, y + upper, width, min(feeds, 3)),
             "ladder": Region(x, y + upper + min(feeds, 3), width, height - upper - min(feeds, 3)),
@@ -201,6 +207,40 @@ class SymbolPage(Page):
         return " ".join(word for word, there in words if there)
 
 
+class FaultPane(Pane):
+    """Draw what is wrong with it, in full; of what is held back also its figures beside those that readers have."""
+
+    def __init__(self, id: str, page: SymbolPage) -> None:
+        super().__init__(id, page.sight)
+        self._page = page
+
+    def lines(self, width: int) -> list[list[Run]]:
+        """Return the lines there are: none where nothing is wrong."""
+        seen = self._page.seen
+        if seen is None or not seen.view.check_text:
+            return []
+        lines: list[list[Run]] = [[(f" {part}", "eye")] for part in wrap(f"! {seen.view.check_text}", width - 2)[:FAULT_LINES]]
+        case = next((one for one in seen.cases if one.source == seen.view.serving), None)
+        if case is None:
+            return lines
+        sides = [("held back", case.suspect, "x shows why"), ("readers have", case.live, f"from {case.live_source}")]
+        return lines + [_side(*side) for side in sides]
+
+    def draw(self, y: int) -> Iterable[Run]:
+        """Draw one line."""
+        lines = self.lines(self.size.width)
+        return lines[y] if y < len(lines) else BLANK
+
+
+def _side(label: str, side: Figures | None, more: str) -> list[Run]:
+    """Write the figures that matter of one side."""
+    if side is None:
+        return [(fit(f" {label}", 14), "faint"), ("nothing", "bold")]
+    words = f"spot {figures.price(side.spot)}  net GEX {figures.billions(side.net_gex, side.gross_gex)}"
+    stamp = figures.time_of_day(int(side.as_of))
+    return [(fit(f" {label}", 14), "faint"), (words, "bold"), (f"  as of {stamp}  {more}", "faint")]
+
+
 class FactsPane(Pane):
     """Draw the figures that an operator is asked for, with what changed since the snapshot before."""
 
@@ -226,12 +266,10 @@ class FactsPane(Pane):
         check: Run = ("ok", "") if view.check == "ok" else (f"! {view.check}", "eye")
         head: list[Run] = [(f" {seen.symbol} ", "badge"), (f"  {view.level or '-'}  ", "bold"), check]
         if seen.exposure is None:
-            return [head, [(f" {view.check_text or 'nothing serves it'}", "eye")]]
+            return [head] if view.check_text else [head, [(" nothing serves it", "eye")]]
         facts = _hedges(seen.exposure) if self._page.hedges else _figures(seen, seen.exposure, now)
         facts = [one for one in facts if one[0] not in MAY_LACK or any(c.isdigit() for c in one[1] + one[2])]
         lines = [head]
-        if view.check_text:
-            lines.append([(f" {view.check_text}", "eye")])
         for label, text, more in facts:
             lines.append([(fit(f" {label}", 14), "faint"), (text, ""), (f"  {more}" if more else "", "faint")])
         return lines
