@@ -5,11 +5,11 @@ import hashlib
 import os
 import platform
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from msgspec import structs
@@ -18,11 +18,13 @@ from gexdesk.engine import inspect
 from gexdesk.engine.admission import Admission
 from gexdesk.engine.backfill import SOURCE as GAP_FILL
 from gexdesk.engine.backfill import Backfill
+from gexdesk.engine.came import Came
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.engine import COPIES_NAME, Engine, Parts
 from gexdesk.engine.elsewhere import Elsewhere
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.expectations import Expectations
+from gexdesk.engine.fleet import Fleet
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
 from gexdesk.engine.hand_over import HandOver
@@ -57,6 +59,7 @@ from gexdesk.engine.look_source import SourceLooks
 from gexdesk.engine.look_symbols import SymbolLooks
 from gexdesk.engine.lookout import Lookout
 from gexdesk.engine.measure import Measure
+from gexdesk.engine.ownership import Ownership, units_of
 from gexdesk.engine.pager import Pager, Paging
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
@@ -68,6 +71,8 @@ from gexdesk.engine.requests import SUBMITTED, Requests
 from gexdesk.engine.rewind import Rewind
 from gexdesk.engine.rulebook import Rulebook
 from gexdesk.engine.schedules import Schedule, Schedules
+from gexdesk.engine.shared import Shared
+from gexdesk.engine.shared_levers import SharedLevers
 from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.supply import Supply
@@ -82,6 +87,7 @@ from gexdesk.engine.watch.feeds import Feeds
 from gexdesk.engine.watch.gaps import Gaps
 from gexdesk.engine.watch.host import Host
 from gexdesk.engine.watch.promises import PromisesKept
+from gexdesk.engine.watch.queue import SharedQueue
 from gexdesk.engine.watch.stores import Disk, Stores
 from gexdesk.engine.watch.switch import KillSwitch
 from gexdesk.engine.watch.symbols import SymbolCauses
@@ -155,6 +161,7 @@ from gexdesk.sources.replay import Replay
 from gexdesk.sources.secret import Secret
 from gexdesk.sources.websocket import WebSocket
 from gexdesk.stores.audit import Audit, BrokenLink, verify
+from gexdesk.stores.base import DeskCache, LiveCache
 from gexdesk.stores.cache import EmbeddedCache
 from gexdesk.stores.daybook import Daybook
 from gexdesk.stores.lake import Lake
@@ -162,6 +169,12 @@ from gexdesk.stores.metadata import Metadata
 from gexdesk.stores.query import Rows, run_query
 from gexdesk.stores.request_log import RequestLog
 from gexdesk.stores.spool import Spool
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from gexdesk.fleet.board import Board
+    from gexdesk.stores.cache_redis import RedisCache
 
 LIVE_SOURCES = (HttpSource, WebSocketSource, RedisStreamSource)
 SAMPLE_GATES = {"spot_jump": 0.5, "session_gap": 0.5, "net_jump": 2.0}
@@ -214,11 +227,14 @@ def assemble(
     flights, flow, tally = Flights(), Flow(clock), Tally()
     guidelines = _guidelines(settings, state, clock)
     standing = Standing(state / "standing.json")
-    queue = _queue(settings.redis, state, clock)
+    link = _link(settings.redis, state)
+    queue = _queue(link, state, clock)
     spool = Spool(state / "spool", clock=clock, gate_bytes=limits.gate_bytes)
     keeper = Keeper(Lake(state / "lake"), Metadata(state / METADATA_NAME), chronicle, clock, state)
-    cache = EmbeddedCache()
+    cache: DeskCache = EmbeddedCache() if link is None else link.cache()
     symbols = _symbols(settings, ledger)
+    ownership = Ownership(_units(settings, symbols.aliases), clock.monotonic)
+    board = link.board() if link is not None else None
     audit = Audit(state / AUDIT_NAME)
     record, turn = Record(audit, clock), asyncio.Lock()
     provision = Provision(
@@ -276,6 +292,7 @@ def assemble(
         gates=provision.gates,
         gaps=provision.gaps,
         names=symbols.aliases,
+        came=Came(board, spool, flights, ledger) if board is not None else None,
         measure=measure,
         admission=admission,
         water=water,
@@ -333,6 +350,14 @@ def assemble(
     make = partial(_source, keys=keys, clock=clock, state=state, once=once, started_at=story_at, speed=replay_speed)
     sources = {s.name: make(s) for s in settings.sources}
     supply = Supply(sources, ledger, receive.deliver, chronicle, clock)
+    fleet = None
+    if board is not None:
+        supply = Supply(sources, ledger, ownership.guard(receive.deliver), chronicle, clock, ownership.runs)
+        shared = Shared(board, host=platform.node(), record=record, chronicle=chronicle, clock=clock)
+        fleet = Fleet(
+            board=board, ownership=ownership, shared=shared, supply=supply, standing=standing, chronicle=chronicle, ledger=ledger,
+            clock=clock, gained=partial(_inherit, cache, triage), memory=state / "owned.json",
+        )  # fmt: skip
     targets = Targets(ledger, flights, queue, standing)
     levels = LevelLevers(
         queue=queue,
@@ -351,6 +376,7 @@ def assemble(
         clock=clock,
         promises_s=promises_s,
         turn=turn,
+        leads=lambda: fleet is None or fleet.leads,
     )
     rulebook = Rulebook(
         guidelines=guidelines,
@@ -430,6 +456,8 @@ def assemble(
         SymbolCauses(provision, ledger, standing, cache),
         DeadLetters(ledger),
         Stores(keeper),
+        SharedQueue(queue),
+        *((fleet,) if fleet is not None else ()),
         Disk(state),
         Fault(
             Kind.RULES_INVALID, "guidelines", lambda: fault.message if (fault := guidelines.fault) is not None else "",
@@ -465,7 +493,18 @@ def assemble(
         engine_id=engine_id,
         mode=settings.mode,
         read_only=settings.read_only,
+        fleet=fleet,
+        name=link.engine if link is not None else engine_id,
     )
+    follow: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
+    if fleet is not None:
+        fleet.describes(picture.beat)
+        SharedLevers(
+            standing=standing, supply=supply, queue=queue, ledger=ledger, levels=levels, rulebook=rulebook,
+            serving=provision.serving,
+        ).share(fleet.shared)  # fmt: skip
+        if link is not None and link.live is not None:
+            follow = (partial(link.live.follow, provision.serving.show),)
     replays = [source for source in sources.values() if isinstance(source, Replay)]
     return Engine(
         Parts(
@@ -523,6 +562,8 @@ def assemble(
             ),
             picture=picture,
             cache=cache,
+            fleet=fleet,
+            follow=follow,
             provision=provision,
             incidents=incidents,
             pager=pager,
@@ -697,23 +738,66 @@ def _key(source: AnySource) -> Secret | None:
     return Secret.from_file(source.key_file.expanduser()) if source.key_file is not None else None
 
 
-def _queue(redis: RedisSettings | None, state: Path, clock: Clock) -> Queue:
-    """Return the queue of this state folder, or the one in Redis with a journal here for CRITICAL. Raises SettingsError."""
+class _Link:
+    """Hold the one client of a desk's Redis, and make what speaks to it."""
+
+    def __init__(self, client: "Redis", settings: RedisSettings, engine: str) -> None:
+        self.client = client
+        self.settings = settings
+        self.engine = engine
+        self.live: RedisCache | None = None
+
+    def board(self) -> "Board":
+        """Return where the engines of a fleet meet."""
+        from gexdesk.fleet.board import Board
+
+        return Board(self.client, prefix=self.settings.prefix, engine=self.engine)
+
+    def cache(self) -> "RedisCache":
+        """Return the live values, for readers of any engine."""
+        from gexdesk.stores.cache_redis import RedisCache
+
+        self.live = RedisCache(self.client, self.settings.prefix)
+        return self.live
+
+
+def _inherit(cache: LiveCache, triage: Triage, sources: set[str]) -> int:
+    """Let triage know the snapshots before of sources that another engine ran; returns of how many symbols."""
+    values = [value for value in cache.all() if value.source in sources]
+    triage.inherit(values)
+    return len(values)
+
+
+def _units(settings: Settings, aliases: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return the sources that one engine has to run together."""
+    return units_of({s.name: [aliases.get(symbol, symbol) for symbol in s.symbols] for s in settings.sources if s.level})
+
+
+def _link(redis: RedisSettings | None, state: Path) -> _Link | None:
+    """Return what reaches the configured Redis; nothing is connected yet. Raises SettingsError."""
     if redis is None:
-        return EmbeddedQueue(state / "queue.sqlite", clock=clock)
+        return None
     # Loaded where it is configured: a desk without Redis starts without its library.
-    from gexdesk.queues.redis import RedisQueue
-    from gexdesk.queues.redis_bridge import BridgedQueue
     from gexdesk.queues.redis_client import redis_client
     from gexdesk.queues.redis_name import engine_name
-    from gexdesk.queues.redis_parcels import Parcels
 
     key = Secret.from_env(redis.key_env) if redis.key_env is not None else None
     key = Secret.from_file(redis.key_file) if redis.key_file is not None else key
     client = redis_client(redis.url, username=redis.username, password=key.reveal() if key is not None else None)
+    return _Link(client, redis, engine_name(state / "redis-name"))
+
+
+def _queue(link: _Link | None, state: Path, clock: Clock) -> Queue:
+    """Return the queue of this state folder, or the one in Redis with a journal here for CRITICAL."""
+    if link is None:
+        return EmbeddedQueue(state / "queue.sqlite", clock=clock)
+    from gexdesk.queues.redis import RedisQueue
+    from gexdesk.queues.redis_bridge import BridgedQueue
+    from gexdesk.queues.redis_parcels import Parcels
+
     far = RedisQueue(
-        client, prefix=redis.prefix, engine=engine_name(state / "redis-name"), clock=clock,
-        allow_unauthenticated=redis.allow_unauthenticated,
+        link.client, prefix=link.settings.prefix, engine=link.engine, clock=clock,
+        allow_unauthenticated=link.settings.allow_unauthenticated,
     )  # fmt: skip
     return BridgedQueue(far, EmbeddedQueue(state / "bridge.sqlite", clock=clock), Parcels(state / "parcels"))
 

@@ -62,6 +62,8 @@ class Beats:
         pause = self._standing.pause_of(account.name) or self._standing.stopped
         if pause is not None:
             return "paused", f"{account.name} is paused by {pause.author}: {pause.reason}"
+        if account.runs_on:
+            return "elsewhere", f"{account.name} is run by {account.runs_on}"
         if account.ended:
             return "ended", f"{account.name} has given everything"
         since = self._symbols.on_since(symbol, account, now)

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.closing import Closing, LevelClosing, SourceClosing
 from gexdesk.engine.elsewhere import Elsewhere
 from gexdesk.engine.escalate import Escalate
+from gexdesk.engine.fleet import Fleet
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
 from gexdesk.engine.inbox import Inbox
@@ -58,8 +59,7 @@ from gexdesk.model.text import printable
 from gexdesk.model.view import DeskView
 from gexdesk.queues.base import Queue
 from gexdesk.stores.audit import Audit
-from gexdesk.stores.base import SourceRecord
-from gexdesk.stores.cache import EmbeddedCache
+from gexdesk.stores.base import DeskCache, SourceRecord
 from gexdesk.stores.newest import Wanted
 from gexdesk.stores.spool import Spool
 
@@ -104,7 +104,9 @@ class Parts:
     levels: LevelLevers
     lookout: Lookout
     picture: Picture
-    cache: EmbeddedCache
+    cache: DeskCache
+    fleet: Fleet | None
+    follow: tuple[Callable[[], Coroutine[None, None, None]], ...]
     provision: Provision
     incidents: Incidents
     pager: Pager
@@ -167,6 +169,8 @@ class Engine:
         for name in (COPIES_NAME, "columns"):
             await asyncio.to_thread(_clear, parts.state / name)
         await parts.rulebook.start()
+        if parts.fleet is not None:
+            await parts.fleet.start()
         await parts.schedules.start()
         await parts.pool.start()
         await parts.requests.open()
@@ -199,6 +203,9 @@ class Engine:
         if parts.queue.shared:
             follow = {"queue": self._follow_queue(taken_over), "news": parts.elsewhere.listen(), "elsewhere": parts.elsewhere.sweep()}
             self._tasks += [asyncio.create_task(coroutine, name=name) for name, coroutine in follow.items()]
+            self._tasks += [asyncio.create_task(loop(), name="live of others") for loop in parts.follow]
+        if parts.fleet is not None:
+            parts.fleet.run()
         for task in self._tasks:
             task.add_done_callback(self._loop_ended)
 
@@ -216,6 +223,8 @@ class Engine:
         await parts.schedules.stop()
         await parts.rulebook.stop()
         await parts.supply.stop_all()
+        if parts.fleet is not None:
+            await parts.fleet.stop()
         await parts.requests.stop_fetching()
         await parts.triage.stop()
         await parts.work.stop(DRAIN_S)

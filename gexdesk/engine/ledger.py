@@ -34,6 +34,7 @@ class Account:
         decided: Level of its last decision.
         vendor: Who runs it; empty where nobody else fails with it.
         base_url: Where it gets its data, without key and query.
+        runs_on: Another engine of the fleet, which fetches from it now; empty where that is this one, or nobody.
         failing_since: First failure after the last success; None while it is well.
     """
 
@@ -72,6 +73,7 @@ class Account:
     revision: int = 1
     base_url: str = ""
     vendor: str = ""
+    runs_on: str = ""
     seen_symbols: set[str] = field(default_factory=set)
     tries: Reliability = field(default_factory=Reliability)
     _newest: dict[str, float] = field(default_factory=dict)

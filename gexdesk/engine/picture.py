@@ -1,7 +1,13 @@
 """Take the frozen picture of the desk that screens draw."""
 
+import os
+import socket
+
+from msgspec import structs
+
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.escalate import Escalate
+from gexdesk.engine.fleet import Beat, Fleet
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
 from gexdesk.engine.incidents.incidents import Incidents
@@ -26,7 +32,7 @@ from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.market import session
-from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, LevelView, SourceView
+from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, EngineView, LevelView, SourceView
 from gexdesk.queues.base import Queue, QueueState
 
 
@@ -39,6 +45,7 @@ class Picture:
         pager: Pager, shift: Shift, chronicle: Chronicle,
         promises: Promises, rulebook: Rulebook, levels: LevelLevers, schedules: Schedules,
         escalate: Escalate, measure: Measure, water: Water, clock: Clock, engine_id: str, mode: str, read_only: bool,
+        fleet: Fleet | None, name: str,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._ledger = ledger
@@ -67,6 +74,9 @@ class Picture:
         self._engine_id = engine_id
         self._mode = mode
         self._read_only = read_only
+        self._fleet = fleet
+        self._name = name
+        self._own: tuple[SourceView, ...] = ()
         self._since = clock.now()
         self._sequence = 0
 
@@ -76,6 +86,7 @@ class Picture:
         state = self._queue.state()
         self._sequence += 1
         rules, open_hours = self._rulebook.rules, session(now)
+        self._own = tuple(self._source(account, state, now) for account in self._ledger.all())
         return DeskView(
             sequence=self._sequence,
             engine_id=self._engine_id,
@@ -85,7 +96,10 @@ class Picture:
             session=open_hours.words,
             session_ends_at=open_hours.closes_at,
             levels=tuple(self._level(level, state) for level in LEVELS),
-            sources=tuple(self._source(account, state, now) for account in self._ledger.all()),
+            sources=self._own if self._fleet is None else tuple(self._as_its_engine_says(view) for view in self._own),
+            engines=self._fleet.engines() if self._fleet is not None else (),
+            elsewhere=self._work.elsewhere,
+            for_others=self._work.for_others,
             symbols=self._symbols.take(now),
             guidelines=self._tally.views(rules, now),
             guidelines_version=rules.version,
@@ -125,6 +139,39 @@ class Picture:
             aside=self._water.aside,
             read_only=self._read_only,
         )
+
+    def beat(self) -> Beat:
+        """Say of this engine what the others of its fleet are to know."""
+        running = [view for view in self._own if self._fleet is not None and self._fleet.may_run(view.name)]
+        engine = EngineView(
+            engine_id=self._name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            since=self._since,
+            heartbeat_at=self._clock.now(),
+            slots=self._work.slots,
+            in_flight=len(self._flights),
+            sources=tuple(view.name for view in running),
+            received=sum(account.received for account in self._ledger.all()),
+            repeats=sum(account.repeats for account in self._ledger.all()),
+            completed=self._work.completed,
+            dead=self._work.dead,
+            elsewhere=self._work.elsewhere,
+            loop_lag_s=self._lag.worst_s(),
+        )
+        return Beat(engine, tuple(running))
+
+    def _as_its_engine_says(self, view: SourceView) -> SourceView:
+        """Return a source that another engine runs as that one shows it, with what is the same on all of them as it is here."""
+        there = self._fleet.elsewhere(view.name) if self._fleet is not None else None
+        runs_on = self._fleet.runs_on(view.name) if self._fleet is not None else ""
+        if there is None:
+            return structs.replace(view, runs_on=runs_on)
+        return structs.replace(
+            there, state=view.state if view.state in ("paused", "stopped") else there.state, override=view.override,
+            override_by=view.override_by, override_reason=view.override_reason, override_until=view.override_until,
+            paused_by=view.paused_by, paused_reason=view.paused_reason, queued=view.queued, revision=view.revision, runs_on=runs_on,
+        )  # fmt: skip
 
     def _level(self, level: Level, state: QueueState) -> LevelView:
         depth, promise = state.levels[level], self._promises[level]

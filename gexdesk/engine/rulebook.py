@@ -6,10 +6,12 @@ Checking, compiling, diffing and syncing happen in threads; a decision reads one
 import asyncio
 import hashlib
 import pwd
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.keep import Keeper
@@ -32,6 +34,15 @@ SHIPPED = "gexdesk"
 TARGET = "guidelines"
 LOOK_S = 2.0
 """How often the file is looked at although nothing was heard of it: a watch is a hint."""
+
+
+class SharedRules(Struct, frozen=True):
+    """Hold a set in force as engines tell it one another."""
+
+    version: str
+    text: str
+    author: str
+    reason: str
 
 
 class Rulebook:
@@ -66,6 +77,28 @@ class Rulebook:
         self._signature: tuple[int, ...] | None = None
         self._told = ""
         self._task: asyncio.Task[None] | None = None
+        self._share: Callable[[SharedRules], Awaitable[None]] | None = None
+
+    def shares(self, share: "Callable[[SharedRules], Awaitable[None]]") -> None:
+        """Tell somebody of each set that comes into force here."""
+        self._share = share
+
+    def standing(self) -> "SharedRules":
+        """Return what is in force, for other engines."""
+        version = self.guidelines.version
+        return SharedRules(version.version, self.guidelines.text, version.author, version.reason)
+
+    async def follow(self, rules: "SharedRules") -> None:
+        """Put a set in force that was put in force through another engine. Raises GuidelineError."""
+        if rules.text == self.guidelines.text:
+            return
+        before = f"{self.rules.version} by {self.guidelines.version.author}"
+        staged = await asyncio.to_thread(self.guidelines.prepare, rules.text, rules.author, rules.version)
+        version = await asyncio.to_thread(self.guidelines.apply, staged, rules.author, rules.reason)
+        self.revision += 1
+        self.trial.of(None)
+        self._keeper.note(_recorded(version, self.guidelines.text))
+        self._chronicle.tell("lever", f"guidelines: {before} -> {version.version} by {rules.author}, as in the rest of the fleet")
 
     @property
     def rules(self) -> RuleSet:
@@ -208,6 +241,8 @@ class Rulebook:
         self.trial.of(None)
         self._keeper.note(_recorded(version, self.guidelines.text))
         self._chronicle.tell("lever", f"{lever.actor} {lever.verb} guidelines: {before} -> {version.version} ({lever.reason})")
+        if self._share is not None:
+            await self._share(self.standing())
         text, author, _ = await asyncio.to_thread(self._read)
         if self.file is not None and isinstance(text, str) and text != self.guidelines.text:
             await self._offer(text, author)  # the file says something else than what is in force: that stays to be seen

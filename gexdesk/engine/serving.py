@@ -1,6 +1,7 @@
 """Serve each symbol from one source: keep every source's last good value at hand, and change over from one to another."""
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +36,18 @@ class FailedOver(Struct, frozen=True):
     author: str
     reason: str
     since: float
+
+
+class Served(Struct, frozen=True):
+    """Hold which source a symbol is served from, and why where that is not its first one."""
+
+    source: str
+    over: FailedOver | None = None
+
+    @property
+    def author(self) -> str:
+        """Return who made it so."""
+        return self.over.author if self.over is not None else ""
 
 
 @dataclass(slots=True)
@@ -73,6 +86,7 @@ class Serving:
         self._offers: dict[tuple[str, str], Offer] = {}
         self._shown: dict[str, _Shown] = {}
         self._revisions: dict[str, int] = {}
+        self._share: Callable[[str, Served], Awaitable[None]] = _alone
 
     def open(self) -> None:
         """Serve as the configuration says, and as an earlier engine left what was failed over.
@@ -123,6 +137,20 @@ class Serving:
         Raises:
             StoreError: It cannot be written down; nothing was changed.
         """
+        await self._share(symbol, Served(source, over))
+        return await self.follow(symbol, Served(source, over))
+
+    def shares(self, share: "Callable[[str, Served], Awaitable[None]]") -> None:
+        """Tell somebody of each change over before it is made."""
+        self._share = share
+
+    def standing(self) -> "dict[str, Served]":
+        """Return what is failed over, for other engines."""
+        return {symbol: Served(over.source, over) for symbol, over in self._failed_over.items()}
+
+    async def follow(self, symbol: str, served: "Served") -> LiveValue | None:
+        """Serve a symbol as another engine was made to; as ``change``, and nobody is told."""
+        source, over = served.source, served.over
         rest = {name: held for name, held in self._failed_over.items() if name != symbol}
         self._keep(rest if over is None else rest | {symbol: over})
         before = self._cache.get(symbol)
@@ -183,6 +211,11 @@ class Serving:
         before = self._cache.get(value.symbol)
         if not await self._cache.publish(value):
             return False
+        self.show(before, value)
+        return True
+
+    def show(self, before: LiveValue | None, value: LiveValue) -> None:
+        """Remember what readers had, also where another engine published it."""
         shown = self._shown.setdefault(value.symbol, _Shown())
         exposure = value.exposure
         session = session_id(min(exposure.as_of, value.received_at) - value.delay_s)
@@ -193,7 +226,6 @@ class Serving:
         if exposure.as_of - shown.pointed_at >= POINT_EVERY_S or OLDER in value.flags:
             shown.pointed_at = exposure.as_of
             shown.points.append(Point(exposure.as_of, exposure.spot, exposure.net_gex, exposure.zero_gamma.value))
-        return True
 
     def _serve(self, symbol: str, source: str) -> None:
         if self._source.get(symbol) not in (None, source):
@@ -209,6 +241,10 @@ class Serving:
         except OSError as error:
             raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
         self._failed_over = failed_over
+
+
+async def _alone(symbol: str, served: Served) -> None:
+    """Share with nobody."""
 
 
 def figures_of(value: LiveValue) -> Figures:

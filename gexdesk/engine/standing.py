@@ -1,7 +1,8 @@
 """Remember what operators set, across restarts: overrides and pauses, with who, why and until when."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -35,6 +36,12 @@ class _Kept(Struct, frozen=True):
     skipped: dict[str, float] = {}
 
 
+Share = Callable[[str, str, Any], None]
+"""Share a change: its kind (``override``, ``pause``, ``stopped``, ``skip``), what it is of, and the value or None."""
+
+_FIELDS = {"override": "overrides", "pause": "pauses", "skip": "skipped"}
+
+
 class Standing:
     """Hold overrides, pauses by source, and the kill switch; synced to a file at each change.
 
@@ -48,7 +55,12 @@ class Standing:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._kept = _Kept()
+        self._share: Share = _alone
         self.armed: dict[str, Armed] = {}
+
+    def shares(self, share: "Share") -> None:
+        """Tell somebody of each change before it is written down; called in the setter's thread, and may refuse."""
+        self._share = share
 
     def open(self) -> None:
         """Read what an earlier engine left.
@@ -111,6 +123,7 @@ class Standing:
     def skip(self, target: str) -> None:
         """End what a schedule armed for a target early; durable when it returns."""
         armed = self.armed[target]
+        self._share("skip", armed.schedule, armed.override.until)
         self._keep(msgspec.structs.replace(self._kept, skipped=_with(self._kept.skipped, armed.schedule, armed.override.until)))
         del self.armed[target]
 
@@ -136,16 +149,40 @@ class Standing:
         return self._kept.stopped
 
     def set_override(self, target: str, override: Override | None) -> None:
-        """Set or end an override; durable when it returns. Raises as every setter here: StoreError, and nothing was changed."""
+        """Set or end an override; durable when it returns.
+
+        Raises as every setter here: StoreError, LeverRefused where another engine set it since; nothing was changed.
+        """
+        self._share("override", target, override)
         self._keep(msgspec.structs.replace(self._kept, overrides=_with(self._kept.overrides, target, override)))
 
     def set_pause(self, source: str, pause: Pause | None) -> None:
         """Set or end a source's pause; durable when it returns."""
+        self._share("pause", source, pause)
         self._keep(msgspec.structs.replace(self._kept, pauses=_with(self._kept.pauses, source, pause)))
 
     def set_stopped(self, pause: Pause | None) -> None:
         """Turn the kill switch on or off; durable when it returns."""
+        self._share("stopped", "", pause)
         self._keep(msgspec.structs.replace(self._kept, stopped=pause))
+
+    def standing(self, kind: str) -> dict[str, Any]:
+        """Return what stands of a kind that is shared, by target, source or schedule."""
+        if kind == "stopped":
+            return {} if self._kept.stopped is None else {"": self._kept.stopped}
+        held: dict[str, Any] = getattr(self._kept, _FIELDS[kind])
+        return dict(held)
+
+    def take(self, kind: str, of: str, value: Any) -> None:
+        """Take over what another engine set, or ended with None; durable when it returns. Raises StoreError."""
+        if kind == "stopped":
+            self._keep(msgspec.structs.replace(self._kept, stopped=value))
+            return
+        field = _FIELDS[kind]
+        self._keep(msgspec.structs.replace(self._kept, **{field: _with(getattr(self._kept, field), of, value)}))
+        if kind == "skip":
+            for target in [target for target, armed in self.armed.items() if armed.schedule == of]:
+                del self.armed[target]
 
     def _keep(self, kept: _Kept) -> None:
         try:
@@ -153,6 +190,10 @@ class Standing:
         except OSError as error:
             raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
         self._kept = kept
+
+
+def _alone(kind: str, of: str, value: object) -> None:
+    """Share with nobody."""
 
 
 def _with(held: dict[str, T], name: str, value: T | None) -> dict[str, T]:

@@ -1,7 +1,7 @@
 """Supply: run every assigned source, stop it while it is paused, start it again when it fails."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from gexdesk.engine.chronicle import Chronicle
@@ -29,9 +29,17 @@ THREADS_A_SOURCE = 4
 
 
 class Supply:
-    """Hold one task a running source."""
+    """Hold one task a running source.
 
-    def __init__(self, sources: Mapping[str, Source], ledger: Ledger, deliver: Deliver, chronicle: Chronicle, clock: Clock) -> None:
+    Args:
+        may_run: Says whether this engine is the one to run a source now; in a fleet others may be.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, Source], ledger: Ledger, deliver: Deliver, chronicle: Chronicle, clock: Clock,
+        may_run: Callable[[str], bool] = lambda _: True,
+    ) -> None:  # fmt: skip
+        self._may_run = may_run
         self._sources = sources
         self._ledger = ledger
         self._deliver = deliver
@@ -48,8 +56,8 @@ class Supply:
         asyncio.get_running_loop().set_default_executor(threads)
 
     def start(self, source: str) -> None:
-        """Run a source, unless it runs already or has no standing level; it is late from now on only."""
-        if source not in self._sources or source in self._tasks or not self._ledger[source].assigned:
+        """Run a source, unless it runs already, here or elsewhere, or has no standing level; it is late from now on only."""
+        if source not in self._sources or source in self._tasks or not self._ledger[source].assigned or not self._may_run(source):
             return
         self._ledger[source].listening_since = self._clock.now()
         self._tasks[source] = asyncio.create_task(self._run(source), name=f"source-{source}")
@@ -58,6 +66,7 @@ class Supply:
         """Stop fetching from a source; what is acknowledged stays."""
         task = self._tasks.pop(source, None)
         if task is not None:
+            self._ledger[source].listening_since = None
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
@@ -68,6 +77,7 @@ class Supply:
     def finished(self) -> bool:
         """Say whether every assigned source has nothing more to give, or at least answered once where it never ends."""
         assigned = [account for account in self._ledger.all() if account.assigned and account.name in self._sources]
+        assigned = [account for account in assigned if self._may_run(account.name)]
         return all(account.ended or (account.kind in ENDLESS and account.answered) for account in assigned)
 
     async def _run(self, source: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec import structs
 
 from gexdesk.engine.admission import Admission
+from gexdesk.engine.came import Came
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.flight import Flight, Flights
@@ -33,7 +34,7 @@ from gexdesk.model.level import Level
 from gexdesk.model.payload import Payload
 from gexdesk.model.text import printable
 from gexdesk.queues.base import Queue
-from gexdesk.stores.base import DecisionRecord, SymbolMinute
+from gexdesk.stores.base import DecisionRecord, LiveValue, SymbolMinute
 
 DEATHS_ALLOWED = 2
 UNTRIAGED_PER_SOURCE = 500
@@ -53,7 +54,7 @@ class Triage:
         self, *, pool: Pool, queue: Queue, ledger: Ledger, standing: Standing, keeper: Keeper, tally: Tally, flow: Flow,
         escalate: Escalate, chronicle: Chronicle, clock: Clock, rules: Callable[[], RuleSet],
         promises_s: Mapping[Level, float | None], conventions: ConventionBook, flights: Flights, gates: Gatekeeper,
-        gaps: GapLedger, names: Mapping[str, str], measure: Measure, admission: Admission,
+        gaps: GapLedger, names: Mapping[str, str], came: Came | None, measure: Measure, admission: Admission,
         water: Water,
     ) -> None:  # fmt: skip
         self._pool = pool
@@ -74,6 +75,7 @@ class Triage:
         self._gaps = gaps
         self._names = dict(names)
         self._measure = measure
+        self._came = came
         self._admission = admission
         self._water = water
         self._precedents = Precedents()
@@ -116,6 +118,12 @@ class Triage:
         """Let what earlier engines decided on be the symbols' history."""
         self._precedents.history.begin(minutes)
 
+    def inherit(self, values: Iterable[LiveValue]) -> None:
+        """Take readers' values for the snapshots before, where a source comes from another engine."""
+        for value in values:
+            self._precedents.inherit(value)
+            self._gates.begin(value)
+
     def level_of(self, account: Account, now: float) -> Level:
         """Return the level a source's payloads have: override, else standing, else its last decision, else MEDIUM."""
         own = self.own_level(account)
@@ -151,6 +159,8 @@ class Triage:
                 found = await self._decode(flight, account)
                 if before is not None and not before.done():
                     await asyncio.wait([before])
+                if self._came is not None and await self._came.before(flight):
+                    return
                 if isinstance(found, Triaged):
                     flight.results = found.results or None
                     flight.triaged = found = structs.replace(found, results=())

@@ -54,7 +54,8 @@ class SourceView(Struct, frozen=True):
 
     Attributes:
         state: ``live``, ``late``, ``failing``, ``paused``, ``stopped`` (by the kill switch), ``unassigned``, ``waiting`` (nothing
-            yet), ``quiet`` (nothing comes, and the market is closed) or ``ended``.
+            yet), ``quiet`` (nothing comes, and the market is closed), ``ended``, or ``elsewhere`` (another engine runs it and
+            has not told of it yet).
         standing: The configured level word: one of the four, ``auto`` or empty (unassigned).
         level: The level in force now: override, else standing, else last decision.
         why: ``override``, ``standing`` or ``decided``.
@@ -79,6 +80,7 @@ class SourceView(Struct, frozen=True):
         reliability: Successful over total requests of its lifetime; 1 before the first. Likewise ``_today`` (New York's), ``_5m``.
         hours: ``regular``, ``extended`` or ``always``: when it is expected to send; its silence at other times means nothing.
         base_url: Where it gets its data, without key and query; a path for folders and replays.
+        runs_on: The engine of the fleet that fetches from it, as it tells of it; empty where that is this one.
     """
 
     name: str
@@ -120,6 +122,7 @@ class SourceView(Struct, frozen=True):
     reliability_5m: float = 1.0
     hours: str = "always"
     base_url: str = ""
+    runs_on: str = ""
 
 
 class SymbolView(Struct, frozen=True):
@@ -321,6 +324,39 @@ class BoundView(Struct, frozen=True):
     why: str
 
 
+class EngineView(Struct, frozen=True):
+    """Show one engine of a fleet. Counts are of what it did itself, since ``since``.
+
+    Attributes:
+        engine_id: Its name, the same in its next life.
+        heartbeat_at: When it was last heard.
+        silent: It was not heard for longer than its sources wait for it.
+        this: It is the one that answers.
+        in_flight: Payloads it acknowledged, or works on for others, that have not ended.
+        sources: Those it fetches from.
+        received, repeats, completed, dead: Payloads it acknowledged, and jobs it ended, for whomever.
+        elsewhere: Payloads it acknowledged that others completed or buried.
+        loop_lag_s: As ``DeskView.loop_lag_s``.
+    """
+
+    engine_id: str
+    host: str
+    pid: int
+    since: float
+    heartbeat_at: float
+    slots: int
+    in_flight: int
+    sources: tuple[str, ...]
+    received: int
+    repeats: int
+    completed: int
+    dead: int
+    elsewhere: int
+    loop_lag_s: float = 0.0
+    silent: bool = False
+    this: bool = True
+
+
 class DeskView(Struct, frozen=True):
     """Hold one picture, taken at ``taken_at`` by the engine's clock.
 
@@ -342,6 +378,10 @@ class DeskView(Struct, frozen=True):
         read_only: The engine was started so that nothing can be changed through it.
         shift_by, shift_since: Who took the shift over, and when; empty and None before the first.
         bound: None from an engine before this version.
+        engines: Every engine of the fleet, this one first; empty where there is none. Levels and their queues are the fleet's, all
+            counts and latencies (``received`` to ``worst_critical_s``) this engine's own: a fleet's are the sums over ``engines``.
+        elsewhere, for_others: Payloads of ``received`` that other engines ended, and ends of ``completed`` and ``dead`` for payloads
+            that others had received.
         shed, aside: LOW payloads set aside at high water since ``since``, and those that still are; they are in ``in_flight``.
         loop_lag_s: The longest that the engine's own loop stood still in the last ten seconds.
     """
@@ -390,6 +430,9 @@ class DeskView(Struct, frozen=True):
     schedules: tuple[ScheduleView, ...] = ()
     escalated: int = 0
     bound: BoundView | None = None
+    engines: tuple[EngineView, ...] = ()
+    elsewhere: int = 0
+    for_others: int = 0
     loop_lag_s: float = 0.0
     shed: int = 0
     aside: int = 0

@@ -1,6 +1,7 @@
 """What processing hands to the stores, and what the live cache owes."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
@@ -67,6 +68,18 @@ class LiveCache(Protocol):
 
     async def read(self, symbol: str, now: float) -> LiveValue | None:
         """Return what a program elsewhere is given at a moment, UTC seconds: None once the value's time is over."""
+        ...
+
+
+class DeskCache(LiveCache, Protocol):
+    """A live cache that outlives the desk's own restart."""
+
+    def load(self, path: Path) -> int:
+        """Take over values saved by an earlier process; returns how many."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write every live value to a file. Raises StoreError."""
         ...
 
 

@@ -98,6 +98,19 @@ class EmbeddedCache:
         if present is not None and flag not in present.flags:
             self._put(msgspec.structs.replace(present, revision=present.revision + 1, flags=(*present.flags, flag)))
 
+    def adopt(self, value: LiveValue) -> bool:
+        """Take over a value that another engine published; False where readers have it, or a newer one, or another source's."""
+        if self._serving.setdefault(value.symbol, value.source) != value.source:
+            return False
+        present = self._values.get(value.symbol)
+        if present is not None and present.source == value.source:
+            same = (present.job_id, present.exposure.as_of) == (value.job_id, value.exposure.as_of)
+            if (same and set(value.flags) <= set(present.flags)) or (not same and not _supersedes(value, present)):
+                return False
+        revision = value.revision if present is None else max(value.revision, present.revision + 1)
+        self._put(msgspec.structs.replace(value, revision=revision))
+        return True
+
     def get(self, symbol: str) -> LiveValue | None:
         """Return what readers have now."""
         return self._values.get(symbol)

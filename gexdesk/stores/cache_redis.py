@@ -4,7 +4,11 @@ The embedded cache decides what is newer, for this engine; the server holds what
 engine that is newer stays, so that engines which share a server never take a reader back in time.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from time import monotonic
 from typing import Any, cast
 
 import msgspec
@@ -23,6 +27,13 @@ redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('PUBLISH', ARGV[5], ARGV[3])
 return 1
 """
+
+ANSWER_S = 1.0
+"""A value waits for the server no longer than this before it counts as available here alone."""
+
+LISTEN_S = 1.0
+AGAIN_S = 1.0
+"""A server that was away is asked again after this."""
 
 _DECODER = msgspec.msgpack.Decoder(LiveValue)
 _ENCODER = msgspec.msgpack.Encoder()
@@ -48,6 +59,7 @@ class RedisCache:
         self._own = EmbeddedCache()
         self._set_newer = client.register_script(_SET_NEWER)
         self._behind: dict[str, LiveValue] = {}
+        self._again_at = 0.0
         self.away = ""
 
     def serve(self, symbol: str, source: str) -> None:
@@ -92,22 +104,68 @@ class RedisCache:
                 if message["type"] == "message":
                     yield _DECODER.decode(message["data"])
 
+    async def follow(self, adopted: Callable[[LiveValue | None, LiveValue], None]) -> None:
+        """Take over what other engines publish, for ever: what is there first, then each notice.
+
+        Args:
+            adopted: Told of the value before and the new one, where readers here have another one now.
+        """
+        while True:
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                async with self._client.pubsub() as channel:
+                    await channel.subscribe(self._channel)
+                    async for key in self._client.scan_iter(match=f"{self._prefix}:live:*", count=1000):
+                        held = await cast("Any", self._client.hget(key, "value"))
+                        if held is not None:
+                            self._adopt(held, adopted)
+                    if self._behind:
+                        await self._bring_late()
+                    while True:
+                        message = await cast("Any", channel).get_message(timeout=LISTEN_S)
+                        if message is not None and message["type"] == "message":
+                            self._adopt(message["data"], adopted)
+            await asyncio.sleep(AGAIN_S)
+
+    def load(self, path: Path) -> int:
+        """Take over values saved by an earlier process, so that a start without the server shows the last ones."""
+        return self._own.load(path)
+
+    def save(self, path: Path) -> None:
+        """Write every live value to a file. Raises StoreError."""
+        self._own.save(path)
+
+    def _adopt(self, held: bytes, adopted: Callable[[LiveValue | None, LiveValue], None]) -> None:
+        try:
+            value = _DECODER.decode(held)
+        except msgspec.MsgspecError:
+            return  # an engine of another version, or somebody else writes there
+        before = self._own.get(value.symbol)
+        if self._own.adopt(value):
+            adopted(before, value)
+
     async def _bring(self, symbol: str) -> None:
         value = self._own.get(symbol)
         if value is None:
             return
         self._behind[symbol] = value
+        if self.away and monotonic() < self._again_at:
+            return
         try:
-            for late in list(self._behind.values()):
-                stamp, life_ms = f"{stamp_of(late):.6f}", max(1, round(late.ttl_s * 1000))
-                arguments: list[str | bytes | int] = [late.source, stamp, _ENCODER.encode(late), life_ms, self._channel]
-                await self._set_newer(keys=[self._key(late.symbol)], args=arguments)
-                if self._behind.get(late.symbol) is late:
-                    del self._behind[late.symbol]
-        except RedisError as error:
+            async with asyncio.timeout(ANSWER_S):
+                await self._bring_late()
+        except (RedisError, OSError, TimeoutError) as error:
             self.away = printable(str(error), 200) or type(error).__name__
+            self._again_at = monotonic() + AGAIN_S
         else:
             self.away = ""
+
+    async def _bring_late(self) -> None:
+        for late in list(self._behind.values()):
+            stamp, life_ms = f"{stamp_of(late):.6f}", max(1, round(late.ttl_s * 1000))
+            arguments: list[str | bytes | int] = [late.source, stamp, _ENCODER.encode(late), life_ms, self._channel]
+            await self._set_newer(keys=[self._key(late.symbol)], args=arguments)
+            if self._behind.get(late.symbol) is late:
+                del self._behind[late.symbol]
 
     @property
     def _channel(self) -> str:

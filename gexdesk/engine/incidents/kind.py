@@ -27,6 +27,7 @@ class Kind(StrEnum):
     DISK_LOW = "disk_low"
     RULES_INVALID = "rules_invalid"
     REDIS_AWAY = "redis_away"
+    ENGINE_SILENT = "engine_silent"
     CLOCK_JUMP = "clock_jump"
     STOOD_STILL = "stood_still"
     UNCLEAN_START = "unclean_start"

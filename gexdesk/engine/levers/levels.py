@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
@@ -46,8 +46,14 @@ class LevelLevers:
         self, *, queue: Queue, ledger: Ledger, standing: Standing, triage: Triage, flights: Flights, keeper: Keeper,
         targets: Targets, impact: Impact, escalate: Escalate, expectations: Expectations, record: Record,
         admission: Admission, chronicle: Chronicle, clock: Clock,
-        promises_s: Mapping[Level, float | None], turn: asyncio.Lock,
+        promises_s: Mapping[Level, float | None], turn: asyncio.Lock, leads: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
+        """Prepare.
+
+        Args:
+            leads: Says whether this engine is the one of its fleet that ends what the clock ends.
+        """
+        self._leads = leads
         self._queue = queue
         self._ledger = ledger
         self._standing = standing
@@ -114,14 +120,20 @@ class LevelLevers:
 
     async def end_expired(self) -> None:
         """End overrides whose time has come or whose job has ended; queued jobs go back to what the guidelines decided."""
+        if not self._leads():
+            return
         async with self._turn:
             now = self._clock.now()
             ending = dict.fromkeys(self._standing.expired(now), "its time had come")
             for key in self._standing.overrides(now):
-                if not self._targets.is_open(Target.of(key)):
+                if not await self._targets.is_open(Target.of(key)):
                     ending[key] = "its job has ended"
             for key, why in ending.items():
                 await self._end(Target.of(key), why)
+
+    def touched(self, key: str) -> None:
+        """Note that a target's override was changed through another engine, which moved its jobs."""
+        self._count(Target.of(key))
 
     async def apply_schedule(self, key: str) -> int:
         """Move the queued jobs of a target where its overrides now put them; the caller holds the turn. Returns how many moved."""

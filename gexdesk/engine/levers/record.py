@@ -13,7 +13,11 @@ from gexdesk.stores.audit import Audit
 
 
 class Record:
-    """Write to the audit, and hold the revisions that two operators meet at."""
+    """Write to the audit, and hold the revisions that two operators meet at.
+
+    Attributes:
+        latest: Who acted last; empty before the first act.
+    """
 
     def __init__(self, audit: Audit, clock: Clock) -> None:
         self._audit = audit
@@ -21,6 +25,7 @@ class Record:
         self._last_by: dict[str, tuple[str, float]] = {}
         self._acts: Counter[str] = Counter()
         self._targets: dict[str, str] = {}
+        self.latest = ""
 
     def unchanged(self, lever: Lever, target: str, revision: int) -> None:
         """Raise LeverRefused where somebody changed the target since the lever's operator looked at it."""
@@ -46,8 +51,13 @@ class Record:
         await asyncio.to_thread(
             self._audit.append, actor=actor, act=act, target=target, reason=reason, before=before, after=after, at=at
         )
-        self._last_by[target] = (actor, at)
+        self.latest = actor
         self._targets[actor] = target
+        self.heard(target, actor, at)
+
+    def heard(self, target: str, actor: str, at: float) -> None:
+        """Note that somebody acted on a target, here or through another engine, which has it in its own audit."""
+        self._last_by[target] = (actor, at)
         self._acts[target] += 1
 
     def acts(self, target: str) -> int:

@@ -7,7 +7,7 @@ from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.levers.record import Record
 from gexdesk.engine.standing import Standing
 from gexdesk.model.errors import LeverRefused, UnknownTarget
-from gexdesk.model.job import Job
+from gexdesk.model.job import Job, JobStatus
 from gexdesk.model.lever import Lever
 from gexdesk.model.text import printable, symbol_of
 from gexdesk.queues.base import Queue
@@ -73,9 +73,8 @@ class Targets:
 
     async def job(self, job_id: str) -> Job:
         """Return a job that waits. Raises LeverRefused where it does not, UnknownTarget where nobody knows it."""
-        flight = self._flights.get(job_id)
-        if flight is not None:
-            for job in await self._queue.jobs_of(flight.payload.source):
+        for source in self._sources_of(job_id):
+            for job in await self._queue.jobs_of(source):
                 if job.job_id == job_id:
                     return job
         status = await self._queue.status(job_id)
@@ -88,15 +87,25 @@ class Targets:
         if target.kind == "source":
             return list(await self._queue.jobs_of(target.name))
         if target.kind == "job":
-            flight = self._flights.get(target.name)
-            found = await self._queue.jobs_of(flight.payload.source) if flight is not None else ()
+            found = [job for source in self._sources_of(target.name) for job in await self._queue.jobs_of(source)]
             return [job for job in found if job.job_id == target.name]
         sources = list(self._queue.state().by_source)
         return [job for source in sources for job in await self._queue.jobs_of(source) if job.symbol == target.name]
 
-    def is_open(self, target: Target) -> bool:
+    async def is_open(self, target: Target) -> bool:
         """Say whether an override of it can still mean anything: a job that has ended has no level."""
-        return target.kind != "job" or self._flights.get(target.name) is not None
+        if target.kind != "job" or self._flights.get(target.name) is not None:
+            return True
+        if not self._queue.shared or self._queue.away:
+            return self._queue.shared
+        return await self._queue.status(target.name) in (JobStatus.QUEUED, JobStatus.PROCESSING)
+
+    def _sources_of(self, job_id: str) -> list[str]:
+        """Return where to look for a job: its source, or all of them where another engine acknowledged its payload."""
+        flight = self._flights.get(job_id)
+        if flight is not None:
+            return [flight.payload.source]
+        return list(self._queue.state().by_source) if self._queue.shared else []
 
     def delay_s(self, target: Target) -> float:
         """Return the least delay with which the target's quotes come; 0 where nobody knows."""

@@ -15,6 +15,8 @@ def state_of(account: Account, standing: Standing, now: float) -> str:
         return "paused"
     if standing.stopped is not None:
         return "stopped"
+    if account.runs_on:
+        return "elsewhere"
     if account.ended:
         return "ended"
     if account.failing_since is not None or account.refused_in_a_row >= REFUSED_IN_A_ROW:

@@ -1,0 +1,170 @@
+"""Share what operators set with the other engines of the fleet: overrides, pauses, the kill switch, guidelines, who serves what.
+
+Each has a name and a version on the board. An engine sets it against the version it knows, so that of two operators who act at
+once on two hosts the second is refused; what another engine set is taken over as soon as it is told, a second later at most. While
+the board is away each engine acts for itself; afterwards the later act of the two counts, and what lost is said.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.levers.record import Record
+from gexdesk.fleet.told import Entry
+from gexdesk.model.clock import Clock
+from gexdesk.model.errors import GexdeskError, LeverRefused, QueueAway
+from gexdesk.model.text import printable
+
+if TYPE_CHECKING:
+    from gexdesk.fleet.board import Board
+
+THREAD_WAITS_S = 6.0
+KEEP_ENDED_S = 86_400.0
+_NOTHING = msgspec.Raw(b"\xc0")
+
+Take = Callable[[str, Any, Entry], Awaitable[None]]
+"""Take over what another engine set: what of its kind (a target, a source, ...), the value or None, and who set it."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """Say how one kind of thing is shared.
+
+    Attributes:
+        type: Of its values.
+        take: Takes over what another engine set.
+        own: Returns what stands here, by what it is of.
+    """
+
+    type: Any
+    take: Take
+    own: Callable[[], dict[str, Any]]
+
+
+class Shared:
+    """Hold what is known of the board. A name is the kind, and after a space what of it, e.g. ``pause spx-chain``."""
+
+    def __init__(self, board: "Board", *, host: str, record: Record, chronicle: Chronicle, clock: Clock) -> None:
+        self._board = board
+        self._host = host
+        self._record = record
+        self._chronicle = chronicle
+        self._clock = clock
+        self._kinds: dict[str, Kept] = {}
+        self._known: dict[str, int] = {}
+        self._unsent: dict[str, Entry] = {}
+        self._turn = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.version = -1
+        self.agreed = False
+
+    def kind(self, name: str, kept: Kept) -> None:
+        """Share one more kind of thing."""
+        self._kinds[name] = kept
+
+    def begin(self) -> None:
+        """Share from now on, from this loop and its threads."""
+        self._loop = asyncio.get_running_loop()
+
+    async def put(self, kind: str, of: str, value: object) -> None:
+        """Share what an operator set here. While the board is away it stands here alone, and is brought there later.
+
+        Raises:
+            LeverRefused: Somebody set it through another engine since.
+        """
+        if self._loop is None:
+            return
+        name = f"{kind} {of}"
+        entry = Entry(msgspec.Raw(msgspec.msgpack.encode(value)), self._record.latest, self._host, self._clock.now())
+        async with self._turn:
+            try:
+                version, other = await self._board.put(name, entry, self._known.get(name, 0))
+            except QueueAway:
+                self._unsent[name] = entry
+                return
+            if other is None:
+                self._known[name] = version
+                self._unsent.pop(name, None)
+                return
+        who = f"{printable(other.actor, 60)} on {printable(other.host, 60)}"
+        raise LeverRefused(f"{of or kind} was changed by {who} just now; nothing was done, look again")
+
+    def put_from_thread(self, kind: str, of: str, value: object) -> None:
+        """Share as ``put``, from a thread that writes the same down here. Raises LeverRefused."""
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self.put(kind, of, value), self._loop).result(THREAD_WAITS_S)
+
+    async def look(self) -> None:
+        """Take over what others set, and bring there what stands here alone. Raises QueueAway."""
+        async with self._turn:
+            version, entries = await self._board.read()
+            if version < self.version:
+                self._known.clear()  # the board was lost: what stands here is put there again
+            for name, entry in entries.items():
+                if entry.version > self._known.get(name, 0):
+                    await self._meet(name, entry)
+            await self._bring(entries)
+            self.version, self.agreed = version, True
+        now = self._clock.now()
+        ended = [name for name, entry in entries.items() if entry.value == _NOTHING and now - entry.at > KEEP_ENDED_S]
+        await self._board.forget(ended)
+
+    async def _meet(self, name: str, entry: Entry) -> None:
+        """Take over one thing, unless the same was set here later while the board was away."""
+        mine = self._unsent.get(name)
+        if mine is not None and mine.at > entry.at:
+            version, other = await self._board.put(name, mine, entry.version)
+            if other is None:
+                self._known[name] = version
+                del self._unsent[name]
+            return
+        self._unsent.pop(name, None)
+        self._known[name] = entry.version
+        kind, _, of = name.partition(" ")
+        kept = self._kinds.get(kind)
+        if kept is None:
+            return  # a newer engine shares more than this one knows
+        try:
+            value = None if entry.value == _NOTHING else msgspec.msgpack.decode(entry.value, type=kept.type)
+            if kept.own().get(of) == value:
+                return
+            if mine is not None:
+                words = f"{of or kind}: what was set here while Redis was away gives way to {printable(entry.actor, 60)}'s later word"
+                self._chronicle.tell("lever", words, grave=True)
+            await kept.take(of, value, entry)
+        except (GexdeskError, msgspec.MsgspecError, OSError) as error:
+            words = printable(f"what {entry.actor} set on {entry.host} ({of or kind}) could not be taken over: {error}", 300)
+            self._chronicle.tell("lever", words, grave=True)
+            return
+        if self.agreed:
+            self._record.heard(of or kind, entry.actor, entry.at)
+            act = "ended" if value is None else "set"
+            words = f"{printable(entry.actor, 60)} on {printable(entry.host, 60)} {act} {kind}{f' of {of}' if of else ''}"
+            self._chronicle.tell("lever", words)
+
+    async def _bring(self, entries: dict[str, Entry]) -> None:
+        for name, entry in list(self._unsent.items()):
+            version, other = await self._board.put(name, entry, self._known.get(name, 0))
+            if other is None:
+                self._known[name] = version
+                del self._unsent[name]
+        for kind, kept in self._kinds.items():
+            for of, value in kept.own().items():
+                name = f"{kind} {of}"
+                if name in entries or name in self._known:
+                    continue
+                raw = msgspec.Raw(msgspec.msgpack.encode(value))
+                author = str(getattr(value, "author", "") or "an earlier engine")
+                version, other = await self._board.put(name, Entry(raw, author, self._host, self._clock.now()), 0)
+                if other is None:
+                    self._known[name] = version
+
+
+async def follow(shared: Shared, board: "Board") -> None:
+    """Take over what others set as soon as they tell of it, for ever."""
+    async for _ in board.news():
+        with contextlib.suppress(QueueAway):
+            await shared.look()

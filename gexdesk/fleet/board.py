@@ -1,0 +1,168 @@
+"""The board on which the engines of a fleet meet, in Redis or Valkey: beats, ownership, and what operators set.
+
+Every act is one script, so that it happens whole or not at all; times are the server's. Keys share one hash tag:
+
+    {<prefix>}:fleet:engines seen owners until    who lives, and who runs which sources until when
+    {<prefix>}:fleet:held marks version           what is shared by name, the version of each, and the last version
+    {<prefix>}:fleet:came:<digest>                the job of bytes that came within the hour
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any, TypeVar
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gexdesk.fleet.told import Entry, Heard, Told
+from gexdesk.model.errors import QueueAway
+from gexdesk.model.text import printable
+
+ANSWER_S = 2.0
+"""Longest wait for an answer; a server that is slower than that is taken for away."""
+
+FORGET_S = 3600.0
+"""An engine that fell silent is named for so long."""
+
+CAME_S = 3600
+LISTEN_S = 1.0
+PAUSE_S = 0.5
+
+T = TypeVar("T")
+
+
+class Board:
+    """Speak to the server for one engine. Every coroutine raises QueueAway where it does not answer.
+
+    Args:
+        prefix: As the queue's.
+        engine: Name of this engine, as the queue has it.
+    """
+
+    def __init__(self, client: Redis, *, prefix: str, engine: str) -> None:
+        self._client = client
+        self.engine = engine
+        self._keys = f"{{{prefix}}}:fleet:"
+        lua = files("gexdesk.fleet").joinpath("lua")
+        self._beat, self._leave, self._put = (
+            client.register_script(lua.joinpath(f"{name}.lua").read_text(encoding="utf-8")) for name in ("beat", "leave", "put")
+        )
+
+    async def beat(self, body: bytes, wanted: Sequence[str], given: Sequence[str], lease_s: float) -> Told:
+        """Say that this engine lives, renew and take what it may own, and learn of the others.
+
+        Args:
+            body: What others are to know of this engine.
+            wanted: Units it can run.
+            given: Units it gives up.
+        """
+        arguments: list[Any] = [self.engine, body, round(lease_s * 1000), round(FORGET_S * 1000), len(wanted), *wanted, *given]
+        now, own, took, owners, heard, version, most = await self._within(self._beat(keys=self._roster(), args=arguments))
+        return Told(
+            now=now / 1000,
+            own=frozenset(map(_text, own)),
+            took=_pairs(took),
+            owners=_pairs(owners),
+            engines=tuple(Heard(_text(name), max(0.0, (now - float(at)) / 1000), bytes(said)) for name, at, said in heard),
+            version=version,
+            most=most,
+        )
+
+    async def leave(self) -> None:
+        """Say that this engine ends as asked: nobody misses it, and what it owns is free."""
+        await self._within(self._leave(keys=self._roster(), args=[self.engine, f"{self._keys}news"]))
+
+    async def put(self, name: str, entry: Entry, known: int | None) -> tuple[int, Entry | None]:
+        """Share a value under a name.
+
+        Args:
+            known: The version the caller acts on; None sets it whatever is there.
+
+        Returns:
+            The version it has now, and None; or the version somebody else gave it, and what they set: nothing was changed then.
+        """
+        held = [f"{self._keys}held", f"{self._keys}marks", f"{self._keys}version"]
+        body = msgspec.msgpack.encode(entry)
+        arguments: list[Any] = [name, body, "" if known is None else known, f"{self._keys}news"]
+        done, version, there = await self._within(self._put(keys=held, args=arguments))
+        if done:
+            return version, None
+        other = _entry(there)
+        return version, other if other is not None else Entry(msgspec.Raw(b"\xc0"), "somebody", "", 0.0)
+
+    async def read(self) -> tuple[int, dict[str, Entry]]:
+        """Return everything that is shared, with the version of the whole."""
+        async with self._client.pipeline(transaction=True) as pipe:
+            pipe.get(f"{self._keys}version")
+            pipe.hgetall(f"{self._keys}held")
+            pipe.hgetall(f"{self._keys}marks")
+            version, held, marks = await self._within(pipe.execute())
+        versions = {_text(name): int(mark) for name, mark in marks.items()}
+        entries = {}
+        for name, body in held.items():
+            entry = _entry(body)
+            if entry is not None:
+                entries[_text(name)] = msgspec.structs.replace(entry, version=versions.get(_text(name), 0))
+        return int(version or 0), entries
+
+    async def forget(self, names: Sequence[str]) -> None:
+        """Drop what was ended long ago; its version goes with it."""
+        if names:
+            async with self._client.pipeline(transaction=True) as pipe:
+                pipe.hdel(f"{self._keys}held", *names)
+                pipe.hdel(f"{self._keys}marks", *names)
+                await self._within(pipe.execute())
+
+    async def first(self, digest: str, job_id: str) -> str:
+        """Return the job that was the first to bring these bytes within the hour: this one, where nobody came before."""
+        key = f"{self._keys}came:{digest}"
+        before = await self._within(self._client.set(key, job_id, nx=True, ex=CAME_S, get=True))
+        return job_id if before is None else _text(before)
+
+    async def news(self) -> AsyncIterator[None]:
+        """Yield whenever another engine changed or left something, and once after each time the connection was made, for ever."""
+        while True:
+            channel: Any = self._client.pubsub()
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    await channel.subscribe(f"{self._keys}news")
+                while True:
+                    message = await channel.get_message(timeout=LISTEN_S)
+                    if message is not None:
+                        yield None
+            except (RedisError, OSError, TimeoutError):
+                pass  # the beat, which looks each second, says that the server is away
+            finally:
+                with contextlib.suppress(RedisError, OSError, TimeoutError):
+                    await channel.aclose()
+            await asyncio.sleep(PAUSE_S)
+
+    def _roster(self) -> list[str]:
+        return [f"{self._keys}{name}" for name in ("engines", "seen", "owners", "until", "version")]
+
+    async def _within(self, asked: Awaitable[T]) -> Any:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await asked
+        except (RedisError, OSError, TimeoutError) as error:
+            words = printable(str(error), 160) or type(error).__name__
+            raise QueueAway(f"the fleet's board in Redis does not answer: {words}") from None
+
+
+def _entry(body: bytes) -> Entry | None:
+    try:
+        return msgspec.msgpack.decode(body, type=Entry)
+    except msgspec.MsgspecError:
+        return None  # somebody else wrote it: as if it were not there
+
+
+def _pairs(flat: Sequence[bytes] | Mapping[bytes, bytes]) -> dict[str, str]:
+    items = flat.items() if isinstance(flat, Mapping) else zip(flat[::2], flat[1::2], strict=True)
+    return {_text(name): _text(value) for name, value in items}
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
