@@ -49,6 +49,7 @@ class Symbols:
         self._plans = {plan.name: plan for plan in plans}
         self._ledger = ledger
         self.aliases = {alias: plan.name for plan in plans for alias in plan.aliases}
+        self._canonical: dict[tuple[str, ...], frozenset[str]] = {}
 
     def of(self, name: str) -> Plan:
         """Return a symbol's plan, by its name or an alias."""
@@ -75,7 +76,7 @@ class Symbols:
             account.name
             for account in self._ledger.all()
             if account.assigned and account.data_type != "historical"
-            and (name in account.seen_symbols or name in self._canonical(account.symbols))
+            and (name in account.seen_symbols or name in self._carried(account))
         ]  # fmt: skip
         return [self._ledger[source] for source in dict.fromkeys((*first, *others))]
 
@@ -91,5 +92,9 @@ class Symbols:
         patience_s = UNKNOWN_S if account.due_s is None else max(MISSING_S, INTERVALS * account.due_s)
         return now - max(since, account.listening_since) > patience_s
 
-    def _canonical(self, names: Sequence[str]) -> set[str]:
-        return {self.aliases.get(name, name) for name in names}
+    def _carried(self, account: Account) -> frozenset[str]:
+        """Return what a source is configured to bring, by its symbols' own names; asked for every symbol of every picture."""
+        known = self._canonical.get(account.symbols)
+        if known is None:
+            known = self._canonical[account.symbols] = frozenset(self.aliases.get(name, name) for name in account.symbols)
+        return known

@@ -71,13 +71,13 @@ def _twin(facts: Facts, known: Known) -> Finding | None:
 
 def _looks_like(facts: Facts, before: Facts, twin: Facts) -> bool:
     """Say whether the heaviest strikes of a given table are another symbol's, which trades at about the same price."""
-    theirs, own = likeness(facts.evidence, twin.evidence), likeness(facts.evidence, before.evidence)
+    # Asked of every other symbol, so what costs least comes first.
     near = abs(share(facts.spot, twin.spot) or 1.0) <= _TWIN_PRICE
     to_theirs, to_own = share(facts.gross_gex, twin.gross_gex), share(facts.gross_gex, before.gross_gex)
-    if not near or theirs is None or own is None or to_theirs is None or to_own is None:
+    if not near or to_theirs is None or to_own is None or not (abs(to_theirs) <= _TWIN_GROSS and abs(to_own) > 2 * _TWIN_GROSS):
         return False
-    size = abs(to_theirs) <= _TWIN_GROSS and abs(to_own) > 2 * _TWIN_GROSS
-    return size and theirs > _ALIKE and own < theirs - _LESS_ALIKE
+    theirs, own = likeness(facts.evidence, twin.evidence), likeness(facts.evidence, before.evidence)
+    return theirs is not None and own is not None and theirs > _ALIKE and own < theirs - _LESS_ALIKE
 
 
 def _sides(facts: Facts, known: Known) -> Finding | None:
