@@ -35,6 +35,7 @@ from gexdesk.engine.incidents.looks import IncidentLooks
 from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.incidents.shelf import Shelf
 from gexdesk.engine.keep import Keeper
+from gexdesk.engine.lag import Lag
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.levers.guidelines import GuidelineLevers
@@ -438,7 +439,7 @@ def assemble(
         Daybook(state / HISTORY_NAME, "figures", keep_days=HISTORY_DAYS, keep_bytes=HISTORY_BYTES // 4),
         chronicle,
     )
-    host = Host(ledger, clock)
+    host, lag = Host(ledger, clock), Lag()
     backfill = Backfill(provision.gaps, symbols, receive.deliver, clock, limit_bytes=limits.payload_limit_bytes)
     on_symbols = SymbolLevers(
         provision=provision, backfill=backfill, keeper=keeper, record=record, chronicle=chronicle, clock=clock
@@ -489,6 +490,7 @@ def assemble(
         escalate=escalate,
         measure=measure,
         water=water,
+        lag=lag,
         clock=clock,
         engine_id=engine_id,
         mode=settings.mode,
@@ -571,6 +573,7 @@ def assemble(
             rewind=rewind,
             watch=Watch(causes),
             host=host,
+            lag=lag,
             flow=flow,
             chronicle=chronicle,
             tally=tally,

@@ -72,6 +72,8 @@ class _Figures:
         for name, words, figure in (
             ("gexdesk_store_lag_seconds", "How long the oldest result has waited to be stored.", view.store_lag_s),
             ("gexdesk_stopped", "1 while the kill switch is on.", float(view.stopped)),
+            ("gexdesk_loop_lag_seconds", "Longest stall of the engine's loop in the last ten seconds.", view.loop_lag_s),
+            ("gexdesk_payloads_aside", "LOW payloads set aside at high water.", float(view.aside)),
             ("gexdesk_undecided_payloads", "Payloads acknowledged and not decided yet.", float(view.undecided)),
             ("gexdesk_started_timestamp_seconds", "Since when every total counts.", view.since),
         ):

@@ -20,6 +20,7 @@ from gexdesk.engine.inbox import Inbox
 from gexdesk.engine.incidents.incidents import Incidents
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.engine.keep import Keeper
+from gexdesk.engine.lag import Lag
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Ledger
 from gexdesk.engine.levers.levels import LevelLevers
@@ -114,6 +115,7 @@ class Parts:
     rewind: Rewind
     watch: Watch
     host: Host
+    lag: Lag
     flow: Flow
     chronicle: Chronicle
     tally: Tally
@@ -197,7 +199,7 @@ class Engine:
         loops = {
             "views": self._take_views, "seconds": self._each_second, "retention": self._retain, "live": self._keep_live,
             "import": inbox.run,
-            "counts": self._keep_counts, "history": self._record, "host": parts.host.run,
+            "counts": self._keep_counts, "history": self._record, "host": parts.host.run, "lag": parts.lag.run,
         }  # fmt: skip
         self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
         if parts.queue.shared:

@@ -13,6 +13,7 @@ from gexdesk.engine.flow import Flow
 from gexdesk.engine.incidents.incidents import Incidents
 from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.keep import Keeper
+from gexdesk.engine.lag import Lag
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.levers.levels import LevelLevers
 from gexdesk.engine.measure import Measure
@@ -44,7 +45,7 @@ class Picture:
         symbols: PictureSymbols, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, mutes: Mutes,
         pager: Pager, shift: Shift, chronicle: Chronicle,
         promises: Promises, rulebook: Rulebook, levels: LevelLevers, schedules: Schedules,
-        escalate: Escalate, measure: Measure, water: Water, clock: Clock, engine_id: str, mode: str, read_only: bool,
+        escalate: Escalate, measure: Measure, water: Water, lag: Lag, clock: Clock, engine_id: str, mode: str, read_only: bool,
         fleet: Fleet | None, name: str,
     ) -> None:  # fmt: skip
         self._queue = queue
@@ -70,6 +71,7 @@ class Picture:
         self._escalate = escalate
         self._measure = measure
         self._water = water
+        self._lag = lag
         self._clock = clock
         self._engine_id = engine_id
         self._mode = mode
@@ -135,6 +137,7 @@ class Picture:
             schedules=self._schedules.views(now),
             escalated=self._escalate.count,
             bound=self._measure.bound(),
+            loop_lag_s=self._lag.worst_s(),
             shed=self._water.shed,
             aside=self._water.aside,
             read_only=self._read_only,
