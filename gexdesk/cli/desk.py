@@ -70,21 +70,31 @@ def attach(
 def picture(
     file: Annotated[Path, Parameter(help="SVG file to write.")], *,
     size: Annotated[str, Parameter(help="Columns x rows.")] = "160x48", state: StateFolder = None,
+    page: Annotated[str, Parameter(help='A page in place of the desk, e.g. incidents or "symbol SPX".')] = "",
+    theme: Annotated[str, Parameter(help="One of the desk's themes.")] = "",
 ) -> int:  # fmt: skip
-    """Write a picture of the desk as it stands now, to go into a report.
+    """Write a picture of the desk, or of one of its pages, as it stands now, to go into a report.
 
-    Example: `gexdesk picture desk.svg --size 160x48`
+    Example: `gexdesk picture spx.svg --size 160x48 --page "symbol SPX"`
     """
     from gexdesk.api.client import Client
     from gexdesk.tui.picture import picture as draw
+    from gexdesk.tui.theme import DEFAULT_THEME, load_themes
+
+    if theme and theme not in (names := [one.name for one in load_themes()]):
+        raise SettingsError(f"no theme is named {theme!r}; there are {', '.join(names)}")
 
     found = re.fullmatch(r"(\d{2,3})x(\d{2,3})", size)
     if found is None:
         raise SettingsError(f"{size!r} is no size; write columns x rows, e.g. 160x48")
 
     async def drawn() -> str:
-        view = await Client(state_folder(state)).view()
-        return await draw(view, int(found[1]), int(found[2]), operator=getpass.getuser())
+        engine = Client(state_folder(state))
+        view = await engine.view()
+        return await draw(
+            view, int(found[1]), int(found[2]), operator=getpass.getuser(), theme=theme or DEFAULT_THEME, page=page.split(),
+            desk=engine,
+        )  # fmt: skip
 
     svg = asyncio.run(drawn())
     try:

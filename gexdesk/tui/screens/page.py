@@ -80,6 +80,8 @@ class Page(Staged):
         self._layout = PageLayout(self.regions)
         self._tick = 0
         self._asking = self._again = False
+        self.answered = False
+        """It shows what the engine said, or why it said nothing."""
 
     def __init_subclass__(cls) -> None:
         """Bind the page's own keys beside those of every page."""
@@ -199,6 +201,7 @@ class Page(Staged):
         if self.table is not None and self.table.adopt():
             self.rearrange()
         self.paint_body()
+        self.answered = not self._again
         if self._again:
             self._again = False
             self.ask()
