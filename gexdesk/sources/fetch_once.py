@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -14,7 +15,9 @@ from gexdesk.model.text import printable
 from gexdesk.sources.address import Addresses, Destination, Resolver, pinned
 from gexdesk.sources.answer import status_line, why
 from gexdesk.sources.encoding import ACCEPTED, Expander
+from gexdesk.sources.hush import hush
 from gexdesk.sources.secret import Secret
+from gexdesk.sources.tls import trusted
 
 if TYPE_CHECKING:
     import httpx2
@@ -84,7 +87,7 @@ class FetchOnce:
             raise
         except Exception as error:  # whatever the network did, the request ends with a reason
             raise FetchError(self._clean(why(error, self._timeout_s), first)) from None
-        raise FetchError(f"redirected more than {REDIRECTS} times")
+        raise FetchError(f"redirected more than {REDIRECTS} times: it goes in a circle, or too far")
 
     async def _once(self, destination: Destination) -> "Document | str":
         """Return the document, or the URL it is redirected to."""
@@ -92,7 +95,7 @@ class FetchOnce:
         url, headers = self._sent(destination)
         parts = urlsplit(url)
         host = f"[{address}]" if ":" in address else address
-        async with _client() as client:
+        async with await _client() as client:
             request = client.build_request(
                 "GET",
                 parts._replace(netloc=f"{host}:{destination.port}").geturl(),
@@ -101,8 +104,8 @@ class FetchOnce:
             )
             response = await client.send(request, stream=True)
             try:
-                if response.is_redirect:
-                    return urljoin(destination.url, response.headers.get("location", ""))
+                if response.has_redirect_location:
+                    return _joined(destination.url, response.headers["location"])
                 return await self._document(response, parts.path, destination)
             finally:
                 await response.aclose()
@@ -139,13 +142,23 @@ class FetchOnce:
         return printable(held.key.redact(words) if held is not None else words)
 
 
+def _joined(url: str, location: str) -> str:
+    """Return where a redirect leads. Raises AddressRefused."""
+    if location.isascii() and location.isprintable():  # joining would quietly drop what else stands in it
+        with suppress(ValueError):
+            return urljoin(url, location)
+    raise AddressRefused("it is redirected to an address that cannot be read")
+
+
 async def resolve(host: str, port: int) -> Sequence[str]:
     """Return a host's addresses as the system resolves them. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def _client() -> "httpx2.AsyncClient":
+async def _client() -> "httpx2.AsyncClient":
+    hush()
+    tls = await asyncio.to_thread(trusted)
     import httpx2
 
-    return httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=None, http2=False)
+    return httpx2.AsyncClient(verify=tls, trust_env=False, follow_redirects=False, timeout=None, http2=False)

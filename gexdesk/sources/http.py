@@ -1,12 +1,10 @@
 """Poll one URL at the market's pace."""
 
 import asyncio
-import logging
 import random
 import re
 import ssl
 from collections.abc import Callable
-from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
@@ -23,8 +21,10 @@ from gexdesk.sources.backoff import RETRY_FIRST_S, STORE_FIRST_S, backoff_s
 from gexdesk.sources.base import Deliver, Failed, Fetched, Report, Unchanged
 from gexdesk.sources.breaker import Breaker
 from gexdesk.sources.encoding import ACCEPTED, Expander
+from gexdesk.sources.hush import hush
 from gexdesk.sources.pace import Bucket, Pace, next_on_grid
 from gexdesk.sources.secret import Secret
+from gexdesk.sources.tls import trusted
 from gexdesk.sources.url import checked_path
 
 if TYPE_CHECKING:
@@ -35,13 +35,6 @@ RETRY_AFTER_CAP_S = 300.0
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
-_CHATTY = (
-    "httpx2",
-    *(f"httpcore2.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
-    "hpack.hpack",
-    "hpack.table",
-)
-"""Loggers that write URLs and headers, and so keys, whatever level somebody sets them to."""
 
 
 class _Answer(Struct, frozen=True):
@@ -139,7 +132,7 @@ class Http:
         while True:
             try:
                 # A quarter of a second of importing and reading certificates, the first time; not on the loop.
-                return _client(self._headers, await asyncio.to_thread(_tls))
+                return _client(self._headers, await asyncio.to_thread(trusted))
             except OSError as error:  # SSL_CERT_FILE names something that is not there, or no certificates
                 report(Failed(self._clean(f"the trusted certificates cannot be read: {error}")))
                 failures += 1
@@ -256,18 +249,10 @@ class Http:
         return printable(self._key.redact(text) if self._key else text, limit)
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    import httpx2
-
-    return httpx2.create_ssl_context()
-
-
 def _client(headers: dict[str, str], tls: ssl.SSLContext) -> "httpx2.AsyncClient":
     import httpx2
 
-    for chatty in _CHATTY:
-        logging.getLogger(chatty).addFilter(_drop)
+    hush()
     return httpx2.AsyncClient(
         headers=headers,
         verify=tls,
@@ -277,7 +262,3 @@ def _client(headers: dict[str, str], tls: ssl.SSLContext) -> "httpx2.AsyncClient
         timeout=None,  # one deadline for the whole answer; a timeout per read never ends on a slow drip
         limits=httpx2.Limits(max_connections=1, keepalive_expiry=60.0),
     )
-
-
-def _drop(_: logging.LogRecord) -> bool:
-    return False

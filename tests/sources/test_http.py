@@ -534,9 +534,9 @@ def test_settings_that_contradict_themselves_are_refused(options):
 
 
 async def test_certificates_that_cannot_be_read_are_reported_and_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    from gexdesk.sources import http
+    from gexdesk.sources import tls
 
-    http._tls.cache_clear()
+    tls.trusted.cache_clear()
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     async with FeedServer(Answer(body=b"1")) as server:
         clock = RunningClock()

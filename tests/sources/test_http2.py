@@ -10,7 +10,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import RequestReceived, WindowUpdated
 
-from gexdesk.sources import http as http_module
+from gexdesk.sources import tls
 from gexdesk.sources.base import Failed, Fetched, Unchanged
 from gexdesk.sources.http import Http
 from gexdesk.sources.pace import Pace
@@ -81,7 +81,7 @@ async def test_http_2_is_spoken_where_the_server_does(monkeypatch: pytest.Monkey
     context.load_cert_chain(CERTIFICATE)
     context.set_alpn_protocols(["h2"])
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-    http_module._tls.cache_clear()
+    tls.trusted.cache_clear()
     requests: list[dict[str, str]] = []
     connections: list[object] = []
     server = await asyncio.get_running_loop().create_server(
@@ -94,7 +94,7 @@ async def test_http_2_is_spoken_where_the_server_does(monkeypatch: pytest.Monkey
         await run_until(source.run(desk.deliver, desk.report), lambda: len(desk.outcomes) >= 4)
     finally:
         server.close()
-        http_module._tls.cache_clear()
+        tls.trusted.cache_clear()
     assert [type(outcome) for outcome in desk.outcomes[:4]] == [Fetched, Unchanged, Failed, Unchanged]
     assert desk.bodies == [BODY]
     assert requests[0][":path"] == "/q?x=1"

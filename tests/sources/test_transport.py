@@ -17,7 +17,7 @@ import pytest
 import zstandard
 
 from gexdesk.model.clock import SystemClock
-from gexdesk.sources import http as http_module
+from gexdesk.sources import tls
 from gexdesk.sources import websocket as websocket_module
 from gexdesk.sources.base import Connected, Failed, Fetched, Missed, OutOfOrder, Unchanged
 from gexdesk.sources.encoding import Expander
@@ -218,14 +218,14 @@ def trusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ssl.SSL
 
     def trust(name: str) -> ssl.SSLContext:
         path = Path(__file__).with_name(name)
-        http_module._tls.cache_clear()
+        tls.trusted.cache_clear()
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path)
         return context
 
     yield trust
-    http_module._tls.cache_clear()
+    tls.trusted.cache_clear()
 
 
 async def test_a_trusted_certificate_is_taken_an_expired_or_another_hosts_is_not(trusted: Callable) -> None:
