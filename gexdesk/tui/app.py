@@ -10,7 +10,6 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key, Paste
 from textual.screen import Screen
-from textual.theme import BUILTIN_THEMES
 
 from gexdesk.desk import Desk
 from gexdesk.model.errors import EngineAway, GexdeskError
@@ -211,10 +210,14 @@ class DeskApp(App[int]):
         self.main.rearrange()
         self.main.paint_all()
 
+    @property
+    def theme_names(self) -> list[str]:
+        """Return the desk's themes and the operator's own, the default one first."""
+        return self._themes.names
+
     def action_next_theme(self) -> None:
         """Use the theme after this one."""
-        own = [name for name, theme in self.available_themes.items() if theme.name not in BUILTIN_THEMES]
-        names = sorted(own, key=lambda name: (name != DEFAULT_THEME, name))
+        names = self.theme_names
         self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else DEFAULT_THEME
 
     def action_home(self) -> None:

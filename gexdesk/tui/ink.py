@@ -46,12 +46,18 @@ def fit_middle(text: str, width: int) -> str:
 
 
 def line_of(runs: Iterable[Run], width: int) -> Line:
-    """Join runs of one ink and pad or cut the whole to so many cells."""
+    """Join runs of one ink and pad or cut the whole to so many cells.
+
+    Texts come printable from the engine. What should not be there all the same, from one that is older or hostile, becomes
+    question marks here: this is the last place before the terminal.
+    """
     joined: list[Run] = []
     left = width
     for given, ink in runs:
         if left <= 0:
             break
+        if not given.isprintable():
+            given = "".join(c if c.isprintable() else "?" for c in given)  # noqa: PLW2901
         taken = min(width_of(given), left)
         text = given if taken < left else fit(given, left)
         if not text:

@@ -55,6 +55,7 @@ class Themes:
         self._folders = (theme_folder(), own)
         self._read: dict[Path, tuple[int, int]] = {}
         self.faults: dict[Path, str] = {}
+        self.names: list[str] = []
 
     def news(self) -> list[Theme]:
         """Return the themes of files that are new or were changed since the last call; what is wrong with a file is a fault.
@@ -73,7 +74,9 @@ class Themes:
             self._read[path] = stamp
             self.faults.pop(path, None)
             try:
-                found.append(_theme(path))
+                theme = _theme(path)
+                found.append(theme)
+                self.names = sorted({*self.names, theme.name}, key=lambda name: (name != DEFAULT_THEME, name))
             except ValueError as error:
                 self.faults[path] = str(error).replace(str(path), f"themes/{path.name}")
         return found

@@ -61,7 +61,7 @@ def test_a_wide_screen_shows_all_six_panels() -> None:
 def test_sources_take_the_rows_they_need_and_symbols_the_rest() -> None:
     few, many = (arrange(Size(160, 48), Wants(sources=sources)) for sources in (13, 240))
     assert few["sources"].height == 14
-    assert few["symbols"].height == 17
+    assert few["symbols"].height == 15
     assert few["sources"].bottom == few["symbols"].bottom + 15 == 46
     assert many["symbols"].height >= 12
 

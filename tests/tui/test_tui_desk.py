@@ -159,7 +159,7 @@ async def test_every_column_of_numbers_ends_where_its_heading_ends(size: tuple[i
 
 async def test_a_wide_screen_spells_out_which_guideline_won() -> None:
     view = a_view(symbols=(a_symbol("SPX", why="medium-fresh"),))
-    async with seated(FakeDesk(view), WIDE) as seat:
+    async with seated(FakeDesk(view), (190, 48)) as seat:
         assert " medium-fresh " in seat.text("symbols").splitlines()[1]
 
 
@@ -533,9 +533,11 @@ async def test_a_level_lever_on_a_symbol_acts_on_the_symbol_and_a_pause_on_the_s
 async def test_failover_names_the_other_sources_of_the_symbol_and_acts_on_nothing_else() -> None:
     spx = a_symbol("SPX", served_by="gexbot-spx", standby="cboe-spx", readers=("pit-spx", "flow-bot"))
     async with seated(FakeDesk(a_view(symbols=(spx,)))) as seat:
-        await seat.press("F")
-        assert "failover acts on a symbol" in seat.text("notice")
-        await seat.press("tab", "F")
+        await seat.press("down", "F")
+        assert "cboe-qqq serves nothing now: failover acts on symbols" in seat.text("notice")
+        await seat.press("up", "F")
+        assert "FAILOVER SPX (symbol, serving gexbot-spx)" in seat.text("dialog")
+        await seat.press("escape", "tab", "F")
         assert "cboe-spx" in seat.text("dialog")
         assert "readers pit-spx flow-bot" in seat.text("dialog")
         await seat.type("frozen")

@@ -33,7 +33,8 @@ def test_helps_and_costs_are_the_engines_own_words() -> None:
     f = form(Verb.PROMOTE)
     f.answer(LeverOutcome(False, "nothing sent", "HIGH", "CRITICAL", 37, 3, "37 queued jobs move up", "no other job waits"))
     lines = ["".join(text for text, _ in f.draw(y, 120)) for y in (2, 3)]
-    assert [line.strip().split(maxsplit=1) for line in lines] == [["HELPS", "37 queued jobs move up"], ["COSTS", "no other job waits"]]
+    told = [line.strip().split(maxsplit=1) for line in lines]
+    assert told == [["HELPS", "37 queued jobs move up"], ["COSTS", "no other job waits"]]
 
 
 def test_enter_is_off_until_there_is_a_reason() -> None:

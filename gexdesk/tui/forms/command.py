@@ -105,6 +105,6 @@ class CommandForm:
         return [
             (" > " if chosen else "   ", "bold"),
             (fit(label, 30), "bold" if chosen else ""),
-            (fit(f" {offer.says}{asks}", max(1, width - 46)), "faint"),
+            (fit(f" {offer.says}{asks}", max(1, width - 33 - len(more))), "faint"),
             (more, "faint"),
         ]

@@ -295,6 +295,9 @@ class LeverForm:
         return [*self._field("level", "Level"), *self._choices(words, self.level.rank), ("   digit, or left right", "faint")]
 
     def _tos(self, width: int) -> list[Run]:
+        if len(self.aims) > 1:
+            each = " ".join(f"{aim.name}:{''.join(aim.choices)}" for aim in self.aims)
+            return [*self._field("to", "To"), (fit_middle(each, width - 10), "bold")]
         words = [f"{i} {choice}" for i, choice in enumerate(self.aim.choices, 1)]
         return [*self._field("to", "To"), *self._choices(words, self.to), ("   digit, or left right", "faint")]
 

@@ -27,12 +27,12 @@ def words(screen: Staged) -> Words:
     """Return what arguments can be at this moment."""
     view = screen.sight.shown
     if view is None:
-        return {"theme": list(screen.app.available_themes), "view": saved.names(screen.house.config)}
+        return {}
     return {
         "symbol": [s.symbol for s in view.symbols],
         "source": [s.name for s in view.sources],
         "incident": [str(i.number) for i in needing(view, screen.sight.now)],
-        "theme": [name for name in screen.app.available_themes if name.startswith("desk-")],
+        "theme": screen.app.theme_names,  # type: ignore[attr-defined]
         "view": [*saved.names(screen.house.config), saved.SAVE],
     }
 
@@ -156,7 +156,7 @@ def _now(screen: Staged, arguments: list[str]) -> None:
 
 
 def _theme(screen: Staged, arguments: list[str]) -> None:
-    screen.app.theme = _known(arguments[0], [name for name in screen.app.available_themes if name.startswith("desk-")], "theme")
+    screen.app.theme = _known(arguments[0], screen.app.theme_names, "theme")  # type: ignore[attr-defined]
 
 
 def _view(screen: Staged, arguments: list[str]) -> None:

@@ -1,6 +1,8 @@
 """Where the operator stands: a row of one of the two tables."""
 
 from gexdesk.model.lever import Verb
+from gexdesk.model.view import DeskView
+from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import ON_SOURCES, Aim, at_source, at_symbol
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.sources import SourcesTable
@@ -73,7 +75,7 @@ class Cursor:
             serves, readers = name, symbol.readers
         else:
             if verb is Verb.FAILOVER:
-                return "failover acts on a symbol: Tab takes the cursor to SYMBOLS"
+                return self._failover_from(name, view)
             source, serves, readers = self.sight.source(name), "", self.sight.readers_of(name)
         if source is None:
             return f"the engine no longer knows {name}"
@@ -84,6 +86,15 @@ class Cursor:
         elif verb is Verb.CLEAR and not source.override:
             return f"{source.name} has no override"
         return verb, at_source(source, serves, readers)
+
+    def _failover_from(self, source: str, view: DeskView) -> "tuple[Verb, Aim] | str":
+        """Aim at the symbol that a source serves, where it is one: failover acts on symbols."""
+        served = [s for s in view.symbols if s.served_by == source]
+        if len(served) != 1:
+            what = f"serves {figures.many(len(served), 'symbol')}" if served else "serves nothing now"
+            return f"{source} {what}: failover acts on symbols; Tab takes the cursor there, / {source} finds them, Space marks"
+        aim = at_symbol(served[0], Verb.FAILOVER, view)
+        return (Verb.FAILOVER, aim) if aim.choices else f"{served[0].symbol} has no other source"
 
     def filter_words(self) -> str:
         """Say which filter is on; empty without one."""
