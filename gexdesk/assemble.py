@@ -137,6 +137,7 @@ from gexdesk.model.text import printable
 from gexdesk.model.view import LogLine
 from gexdesk.queues.base import Queue
 from gexdesk.queues.embedded import EmbeddedQueue
+from gexdesk.queues.redis_name import engine_name
 from gexdesk.sample.story import SOURCES
 from gexdesk.settings import (
     LOCK_NAME,
@@ -165,10 +166,12 @@ from gexdesk.stores.audit import Audit, BrokenLink, verify
 from gexdesk.stores.base import DeskCache, LiveCache
 from gexdesk.stores.cache import EmbeddedCache
 from gexdesk.stores.daybook import Daybook
+from gexdesk.stores.exports import Exports
 from gexdesk.stores.lake import Lake
 from gexdesk.stores.metadata import Metadata
 from gexdesk.stores.query import Rows, run_query
 from gexdesk.stores.request_log import RequestLog
+from gexdesk.stores.sharing import share
 from gexdesk.stores.spool import Spool
 
 if TYPE_CHECKING:
@@ -231,7 +234,10 @@ def assemble(
     link = _link(settings.redis, state)
     queue = _queue(link, state, clock)
     spool = Spool(state / "spool", clock=clock, gate_bytes=limits.gate_bytes)
-    keeper = Keeper(Lake(state / "lake"), Metadata(state / METADATA_NAME), chronicle, clock, state)
+    sharing = share(state, limits.shared, engine_name(state / "redis-name")) if limits.shared is not None else None
+    lake = Lake(state / "lake" if sharing is None else sharing.lake)
+    exports = Exports(sharing.exports, state / AUDIT_NAME) if sharing is not None else None
+    keeper = Keeper(lake, Metadata(state / METADATA_NAME), chronicle, clock, state, exports=exports)
     cache: DeskCache = EmbeddedCache() if link is None else link.cache()
     symbols = _symbols(settings, ledger)
     ownership = Ownership(_units(settings, symbols.aliases), clock.monotonic)
@@ -348,7 +354,8 @@ def assemble(
         conventions=conventions,
     )
     story_at = clock.now() + (REPLAY_LEAD_S if once else 0.0)
-    make = partial(_source, keys=keys, clock=clock, state=state, once=once, started_at=story_at, speed=replay_speed)
+    taken = Path(sharing.shared, "taken") if sharing is not None else state
+    make = partial(_source, keys=keys, clock=clock, state=state, taken=taken, once=once, started_at=story_at, speed=replay_speed)
     sources = {s.name: make(s) for s in settings.sources}
     supply = Supply(sources, ledger, receive.deliver, chronicle, clock)
     fleet = None
@@ -782,7 +789,6 @@ def _link(redis: RedisSettings | None, state: Path) -> _Link | None:
         return None
     # Loaded where it is configured: a desk without Redis starts without its library.
     from gexdesk.queues.redis_client import redis_client
-    from gexdesk.queues.redis_name import engine_name
 
     key = Secret.from_env(redis.key_env) if redis.key_env is not None else None
     key = Secret.from_file(redis.key_file) if redis.key_file is not None else key
@@ -812,7 +818,7 @@ def _redacted(words: str, keys: Iterable[Secret]) -> str:
 
 
 def _source(
-    source: AnySource, *, keys: Mapping[str, Secret], clock: Clock, state: Path, once: bool, started_at: float, speed: float
+    source: AnySource, *, keys: Mapping[str, Secret], clock: Clock, state: Path, taken: Path, once: bool, started_at: float, speed: float
 ) -> Source:
     match source:
         case HttpSource():
@@ -856,7 +862,7 @@ def _source(
                 timeout_s=source.timeout_s,
             )
         case DirectorySource():
-            return Directory(source.name, source.path, clock=clock, once=once, memory=state / f"taken-{source.name}.jsonl")
+            return Directory(source.name, source.path, clock=clock, once=once, memory=taken / f"taken-{source.name}.jsonl")
         case ReplaySource():
             return Replay(source.name, source.path, started_at=started_at, clock=clock, loop=not once, speed=speed)
 

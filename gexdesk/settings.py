@@ -213,6 +213,8 @@ class EngineSettings(_Strict):
         task_limit_s, memory_limit_mb: What a pool process may take before it is killed.
         keep_days, keep_gb: How long payloads are kept, whichever ends first.
         lake_keep_days: How long strikes are kept; None for ever.
+        shared: Folder that every host of a fleet has mounted, for the lake, the tables that others may ask for, and what was taken
+            from folders; None keeps all of it in the state folder.
         high_jobs, high_gb: How many payloads, of how many bytes, may be under way: at 80% of either LOW is set aside in the spool,
             at 90% MEDIUM is held back.
         critical_burst, critical_per_s: CRITICAL payloads a source may bring, at once and a second in the long run, before an
@@ -230,6 +232,7 @@ class EngineSettings(_Strict):
     keep_days: float = Field(default=2.0, gt=0)
     keep_gb: float = Field(default=20.0, gt=0)
     lake_keep_days: float | None = Field(default=None, gt=0)
+    shared: Path | None = None
     high_jobs: int = Field(default=200_000, ge=10)
     high_gb: float = Field(default=8.0, gt=0)
     critical_burst: int | None = Field(default=None, ge=1)
@@ -631,6 +634,9 @@ def _relative_to(folder: Path, settings: Settings) -> Settings:
         s.model_copy(update={"history": folder / s.history.expanduser()}) if s.history is not None else s for s in settings.symbols
     )
     update: dict[str, object] = {"sources": sources, "symbols": symbols, "state": state}
+    shared = settings.engine.shared
+    if shared is not None:
+        update["engine"] = settings.engine.model_copy(update={"shared": folder / shared.expanduser()})
     rules = settings.guidelines.file
     if rules is not None:
         update["guidelines"] = settings.guidelines.model_copy(update={"file": folder / rules.expanduser()})

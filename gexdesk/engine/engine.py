@@ -69,6 +69,7 @@ DRAIN_S = 10.0
 RETENTION_EVERY_S = 600.0
 LIVE_EVERY_S = 10.0
 COUNTS_EVERY_S = 60.0
+EXPORT_EVERY_S = 15.0
 LIVE_NAME = "live.msgpack"
 COPIES_NAME = "copies"
 RUNNING_NAME = "running"
@@ -199,7 +200,7 @@ class Engine:
         loops = {
             "views": self._take_views, "seconds": self._each_second, "retention": self._retain, "live": self._keep_live,
             "import": inbox.run,
-            "counts": self._keep_counts, "history": self._record, "host": parts.host.run, "lag": parts.lag.run,
+            "exports": self._export, "counts": self._keep_counts, "history": self._record, "host": parts.host.run, "lag": parts.lag.run,
         }  # fmt: skip
         self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
         if parts.queue.shared:
@@ -470,6 +471,12 @@ class Engine:
         while True:
             await self._parts.clock.sleep(COUNTS_EVERY_S)
             self._parts.keeper.sources(self._source_records())
+
+    async def _export(self) -> None:
+        """Let other hosts of a fleet ask what this one has stored."""
+        while True:
+            await self._parts.clock.sleep(EXPORT_EVERY_S)
+            await self._parts.keeper.export()
 
     async def _keep_live(self) -> None:
         """Save the live values now and then, so that readers of a restarted engine have the last ones, with their age."""

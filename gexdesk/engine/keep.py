@@ -25,6 +25,7 @@ from gexdesk.stores.base import (
     RequestRecord,
     SourceRecord,
 )
+from gexdesk.stores.exports import Exports
 from gexdesk.stores.lake import Lake, visible_files
 from gexdesk.stores.metadata import Metadata
 
@@ -74,7 +75,15 @@ class _Loose:
 class Keeper:
     """Write behind the publication: readers never wait for the durable stores, completion always does."""
 
-    def __init__(self, lake: Lake, metadata: Metadata, chronicle: Chronicle, clock: Clock, folder: Path) -> None:
+    def __init__(
+        self, lake: Lake, metadata: Metadata, chronicle: Chronicle, clock: Clock, folder: Path, *, exports: Exports | None = None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            exports: Where the tables are written for other hosts of a fleet, too.
+        """
+        self._exports = exports
         self._lake = lake
         self._metadata = metadata
         self._chronicle = chronicle
@@ -118,8 +127,19 @@ class Keeper:
             await asyncio.gather(self._task, return_exceptions=True)
         try:
             await self._flush()
+            await self.export()
         finally:
             await asyncio.to_thread(self._metadata.close)
+
+    async def export(self) -> None:
+        """Write what changed since the last time for the other hosts; what fails is tried again."""
+        if self._exports is None:
+            return
+        try:
+            async with self._turn:
+                await asyncio.to_thread(self._exports.write, self._metadata)
+        except StoreError as error:
+            self._chronicle.tell("engine", f"{error.message}; trying again", grave=True)
 
     @property
     def waiting(self) -> int:
@@ -277,3 +297,5 @@ class Keeper:
         if batch.snapshots:
             self._lake.write(batch.snapshots)
         self._metadata.write(batch)
+        if self._exports is not None:
+            self._exports.note(batch)

@@ -92,6 +92,7 @@ class Directory:
         self._rescan_s = rescan_s
         self._cap_bytes = cap_bytes
         self._jitter = jitter
+        self._memory = memory
         self._memory_name = memory.name
         self._delivered = Delivered(memory)
         self._loaded = False
@@ -107,6 +108,9 @@ class Directory:
         """Hand over files until cancelled, or until ``Ended``; see ``Source.run``."""
         self._waiting.clear()
         self._open_since.clear()
+        if self._loaded:
+            # Another engine of a fleet may have run it meanwhile, with the same memory.
+            self._delivered, self._loaded = Delivered(self._memory), False
         self._rescan_at = self._clock.monotonic()
         refusals = 0
         try:

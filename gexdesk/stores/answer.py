@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,8 +20,10 @@ import duckdb
 
 from gexdesk.model.errors import StoreError
 from gexdesk.model.text import printable
+from gexdesk.stores.exports import exported
 from gexdesk.stores.lake import STRIKE_COLUMNS, visible_files
 from gexdesk.stores.query import BYTE_CAP, KEPT, RELATIONS, ROW_CAP
+from gexdesk.stores.sharing import sharing_of
 
 _INTERPRETER_MB = 2048  # address space for Python, shared libraries and thread stacks, which DuckDB's own limit does not count
 _ZONED = "WITH TIME ZONE"
@@ -30,6 +32,21 @@ _STRIKES |= {"job_id": "VARCHAR", "ordinal": "BIGINT", "payload_sha256": "VARCHA
 _AUDIT = {"sequence": "BIGINT", "at": "DOUBLE"}
 _AUDIT |= dict.fromkeys(("actor", "act", "target", "reason", "before", "after", "prev", "hash"), "VARCHAR")
 _PARQUET = "hive_partitioning = true, hive_types_autocast = false, hive_types = {'symbol': VARCHAR, 'date': DATE}"
+
+
+_HOSTS = "hive_partitioning = true, hive_types_autocast = false, hive_types = {'host': VARCHAR}"
+_ONCE = {
+    # A job that two engines did, since one stood still past its lease, has its rows in both stores: they count once.
+    "jobs": "QUALIFY row_number() OVER (PARTITION BY job_id ORDER BY status = 'COMPLETED' DESC, completed_at DESC, host) = 1",
+    "decisions": "QUALIFY row_number() OVER (PARTITION BY job_id, decided_at ORDER BY host) = 1",
+    "dead_letters": "QUALIFY row_number() OVER (PARTITION BY job_id ORDER BY buried_at DESC, host) = 1",
+    "snapshots": "QUALIFY row_number() OVER (PARTITION BY job_id, ordinal ORDER BY quarantined, host) = 1"
+    " AND row_number() OVER (PARTITION BY symbol, source, as_of, payload_sha256, ordinal ORDER BY job_id, quarantined, host) = 1",
+    "overrides": "QUALIFY row_number() OVER (PARTITION BY target_kind, target, since ORDER BY ended_at NULLS LAST, host) = 1",
+    "sources": "QUALIFY row_number() OVER (PARTITION BY name ORDER BY last_success_at DESC NULLS LAST, host) = 1",
+    "requests": "QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY completed_at DESC NULLS LAST, host) = 1",
+}
+"""What tells the rows of several engines apart, where they may hold the same one."""
 
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
@@ -65,34 +82,52 @@ def _connect(state: Path, copy: Path, memory_mb: int) -> duckdb.DuckDBPyConnecti
             "temp_directory": "",
         },
     )
-    lake, audit = state / "lake", state / "audit.jsonl"
+    audit, sharing = state / "audit.jsonl", sharing_of(state)
+    lakes, others = [state / "lake"], dict[str, list[Path]]()
+    if sharing is not None:
+        lakes += sharing.lakes()
+        others = dict(exported(Path(sharing.shared), but=sharing.engine))
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"ATTACH {_quoted(copy)} AS kept (READ_ONLY)")
-    for statement in _views(visible_files(lake), audit if audit.exists() else None):
+    files = [file for lake in lakes for file in visible_files(lake)]
+    for statement in _views(files, audit if audit.exists() else None, others, sharing.engine if sharing is not None else ""):
         connection.execute(statement)
-    connection.execute(f"SET allowed_directories = [{_quoted(lake)}]")
+    folders = [*lakes, Path(sharing.shared, "exports")] if sharing is not None else lakes
+    connection.execute(f"SET allowed_directories = [{', '.join(map(_quoted, folders))}]")
     connection.execute(f"SET allowed_paths = [{_quoted(audit)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-def _views(files: list[Path], audit: Path | None) -> Iterator[str]:
-    for table in KEPT:
-        yield f"CREATE VIEW {table} AS FROM kept.{table}"
-    yield "CREATE VIEW snapshots AS SELECT * EXCLUDE (strikes_key) FROM kept.snapshots"
+def _views(files: list[Path], audit: Path | None, others: Mapping[str, list[Path]], engine: str) -> Iterator[str]:
+    for table in (*KEPT, "snapshots"):
+        rows = f"FROM kept.{table}"
+        if engine:
+            rows = f"SELECT {_quoted(engine)} AS host, * FROM kept.{table}"
+            if others.get(table):
+                exports = f"read_parquet([{', '.join(map(_quoted, others[table]))}], union_by_name = true, {_HOSTS})"
+                rows += f" UNION ALL BY NAME SELECT * EXCLUDE (host), host FROM {exports}"
+            rows = f"FROM ({rows}) {_ONCE.get(table, '')}"
+        yield f"CREATE VIEW {'stored' if table == 'snapshots' else table} AS {rows}"
+    yield "CREATE VIEW snapshots AS SELECT * EXCLUDE (strikes_key) FROM stored"
     lake = _nothing({**_STRIKES, "strikes_key": "VARCHAR"})
     if files:
         lake = f"read_parquet([{', '.join(map(_quoted, files))}], {_PARQUET})"
     columns = ", ".join("as_of::TIMESTAMP AS as_of" if name == "as_of" else name for name in _STRIKES)
-    yield f"CREATE VIEW strikes AS SELECT {columns} FROM {lake} SEMI JOIN kept.snapshots USING (strikes_key, job_id, ordinal)"  # noqa: S608
+    yield f"CREATE VIEW strikes AS SELECT {columns} FROM {lake} SEMI JOIN stored USING (strikes_key, job_id, ordinal)"  # noqa: S608
     log = _nothing(_AUDIT)
     if audit is not None:
         kinds = ", ".join(f"'{name}': '{kind}'" for name, kind in _AUDIT.items())
         log = f"read_json({_quoted(audit)}, format = 'newline_delimited', ignore_errors = true, columns = {{{kinds}}})"
     # ``at`` is a reserved word in DuckDB: nobody should have to quote it.
     columns = ", ".join('make_timestamp(round("at" * 1e6)::BIGINT) AS acted_at' if name == "at" else name for name in _AUDIT)
-    yield f"CREATE VIEW audit AS SELECT {columns} FROM {log} WHERE sequence IS NOT NULL"  # noqa: S608
+    host = f"{_quoted(engine)} AS host, " if engine else ""
+    rows = f"SELECT {host}{columns} FROM {log} WHERE sequence IS NOT NULL"  # noqa: S608
+    if others.get("audit"):
+        exports = f"read_parquet([{', '.join(map(_quoted, others['audit']))}], union_by_name = true, {_HOSTS})"
+        rows += f" UNION ALL BY NAME SELECT host, {columns} FROM {exports}"  # noqa: S608
+    yield f"CREATE VIEW audit AS {rows}"
 
 
 def _nothing(columns: dict[str, str]) -> str:

@@ -331,6 +331,28 @@ class Metadata:
         [(found,)] = self._found(longest, {})
         return None if found is None else float(found)
 
+    def export(self, table: str, to: Path, time: str = "", begins: float = 0.0, length_s: float = 0.0) -> None:
+        """Write a table, or the rows of a span of time, into a Parquet file, renamed into place.
+
+        Args:
+            time: Column that says where a row belongs; empty writes the whole table.
+            begins, length_s: The span, UTC seconds.
+
+        Raises:
+            StoreError: It cannot be read, or not be written; an older file is untouched.
+        """
+        which = ""
+        if time:
+            first, last = microseconds(begins), microseconds(begins + length_s)
+            which = f" WHERE {time} >= make_timestamp({first}) AND {time} < make_timestamp({last})"
+        temporary = to.with_name(f".{to.name}.tmp")
+        where = str(temporary).replace("'", "''")
+        try:
+            self._connected().execute(f"COPY (FROM {table}{which}) TO '{where}' (FORMAT parquet, COMPRESSION zstd)")
+            temporary.replace(to)
+        except (duckdb.Error, OSError) as error:
+            raise StoreError(f"{table} could not be exported to {to.parent}: {_first_line(error)}") from error
+
     def newest(self, wanted: Wanted) -> list[dict[str, Any]]:
         """Return the newest rows of a relation. Raises UnknownTarget, StoreError."""
         try:
