@@ -101,21 +101,15 @@ def _connect(state: Path, copy: Path, memory_mb: int) -> duckdb.DuckDBPyConnecti
 
 
 def _views(files: list[Path], audit: Path | None, others: Mapping[str, list[Path]], engine: str) -> Iterator[str]:
-    for table in (*KEPT, "snapshots"):
-        rows = f"FROM kept.{table}"
-        if engine:
-            rows = f"SELECT {_quoted(engine)} AS host, * FROM kept.{table}"
-            if others.get(table):
-                exports = f"read_parquet([{', '.join(map(_quoted, others[table]))}], union_by_name = true, {_HOSTS})"
-                rows += f" UNION ALL BY NAME SELECT * EXCLUDE (host), host FROM {exports}"
-            rows = f"FROM ({rows}) {_ONCE.get(table, '')}"
-        yield f"CREATE VIEW {'stored' if table == 'snapshots' else table} AS {rows}"
-    yield "CREATE VIEW snapshots AS SELECT * EXCLUDE (strikes_key) FROM stored"
+    for table in KEPT:
+        yield f"CREATE VIEW {table} AS FROM {_rows(table, others, engine)}"
+    stored = _rows("snapshots", others, engine)
+    yield f"CREATE VIEW snapshots AS SELECT * EXCLUDE (strikes_key) FROM {stored}"
     lake = _nothing({**_STRIKES, "strikes_key": "VARCHAR"})
     if files:
         lake = f"read_parquet([{', '.join(map(_quoted, files))}], {_PARQUET})"
     columns = ", ".join("as_of::TIMESTAMP AS as_of" if name == "as_of" else name for name in _STRIKES)
-    yield f"CREATE VIEW strikes AS SELECT {columns} FROM {lake} SEMI JOIN stored USING (strikes_key, job_id, ordinal)"  # noqa: S608
+    yield f"CREATE VIEW strikes AS SELECT {columns} FROM {lake} SEMI JOIN {stored} USING (strikes_key, job_id, ordinal)"  # noqa: S608
     log = _nothing(_AUDIT)
     if audit is not None:
         kinds = ", ".join(f"'{name}': '{kind}'" for name, kind in _AUDIT.items())
@@ -128,6 +122,17 @@ def _views(files: list[Path], audit: Path | None, others: Mapping[str, list[Path
         exports = f"read_parquet([{', '.join(map(_quoted, others['audit']))}], union_by_name = true, {_HOSTS})"
         rows += f" UNION ALL BY NAME SELECT host, {columns} FROM {exports}"  # noqa: S608
     yield f"CREATE VIEW audit AS {rows}"
+
+
+def _rows(table: str, others: Mapping[str, list[Path]], engine: str) -> str:
+    """Return what a table of the metadata holds; in a fleet with what the other engines hold, each row once, and whose it is."""
+    if not engine:
+        return f"kept.{table}"
+    rows = f"SELECT {_quoted(engine)} AS host, * FROM kept.{table}"  # noqa: S608
+    if others.get(table):
+        exports = f"read_parquet([{', '.join(map(_quoted, others[table]))}], union_by_name = true, {_HOSTS})"
+        rows += f" UNION ALL BY NAME SELECT * EXCLUDE (host), host FROM {exports}"  # noqa: S608
+    return f"(FROM ({rows}) {_ONCE.get(table, '')})"
 
 
 def _nothing(columns: dict[str, str]) -> str:
