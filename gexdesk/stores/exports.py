@@ -46,7 +46,7 @@ class Exports:
         """Note what a batch changed."""
         self._add("jobs", (job.received_at for job in batch.jobs))
         self._add("snapshots", (snapshot.received_at for snapshot in batch.snapshots))
-        self._add("decisions", (record.decided_at for record in batch.decisions))
+        self._add("decisions", (record.at for record in batch.decisions))
         self._add("dead_letters", (letter.received_at for letter in batch.dead))
         self._small = self._small or bool(
             batch.requests or batch.sources or batch.guidelines or batch.overrides or batch.incidents or batch.gaps
