@@ -135,6 +135,7 @@ class BridgedQueue:
         for job, parcel in zip(jobs, parcels, strict=bool(parcels)):
             await self._parcels.keep(job.job_id, parcel)
         await self._near.put(jobs)
+        self._apart = True  # again: both sides may have agreed while this was written, and would not look here any more
         self._far.nudge()
 
     async def parcel(self, job_id: str) -> bytes | None:

@@ -187,6 +187,20 @@ async def test_a_put_whose_answer_was_lost_is_not_done_twice(desk: Desk) -> None
     assert await desk.far.status("a") is JobStatus.COMPLETED
 
 
+async def test_what_is_kept_here_while_both_sides_agree_is_not_left_behind(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await until(lambda: desk.queue.agreed)
+    keep = Parcels.keep
+
+    async def slowly(parcels: Parcels, job_id: str, parcel: bytes) -> None:
+        await keep(parcels, job_id, parcel)
+        await desk.queue._agree()
+
+    monkeypatch.setattr(Parcels, "keep", slowly)
+    await desk.queue._keep([job("late", C)], [b"its payload"])
+    await until(lambda: desk.queue.agreed and not desk.near.state().by_source)
+    assert ids(await desk.far.peek(9)) == ["late"]
+
+
 async def test_no_burst_is_lost_or_done_twice_when_the_server_dies_in_the_middle(desk: Desk) -> None:
     workers = [asyncio.ensure_future(desk.work()), asyncio.ensure_future(desk.work((C,)))]
     put: list[str] = []
