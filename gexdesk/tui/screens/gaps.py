@@ -16,7 +16,7 @@ from gexdesk.tui.ink import Run
 from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.page import Page
 from gexdesk.tui.widgets.lines import LinesPane, facts
-from gexdesk.tui.widgets.listing import Listing
+from gexdesk.tui.widgets.listing import Listing, Order
 from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.table import Column
 
@@ -54,6 +54,7 @@ class GapsPage(Page):
             "gaps", self.sight, title, COLUMNS, row=self._row, nothing="no gap: all that was expected came",
             text=lambda g: f"{g.symbol} {g.source} {g.reason} {_state(g)} {g.gap}",
         )  # fmt: skip
+        self.gaps.order = Order.STEADY
         self.gaps.gone_words = "filled"
         self.table = self.gaps
         self.about = LinesPane("gap", self.sight, self._about)
@@ -90,7 +91,7 @@ class GapsPage(Page):
         """Show filled ones as well, or no longer."""
         self._filled = not self._filled
         self.notice.say("with those that are filled" if self._filled else "without those that are filled")
-        self.gaps.rows = []
+        self.gaps.cursor = None
         self.ask()
 
     def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":

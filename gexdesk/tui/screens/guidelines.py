@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import ClassVar
 
@@ -301,14 +302,13 @@ def _trial(trial: TrialView, width: int) -> list[list[Run]]:
     sums = [(before, sum(trial.counts.get(before, {}).values())) for before in LEVELS]
     would = [sum(trial.counts.get(before, {}).get(after, 0) for before in LEVELS) for after in LEVELS]
     totals = "   ".join(f"{level} {count:,} -> {after:,}" for (level, count), after in zip(sums, would, strict=True))
-    movers: list[list[Run]] = [
-        [(f"{fit(mover.symbol, 10)} {mover.before} -> {mover.after}  {mover.count:,}", "")] for mover in trial.movers
-    ]
+    movers: list[list[Run]] = [[("most moved", "faint")]]
+    movers += [[(f"{fit(mover.symbol, 10)} {mover.before} -> {mover.after}  {mover.count:,}", "")] for mover in trial.movers[:12]]
     lines = [head, [(f"   {totals}", "")], []]
     if width < TRIAL_CELLS + 40:
-        return [*lines, *grid, [], *([("   ", ""), *mover] for mover in movers[:8])]
-    most = max(len(grid), len(movers[:12]))
-    for row, mover in zip((*grid, *[[]] * (most - len(grid))), (*movers[:12], *[[]] * (most - len(movers[:12]))), strict=True):
+        return [*lines, *grid, [], *([("   ", ""), *mover] for mover in movers)]
+    nothing: list[Run] = []
+    for row, mover in zip_longest(grid, movers, fillvalue=nothing):
         taken = sum(len(text) for text, _ in row)
         lines.append([*row, (" " * (TRIAL_CELLS - taken), ""), *mover])
     return lines

@@ -173,7 +173,7 @@ class Page(Staged):
             seconds = self._tick // TICKS_A_SECOND
             # One that another page covers asks nobody; it asks when it is looked at again.
             due = self.EVERY_S and seconds % round(self.EVERY_S) == 0
-            if due and self.is_current and self.sight.frozen_at is None:
+            if due and self.app.screen is self and self.sight.frozen_at is None:
                 self.ask()
 
     def on_screen_resume(self) -> None:

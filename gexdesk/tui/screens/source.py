@@ -175,7 +175,7 @@ class SourcePage(ReadingPage):
         if self.trend is None or not self.trend.rows:
             return []
         at, rate = 0, self.trend.columns.index("rate_per_min")
-        cells = min(60, width - 32)
+        cells = min(60, width - 36)
         samples = [0] * TREND_S
         newest_at = self.trend.rows[-1][at] or 0.0
         first = last = int(newest_at) - TREND_S
@@ -258,7 +258,7 @@ def source_pairs(source: SourceView, seen: SourceSeen | None, now: float) -> lis
     pairs += [
         ("heard", f"{ago(source.last_at)}, due {due}", ""),
         ("last payload", ago(payload), ""),
-        ("answers in", f"{figures.latency(source.response_s)}, moving average", ""),
+        ("answers in", "not known yet" if source.response_s is None else f"{figures.latency(source.response_s)}, moving average", ""),
         ("errors 5 min", figures.count(source.errors_5m), "eye" if source.errors_5m else ""),
         ("reliable", f"{_share(source.reliability)} ever, {_share(source.reliability_today)} today", ""),
         ("", f"{_share(source.reliability_5m)} in 5 min, {source.successes:,} of {source.requests:,} good", ""),
@@ -278,7 +278,8 @@ def source_pairs(source: SourceView, seen: SourceSeen | None, now: float) -> lis
         pairs.append(("data type", seen.data_type.replace("_", " "), ""))
         if seen.assumed is not None:
             pairs.append(("assumed", f"volume {seen.assumed[0]:,.0f}, open interest {seen.assumed[1]:,.0f}", ""))
-    pairs.append(("from", source.base_url, ""))
+    if source.base_url:
+        pairs.append(("from", source.base_url, ""))
     return pairs
 
 
