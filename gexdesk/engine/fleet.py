@@ -184,6 +184,8 @@ class Fleet:
             owner = self._ownership.owner(source) or "nobody"
             self._chronicle.tell("source", f"{source} is run by {owner} now", grave=True)
             await self._supply.stop(source)
+            account = self._ledger.adopt(source)
+            account.failing_since, account.last_error = None, ""  # whoever runs it says how it is
         for account in self._ledger.all():
             account.runs_on = self.runs_on(account.name)
         if gained:

@@ -263,13 +263,14 @@ async def _held_and_restarted(hosts: Sequence[Host], server: ValkeyServer, feed:
             for source in reversed(SOURCES):
                 feed.one(source)
         await _until(hosts[:1], lambda views: _waiting(views[0]) == 3 * HELD_EACH)
+        await hosts[1].pull(Verb.PAUSE_ALL)  # and now all of it, so that it stays held over the restarts
         for host in hosts if everyone else hosts[:1]:
             host.send(signal.SIGTERM)
             await host.ended()
             host.start()
             await _until(hosts, _answer)
         assert not ranks
-        await watcher.stop_all(False)
+        await hosts[0].pull(Verb.RESUME_ALL)
         await _until(hosts, _idle)
         wrong = sum(1 for at, rank in enumerate(ranks) if any(later < rank for later in ranks[at + 1 :]))
         return wrong, len(ranks)
