@@ -15,7 +15,7 @@ from gexdesk.tui.ink import Run
 from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.reading import CROSS, ReadingPage
 from gexdesk.tui.widgets.lines import LinesPane, facts
-from gexdesk.tui.widgets.listing import Listing
+from gexdesk.tui.widgets.listing import Listing, Order
 from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.table import Column
 
@@ -55,6 +55,7 @@ class DeadPage(ReadingPage):
             "letters", self.sight, title, COLUMNS, row=self._row, nothing="there is none: everything that came could be used",
             text=lambda d: f"{d.source} {d.stage} {d.kind} {d.reason} {d.payload_name} {d.job_id}",
         )  # fmt: skip
+        self.letters.order = Order.STEADY
         self.letters.gone_words = "settled: tried again or discarded"
         self.table = self.letters
         self.lines = LinesPane("letter", self.sight, self._letter)

@@ -15,7 +15,7 @@ from gexdesk.tui.ink import Run
 from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.page import Page
 from gexdesk.tui.widgets.lines import LinesPane, facts
-from gexdesk.tui.widgets.listing import Listing
+from gexdesk.tui.widgets.listing import Listing, Order
 from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.table import Column
 
@@ -53,6 +53,7 @@ class HandoverPage(Page):
             "left", self.sight, "HAND-OVER", COLUMNS, row=self._row, nothing="nothing is open, nothing stands, nothing is missing",
             text=lambda one: " ".join(text for text, _ in self._row(one)),
         )  # fmt: skip
+        self.left.order = Order.STEADY
         self.left.gone_words = "over meanwhile"
         self.table = self.left
         self.about = LinesPane("about", self.sight, self._about)

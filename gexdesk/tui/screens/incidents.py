@@ -19,7 +19,7 @@ from gexdesk.tui.ink import Run, fit
 from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.reading import CROSS, ReadingPage
 from gexdesk.tui.widgets.lines import LinesPane, fact
-from gexdesk.tui.widgets.listing import Listing
+from gexdesk.tui.widgets.listing import Listing, Order
 from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.table import Column
 
@@ -69,6 +69,7 @@ class IncidentsPage(ReadingPage):
             "incidents", self.sight, "INCIDENTS", COLUMNS, row=self._row, nothing="nothing needs you",
             text=lambda i: f"{i.number} {i.subject} {i.text} {i.owner} {i.state} {i.kind} {' '.join(i.readers)}",
         )  # fmt: skip
+        self.incidents.order = Order.STEADY
         self.incidents.gone_words = "closed, and no longer shown"
         self.table = self.incidents
         self.lines = LinesPane("story", self.sight, self._story)

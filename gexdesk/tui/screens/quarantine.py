@@ -15,7 +15,7 @@ from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run, fit
 from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.page import Page
-from gexdesk.tui.widgets.listing import Listing
+from gexdesk.tui.widgets.listing import Listing, Order
 from gexdesk.tui.widgets.pane import BLANK, Pane
 from gexdesk.tui.widgets.table import Column
 
@@ -59,6 +59,7 @@ class QuarantinePage(Page):
             "cases", self.sight, title, COLUMNS, row=self._row, nothing="nothing is held back",
             text=lambda c: f"{c.symbol} {c.source} {c.state} {' '.join(f.text for f in c.findings)}",
         )  # fmt: skip
+        self.cases.order = Order.STEADY
         self.table = self.cases
         return (self.cases, BothPane("both", self.cases))
 

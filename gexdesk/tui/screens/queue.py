@@ -15,7 +15,7 @@ from gexdesk.tui.ink import Run
 from gexdesk.tui.keys import LEVER_KEYS, Key
 from gexdesk.tui.screens.page import Page
 from gexdesk.tui.sight import Sight
-from gexdesk.tui.widgets.listing import Listing
+from gexdesk.tui.widgets.listing import Listing, Order
 from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.table import Column
 
@@ -46,6 +46,8 @@ class WhyPane(Pane):
     def draw(self, y: int) -> Iterable[Run]:
         """Draw its one line."""
         job = self._table.under_cursor
+        if self._table.cursor is None and self._table.rows:
+            return ((" the rows follow the true order; j takes one, and they stand still; k at the top lets go", "faint"),)
         if job is None:
             return ((" nothing under the cursor", "faint"),)
         return ((f" {job.reason or 'decided by an earlier engine'}", ""), (f"   {job.note}" if job.note else "", "bold"))
@@ -74,6 +76,7 @@ class QueuePage(Page):
             "jobs", self.sight, title, COLUMNS, row=self._row, nothing="nothing waits",
             text=lambda job: f"{job.symbol} {job.source} {job.level} {job.winner} {job.note}",
         )  # fmt: skip
+        self.jobs.order = Order.HOVER
         self.jobs.gone_words = "has been taken"
         self.table = self.jobs
         return (self.jobs, WhyPane("why", self.sight, self.jobs))

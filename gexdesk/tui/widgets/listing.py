@@ -1,6 +1,7 @@
 """A table fed by an answer of the engine instead of the picture: one record a row."""
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -10,6 +11,18 @@ from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.table import Column, Table
 
 R = TypeVar("R")
+
+
+class Order(Enum):
+    """Say when rows follow the order of the answers, so that no lever ever meets another row than the one that was seen.
+
+    ``NEWS``: while the cursor stands on the first row, which is then always the newest; for lists on whose rows no lever acts.
+    ``STEADY``: never; what is new comes at the end. ``HOVER``: while the cursor stands on no row, as it does at first.
+    """
+
+    NEWS = auto()
+    STEADY = auto()
+    HOVER = auto()
 
 
 class Listing(Table, Generic[R]):
@@ -29,20 +42,37 @@ class Listing(Table, Generic[R]):
         self.records: dict[str, R] = {}
         self._row, self._text, self._nothing = row, text, nothing
         self.gone_words = "gone"
+        self.order = Order.NEWS
 
     def take(self, records: Mapping[str, R]) -> None:
-        """Take a new answer. While the cursor stands on the first row the rows follow its order; else none moves."""
+        """Take a new answer; whether its order is followed is what ``Order`` says."""
         self.records = dict(records)
-        if self.cursor is None or (self.rows and self.cursor == self.rows[0]):
+        if self.cursor is None or (self.order is Order.NEWS and self.rows and self.cursor == self.rows[0]):
             self.sort()
+        elif self.order is Order.STEADY:
+            known, items = set(self._came), self.items()
+            came = [name for name in self.records if name not in known]
+            self._came += came
+            self.rows += [name for name in came if self._passes(*items[name])]
 
     def sort(self) -> None:
         """Put the rows into the order of the answer, without those that left it; the cursor stays on its name."""
+        hovers = self.order is Order.HOVER and self.cursor is None
         first = not self.rows or self.cursor == self.rows[0]
         self._came = list(self.records)
         self.filter(self.wanted, False)
         if first and self.rows:
             self.cursor = self.rows[0]
+        if hovers:
+            self.cursor = None
+
+    def move(self, by: int) -> None:
+        """Move the cursor; where the order is hovered over, up from the first row leaves the rows to follow it again."""
+        if self.order is Order.HOVER and by < 0 and self.rows and self.cursor in (None, self.rows[0]):
+            self.cursor = None
+            self.sort()
+            return
+        super().move(by)
 
     @property
     def under_cursor(self) -> R | None:
