@@ -9,6 +9,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from gexdesk.certify.bounds import mean_at_most, none_of, percentile, wilson
+from gexdesk.certify.changes import FEWEST
 from gexdesk.certify.grid import label
 from gexdesk.certify.load import FEEDS, Turn, schedule
 from gexdesk.certify.offered import Offer
@@ -33,7 +34,6 @@ LEAST_CRITICAL = 100
 LEAST_CHOICES = 0.01
 """Share of dispatches at which something else waited, at least: where nothing ever waits no order is proven."""
 
-LEAST_CHANGES = 6
 ACHIEVED = 0.95
 STALL_S = 1.0
 """No change of the guidelines may keep decisions waiting by so much longer than they wait elsewhere."""
@@ -160,16 +160,21 @@ def _inside(at: F8, part: tuple[float, float]) -> NDArray[np.bool_]:
     return np.asarray((at >= part[0]) & (at < part[1]))
 
 
-def _critical(m: Measured) -> F8:
-    """Return receipt to available of each job that was CRITICAL, infinite where it never became available."""
-    r = m.record
-    of = np.array([level == Level.CRITICAL for level in r.level], dtype=bool)
-    latency = np.where(np.isfinite(r.available_at), r.available_at - r.received_at, np.inf)
-    return np.asarray(latency[of])
+def _urgent(m: Measured) -> NDArray[np.bool_]:
+    """Say of each job whether it was CRITICAL; what was offered broken can never be available, whatever its source's level."""
+    broken = {digest for digest, offer in m.offered.by_digest.items() if offer.turn is Turn.BROKEN}
+    pairs = zip(m.record.level, m.record.sha256, strict=True)
+    return np.array([level == Level.CRITICAL and digest not in broken for level, digest in pairs], dtype=bool)
+
+
+def _latency(r: Record) -> F8:
+    """Return receipt to available, infinite for what never became available."""
+    return np.asarray(np.where(np.isfinite(r.available_at), r.available_at - r.received_at, np.inf))
 
 
 def _within_promise(m: Measured) -> Criterion:
-    latency, r = _critical(m), m.record
+    r = m.record
+    latency = _latency(r)[_urgent(m)]
     late, count = int((latency > PROMISE_S).sum()), len(latency)
     meant = {d for d, o in m.offered.by_digest.items() if o.turn is Turn.CRITICAL}
     decided = zip(r.sha256, r.decided_level, r.data_age_s, strict=True)
@@ -241,9 +246,9 @@ def _changes(m: Measured) -> Criterion:
     decided = np.sort(r.decided_at[np.isfinite(r.decided_at)])
     stall = max((_stall(decided, change.at, change.at + change.took_s) for change in m.changes), default=math.inf)
     usual = _stall_elsewhere(decided, m)
-    lags = [s.loop_lag_s for s in m.samples if s.part == "steady"]
+    lags = [s.loop_lag_s for s in m.samples if s.part in ("steady", "peak")]
     faults = [f"{c.what} did not hold: {c.words[:160]}" for c in m.changes if not c.held][:3]
-    if len(m.changes) < LEAST_CHANGES or not raised:
+    if len(m.changes) < FEWEST or not raised:
         faults.append(f"only {len(m.changes)} changes, and {raised} decisions by a changed set: too few to prove anything")
     if wrong or kept_wrong or unknown:
         faults.append(f"{wrong + kept_wrong:,} decisions were not as their version says, {unknown:,} of no version known")
@@ -268,8 +273,8 @@ def _stall(decided: F8, begins: float, ends: float) -> float:
 
 
 def _stall_elsewhere(decided: F8, m: Measured) -> float:
-    """Return the longest time without a decision in the steady part that no change overlaps; 0 where there is none."""
-    begins, ends = m.parts["steady"]
+    """Return the longest time without a decision while data came, that no change overlaps; 0 where there is none."""
+    begins, ends = m.parts["steady"][0], m.parts["counting"][1]
     within = decided[(decided >= begins) & (decided < ends)]
     gaps = [
         float(after - before) for before, after in pairwise(within)
@@ -309,8 +314,7 @@ def _known(value: float) -> float | None:
 
 def _mean_at_peak(m: Measured) -> Criterion:
     r = m.record
-    of = np.array([level == Level.CRITICAL for level in r.level], dtype=bool) & _inside(r.received_at, m.parts["peak"])
-    latency = np.where(np.isfinite(r.available_at[of]), r.available_at[of] - r.received_at[of], np.inf)
+    latency = _latency(r)[_urgent(m) & _inside(r.received_at, m.parts["peak"])]
     count, upper = len(latency), mean_at_most(latency.tolist())
     mean = float(latency.mean()) if count else math.nan
     faults = []
@@ -327,7 +331,7 @@ def _mean_at_peak(m: Measured) -> Criterion:
 
 def _stages(m: Measured) -> list[Criterion]:
     r = m.record
-    critical = np.array([level == Level.CRITICAL for level in r.level], dtype=bool)
+    critical = _urgent(m)
     offers = [m.offered.by_digest.get(digest) for digest in r.sha256]
     offered_at = np.array([o.at if o is not None and o.feed.kind != "replay" else math.nan for o in offers])
     promised = _inside(r.received_at, (m.parts["steady"][0], m.parts["peak"][1]))

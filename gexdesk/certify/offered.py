@@ -46,8 +46,12 @@ class Offered:
         """Count a document that can be taken from ``at`` on."""
         self.documents += 1
         self.by_feed[feed.name] = self.by_feed.get(feed.name, 0) + 1
+        self.again += not self.know(feed, number, body, at)
+
+    def know(self, feed: Feed, number: int, body: bytes, at: float) -> bool:
+        """Know a document by its digest without counting it; says whether it is new."""
         digest = hashlib.sha256(body).hexdigest()
         if digest in self.by_digest:
-            self.again += 1
-        else:
-            self.by_digest[digest] = Offer(at, feed, number, feed.turn(number), len(body))
+            return False
+        self.by_digest[digest] = Offer(at, feed, number, feed.turn(number), len(body))
+        return True

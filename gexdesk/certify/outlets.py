@@ -22,15 +22,17 @@ class Polled:
     """Answer each poll of a feed with a document of this moment; faults take their turns.
 
     Attributes:
+        documents: Set before the first poll.
         quiet: There is nothing new any more: every poll is answered 204.
     """
 
-    def __init__(self, feeds: tuple[Feed, ...], documents: Documents, offered: Offered) -> None:
+    documents: Documents
+
+    def __init__(self, feeds: tuple[Feed, ...], offered: Offered) -> None:
         self.quiet = False
         self._feeds = {feed.name: feed for feed in feeds}
         self._numbers = dict.fromkeys(self._feeds, 0)
         self._last: dict[str, bytes] = {}
-        self._documents = documents
         self._offered = offered
         self._server: asyncio.Server | None = None
         self._answering: set[asyncio.Task[None]] = set()
@@ -80,7 +82,7 @@ class Polled:
             writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
             return True
-        body = self._last.get(feed.name, b"") if turn is Turn.AGAIN else self._documents.body(feed, number, time.time())
+        body = self._last.get(feed.name, b"") if turn is Turn.AGAIN else self.documents.body(feed, number, time.time())
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         if turn is Turn.CUT:
             self._offered.failures += 1
@@ -99,14 +101,16 @@ class Pushed:
     """Rename a feed's documents into its folder when they are due.
 
     Attributes:
+        documents: Set before the first push.
         waiting: Documents that are written and not renamed yet.
     """
 
-    def __init__(self, folder: Path, documents: Documents, offered: Offered) -> None:
+    documents: Documents
+
+    def __init__(self, folder: Path, offered: Offered) -> None:
         self.waiting = 0
         self._folder = folder
         self._numbers: dict[str, int] = {}
-        self._documents = documents
         self._offered = offered
 
     def folder_of(self, feed: Feed) -> Path:
@@ -121,7 +125,7 @@ class Pushed:
         self._numbers[feed.name] = number + 1
         folder = self._folder / feed.name
         aside, path = folder / f".{number}.part", folder / f"{number:07d}.json"
-        body = self._documents.body(feed, number, time.time())
+        body = self.documents.body(feed, number, time.time())
         aside.write_bytes(body)
         self.waiting += 1
         asyncio.get_running_loop().call_later(TICK_S, self._rename, feed, number, body, aside, path)
@@ -132,31 +136,25 @@ class Pushed:
         aside.rename(path)
 
 
-class Played:
-    """Lay out a story whose feeds an engine replays, and count what it must have played."""
+def lay_out_story(folder: Path, feeds: tuple[Feed, ...], documents: Documents, offered: Offered, at: float) -> None:
+    """Write a story whose feeds an engine replays, and its files.
 
-    def __init__(self, folder: Path, feeds: tuple[Feed, ...], documents: Documents, offered: Offered) -> None:
-        self._folder = folder
-        self._feeds = feeds
-        self._documents = documents
-        self._offered = offered
-
-    def lay_out(self, at: float) -> None:
-        """Write the story and its files."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        length_s = 0.0
-        lines: list[dict[str, object]] = []
-        for feed in self._feeds:
-            count = STORY_ROUNDS * len(feed.symbols)
-            length_s = max(length_s, count * feed.every_s)
-            for number in range(count):
-                at_s = number * feed.every_s + feed.every_s / 2
-                name = f"{feed.name}-{number:03d}.json.gz"
-                body = self._documents.body(feed, number, at + at_s)
-                (self._folder / name).write_bytes(gzip.compress(body, 1))
-                self._offered.add(feed, number, body, at + at_s)
-                lines.append({"kind": "payload", "at_s": at_s, "source": feed.name, "file": name})
-        self._offered.documents = 0  # laid out, not offered: what was played is counted by the engine's replay alone
-        start = {"kind": "start", "starts_at": at, "length_s": length_s}
-        text = "\n".join(json.dumps(line) for line in [start, *lines])
-        (self._folder / "story.jsonl").write_text(text + "\n", encoding="utf-8")
+    What it brings is known to ``offered`` by its digests; how often it was played only the engine can count.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    length_s = 0.0
+    lines: list[dict[str, object]] = []
+    for feed in feeds:
+        count = STORY_ROUNDS * len(feed.symbols)
+        length_s = max(length_s, count * feed.every_s)
+        for number in range(count):
+            at_s = number * feed.every_s + feed.every_s / 2
+            name = f"{feed.name}-{number:03d}.json.gz"
+            body = documents.body(feed, number, at + at_s)
+            packed, as_it_lies = gzip.compress(body, 1), number % 2 == 1
+            (folder / name).write_bytes(packed)
+            offered.know(feed, number, packed if as_it_lies else body, at + at_s)
+            lines.append({"kind": "payload", "at_s": at_s, "source": feed.name, "file": name, "compressed": as_it_lies})
+    start = {"kind": "start", "starts_at": at, "length_s": length_s}
+    text = "\n".join(json.dumps(line) for line in [start, *lines])
+    (folder / "story.jsonl").write_text(text + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from gexdesk.certify.grid import write as write_grid
 from gexdesk.certify.load import FEEDS, Feed, Size, schedule
 from gexdesk.certify.machine import Machine, busy_s, machine_of
 from gexdesk.certify.offered import Offered
-from gexdesk.certify.outlets import Played, Polled, Pushed
+from gexdesk.certify.outlets import Polled, Pushed, lay_out_story
 from gexdesk.certify.plan import Plan
 from gexdesk.certify.private import PrivateEngine
 from gexdesk.certify.record import Record
@@ -111,16 +112,18 @@ class Run:
         with tempfile.TemporaryDirectory(prefix="gexdesk-certify-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
             machine = machine_of(folder)
-            self._say("writing documents")
-            documents = await asyncio.to_thread(Documents, time.time())
-            outlets = Outlets(folder, documents, self._offered)
             engine = PrivateEngine(folder)
+            outlets = Outlets(folder, self._offered)
             try:
                 await outlets.polled.start()
                 engine.configure(
                     FEEDS, url=outlets.polled.url, folders=outlets.folders, story=outlets.story, redis=self._redis
                 )
-                outlets.lay_out()
+                self._say("deciding the labelled grid, writing documents")
+                graded, documents = await asyncio.gather(
+                    asyncio.to_thread(_graded, folder, engine), asyncio.to_thread(Documents, time.time())
+                )
+                outlets.lay_out(documents)
                 await engine.start()
                 changes = Changes(engine.client, raised_feed().symbols)
                 base = (await engine.client.view()).guidelines_version
@@ -132,7 +135,6 @@ class Run:
                 record = await self._record(engine)
                 state_bytes = await asyncio.to_thread(_size_of, engine.state)
                 closing = await engine.stop()
-                graded = await asyncio.to_thread(_graded, folder, engine.state)
             finally:
                 engine.kill()
                 await outlets.polled.stop()
@@ -150,17 +152,16 @@ class Run:
         self._began, at = time.monotonic(), time.time()
         watching = asyncio.create_task(self._watch(engine))
         pushing = asyncio.create_task(self._push(outlets.pushed, plan.counted_by_s))
+        changing = asyncio.create_task(changes.run(plan.change_every_s))
         try:
             async with self._as_part("steady"):
-                changing = asyncio.create_task(changes.run(plan.change_every_s))
                 await self._until(plan.steady_s, watching, pushing, changing)
-                changing.cancel()
-                with suppress(asyncio.CancelledError):
-                    await changing
             async with self._as_part("peak"):
-                await self._until(plan.steady_s + plan.peak_s / 2, watching, pushing)
+                await self._until(plan.steady_s + plan.peak_s / 2, watching, pushing, changing)
                 self._killed = engine.kill_a_decoder()
-                await self._until(plan.steady_s + plan.peak_s, watching, pushing)
+                await self._until(plan.steady_s + plan.peak_s, watching, pushing, changing)
+            changes.end()
+            await changing
             async with self._as_part("counting"):
                 await self._count(engine, outlets.pushed, watching, pushing)
             # As planned, not as it came about: a part that drags on does not let its load look lighter.
@@ -171,9 +172,9 @@ class Run:
                 outlets.polled.quiet = True
                 await self._drain(engine, outlets.pushed)
         finally:
-            for task in (watching, pushing):
+            for task in (watching, pushing, changing):
                 task.cancel()
-            await asyncio.gather(watching, pushing, return_exceptions=True)
+            await asyncio.gather(watching, pushing, changing, return_exceptions=True)
 
     @asynccontextmanager
     async def _as_part(self, name: str) -> AsyncIterator[None]:
@@ -257,17 +258,18 @@ class Run:
 class Outlets:
     """Hold the three ways in which the load is offered."""
 
-    def __init__(self, folder: Path, documents: Documents, offered: Offered) -> None:
+    def __init__(self, folder: Path, offered: Offered) -> None:
         self.folders, self.story = folder / "in", folder / "story"
-        self.polled = Polled(_of("http"), documents, offered)
-        self.pushed = Pushed(self.folders, documents, offered)
-        self._played = Played(self.story, _of("replay"), documents, offered)
+        self.polled = Polled(_of("http"), offered)
+        self.pushed = Pushed(self.folders, offered)
+        self._offered = offered
 
-    def lay_out(self) -> None:
-        """Make the folders that are watched, and the story that is replayed."""
+    def lay_out(self, documents: Documents) -> None:
+        """Make the folders that are watched and the story that is replayed; from now on polls are answered."""
+        self.polled.documents = self.pushed.documents = documents
         for feed in _of("directory"):
             self.pushed.folder_of(feed)
-        self._played.lay_out(time.time())
+        lay_out_story(self.story, _of("replay"), documents, self._offered, time.time())
 
 
 def raised_feed() -> Feed:
@@ -286,12 +288,13 @@ def _ahead(offered: Offered, pushed: Pushed, view: DeskView) -> int:
     return given + pushed.waiting - sum(source.received for source in view.sources if source.name in names)
 
 
-def _graded(folder: Path, state: Path) -> dict[str, Any]:
-    """Let the program decide the labelled grid, by the rules in force for this engine."""
+def _graded(folder: Path, engine: PrivateEngine) -> dict[str, Any]:
+    """Let the program decide the labelled grid by the rules this engine is configured with."""
     grid = folder / "grid.csv"
     write_grid(grid)
-    command = [sys.executable, "-m", "gexdesk", "guidelines", "test", str(grid), "--state", str(state), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, "-m", "gexdesk", "guidelines", "test", str(grid), "--state", str(engine.state), "--json"]
+    own = {**os.environ, "GEXDESK_CONFIG": str(engine.config)}  # never the rules of whoever runs this
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=own)
     if done.returncode != 0:
         raise EngineAway(f"the labelled grid could not be decided: {done.stderr.strip()[:300]}")
     graded: dict[str, Any] = json.loads(done.stdout)
