@@ -255,10 +255,11 @@ def source_pairs(source: SourceView, seen: SourceSeen | None, now: float) -> lis
         pairs.append(("missed", f"{figures.many(source.missed, 'message')}; {source.last_missed}", "eye"))
     due = "nobody knows when" if source.due_s is None else f"each {figures.promise(source.due_s)}"
     payload = seen.last_payload_at if seen is not None else None
+    answers = "not known yet" if source.response_s is None else f"{figures.latency(source.response_s)}, moving average"
     pairs += [
         ("heard", f"{ago(source.last_at)}, due {due}", ""),
         ("last payload", ago(payload), ""),
-        ("answers in", "not known yet" if source.response_s is None else f"{figures.latency(source.response_s)}, moving average", ""),
+        ("answers in", answers, ""),
         ("errors 5 min", figures.count(source.errors_5m), "eye" if source.errors_5m else ""),
         ("reliable", f"{_share(source.reliability)} ever, {_share(source.reliability_today)} today", ""),
         ("", f"{_share(source.reliability_5m)} in 5 min, {source.successes:,} of {source.requests:,} good", ""),
