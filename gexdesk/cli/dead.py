@@ -7,8 +7,9 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from gexdesk.cli.answer import as_json, say, table
-from gexdesk.cli.arguments import AsJson, StateFolder, state_folder
+from gexdesk.cli.arguments import AsJson
 from gexdesk.cli.levers import DryRun, Reason, pull_lever
+from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.errors import UnknownTarget
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look import DeadLook, DeadSeen
@@ -22,14 +23,14 @@ def list_(
     *,
     source: Annotated[str, Parameter(name="--source", help="Only this source's.")] = "",
     limit: Annotated[int, Parameter(name="--limit", help="How many, the newest first.")] = 100,
-    state: StateFolder = None,
+    at: At = HERE,
     json: AsJson = False,
 ) -> int:
     """List the dead letters of a running engine.
 
     Example: `gexdesk dead list --source cboe-spx`
     """
-    seen = _look(state, DeadLook(limit=limit, source=source))
+    seen = _look(at, DeadLook(limit=limit, source=source))
     if json:
         as_json(seen)
         return 0
@@ -48,12 +49,12 @@ def list_(
 
 
 @app.command
-def show(job: JobId, *, state: StateFolder = None, json: AsJson = False) -> int:
+def show(job: JobId, *, at: At = HERE, json: AsJson = False) -> int:
     """Show one dead letter.
 
     Example: `gexdesk dead show 18ea9ed400bf9400-00000001-724b7057`
     """
-    letters = _look(state, DeadLook(limit=1, job_id=job)).letters
+    letters = _look(at, DeadLook(limit=1, job_id=job)).letters
     if not letters:
         raise UnknownTarget(f"no dead letter of job {job!r} waits; `gexdesk dead list` shows those that do")
     [letter] = letters
@@ -71,27 +72,25 @@ def show(job: JobId, *, state: StateFolder = None, json: AsJson = False) -> int:
 
 
 @app.command
-def retry(job: JobId, *, reason: Reason, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False) -> int:
+def retry(job: JobId, *, reason: Reason, at: At = HERE, dry_run: DryRun = False, json: AsJson = False) -> int:
     """Put a dead letter back into the queue, at its place, as if it had never been tried.
 
     Example: `gexdesk dead retry 18ea9ed400bf9400-00000001-724b7057 --reason "vendor mended the field"`
     """
-    return pull_lever(state, Lever(Verb.RETRY, job, reason, target_kind="dead", dry_run=dry_run), json=json)
+    return pull_lever(at, Lever(Verb.RETRY, job, reason, target_kind="dead", dry_run=dry_run), json=json)
 
 
 @app.command
-def discard(job: JobId, *, reason: Reason, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False) -> int:
+def discard(job: JobId, *, reason: Reason, at: At = HERE, dry_run: DryRun = False, json: AsJson = False) -> int:
     """Let a dead letter's bytes go; its record stays.
 
     Example: `gexdesk dead discard 18ea9ed400bf9400-00000001-724b7057 --reason "not ours"`
     """
-    return pull_lever(state, Lever(Verb.DISCARD, job, reason, target_kind="dead", dry_run=dry_run), json=json)
+    return pull_lever(at, Lever(Verb.DISCARD, job, reason, target_kind="dead", dry_run=dry_run), json=json)
 
 
-def _look(state: StateFolder, question: DeadLook) -> DeadSeen:
-    from gexdesk.api.client import Client
-
-    return asyncio.run(Client(state_folder(state)).look(question))
+def _look(at: At, question: DeadLook) -> DeadSeen:
+    return asyncio.run(engine_at(at).look(question))
 
 
 def _moment(at: float) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import getpass
-import os
 import re
 import sys
 import tempfile
@@ -13,8 +12,8 @@ from cyclopts import Parameter
 
 from gexdesk.cli import launch
 from gexdesk.cli.answer import say
-from gexdesk.cli.arguments import StateFolder, state_folder
-from gexdesk.cli.reach import KEY_VARIABLE
+from gexdesk.cli.arguments import StateFolder
+from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.errors import EngineAway, SettingsError
 
 ConfigPath = Annotated[Path | None, Parameter(name="--config", help="Configuration; default: the user's, else the sample desk.")]
@@ -49,14 +48,10 @@ def attach(
 
     Example: `GEXDESK_KEY=... gexdesk attach http://desk1:8765`
     """
-    from gexdesk.api.client import Client
     from gexdesk.desk import Desk
     from gexdesk.tui.app import DeskApp
 
-    key = os.environ.get(KEY_VARIABLE)
-    if url is not None and not key:
-        raise SettingsError(f"over TCP a key is needed: put it into ${KEY_VARIABLE}; `gexdesk key create` makes one over there")
-    engine = Client(url, key=key, operator=name) if url is not None else Client(state_folder(state), operator=name)
+    engine = engine_at(At(state, url), operator=name)
     asyncio.run(engine.view())  # whoever is refused learns it here, not on a screen without a desk
 
     async def connect() -> Desk:
@@ -69,7 +64,7 @@ def attach(
 
 def picture(
     file: Annotated[Path, Parameter(help="SVG file to write.")], *,
-    size: Annotated[str, Parameter(help="Columns x rows.")] = "160x48", state: StateFolder = None,
+    size: Annotated[str, Parameter(help="Columns x rows.")] = "160x48", at: At = HERE,
     page: Annotated[str, Parameter(help='A page in place of the desk, e.g. incidents or "symbol SPX".')] = "",
     theme: Annotated[str, Parameter(help="One of the desk's themes.")] = "",
 ) -> int:  # fmt: skip
@@ -77,7 +72,6 @@ def picture(
 
     Example: `gexdesk picture spx.svg --size 160x48 --page "symbol SPX"`
     """
-    from gexdesk.api.client import Client
     from gexdesk.tui.picture import picture as draw
     from gexdesk.tui.theme import DEFAULT_THEME, load_themes
 
@@ -89,7 +83,7 @@ def picture(
         raise SettingsError(f"{size!r} is no size; write columns x rows, e.g. 160x48")
 
     async def drawn() -> str:
-        engine = Client(state_folder(state))
+        engine = engine_at(at)
         view = await engine.view()
         return await draw(
             view, int(found[1]), int(found[2]), operator=getpass.getuser(), theme=theme or DEFAULT_THEME, page=page.split(),

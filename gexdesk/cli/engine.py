@@ -1,6 +1,7 @@
 """``run`` and ``stop``: the engine alone."""
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import Awaitable
@@ -13,9 +14,11 @@ from cyclopts import Parameter
 from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson, StateFolder, span_s, state_folder
 from gexdesk.cli.notify import Supervisor
+from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.errors import EngineAway
 
 if TYPE_CHECKING:
+    from gexdesk.api.client import Client
     from gexdesk.engine.closing import Closing
     from gexdesk.engine.engine import Engine
     from gexdesk.settings import Settings
@@ -54,23 +57,34 @@ def run(
     return run_engine(settings, until_idle=until_idle, for_s=None if duration is None else span_s(duration), json=json)
 
 
-def stop(*, state: StateFolder = None) -> int:
+def stop(*, at: At = HERE) -> int:
     """End a running engine; it finishes what it is storing, and the journal keeps the rest.
 
     Example: `gexdesk stop`
     """
-    from gexdesk.api.client import Client
-    from gexdesk.cli import launch
-
-    folder = state_folder(state)
-    asyncio.run(Client(folder).stop())
+    engine = engine_at(at)
+    asyncio.run(engine.stop())
     give_up_at = time.monotonic() + STOP_LIMIT_S
-    while launch.held(folder):
+    while _goes_on(at, engine):
         if time.monotonic() > give_up_at:
-            raise EngineAway(f"the engine was told to end and still holds {folder} after {STOP_LIMIT_S:g} s; see its log")
+            where = at.url or state_folder(at.state)
+            raise EngineAway(f"the engine was told to end and still holds {where} after {STOP_LIMIT_S:g} s; see its log")
         time.sleep(0.05)
     say("stopped")
     return 0
+
+
+def _goes_on(at: At, engine: "Client") -> bool:
+    """Say whether an engine still holds its folder; of one elsewhere, whether it still answers."""
+    from gexdesk.cli import launch
+
+    if at.url is None:
+        return launch.held(state_folder(at.state))
+    try:
+        asyncio.run(engine.view())
+    except EngineAway:
+        return False
+    return True
 
 
 def run_engine(
@@ -113,13 +127,15 @@ async def _serve(
     doors = [door.listen_tcp(settings.listen)] if settings.listen is not None else []
 
     loop = asyncio.get_running_loop()
+    app = make_app(engine, Guard(state, read_only=settings.read_only))  # takes a quarter of a second: while nothing comes yet
+    gc.collect()
     await engine.start()
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the terminal it was started from may go
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, engine.stopping.set)
-    guard = Guard(state, read_only=settings.read_only)
-    server = Server(make_app(engine, guard), door.listen(state, settings.socket_group), *doors)
+    server = Server(app, door.listen(state, settings.socket_group), *doors)
     await server.start()
+    gc.freeze()  # what is loaded stays: no collection looks through it again, which would hold up the loop for a tenth of a second
     supervisor = Supervisor()
     supervisor.tell("READY=1")
     alive = asyncio.create_task(supervisor.keep_alive(engine.view, time.time), name="watchdog")

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson, StateFolder, state_folder
 from gexdesk.cli.levers import DryRun, Reason, pull_lever
+from gexdesk.cli.reach import HERE, At
 from gexdesk.model.errors import GuidelineError
 from gexdesk.model.features import Features
 from gexdesk.model.level import LEVELS
@@ -209,7 +210,7 @@ def history(*, state: StateFolder = None, json: AsJson = False) -> int:
 @app.command
 def apply(
     file: Annotated[Path | None, Parameter(help="Rule file; left out: what the desk has staged.")] = None, *,
-    reason: Reason, force: Force = False, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    reason: Reason, force: Force = False, at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Put a rule file in force on the running desk; it is checked first, and kept as a version.
 
@@ -219,21 +220,21 @@ def apply(
 
     text = rule_text(file) if file is not None else ""
     return pull_lever(
-        state, Lever(Verb.APPLY, "", reason, target_kind="guidelines", text=text, forced=force, dry_run=dry_run), json=json
+        at, Lever(Verb.APPLY, "", reason, target_kind="guidelines", text=text, forced=force, dry_run=dry_run), json=json
     )
 
 
 @app.command
 def rollback(
     version: Annotated[str, Parameter(help="A version of `gexdesk guidelines history`.")], *,
-    reason: Reason, force: Force = False, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    reason: Reason, force: Force = False, at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Put an earlier version in force again on the running desk.
 
     Example: `gexdesk guidelines rollback v-3f2a90c1d4 --reason "too many CRITICAL"`
     """
     lever = Lever(Verb.ROLLBACK, "", reason, target_kind="guidelines", to=version, forced=force, dry_run=dry_run)
-    return pull_lever(state, lever, json=json)
+    return pull_lever(at, lever, json=json)
 
 
 def _rules(file: Path | None, state: Path | None) -> "RuleSet":

@@ -8,8 +8,9 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from gexdesk.cli.answer import as_json, say, table
-from gexdesk.cli.arguments import AsJson, StateFolder, span_s, state_folder
+from gexdesk.cli.arguments import AsJson, span_s
 from gexdesk.cli.levers import DryRun, Reason, pull_lever
+from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.errors import LeverRefused, SettingsError
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look import HandOverLook, HandOverSeen, IncidentLook, IncidentSeen
@@ -21,14 +22,12 @@ _MARKS = "\\`*_{}[]<>#|!"
 
 
 @app.command(name="list")
-def list_(*, state: StateFolder = None, json: AsJson = False) -> int:
+def list_(*, at: At = HERE, json: AsJson = False) -> int:
     """List open incidents, and closed ones that nobody saw. All of them: `gexdesk query "SELECT * FROM incidents"`.
 
     Example: `gexdesk incidents list --json`
     """
-    from gexdesk.api.client import Client
-
-    view = asyncio.run(Client(state_folder(state)).view())
+    view = asyncio.run(engine_at(at).view())
     if json:
         as_json({"incidents": view.incidents, "pager": view.pager, "mutes": view.mutes})
         return 0
@@ -45,12 +44,12 @@ def list_(*, state: StateFolder = None, json: AsJson = False) -> int:
 
 
 @app.command
-def show(number: Number, *, state: StateFolder = None, json: AsJson = False) -> int:
+def show(number: Number, *, at: At = HERE, json: AsJson = False) -> int:
     """Show one incident: its causes, its timeline, and what the runbook says of its kind.
 
     Example: `gexdesk incidents show 41`
     """
-    seen = _seen(number, state)
+    seen = _seen(number, at)
     if json:
         as_json(seen)
     else:
@@ -61,13 +60,13 @@ def show(number: Number, *, state: StateFolder = None, json: AsJson = False) -> 
 @app.command
 def export(
     number: Number, *, file: Annotated[Path | None, Parameter(help="Where to; default: stdout.")] = None,
-    state: StateFolder = None, json: AsJson = False,
+    at: At = HERE, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Write one incident as Markdown, for a report.
 
     Example: `gexdesk incidents export 41 --file incident-41.md`
     """
-    seen = _seen(number, state)
+    seen = _seen(number, at)
     text = "\n".join(_lines(seen, plain=False)) + "\n"
     if json:
         as_json({"number": number, "markdown": text})
@@ -83,19 +82,19 @@ def export(
 
 
 @app.command
-def take(number: Number, *, reason: Reason = "", state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False) -> int:
+def take(number: Number, *, reason: Reason = "", at: At = HERE, dry_run: DryRun = False, json: AsJson = False) -> int:
     """Say that you are on it.
 
     Example: `gexdesk incidents take 41`
     """
-    return pull_lever(state, Lever(Verb.TAKE, str(number), reason, target_kind="incident", dry_run=dry_run), json=json)
+    return pull_lever(at, Lever(Verb.TAKE, str(number), reason, target_kind="incident", dry_run=dry_run), json=json)
 
 
 @app.command
 def snooze(
     number: Number, *, reason: Reason,
     duration: Annotated[str, Parameter(name="--for", help="E.g. 15m; `worse` until it gets worse; `0` wakes it.")] = "15m",
-    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Put it aside for a time; it comes back at once when it gets worse.
 
@@ -103,29 +102,29 @@ def snooze(
     """
     for_s = None if duration == "worse" else span_s(duration)
     lever = Lever(Verb.SNOOZE, str(number), reason, target_kind="incident", for_s=for_s, dry_run=dry_run)
-    return pull_lever(state, lever, json=json)
+    return pull_lever(at, lever, json=json)
 
 
 @app.command
 def note(number: Number, text: Annotated[str, Parameter(help="What you found.")], *,
-         state: StateFolder = None, json: AsJson = False) -> int:  # fmt: skip
+         at: At = HERE, json: AsJson = False) -> int:  # fmt: skip
     """Write something into its timeline.
 
     Example: `gexdesk incidents note 41 "vendor confirms, back at 10:15"`
     """
-    return pull_lever(state, Lever(Verb.NOTE, str(number), "", target_kind="incident", text=text), json=json)
+    return pull_lever(at, Lever(Verb.NOTE, str(number), "", target_kind="incident", text=text), json=json)
 
 
 @app.command
 def resolve(
-    number: Number, *, reason: Reason, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False
+    number: Number, *, reason: Reason, at: At = HERE, dry_run: DryRun = False, json: AsJson = False
 ) -> int:
     """Close it by hand; it stays closed for as long as its cause does not come anew or get worse.
 
     Example: `gexdesk incidents resolve 41 --reason "wrong threshold, ticket 77"`
     """
     lever = Lever(Verb.RESOLVE, str(number), reason, target_kind="incident", dry_run=dry_run)
-    return pull_lever(state, lever, json=json)
+    return pull_lever(at, lever, json=json)
 
 
 @app.command
@@ -134,7 +133,7 @@ def mute(
     reason: Reason,
     duration: Annotated[str, Parameter(name="--for", help="How long the window lasts, e.g. 2h; `0` ends it.")],
     source: str = "", vendor: str = "", symbol: str = "",
-    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Open a maintenance window: what fails in it is shown as muted and pages nobody.
 
@@ -146,35 +145,33 @@ def mute(
         raise LeverRefused("name one thing: an incident's number, --source, --vendor or --symbol")
     [(kind, target)] = given
     lever = Lever(Verb.MUTE, target, reason, target_kind=kind, for_s=span_s(duration), dry_run=dry_run)
-    return pull_lever(state, lever, json=json)
+    return pull_lever(at, lever, json=json)
 
 
 @app.command
 def report(
     text: Annotated[str, Parameter(help="What is wrong, in a line.")], *,
     symbol: Annotated[str, Parameter(help="What readers have wrong; makes it grave.")] = "",
-    state: StateFolder = None, json: AsJson = False,
+    at: At = HERE, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Open an incident by hand; it stays until it is resolved.
 
     Example: `gexdesk incidents report "pit says the flip is off" --symbol SPX`
     """
-    return pull_lever(state, Lever(Verb.REPORT, symbol, "", target_kind="symbol", text=text), json=json)
+    return pull_lever(at, Lever(Verb.REPORT, symbol, "", target_kind="symbol", text=text), json=json)
 
 
 def handover(
     *, take: Annotated[bool, Parameter(name="--take", negative="", help="Take the shift over; audited.")] = False,
-    state: StateFolder = None, json: AsJson = False,
+    at: At = HERE, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Sum up what the next shift has to know: incidents, overrides and pauses that stand, gaps.
 
     Example: `gexdesk handover --take`
     """
-    from gexdesk.api.client import Client
-
     if take:
-        return pull_lever(state, Lever(Verb.HAND_OVER, "", ""), json=json)
-    seen = asyncio.run(Client(state_folder(state)).look(HandOverLook()))
+        return pull_lever(at, Lever(Verb.HAND_OVER, "", ""), json=json)
+    seen = asyncio.run(engine_at(at).look(HandOverLook()))
     if json:
         as_json(seen)
     else:
@@ -196,10 +193,8 @@ def _print_hand_over(seen: HandOverSeen) -> None:
         print(f"  gap {gap}")
 
 
-def _seen(number: int, state: Path | None) -> IncidentSeen:
-    from gexdesk.api.client import Client
-
-    return asyncio.run(Client(state_folder(state)).look(IncidentLook(number)))
+def _seen(number: int, at: At) -> IncidentSeen:
+    return asyncio.run(engine_at(at).look(IncidentLook(number)))
 
 
 def _lines(seen: IncidentSeen, *, plain: bool) -> list[str]:

@@ -3,14 +3,14 @@
 import asyncio
 import re
 from collections.abc import Set
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from msgspec.structs import replace
 
 from gexdesk.cli.answer import as_json, say, table
-from gexdesk.cli.arguments import AsJson, StateFolder, span_s, state_folder
+from gexdesk.cli.arguments import AsJson, span_s
+from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.errors import LeverRefused
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, Verb
@@ -29,14 +29,12 @@ Span = Annotated[str, Parameter(name="--for", help="How long it stands, e.g. 15m
 DryRun = Annotated[bool, Parameter(negative="", help="Only say what would happen.")]
 
 
-def sources(*, state: StateFolder = None, json: AsJson = False) -> int:
+def sources(*, at: At = HERE, json: AsJson = False) -> int:
     """List the sources with state, level and figures.
 
     Example: `gexdesk sources --json`
     """
-    from gexdesk.api.client import Client
-
-    view = asyncio.run(Client(state_folder(state)).view())
+    view = asyncio.run(engine_at(at).view())
     if json:
         as_json({"sources": view.sources, "total_count": len(view.sources)})
         return 0
@@ -56,16 +54,14 @@ def queue(
     listed: Annotated[bool, Parameter(name="--list", negative="", help="The next jobs in true order, with their ids.")] = False,
     limit: Annotated[int, Parameter(name="--limit", help="How many of them.")] = 50,
     source: Annotated[str, Parameter(name="--source", help="Only this source's, held ones too.")] = "",
-    state: StateFolder = None,
+    at: At = HERE,
     json: AsJson = False,
 ) -> int:
     """Count the queue by level, or list what is served next.
 
     Example: `gexdesk queue --list`
     """
-    from gexdesk.api.client import Client
-
-    client = Client(state_folder(state))
+    client = engine_at(at)
     view = asyncio.run(client.view())
     if listed or source:
         return _jobs(asyncio.run(client.look(JobsLook(limit, source))), view.taken_at, json=json)
@@ -97,29 +93,29 @@ def _jobs(seen: JobsSeen, now: float, *, json: bool) -> int:
 
 def promote(
     target: Target, *, reason: Reason, duration: Span = "15m", kind: Kind = "",
-    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Move a source, a symbol or a job one level up, its queued jobs with it.
 
     Example: `gexdesk promote cboe-spx --reason "desk asked" --for 15m`
     """
-    return _relevel(state, target, kind, Lever(Verb.PROMOTE, "", reason, for_s=_until(duration), dry_run=dry_run), json=json)
+    return _relevel(at, target, kind, Lever(Verb.PROMOTE, "", reason, for_s=_until(duration), dry_run=dry_run), json=json)
 
 
 def demote(
     target: Target, *, reason: Reason, duration: Span = "15m", kind: Kind = "",
-    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Move a source, a symbol or a job one level down, its queued jobs with it.
 
     Example: `gexdesk demote backfill --reason "make room"`
     """
-    return _relevel(state, target, kind, Lever(Verb.DEMOTE, "", reason, for_s=_until(duration), dry_run=dry_run), json=json)
+    return _relevel(at, target, kind, Lever(Verb.DEMOTE, "", reason, for_s=_until(duration), dry_run=dry_run), json=json)
 
 
 def override(
     target: Target, *, to: Annotated[str, Parameter(name="--to", help="CRITICAL, HIGH, MEDIUM or LOW.")], reason: Reason,
-    duration: Span = "15m", kind: Kind = "", state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    duration: Span = "15m", kind: Kind = "", at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Give a source, a symbol or a job a level, whatever the guidelines say.
 
@@ -128,64 +124,64 @@ def override(
     if to.upper() not in Level.__members__:
         raise LeverRefused(f"{to!r} is no level; there are {', '.join(LEVELS)}")
     lever = Lever(Verb.OVERRIDE, "", reason, level=Level(to.upper()), for_s=_until(duration), dry_run=dry_run)
-    return _relevel(state, target, kind, lever, json=json)
+    return _relevel(at, target, kind, lever, json=json)
 
 
 def clear(
-    target: Target, *, reason: Reason, kind: Kind = "", state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False
+    target: Target, *, reason: Reason, kind: Kind = "", at: At = HERE, dry_run: DryRun = False, json: AsJson = False
 ) -> int:
     """End an override, or what a schedule set, before its time; the guidelines decide again.
 
     Example: `gexdesk clear gexbot-spx --reason "open is over"`
     """
-    return _relevel(state, target, kind, Lever(Verb.CLEAR, "", reason, dry_run=dry_run), json=json)
+    return _relevel(at, target, kind, Lever(Verb.CLEAR, "", reason, dry_run=dry_run), json=json)
 
 
 def cancel(
     job: Annotated[str, Parameter(help="Id of a job that waits, of `gexdesk queue --list`.")], *, reason: Reason,
-    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """End a job that waits; it becomes a dead letter, which `gexdesk dead retry` puts back at its place.
 
     Example: `gexdesk cancel 18ea9ed400bf9400-00000001-724b7057 --reason "sent twice"`
     """
     lever = Lever(Verb.CANCEL, job.removeprefix("job:"), reason, target_kind="job", dry_run=dry_run)
-    return pull_lever(state, lever, json=json)
+    return pull_lever(at, lever, json=json)
 
 
-def undo(*, reason: Reason, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False) -> int:
+def undo(*, reason: Reason, at: At = HERE, dry_run: DryRun = False, json: AsJson = False) -> int:
     """Take your own last lever back, unless somebody acted on the same target since.
 
     Example: `gexdesk undo --reason "wrong source"`
     """
-    return pull_lever(state, Lever(Verb.UNDO, "", reason, dry_run=dry_run), json=json)
+    return pull_lever(at, Lever(Verb.UNDO, "", reason, dry_run=dry_run), json=json)
 
 
 def pause(
     target: Annotated[str, Parameter(help="Name of a source; leave out with --all.")] = "", *, reason: Reason,
     everything: Annotated[bool, Parameter(name="--all", negative="", help="The kill switch.")] = False,
-    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Stop fetching from a source and hold its queued jobs.
 
     Example: `gexdesk pause backfill --reason "incident 41"`
     """
     lever = _hold(Verb.PAUSE, Verb.PAUSE_ALL, target, everything=everything, reason=reason, dry_run=dry_run)
-    return pull_lever(state, lever, json=json)
+    return pull_lever(at, lever, json=json)
 
 
 def resume(
     target: Annotated[str, Parameter(help="Name of a source; leave out with --all.")] = "", *,
     reason: Annotated[str, Parameter(name="--reason", help="Why; goes to the audit.")] = "resumed",
     everything: Annotated[bool, Parameter(name="--all", negative="", help="The kill switch.")] = False,
-    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Fetch from a source again and release its jobs at their old places.
 
     Example: `gexdesk resume backfill --reason "incident over"`
     """
     lever = _hold(Verb.RESUME, Verb.RESUME_ALL, target, everything=everything, reason=reason, dry_run=dry_run)
-    return pull_lever(state, lever, json=json)
+    return pull_lever(at, lever, json=json)
 
 
 def _hold(one: Verb, every: Verb, target: str, *, everything: bool, reason: str, dry_run: bool) -> Lever:
@@ -194,12 +190,10 @@ def _hold(one: Verb, every: Verb, target: str, *, everything: bool, reason: str,
     return Lever(every if everything else one, target, reason, dry_run=dry_run)
 
 
-def _relevel(state: Path | None, target: str, kind: str, lever: Lever, *, json: bool) -> int:
-    from gexdesk.api.client import Client
-
-    sources = {source.name for source in asyncio.run(Client(state_folder(state)).view()).sources}
+def _relevel(at: At, target: str, kind: str, lever: Lever, *, json: bool) -> int:
+    sources = {source.name for source in asyncio.run(engine_at(at).view()).sources}
     kind, name = named(target, kind, sources)
-    return pull_lever(state, replace(lever, target=name, target_kind=kind), json=json)
+    return pull_lever(at, replace(lever, target=name, target_kind=kind), json=json)
 
 
 def named(target: str, kind: str, sources: Set[str]) -> tuple[str, str]:
@@ -223,11 +217,9 @@ def _until(span: str) -> float | None:
     return None if span == "none" else span_s(span)
 
 
-def pull_lever(state: Path | None, lever: Lever, *, json: bool) -> int:
+def pull_lever(at: At, lever: Lever, *, json: bool) -> int:
     """Send a lever to the running engine and say what came of it; returns the exit code."""
-    from gexdesk.api.client import Client
-
-    outcome = asyncio.run(Client(state_folder(state)).pull(lever))
+    outcome = asyncio.run(engine_at(at).pull(lever))
     if json:
         as_json(outcome)
     else:

@@ -7,8 +7,8 @@ import msgspec
 from cyclopts import Parameter
 
 from gexdesk.cli.answer import as_json, say, table
-from gexdesk.cli.arguments import AsJson, StateFolder
-from gexdesk.cli.reach import EngineUrl, engine_at
+from gexdesk.cli.arguments import AsJson
+from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.errors import SettingsError
 
 
@@ -20,7 +20,7 @@ def submit(
         list[str] | None,
         Parameter(negative="", help="expected_records=N, data_quality=low|medium|high, priority_hint=low|normal|high|critical."),
     ] = None,
-    state: StateFolder = None, url: EngineUrl = None, json: AsJson = False,
+    at: At = HERE, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Ask the engine to fetch one document; it is durable once this returns.
 
@@ -39,7 +39,7 @@ def submit(
         asked = msgspec.convert(document, Submission)
     except msgspec.ValidationError as error:
         raise SettingsError(f"that cannot be asked for: {error}") from None
-    taken = asyncio.run(engine_at(state, url).submit(asked))
+    taken = asyncio.run(engine_at(at).submit(asked))
     if json:
         as_json(taken)
     else:
@@ -50,13 +50,13 @@ def submit(
 
 def status(
     request_id: Annotated[str | None, Parameter(name="ID", help="As `submit` gave it; without it, how the desk stands.")] = None, *,
-    state: StateFolder = None, url: EngineUrl = None, json: AsJson = False,
+    at: At = HERE, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Say how a request stands, or without an ID how the desk does.
 
     Example: `gexdesk status req-64f1a2`
     """
-    engine = engine_at(state, url)
+    engine = engine_at(at)
     if request_id is not None:
         stands = asyncio.run(engine.request(request_id))
         if json:

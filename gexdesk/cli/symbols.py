@@ -2,15 +2,14 @@
 
 import asyncio
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from gexdesk.cli.answer import as_json, say, table
-from gexdesk.cli.arguments import AsJson, StateFolder
+from gexdesk.cli.arguments import AsJson
 from gexdesk.cli.levers import DryRun, Reason, pull_lever
-from gexdesk.cli.reach import EngineUrl, engine_at
+from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look import GapsLook, GapsSeen, QuarantineLook, QuarantineSeen
 from gexdesk.model.market import NEW_YORK
@@ -24,26 +23,26 @@ Case = Annotated[int, Parameter(help="The case's number, as `list` shows it.")]
 def failover(
     symbol: Annotated[str, Parameter(help="The symbol.")], *,
     to: Annotated[str, Parameter(name="--to", help="The source to serve it from; without it the standby.")] = "",
-    reason: Reason, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    reason: Reason, at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Serve a symbol from another of its sources, at once.
 
     Example: `gexdesk failover SPX --reason "gexbot frozen"`
     """
     lever = Lever(Verb.FAILOVER, symbol, reason, target_kind="symbol", to=to, dry_run=dry_run)
-    return pull_lever(state, lever, json=json)
+    return pull_lever(at, lever, json=json)
 
 
 def gaps(
     symbol: Symbol = "", *,
     filled: Annotated[bool, Parameter(name="--filled", negative="", help="Filled ones, too.")] = False,
-    state: StateFolder = None, url: EngineUrl = None, json: AsJson = False,
+    at: At = HERE, json: AsJson = False,
 ) -> int:  # fmt: skip
     """List the times in which expected data did not come, newest first, and whether they can be filled.
 
     Example: `gexdesk gaps SPX`
     """
-    seen: GapsSeen = asyncio.run(engine_at(state, url).look(GapsLook(symbol, filled)))
+    seen: GapsSeen = asyncio.run(engine_at(at).look(GapsLook(symbol, filled)))
     if json:
         as_json(seen)
         return 0
@@ -62,26 +61,26 @@ def gaps(
 
 def backfill(
     gap: Annotated[str, Parameter(help="The gap, as `gexdesk gaps` shows it.")], *, reason: Reason,
-    state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False,
+    at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Fill a gap from the symbol's history folder, behind all live data.
 
     Example: `gexdesk backfill 1f3a9c20 --reason "outage 09:41"`
     """
-    return pull_lever(state, Lever(Verb.BACKFILL, gap, reason, target_kind="gap", dry_run=dry_run), json=json)
+    return pull_lever(at, Lever(Verb.BACKFILL, gap, reason, target_kind="gap", dry_run=dry_run), json=json)
 
 
 @quarantine.command(name="list")
 def list_(
     symbol: Symbol = "", *,
     settled: Annotated[bool, Parameter(name="--settled", negative="", help="Released and refused ones, too.")] = False,
-    state: StateFolder = None, url: EngineUrl = None, json: AsJson = False,
+    at: At = HERE, json: AsJson = False,
 ) -> int:  # fmt: skip
     """List the cases, newest first, with what was held back and what readers have instead.
 
     Example: `gexdesk quarantine list`
     """
-    seen: QuarantineSeen = asyncio.run(engine_at(state, url).look(QuarantineLook(symbol, settled)))
+    seen: QuarantineSeen = asyncio.run(engine_at(at).look(QuarantineLook(symbol, settled)))
     if json:
         as_json(seen)
         return 0
@@ -99,28 +98,28 @@ def list_(
 
 @quarantine.command
 def release(
-    number: Case, *, reason: Reason, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False
+    number: Case, *, reason: Reason, at: At = HERE, dry_run: DryRun = False, json: AsJson = False
 ) -> int:
     """Let readers have it, where nothing newer is there; what comes next is judged against it.
 
     Example: `gexdesk quarantine release 3 --reason "a split"`
     """
-    return _settle(Verb.RELEASE, number, reason, state, dry_run=dry_run, json=json)
+    return _settle(Verb.RELEASE, number, reason, at, dry_run=dry_run, json=json)
 
 
 @quarantine.command
 def refuse(
-    number: Case, *, reason: Reason, state: StateFolder = None, dry_run: DryRun = False, json: AsJson = False
+    number: Case, *, reason: Reason, at: At = HERE, dry_run: DryRun = False, json: AsJson = False
 ) -> int:
     """Keep it from readers for good.
 
     Example: `gexdesk quarantine refuse 3 --reason "SPY's numbers"`
     """
-    return _settle(Verb.REFUSE, number, reason, state, dry_run=dry_run, json=json)
+    return _settle(Verb.REFUSE, number, reason, at, dry_run=dry_run, json=json)
 
 
-def _settle(verb: Verb, number: int, reason: str, state: Path | None, *, dry_run: bool, json: bool) -> int:
-    return pull_lever(state, Lever(verb, str(number), reason, target_kind="quarantine", dry_run=dry_run), json=json)
+def _settle(verb: Verb, number: int, reason: str, at: At, *, dry_run: bool, json: bool) -> int:
+    return pull_lever(at, Lever(verb, str(number), reason, target_kind="quarantine", dry_run=dry_run), json=json)
 
 
 def _spots(case: QuarantineCase) -> str:
