@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from msgspec import Struct
@@ -34,7 +35,8 @@ class Column(NamedTuple):
     grows: int = 0
 
 
-def columns_for(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:
+@lru_cache(maxsize=64)
+def columns_for(columns: tuple[Column, ...], width: int) -> list[tuple[int, int]]:
     """Choose the columns that fit, as ``(index, width)`` from left to right; what is left over goes to whoever lacks most."""
     kept = list(range(len(columns)))
     while len(kept) > 1 and sum(columns[i].width + 1 for i in kept) > width:
@@ -58,7 +60,7 @@ class Table(Pane):
     def __init__(self, id: str, sight: Sight, title: str, columns: Sequence[Column], has_cursor: Callable[[], bool]) -> None:
         super().__init__(id, sight)
         self.title_text = title
-        self.columns = columns
+        self.columns = tuple(columns)
         self.has_cursor = has_cursor
         self.rows: list[str] = []
         self._came: list[str] = []
