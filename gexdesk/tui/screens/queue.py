@@ -113,8 +113,10 @@ class QueuePage(Page):
 
     def action_payload(self) -> None:
         """Open the payload of the job under the cursor, one that was taken meanwhile as well."""
-        if self.jobs.cursor in self.jobs.rows:
-            self.open_page("payload", str(self.jobs.cursor))
+        # To look at the first one is harmless before a row is taken: it acts on nothing.
+        job_id = self.jobs.cursor or next(iter(self.jobs.rows), None)
+        if job_id in self.jobs.rows:
+            self.open_page("payload", str(job_id))
 
     def action_source(self) -> None:
         """Open the source of the job under the cursor."""

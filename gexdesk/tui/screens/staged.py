@@ -78,6 +78,7 @@ class Staged(Screen[None]):
         """Show a form at the bottom; every key goes to it until it is left."""
         self.dialog.form, self._form_step = form, step
         self.dialog.paint()
+        self.dialog.refresh()  # all of it: a first frame of the last one's lines would name another target
         self.rearrange()
 
     def close(self) -> None:
