@@ -83,16 +83,16 @@ def _connect(state: Path, copy: Path, memory_mb: int) -> duckdb.DuckDBPyConnecti
         },
     )
     audit, sharing = state / "audit.jsonl", sharing_of(state)
-    lakes, others = [state / "lake"], dict[str, list[Path]]()
+    lakes, others = list[Path](), dict[str, list[Path]]()
     if sharing is not None:
-        lakes += sharing.lakes()
+        lakes = sharing.lakes()
         others = dict(exported(Path(sharing.shared), but=sharing.engine))
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"ATTACH {_quoted(copy)} AS kept (READ_ONLY)")
-    files = [file for lake in lakes for file in visible_files(lake)]
-    for statement in _views(files, audit if audit.exists() else None, others, sharing.engine if sharing is not None else ""):
+    files = visible_files(state / "lake"), [file for lake in lakes for file in visible_files(lake)]
+    for statement in _views(*files, audit if audit.exists() else None, others, sharing.engine if sharing is not None else ""):
         connection.execute(statement)
-    folders = [*lakes, Path(sharing.shared, "exports")] if sharing is not None else lakes
+    folders = [state / "lake", *lakes, *([Path(sharing.shared, "exports")] if sharing is not None else [])]
     connection.execute(f"SET allowed_directories = [{', '.join(map(_quoted, folders))}]")
     connection.execute(f"SET allowed_paths = [{_quoted(audit)}]")
     connection.execute("SET enable_external_access = false")
@@ -100,16 +100,32 @@ def _connect(state: Path, copy: Path, memory_mb: int) -> duckdb.DuckDBPyConnecti
     return connection
 
 
-def _views(files: list[Path], audit: Path | None, others: Mapping[str, list[Path]], engine: str) -> Iterator[str]:
+def _views(
+    files: list[Path], shared: list[Path], audit: Path | None, others: Mapping[str, list[Path]], engine: str
+) -> Iterator[str]:
+    """Return what makes every relation.
+
+    Args:
+        files, shared: Of this state folder's own lake, and of every lake of its fleet.
+        others: What the other engines have exported, by table.
+        engine: This one's name in its fleet; empty without one.
+    """
     for table in KEPT:
         yield f"CREATE VIEW {table} AS FROM {_rows(table, others, engine)}"
     stored = _rows("snapshots", others, engine)
     yield f"CREATE VIEW snapshots AS SELECT * EXCLUDE (strikes_key) FROM {stored}"
-    lake = _nothing({**_STRIKES, "strikes_key": "VARCHAR"})
+    lake, key = _nothing({**_STRIKES, "strikes_key": "VARCHAR"}), "strikes_key, job_id, ordinal"
     if files:
         lake = f"read_parquet([{', '.join(map(_quoted, files))}], {_PARQUET})"
+    if engine:
+        # Two engines that did the same job alone wrote it under the same key: whose rows they are tells them apart.
+        lake, key = f"SELECT *, {_quoted(engine)} AS host FROM {lake}", f"{key}, host"  # noqa: S608
+        if shared:
+            rows = f"read_parquet([{', '.join(map(_quoted, shared))}], {_PARQUET.replace('{', "{'host': VARCHAR, ", 1)})"
+            lake += f" UNION ALL BY NAME FROM {rows}"
+        lake = f"({lake})"
     columns = ", ".join("as_of::TIMESTAMP AS as_of" if name == "as_of" else name for name in _STRIKES)
-    yield f"CREATE VIEW strikes AS SELECT {columns} FROM {lake} SEMI JOIN {stored} USING (strikes_key, job_id, ordinal)"  # noqa: S608
+    yield f"CREATE VIEW strikes AS SELECT {columns} FROM {lake} SEMI JOIN {stored} USING ({key})"  # noqa: S608
     log = _nothing(_AUDIT)
     if audit is not None:
         kinds = ", ".join(f"'{name}': '{kind}'" for name, kind in _AUDIT.items())
