@@ -32,6 +32,7 @@ _STRIKES |= {"job_id": "VARCHAR", "ordinal": "BIGINT", "payload_sha256": "VARCHA
 _AUDIT = {"sequence": "BIGINT", "at": "DOUBLE"}
 _AUDIT |= dict.fromkeys(("actor", "act", "target", "reason", "before", "after", "prev", "hash"), "VARCHAR")
 _PARQUET = "hive_partitioning = true, hive_types_autocast = false, hive_types = {'symbol': VARCHAR, 'date': DATE}"
+_PARQUET_OF_HOSTS = _PARQUET.replace("{", "{'host': VARCHAR, ")
 
 
 _HOSTS = "hive_partitioning = true, hive_types_autocast = false, hive_types = {'host': VARCHAR}"
@@ -113,7 +114,7 @@ def _views(
     for table in KEPT:
         yield f"CREATE VIEW {table} AS FROM {_rows(table, others, engine)}"
     stored = _rows("snapshots", others, engine)
-    yield f"CREATE VIEW snapshots AS SELECT * EXCLUDE (strikes_key) FROM {stored}"
+    yield f"CREATE VIEW snapshots AS SELECT * EXCLUDE (strikes_key) FROM {stored}"  # noqa: S608
     lake, key = _nothing({**_STRIKES, "strikes_key": "VARCHAR"}), "strikes_key, job_id, ordinal"
     if files:
         lake = f"read_parquet([{', '.join(map(_quoted, files))}], {_PARQUET})"
@@ -121,7 +122,7 @@ def _views(
         # Two engines that did the same job alone wrote it under the same key: whose rows they are tells them apart.
         lake, key = f"SELECT *, {_quoted(engine)} AS host FROM {lake}", f"{key}, host"  # noqa: S608
         if shared:
-            rows = f"read_parquet([{', '.join(map(_quoted, shared))}], {_PARQUET.replace('{', "{'host': VARCHAR, ", 1)})"
+            rows = f"read_parquet([{', '.join(map(_quoted, shared))}], {_PARQUET_OF_HOSTS})"
             lake += f" UNION ALL BY NAME FROM {rows}"
         lake = f"({lake})"
     columns = ", ".join("as_of::TIMESTAMP AS as_of" if name == "as_of" else name for name in _STRIKES)
