@@ -159,6 +159,7 @@ class Engine:
 
     async def _start(self) -> None:
         parts = self._parts
+        await asyncio.to_thread(session_id, parts.clock.now())  # the calendar takes a sixth of a second to load: not while data comes
         parts.standing.open()
         await parts.queue.open()
         await parts.spool.open()
