@@ -36,7 +36,7 @@ LADDER = (
     Column("call vol", 8, right=True, rank=2),
     Column("put vol", 8, right=True, rank=2),
     Column("by volume", 9, right=True, rank=3),
-    Column("", 11, rank=1),
+    Column("", 11, rank=1, grows=24),
 )
 
 
