@@ -1,9 +1,11 @@
 """Read the operator's configuration and refuse, with file and key, what cannot be used."""
 
+import difflib
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from msgspec import structs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -586,16 +588,105 @@ def find_configuration() -> Path | None:
     return path if path.is_file() else None
 
 
-def load_settings(path: Path, state: Path | None = None) -> Settings:
-    """Read and validate a configuration file.
+def named_state() -> Path | None:
+    """Return the state folder that ``$GEXDESK_STATE`` names, None without it."""
+    named = os.environ.get(f"{_PREFIX}STATE")
+    return Path(named).absolute() if named else None
+
+
+def load_settings(path: Path | None, state: Path | None = None) -> Settings:
+    """Read and validate a configuration: what is built in, then the file, then the environment, then ``state``.
+
+    ``GEXDESK_LISTEN=127.0.0.1:8765`` sets ``listen``, ``GEXDESK_ENGINE__WORKERS=4`` sets ``workers`` of ``[engine]``,
+    ``GEXDESK_SOURCES__0__URL=...`` the first source's ``url``; a value is read as in the file, or else as text.
 
     Args:
-        path: TOML file.
-        state: Replaces the file's ``state``; a relative one is read from where the caller is, not from the file's folder.
+        path: TOML file; None for none.
+        state: Replaces every other ``state``; a relative one is read from where the caller is, not from the file's folder.
 
     Raises:
-        SettingsError: File, key, what was found, what is allowed.
+        SettingsError: File or variable, key, what was found, what is allowed.
     """
+    raw = _read(path) if path is not None else {}
+    named = _layer(raw, os.environ)
+    if state is None and path is None:
+        state = named_state() or default_state()
+    raw["state"] = state.absolute() if state is not None else named_state() or raw.get("state", default_state())
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        what = "no such key here; is it misspelt?" if first["type"] == "extra_forbidden" else first["msg"]
+        # What stands under a key that does not exist may be a misplaced secret: only its name is shown.
+        found = "" if first["type"] == "extra_forbidden" else f"; found {str(first.get('input'))[:80]!r}"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        # A source's kind stands in the way to its key, and in no file.
+        key = ".".join(str(part) for number, part in enumerate(first["loc"]) if (number, first["loc"][0]) != (2, "sources"))
+        origin = next((f"${name}" for way, name in named.items() if f"{key}.".startswith(f"{way}.")), str(path))
+        raise SettingsError(printable(f"{origin}: {where}: {what}{found}{more}", 600)) from None
+    return _relative_to(path.parent, settings) if path is not None else settings
+
+
+_PREFIX = "GEXDESK_"
+_OTHERS = ("CONFIG", "KEY")
+"""Variables of ours that are no settings: which configuration, and the key for an engine elsewhere."""
+
+_KEYS_AS_WRITTEN = (("promises_s",), ("rates", "symbols"))
+"""Tables whose keys are names in upper case."""
+
+
+def _layer(raw: dict[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Lay the environment's settings over a file's; returns the variable of each key, ``sources.0.url`` -> ``GEXDESK_...``."""
+    if isinstance(raw.get("guidelines"), str):
+        raw["guidelines"] = {"file": raw["guidelines"]}
+    named = {}
+    for name, text in sorted(environment.items()):
+        first = name.removeprefix(_PREFIX).partition("__")[0]
+        if not name.startswith(_PREFIX) or first in (*_OTHERS, "STATE"):
+            continue
+        if first.lower() not in Settings.model_fields or first == "MODE":
+            near = difflib.get_close_matches(first.lower(), [*Settings.model_fields], 1, 0.8)
+            if near:
+                raise SettingsError(f"${name} is no setting; did you mean {_PREFIX}{near[0].upper()}?")
+            continue  # somebody's own, e.g. a key that a source names
+        named[".".join(_place(raw, name, text))] = name
+    return named
+
+
+def _place(raw: dict[str, Any], name: str, text: str) -> tuple[str, ...]:
+    """Put one variable's value where its name says, and return the way there. Raises SettingsError."""
+    try:
+        value = tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    way: tuple[str, ...] = ()
+    inside: Any = raw
+    *outer, last = name.removeprefix(_PREFIX).split("__")
+    for step in (*outer, None):
+        key = last if step is None else step
+        key = key if way in _KEYS_AS_WRITTEN else key.lower()
+        if isinstance(inside, list):
+            if not key.isdecimal() or int(key) > len(inside):
+                where = ".".join(way)
+                raise SettingsError(f"${name}: {where} has {len(inside)} entries; name one of them by its number, or the next")
+            number = int(key)
+            if number == len(inside):
+                inside.append({} if step is not None else value)
+            if step is None:
+                inside[number] = value
+            following = inside[number]
+        elif isinstance(inside, dict):
+            if step is None:
+                inside[key] = value
+            following = inside.setdefault(key, [] if key in ("sources", "symbols", "schedules") and not way else {})
+        else:
+            raise SettingsError(f"${name}: {'.'.join(way)} is no table, so nothing stands in it")
+        inside, way = following, (*way, key)
+    return way
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -606,18 +697,7 @@ def load_settings(path: Path, state: Path | None = None) -> Settings:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
     if "mode" in raw:
         raise SettingsError(f"{path}: mode: not a key of a configuration; the sample desk is `gexdesk` without one")
-    raw["state"] = state.absolute() if state is not None else raw.get("state", default_state())
-    try:
-        settings = Settings.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        what = "no such key here; is it misspelt?" if first["type"] == "extra_forbidden" else first["msg"]
-        # What stands under a key that does not exist may be a misplaced secret: only its name is shown.
-        found = "" if first["type"] == "extra_forbidden" else f"; found {str(first.get('input'))[:80]!r}"
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise SettingsError(printable(f"{path}: {where}: {what}{found}{more}", 600)) from None
-    return _relative_to(path.parent, settings)
+    return raw
 
 
 def _relative_to(folder: Path, settings: Settings) -> Settings:

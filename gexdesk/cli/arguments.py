@@ -15,11 +15,13 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 
 
 def state_folder(state: Path | None) -> Path:
-    """Return the state folder a verb means: the one named, else the configuration's, else the sample desk's."""
-    from gexdesk.settings import default_state, find_configuration, load_settings
+    """Return the state folder a verb means: the one named, else ``$GEXDESK_STATE``, the configuration's, the sample desk's."""
+    from gexdesk.settings import default_state, find_configuration, load_settings, named_state
 
     if state is not None:
         return state
+    if (named := named_state()) is not None:
+        return named
     config = find_configuration()
     return load_settings(config).state if config is not None else default_state() / "sample"
 

@@ -26,13 +26,13 @@ def desk(*, config: ConfigPath = None, state: StateFolder = None) -> int:
 
     Example: `gexdesk --config ~/.config/gexdesk/gexdesk.toml`
     """
-    from gexdesk.settings import default_state, find_configuration, load_settings
+    from gexdesk.settings import default_state, find_configuration, load_settings, named_state
 
     config = config or find_configuration()
     if not sys.stdout.isatty():
         return _headless(config, state)
     if config is None:
-        state, arguments = state or default_state() / "sample", ["--sample"]
+        state, arguments = state or named_state() or default_state() / "sample", ["--sample"]
     else:
         state, arguments = load_settings(config, state).state, ["--config", str(config.absolute())]
     return _screen(state.absolute(), arguments, sample=config is None)

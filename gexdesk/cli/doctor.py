@@ -54,7 +54,7 @@ def doctor(
 
 
 def _all(config: Path | None, state: Path | None) -> Iterator[Finding]:
-    from gexdesk.settings import default_state, find_configuration, load_settings
+    from gexdesk.settings import default_state, find_configuration, load_settings, named_state
 
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", "ok", version)
@@ -68,7 +68,7 @@ def _all(config: Path | None, state: Path | None) -> Iterator[Finding]:
             yield Finding("configuration", "ok", f"{config}: {len(settings.sources)} sources")
     except GexdeskError as error:
         yield Finding("configuration", "fault", error.message, "mend the file; `gexdesk doctor` again")
-    folder = settings.state if settings is not None else state or default_state() / "sample"
+    folder = settings.state if settings is not None else state or named_state() or default_state() / "sample"
     yield from _folder(folder)
     if settings is not None:
         yield from _configured(settings)

@@ -42,14 +42,10 @@ def run(
     Example: `gexdesk run --config gexdesk.toml --until-idle --json`
     """
     from gexdesk.assemble import sample_settings
-    from gexdesk.settings import Settings, default_state, load_settings
+    from gexdesk.settings import default_state, load_settings, named_state
 
-    if sample:
-        settings = sample_settings(state or default_state() / "sample")
-    elif config is not None:
-        settings = load_settings(config, state)
-    else:
-        settings = Settings(state=state or default_state())
+    folder = state or named_state() or default_state() / "sample"
+    settings = sample_settings(folder) if sample else load_settings(config, state)
     if listen is not None:
         settings = settings.model_copy(update={"listen": listen})
     if read_only:

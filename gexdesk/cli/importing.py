@@ -65,11 +65,11 @@ def _files(paths: list[Path]) -> list[Path]:
 
 
 def _settings(config: Path | None, state: Path | None) -> "Settings":
-    from gexdesk.settings import Settings, default_state, find_configuration, load_settings
+    from gexdesk.settings import Settings, find_configuration, load_settings
 
     config = config if config is not None else find_configuration()
     if config is None:
-        return Settings(state=state if state is not None else default_state())
+        return load_settings(None, state)
     loaded = load_settings(config, state)
     return Settings(state=loaded.state, engine=loaded.engine, rates=loaded.rates, guidelines=loaded.guidelines)
 
