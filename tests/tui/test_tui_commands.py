@@ -202,6 +202,15 @@ async def test_the_desk_winds_to_a_time_of_today_and_comes_back() -> None:
         assert "HISTORY" not in seat.text("status")
 
 
+async def test_help_begins_with_the_keys_of_the_page_it_is_asked_on() -> None:
+    async with seated(FakeDesk(a_view()), NARROW) as seat:
+        await seat.press("w", "f1")
+        page = seat.app.screen.query_one("HelpPage")
+        shown = [page.render_line(y).text.strip() for y in range(page.size.height)]
+        assert shown[1] == "ON THIS PAGE"
+        assert any(line.startswith("X ") and "end the job" in line for line in shown)
+
+
 async def test_every_command_is_in_the_help() -> None:
     from gexdesk.tui.screens.help import help_lines
 

@@ -1,10 +1,12 @@
 """Forms as plain state: keys in, levers out."""
 
 from fake_desk import AT, a_source, a_view
+from msgspec.structs import replace
 
 from gexdesk.model.level import Level
 from gexdesk.model.lever import LeverOutcome, Verb
-from gexdesk.tui.forms.aim import at_source
+from gexdesk.model.view import IncidentView
+from gexdesk.tui.forms.aim import Aim, at_incident, at_source
 from gexdesk.tui.forms.base import Entry, Step
 from gexdesk.tui.forms.kill import KillForm
 from gexdesk.tui.forms.lever import PICKS, LeverForm
@@ -112,6 +114,19 @@ def test_a_change_by_another_hand_is_news_once() -> None:
     assert not f.compare(changed)
     assert "kd" in f.changed
     assert f.levers(False)[0].seen_revision == 3
+
+
+def test_another_hand_on_an_incident_or_the_guidelines_is_named_too() -> None:
+    incident = IncidentView(41, 2, "QQQ", "silent", AT, None, "look", revision=1)
+    taken = replace(incident, owner="kd", state="taken", revision=2)
+    assert at_incident(incident).changed(a_view(incidents=(incident,))) == ""
+    assert at_incident(incident).changed(a_view(incidents=(taken,))) == "meanwhile changed by kd: now taken"
+    assert "no longer knows it" in at_incident(incident).changed(a_view(incidents=()))
+    rules = Aim("guidelines", "", "guidelines v15", state="v14", revision=0)
+    words = rules.changed(replace(a_view(), guidelines_revision=1, guidelines_author="lw", guidelines_version="v15"))
+    assert rules.changed(a_view()) == ""
+    assert words == "meanwhile changed by lw: now v15"
+    assert Aim("gap", "SPX:1", "a gap").changed(a_view()) == "", "what no picture holds is the engine's to compare"
 
 
 def test_the_kill_switch_wants_its_words_and_a_reason() -> None:

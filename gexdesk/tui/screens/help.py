@@ -1,6 +1,6 @@
 """Every key, every word, every column, on one page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -16,7 +16,7 @@ from gexdesk.tui import figures
 from gexdesk.tui.commands import COMMANDS
 from gexdesk.tui.house import House
 from gexdesk.tui.ink import Line, fit, line_of, plain
-from gexdesk.tui.keys import KEYS, binding_id, relabelled
+from gexdesk.tui.keys import KEYS, Key, binding_id, relabelled
 from gexdesk.tui.sight import TOO_OLD_S
 from gexdesk.tui.theme import inks
 from gexdesk.tui.widgets.pane import Pane
@@ -65,8 +65,17 @@ COLUMNS = (
 )
 
 
-def help_lines(width: int, view: DeskView | None = None, keymap: Mapping[str, str] = NO_KEYMAP) -> list[Line]:
-    """Return the page at a width, with what the desk does not count elsewhere as the picture has it."""
+def help_lines(
+    width: int, view: DeskView | None = None, keymap: Mapping[str, str] = NO_KEYMAP, here: Sequence[Key] = ()
+) -> list[Line]:
+    """Return the help at a width: the keys of the page it was asked on first, then everything of the desk.
+
+    Args:
+        width: Cells of a line.
+        view: The picture; what the desk counts nowhere else is told of it.
+        keymap: Keys that were moved.
+        here: Keys of the page's own.
+    """
     keys = relabelled(KEYS, keymap)
 
     def section(title: str, rows: Iterator[tuple[str, str]], label: int) -> Iterator[Line]:
@@ -83,7 +92,10 @@ def help_lines(width: int, view: DeskView | None = None, keymap: Mapping[str, st
                 first = False
 
     lines: list[Line] = []
-    lines += section("LOOK", ((k.shown, k.says) for k in keys if not k.acts), 12)
+    if here:
+        on_page = relabelled(here, keymap)
+        lines += section("ON THIS PAGE", ((k.shown, f"{k.says}{' (acts)' if k.acts else ''}") for k in on_page), 12)
+    lines += section("ON THE DESK" if here else "LOOK", ((k.shown, k.says) for k in keys if not k.acts), 12)
     lines += section("ACT - each asks for a reason and shows what it would do", ((k.shown, k.says) for k in keys if k.acts), 12)
     dialog = (
         ("left right", "how long a level stands: 15 m, 1 h, to the session's end, no end"),
@@ -124,14 +136,14 @@ class HelpPage(ScrollView, can_focus=True):
         Binding("end", "scroll_end", show=False),
     ]
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, here: Sequence[Key]) -> None:
         super().__init__()
-        self._house = house
+        self._house, self._here = house, here
 
     def on_resize(self) -> None:
         """Break the lines anew."""
         width = self.scrollable_content_region.width or self.size.width
-        lines = help_lines(width, self._house.sight.shown, self._house.keymap)
+        lines = help_lines(width, self._house.sight.shown, self._house.keymap, self._here)
         self._lines = [plain(line) for line in lines] if Pane.ascii else lines
         self.virtual_size = Size(0, len(self._lines))
         self.refresh()
@@ -154,15 +166,15 @@ class HelpScreen(Screen[None]):
     AUTO_FOCUS = "HelpPage"
     DEFAULT_CSS = "HelpScreen StatusPane { height: 1; } HelpScreen { overflow: hidden hidden; }"
 
-    def __init__(self, house: House, status: StatusPane) -> None:
+    def __init__(self, house: House, status: StatusPane, here: Sequence[Key] = ()) -> None:
         super().__init__()
-        self._house = house
+        self._house, self._here = house, here
         self._status = StatusPane("help-status", status.sight, status.sample, status.operator)
 
     def compose(self) -> ComposeResult:
         """Give the clock line and the page."""
         yield self._status
-        yield HelpPage(self._house)
+        yield HelpPage(self._house, self._here)
 
     def on_mount(self) -> None:
         """Keep the clock going."""

@@ -1,9 +1,10 @@
 """A screen that shows one form at a time at its bottom and gives it every key until it is left."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, ClassVar
 
-from textual.events import Key, Paste
+from textual.events import Key as KeyEvent
+from textual.events import Paste
 from textual.screen import Screen
 from textual.worker import Worker
 
@@ -13,6 +14,7 @@ from gexdesk.tui.forms.base import Form, Step
 from gexdesk.tui.forms.command import CommandForm
 from gexdesk.tui.forms.find import FindForm
 from gexdesk.tui.house import House
+from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.levers import Aimed, Levers
 from gexdesk.tui.screens.pages import PAGES, page_of
 from gexdesk.tui.sight import Sight
@@ -27,6 +29,8 @@ ROWS_OF = {"up": -1, "down": 1, "pageup": -10, "pagedown": 10}
 class Staged(Screen[None]):
     """Be a ``Stage``: whoever inherits gives the panes every screen has, the table its cursor is in, and a way to arrange anew."""
 
+    KEYS: ClassVar[tuple[Key, ...]] = ()
+    """Keys of the screen's own, beside those that every page has."""
     house: House
     sight: Sight
     status: StatusPane
@@ -104,7 +108,7 @@ class Staged(Screen[None]):
         """Run a job beside the screen; an error of its own never ends the desk."""
         return self.run_worker(job, group=group, exit_on_error=False)
 
-    async def take_key(self, event: Key) -> None:
+    async def take_key(self, event: KeyEvent) -> None:
         """Give a key to the open form; without one, do what it is bound to. What it does is done before the next key is looked at.
 
         Textual would hand keys on before it looks up what earlier ones are bound to: of two that come at once, the second
@@ -193,4 +197,4 @@ class Staged(Screen[None]):
         """Show every key and word."""
         from gexdesk.tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self.house, self.status))
+        self.app.push_screen(HelpScreen(self.house, self.status, self.KEYS))
