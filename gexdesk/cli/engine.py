@@ -154,6 +154,7 @@ async def _serve(
             (state / door.SOCKET_NAME).unlink()
         await server.stop()
         await engine.close()
+        gc.unfreeze()
     return closing
 
 
