@@ -45,7 +45,8 @@ class Elsewhere:
 
     async def look(self) -> None:
         """Ask once, for a bounded number of jobs. Raises QueueError."""
-        own = [flight.payload.payload_id for flight in self._flights.own() if flight.queued_at is not None or flight.kept_at is None]
+        queued = [flight for flight in self._flights.own() if flight.queued_at is not None or flight.kept_at is None]
+        own = [flight.payload.payload_id for flight in queued]
         if self._asked_from >= len(own):
             self._asked_from = 0
         turn = own[self._asked_from : self._asked_from + PIECE * A_SWEEP]

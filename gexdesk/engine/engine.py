@@ -205,7 +205,8 @@ class Engine:
         }  # fmt: skip
         self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
         if parts.queue.shared:
-            follow = {"queue": self._follow_queue(taken_over), "news": parts.elsewhere.listen(), "elsewhere": parts.elsewhere.sweep()}
+            elsewhere = parts.elsewhere
+            follow = {"queue": self._follow_queue(taken_over), "news": elsewhere.listen(), "elsewhere": elsewhere.sweep()}
             self._tasks += [asyncio.create_task(coroutine, name=name) for name, coroutine in follow.items()]
             self._tasks += [asyncio.create_task(loop(), name="live of others") for loop in parts.follow]
         if parts.fleet is not None:

@@ -68,7 +68,8 @@ def unwrap(job_id: str, data: bytes, folder: Path) -> Flight:
         raise StoreError(f"what travels with job {job_id} cannot be read: {printable(str(error), 120)}") from error
     if parcel.layout != LAYOUT or parcel.payload.payload_id != job_id:
         of = printable(parcel.payload.payload_id, 60)
-        raise StoreError(f"what travels with job {job_id} is a parcel of layout {parcel.layout} of job {of}; this engine reads {LAYOUT}")
+        words = f"what travels with job {job_id} is a parcel of layout {parcel.layout} of job {of}"
+        raise StoreError(f"{words}; this engine reads {LAYOUT}")
     path = folder / sha256(job_id.encode()).hexdigest()  # an id of another host is never a path here
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

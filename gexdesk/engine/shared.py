@@ -132,7 +132,8 @@ class Shared:
             if kept.own().get(of) == value:
                 return
             if mine is not None:
-                words = f"{of or kind}: what was set here while Redis was away gives way to {printable(entry.actor, 60)}'s later word"
+                later = f"{printable(entry.actor, 60)}'s later word"
+                words = f"{of or kind}: what was set here while Redis was away gives way to {later}"
                 self._chronicle.tell("lever", words, grave=True)
             await kept.take(of, value, entry)
         except (GexdeskError, msgspec.MsgspecError, OSError) as error:

@@ -184,7 +184,7 @@ class Triage:
                     self._escalate.watch(job)
                     return
                 except QueueAway:
-                    await self._clock.sleep(AWAY_S)  # it has tried for a while; the incident says for how long, and the payload is safe in the spool
+                    await self._clock.sleep(AWAY_S)  # it has tried for a while; an incident says so, and the payload is safe
                 except GexdeskError as error:
                     # The journal cannot be written (a full disk): the payload is safe in the spool, so wait for room.
                     self._chronicle.tell("engine", f"queue: {error.message}; trying again", grave=True)

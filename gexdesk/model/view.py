@@ -378,8 +378,8 @@ class DeskView(Struct, frozen=True):
         read_only: The engine was started so that nothing can be changed through it.
         shift_by, shift_since: Who took the shift over, and when; empty and None before the first.
         bound: None from an engine before this version.
-        engines: Every engine of the fleet, this one first; empty where there is none. Levels and their queues are the fleet's, all
-            counts and latencies (``received`` to ``worst_critical_s``) this engine's own: a fleet's are the sums over ``engines``.
+        engines: Every engine of the fleet, this one first; empty where there is none. Levels and their queues are the fleet's;
+            counts and latencies (``received`` to ``worst_critical_s``) are this engine's own, a fleet's the sums over ``engines``.
         elsewhere, for_others: Payloads of ``received`` that other engines ended, and ends of ``completed`` and ``dead`` for payloads
             that others had received.
         shed, aside: LOW payloads set aside at high water since ``since``, and those that still are; they are in ``in_flight``.

@@ -27,6 +27,7 @@ class SharedQueue:
         if not self._queue.shared or not words or (self._away_since is not None and now - self._away_since < GRACE_S):
             return
         yield Condition(
-            kind=Kind.REDIS_AWAY, key="redis away" if away else "redis warns", severity=2 if away else 1, subject="redis", text=words,
+            kind=Kind.REDIS_AWAY, key="redis away" if away else "redis warns", severity=2 if away else 1, subject="redis",
+            text=words,
             do_first="CRITICAL goes on here by the journal; see to the server" if away else "set the server up as it says",
         )  # fmt: skip
