@@ -15,7 +15,7 @@ from fake_desk import AT, FakeDesk, a_source, a_view, some_sources
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gexdesk.model.errors import LeverRefused
+from gexdesk.model.errors import EngineAway, LeverRefused
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
 from gexdesk.model.view import BoundView, IncidentView, OverrideView, ScheduleView
@@ -164,6 +164,24 @@ async def test_one_refusal_among_marked_rows_stops_none_of_the_others_and_is_tol
         await seat.press("space", "space", "plus", "down", "enter")
         assert "already so" in seat.text("dialog")
         assert desk.pulled == []
+
+
+async def test_an_engine_that_goes_away_among_marked_rows_leaves_the_rest_unsent_and_says_which() -> None:
+    desk = FakeDesk(a_view())
+    async with seated(desk) as seat:
+        await seat.press("space", "space", "space", "P", "down")
+        desk.refusal = lambda lever: EngineAway("no engine answers") if lever.target == "cboe-qqq" else None
+        await seat.press("home", "enter")
+        assert [lever.target for lever in desk.pulled] == ["gexbot-spx", "cboe-qqq"]
+        told = seat.text("notice")
+        assert told.startswith(" ! 1 of 2 done: gexbot-spx; not cboe-qqq: no engine answers")
+    desk = FakeDesk(a_view())
+    async with seated(desk) as seat:
+        await seat.press("space", "space", "down", "space", "plus", "down")
+        desk.refusal = lambda lever: EngineAway("no engine answers") if lever.target == "cboe-qqq" else None
+        await seat.press("enter")
+        assert "cboe-qqq: no engine answers; files: not sent" in seat.text("notice")
+        assert [lever.target for lever in desk.pulled] == ["gexbot-spx", "cboe-qqq"]
 
 
 async def test_another_operators_change_to_one_of_the_marked_rows_is_said_with_its_name() -> None:

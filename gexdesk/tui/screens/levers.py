@@ -155,7 +155,7 @@ class Levers:
             self._send(form)
 
     async def _pull(self, form: LeverForm | KillForm, dry_run: bool) -> LeverOutcome:
-        """Pull a form's levers, one after the other; of several that are not all refused, tell which were."""
+        """Pull a form's levers, one after the other; of several, once one is done, tell which were not instead of raising."""
         desk = self.house.desk()
         if desk is None:
             raise EngineAway("no engine answers")
@@ -163,15 +163,23 @@ class Levers:
         if len(levers) == 1:
             return await asyncio.wait_for(desk.pull(levers[0]), ANSWER_S)
         done: list[tuple[str, LeverOutcome]] = []
-        refused: list[tuple[str, LeverRefused | QueueError]] = []
-        for lever in levers:
+        refused: list[str] = []
+        first: LeverRefused | QueueError | None = None
+        for index, lever in enumerate(levers):
             try:
                 done.append((lever.target, await asyncio.wait_for(desk.pull(lever), ANSWER_S)))
             except (LeverRefused, QueueError) as error:
-                refused.append((lever.target, error))
-        if not done:
-            raise refused[0][1]
-        return together(done, [f"{target}: {error.message}" for target, error in refused])
+                first = first or error
+                refused.append(f"{lever.target}: {error.message}")
+            except (GexdeskError, TimeoutError) as error:
+                if not done:
+                    raise
+                why = error.message if isinstance(error, GexdeskError) else f"no answer in {ANSWER_S:.0f} s, not known"
+                refused += [f"{lever.target}: {why}", *(f"{left.target}: not sent" for left in levers[index + 1 :])]
+                break
+        if not done and first is not None:
+            raise first
+        return together(done, refused)
 
     def _ask(self, form: LeverForm | KillForm) -> None:
         """Ask what the lever would do; an older question is dropped."""
@@ -230,7 +238,9 @@ class Levers:
                 if self.stage.shows(form):
                     self.stage.close()
                 self.stage.acted()
-                self.notice.say(outcome.message or f"{form.verb.value}: {outcome.before} -> {outcome.after}")
+                # Of several targets some may have been refused: then it is not done.
+                words = outcome.message or f"{form.verb.value}: {outcome.before} -> {outcome.after}"
+                self.notice.say(words, grave=not outcome.done)
                 return
             self.stage.redraw(form)
 
@@ -262,7 +272,7 @@ def together(done: Sequence[tuple[str, LeverOutcome]], refused: Sequence[str]) -
 
     count = f"{len(done)} of {len(done) + len(refused)} done" if refused else f"{len(done)} done"
     return LeverOutcome(
-        done=all(outcome.done for _, outcome in done),
+        done=not refused and all(outcome.done for _, outcome in done),
         message=f"{count}: {' '.join(name for name, _ in done)}{'; not ' if refused else ''}{'; '.join(refused)}",
         before=states(lambda outcome: outcome.before),
         after=states(lambda outcome: outcome.after),
