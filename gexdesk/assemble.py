@@ -205,14 +205,15 @@ REPLAY_LEAD_S = 2.0
 
 
 def assemble(
-    settings: Settings, clock: Clock, *, once: bool = False, replay_speed: float = 1.0, log: Callable[[LogLine], None] | None = None
+    settings: Settings, clock: Clock, *, once: bool = False, replay_speed: float = 1.0,
+    log: Callable[[LogLine, Mapping[str, str]], None] | None = None,
 ) -> Engine:
     """Join one engine; nothing runs before its ``start``.
 
     Args:
         once: Sources that can end do so when they have given everything: directories when quiet, replays at their end.
         replay_speed: Story seconds a replay plays in one second.
-        log: Given every line of the chronicle.
+        log: Given every line of the chronicle, and the ids it is about.
 
     Raises:
         SettingsError: A key file, a replay folder or the like cannot be used.
@@ -809,6 +810,17 @@ def _queue(link: _Link | None, state: Path, clock: Clock) -> Queue:
         allow_unauthenticated=link.settings.allow_unauthenticated,
     )  # fmt: skip
     return BridgedQueue(far, EmbeddedQueue(state / "bridge.sqlite", clock=clock), Parcels(state / "parcels"))
+
+
+def redactor(settings: Settings) -> Callable[[str], str]:
+    """Return what takes every key that a configuration names out of a text. Raises SettingsError."""
+    keys = [key for source in settings.sources if (key := _key(source)) is not None]
+    redis = settings.redis
+    if redis is not None and redis.key_env is not None:
+        keys.append(Secret.from_env(redis.key_env))
+    if redis is not None and redis.key_file is not None:
+        keys.append(Secret.from_file(redis.key_file))
+    return lambda words: _redacted(words, keys)
 
 
 def _redacted(words: str, keys: Iterable[Secret]) -> str:

@@ -482,6 +482,18 @@ class RedisSettings(_Strict):
         return self
 
 
+class LogSettings(_Strict):
+    """Say where the engine's log goes.
+
+    Attributes:
+        file: It may be rotated by renaming it; None writes what is grave, and what happens to sources, to stderr.
+        format: ``text`` is ``key=value`` pairs, ``json`` an object a line.
+    """
+
+    file: Path | None = None
+    format: Literal["text", "json"] = "text"
+
+
 class Settings(_Strict):
     """Hold one desk's whole configuration.
 
@@ -512,6 +524,7 @@ class Settings(_Strict):
     pager: PagerSettings = PagerSettings()
     schedules: tuple[ScheduleSettings, ...] = ()
     redis: RedisSettings | None = None
+    log: LogSettings = LogSettings()
     mode: Literal["live", "sample"] = "live"
 
     @field_validator("guidelines", mode="before")
@@ -720,6 +733,8 @@ def _relative_to(folder: Path, settings: Settings) -> Settings:
     rules = settings.guidelines.file
     if rules is not None:
         update["guidelines"] = settings.guidelines.model_copy(update={"file": folder / rules.expanduser()})
+    if settings.log.file is not None:
+        update["log"] = settings.log.model_copy(update={"file": folder / settings.log.file.expanduser()})
     if settings.redis is not None and settings.redis.key_file is not None:
         update["redis"] = settings.redis.model_copy(update={"key_file": folder / settings.redis.key_file.expanduser()})
     return settings.model_copy(update=update)

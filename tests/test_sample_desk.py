@@ -37,7 +37,7 @@ class Played:
 async def play(state: Path) -> Played:
     """Replay the sample to its end."""
     log: list[LogLine] = []
-    engine = assemble(sample_settings(state), SystemClock(), once=True, replay_speed=SPEED, log=log.append)
+    engine = assemble(sample_settings(state), SystemClock(), once=True, replay_speed=SPEED, log=lambda line, _: log.append(line))
     await engine.start()
     try:
         async with asyncio.timeout(100):

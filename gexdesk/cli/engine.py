@@ -93,11 +93,14 @@ def run_engine(
     json: bool = False,
 ) -> int:
     """Run one engine in this process to its end and print how it went; returns the exit code."""
-    from gexdesk.assemble import assemble
+    from gexdesk.assemble import assemble, redactor
+    from gexdesk.cli.log import open_log
     from gexdesk.model.clock import SystemClock
 
+    log = open_log(settings.log, redactor(settings))
+
     async def whole() -> "tuple[Closing, str]":
-        engine = assemble(settings, SystemClock(), once=until_idle, replay_speed=replay_speed, log=_log_line)
+        engine = assemble(settings, SystemClock(), once=until_idle, replay_speed=replay_speed, log=log)
         return await _serve(engine, settings, until_idle=until_idle, for_s=for_s, status_lines=status_lines), engine.fault
 
     closing, fault = asyncio.run(whole())
@@ -193,13 +196,3 @@ def _print_closing(closing: "Closing") -> None:
         f"received {closing.received:,}, completed {closing.completed:,}, dead letters {closing.dead:,}, "
         f"repeats {closing.repeats:,}, still open {closing.open:,}; priority deviation {closing.deviation:.4%}"
     )
-
-
-def _log_line(line: object) -> None:
-    from datetime import UTC, datetime
-
-    from gexdesk.model.view import LogLine
-
-    if isinstance(line, LogLine) and line.kind != "decision":
-        with suppress(OSError):  # a log on a full disk, or a reader who went away, must not end the desk
-            say(f"{datetime.fromtimestamp(line.at, UTC).isoformat(timespec='milliseconds')} {line.kind}: {line.text}")

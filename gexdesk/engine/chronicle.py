@@ -1,7 +1,7 @@
 """Tell what happened, newest last, for the screen's log."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from heapq import merge
 from itertools import islice
 
@@ -26,23 +26,24 @@ class Chronicle:
     """Hold the last decisions and, apart from them so that no burst drives them out, the last of everything else.
 
     Args:
-        log: Given each line as it comes.
+        log: Given each line as it comes, and what it is about: ``job``, ``request``.
     """
 
-    def __init__(self, clock: Clock, log: Callable[[LogLine], None] | None = None) -> None:
+    def __init__(self, clock: Clock, log: Callable[[LogLine, Mapping[str, str]], None] | None = None) -> None:
         self._clock = clock
         self._log = log
         self._decisions: deque[LogLine] = deque(maxlen=HELD_DECISIONS)
         self._events: deque[LogLine] = deque(maxlen=HELD_EVENTS)
         self._sequence = 0
 
-    def tell(self, kind: str, text: str, *, grave: bool = False) -> None:
-        """Add a line; ``kind`` as in ``LogLine``."""
+    def tell(self, kind: str, text: str, *, grave: bool = False, job: str = "", request: str = "") -> None:
+        """Add a line; ``kind`` as in ``LogLine``, ``job`` and ``request`` the ids it is about."""
         self._sequence += 1
         line = LogLine(self._sequence, self._clock.now(), kind, printable(text, 300), grave)
         (self._decisions if kind == "decision" else self._events).append(line)
         if self._log is not None:
-            self._log(line)
+            about = {"job": job, "request": request}
+            self._log(line, {name: value for name, value in about.items() if value})
 
     def lines(self) -> tuple[LogLine, ...]:
         """Return what the screen's log shows, in order, oldest first."""

@@ -318,11 +318,13 @@ class Requests:
             except PayloadError:
                 raise
             except StoreError as error:
-                self._chronicle.tell("engine", f"request {record.request_id}: {error.message}; trying again", grave=True)
+                words = f"request {record.request_id}: {error.message}; trying again"
+                self._chronicle.tell("engine", words, grave=True, request=record.request_id)
                 await self._clock.sleep(STORE_RETRY_S)
 
     async def _fail(self, record: RequestRecord, words: str) -> None:
-        self._chronicle.tell("engine", f"request {record.request_id} for {record.symbol}: {words}", grave=True)
+        told = f"request {record.request_id} for {record.symbol}: {words}"
+        self._chronicle.tell("engine", told, grave=True, request=record.request_id)
         await self._note(replace(record, status=RequestStatus.FAILED, completed_at=self._clock.now(), error=words))
 
     async def _note(self, record: RequestRecord) -> None:
@@ -338,7 +340,8 @@ class Requests:
             if self._log.is_long(len(self._known)):
                 await self._log.tidy(old)
         except StoreError as error:
-            self._chronicle.tell("engine", f"request {record.request_id}: {error.message}", grave=True)
+            words = f"request {record.request_id}: {error.message}"
+            self._chronicle.tell("engine", words, grave=True, request=record.request_id)
 
 
 def _remark(record: RequestRecord, judged: Sequence[Judged]) -> str:

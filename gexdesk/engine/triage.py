@@ -250,7 +250,9 @@ class Triage:
         flight.decision, flight.decided_at = decision, now
         self._tally.record(features, decision, now, lead.as_of)
         self._keeper.decision(DecisionRecord(payload.payload_id, now, features, decision))
-        self._chronicle.tell("decision", f"{lead.symbol} {decision.level} {decision.score:.2f} {decision.winner} ({account.name})")
+        words = f"{lead.symbol} {decision.level} {decision.score:.2f} {decision.winner} ({account.name})"
+        request = payload.asked.request_id if payload.asked is not None else ""
+        self._chronicle.tell("decision", words, job=payload.payload_id, request=request)
         promise_s = self._promises_s[decision.level]
         return Job(
             job_id=payload.payload_id,
@@ -275,7 +277,7 @@ class Triage:
             self._gaps.heard(account, head.symbol, payload.received_at)
         if judged.verdict.held:
             words = f"{head.symbol} of {account.name} held back: {printable(judged.verdict.words, 160)}"
-            self._chronicle.tell("source", words, grave=True)
+            self._chronicle.tell("source", words, grave=True, job=payload.payload_id)
         return judged
 
     def _undecided(self, flight: Flight, refused: Refused, account: Account) -> Job:

@@ -196,7 +196,7 @@ class Work:
             case Retry(after_s=after_s, error=error) as retry:
                 self.failed += 1
                 words = f"{claim.job.symbol} {claim.job.source}: {error}; again in {after_s:g} s"
-                self._chronicle.tell("engine", words, grave=True)
+                self._chronicle.tell("engine", words, grave=True, job=claim.job.job_id)
                 self._end_later(claim, self._retry(claim, flight, retry))
             case Bury() as bury:
                 self._end_later(claim, self._bury(claim, flight, bury))
@@ -355,7 +355,7 @@ class Work:
         account.refused(now, bury.error)
         await self._requests.job_ended(record)
         name = payload.name if payload else job.job_id
-        self._chronicle.tell("dead", f"{job.source} dead letter: {name}: {bury.error}", grave=True)
+        self._chronicle.tell("dead", f"{job.source} dead letter: {name}: {bury.error}", grave=True, job=job.job_id)
         self._forget(job.job_id, flight, keep_bytes=True)
 
     def cancelled(self, job: Job, bury: Bury) -> None:
@@ -364,7 +364,7 @@ class Work:
         flight = self._flights.get(job.job_id)
         self._ledger.adopt(job.source).dead += 1
         self._forget(job.job_id, flight, keep_bytes=True)
-        self._chronicle.tell("dead", f"{job.source} {job.symbol} {bury.error}")
+        self._chronicle.tell("dead", f"{job.source} {job.symbol} {bury.error}", job=job.job_id)
         self._later(self._store_cancelled(job, flight, bury))
 
     async def ended_elsewhere(self, job_id: str, status: JobStatus) -> None:
