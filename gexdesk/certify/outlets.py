@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,14 +29,15 @@ class Polled:
 
     documents: Documents
 
-    def __init__(self, feeds: tuple[Feed, ...], offered: Offered) -> None:
+    def __init__(self, feeds: tuple[Feed, ...], offered: Offered, now: Callable[[], float] = time.time) -> None:
         self.quiet = False
         self._feeds = {feed.name: feed for feed in feeds}
         self._numbers = dict.fromkeys(self._feeds, 0)
         self._last: dict[str, bytes] = {}
         self._offered = offered
+        self._now = now
         self._server: asyncio.Server | None = None
-        self._answering: set[asyncio.Task[None]] = set()
+        self._open: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -51,21 +53,19 @@ class Polled:
         """End every connection."""
         if self._server is not None:
             self._server.close()
-        for task in self._answering:
-            task.cancel()
-        await asyncio.gather(*self._answering, return_exceptions=True)
+        for writer in list(self._open):
+            writer.close()
+        await asyncio.sleep(0)  # let those who read see it
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
+        self._open.add(writer)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 request = await reader.readuntil(b"\r\n\r\n")
                 name = request.split(b" ", 2)[1].decode("latin-1").strip("/")
                 if not await self._answer(self._feeds[name], writer):
                     break
+        self._open.discard(writer)
         writer.close()
 
     async def _answer(self, feed: Feed, writer: asyncio.StreamWriter) -> bool:
@@ -82,7 +82,7 @@ class Polled:
             writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
             return True
-        body = self._last.get(feed.name, b"") if turn is Turn.AGAIN else self.documents.body(feed, number, time.time())
+        body = self._last.get(feed.name, b"") if turn is Turn.AGAIN else self.documents.body(feed, number, self._now())
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         if turn is Turn.CUT:
             self._offered.failures += 1
@@ -90,7 +90,7 @@ class Polled:
             await writer.drain()
             return False
         self._last[feed.name] = body
-        self._offered.add(feed, number, body, time.time())
+        self._offered.add(feed, number, body, self._now())
         writer.write(head)
         writer.write(body)
         await writer.drain()
@@ -107,11 +107,12 @@ class Pushed:
 
     documents: Documents
 
-    def __init__(self, folder: Path, offered: Offered) -> None:
+    def __init__(self, folder: Path, offered: Offered, now: Callable[[], float] = time.time) -> None:
         self.waiting = 0
         self._folder = folder
         self._numbers: dict[str, int] = {}
         self._offered = offered
+        self._now = now
 
     def folder_of(self, feed: Feed) -> Path:
         """Make the folder that a feed's files appear in, and return it."""
@@ -125,14 +126,14 @@ class Pushed:
         self._numbers[feed.name] = number + 1
         folder = self._folder / feed.name
         aside, path = folder / f".{number}.part", folder / f"{number:07d}.json"
-        body = self.documents.body(feed, number, time.time())
+        body = self.documents.body(feed, number, self._now())
         aside.write_bytes(body)
         self.waiting += 1
         asyncio.get_running_loop().call_later(TICK_S, self._rename, feed, number, body, aside, path)
 
     def _rename(self, feed: Feed, number: int, body: bytes, aside: Path, path: Path) -> None:
         self.waiting -= 1
-        self._offered.add(feed, number, body, time.time())
+        self._offered.add(feed, number, body, self._now())
         aside.rename(path)
 
 
