@@ -12,9 +12,9 @@ from typing import ClassVar
 
 from textual.geometry import Region
 
-from gexdesk.model.errors import EngineAway
+from gexdesk.model.errors import EngineAway, GexdeskError
 from gexdesk.model.level import LEVELS
-from gexdesk.model.lever import Verb
+from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look import GuidelinesLook, GuidelinesSeen, RuleView, TrialView, VersionView
 from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import Aim
@@ -22,7 +22,7 @@ from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run, fit
 from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.reading import CROSS, ReadingPage
-from gexdesk.tui.widgets.lines import LinesPane, facts
+from gexdesk.tui.widgets.lines import LinesPane, fact, facts
 from gexdesk.tui.widgets.listing import Listing
 from gexdesk.tui.widgets.pane import BLANK, Pane
 from gexdesk.tui.widgets.table import Column, Table
@@ -44,6 +44,9 @@ VERSIONS = (
     Column("because", 20, grows=100),
 )
 VIEWS = ("rules", "staged", "history", "text")
+GO_TO_LINE = ("vi", "vim", "nvim", "nano", "emacs", "micro", "joe")
+"""Editors that take a line to begin at as +LINE."""
+
 TRIAL_CELLS = 64
 
 
@@ -61,6 +64,9 @@ class GuidelinesPage(ReadingPage):
     def __init__(self, house: House) -> None:
         self.seen: GuidelinesSeen | None = None
         self.view = "rules"
+        self.draft = ""
+        """An edit that was refused: to edit again goes on with it."""
+        self.refusal: GexdeskError | None = None
         super().__init__(house)
 
     def panes(self) -> Sequence[Pane]:
@@ -121,35 +127,64 @@ class GuidelinesPage(ReadingPage):
         seen = self.seen
         if seen is None:
             self.notice.say("no guidelines to edit yet")
-            return
-        text = seen.staged.text if seen.staged is not None else seen.text
-        if seen.file:
-            path, own = Path(seen.file), False
+        elif seen.file:
+            before = Path(seen.file).read_bytes() if Path(seen.file).exists() else b""
+            if self._edited(Path(seen.file)) not in (None, before):
+                self.notice.say("saved; the engine checks it, and what it finds is shown here")
+                self._show("rules" if seen.fault is not None else "staged")
         else:
-            handle, name = tempfile.mkstemp(suffix=".toml", prefix="guidelines-")
+            self._edit_own(seen)
+
+    def _edit_own(self, seen: GuidelinesSeen) -> None:
+        """Edit a set that has no file: what is saved is handed in with the lever that applies it, which asks for the reason."""
+        text = self.draft or (seen.staged.text if seen.staged is not None else seen.text)
+        handle, name = tempfile.mkstemp(suffix=".toml", prefix="guidelines-")
+        path = Path(name)
+        try:
             os.write(handle, text.encode())
             os.close(handle)
-            path, own = Path(name), True
-        before = path.read_bytes() if path.exists() else b""
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+            after = self._edited(path)
+        finally:
+            path.unlink(missing_ok=True)
+        if after is None or after == text.encode():
+            self.notice.say("nothing was changed")
+            return
+        self.draft = after.decode("utf-8", "replace")
+        self.work(self._check(self.draft), "check")
+
+    def _edited(self, path: Path) -> bytes | None:
+        """Give the terminal to the editor; return what the file holds afterwards, None where that cannot be had."""
+        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        line = self.refusal.details.get("line") if self.refusal is not None else None
+        at = [f"+{line}"] if line and Path(editor[0]).name in GO_TO_LINE else []
         try:
             with self.app.suspend():
-                subprocess.run([*shlex.split(editor), str(path)], check=False)
-            after = path.read_bytes()
+                subprocess.run([*editor, *at, str(path)], check=False)
+            return path.read_bytes()
         except OSError as error:
-            self.notice.say(f"{editor} could not be started: {error.strerror}; set $EDITOR", grave=True)
-            return
-        finally:
-            if own:
-                path.unlink(missing_ok=True)
-        if after == before:
-            self.notice.say("nothing was changed")
-        elif own:
-            # Without a file of its own the set can only be handed in: applying it asks for the reason.
-            self.levers.open_at(Verb.APPLY, replace(self._aim(), text=after.decode("utf-8", "replace")))
+            self.notice.say(f"{editor[0]} could not be started: {error.strerror}; set $EDITOR", grave=True)
+            return None
+
+    async def _check(self, text: str) -> None:
+        """Ask the engine what applying a text would do; one that cannot be used stays at hand, with what is wrong with it."""
+        lever = Lever(Verb.APPLY, "", "dry run", target_kind="guidelines", text=text, actor=self.house.operator, dry_run=True)
+        desk = self.house.desk()
+        try:
+            if desk is None:
+                raise EngineAway("no engine answers; the edit is kept, e goes on with it")
+            await desk.pull(lever)
+        except GexdeskError as error:
+            self.refusal = error
+            self._show("rules")
         else:
-            self.notice.say("saved; the engine checks it, and what it finds is shown here")
-            self._show("staged")
+            self.refusal = None
+            self.levers.open_at(Verb.APPLY, replace(self._aim(), words="guidelines as you edited them", text=text))
+            self.paint_body()
+
+    def acted(self) -> None:
+        """Forget an edit that is applied."""
+        self.draft = ""
+        super().acted()
 
     def action_apply(self) -> None:
         """Apply what is staged."""
@@ -232,7 +267,14 @@ class GuidelinesPage(ReadingPage):
                 return _staged(seen, width)
 
     def _rule(self, width: int) -> list[list[Run]]:
-        """Tell all of the rule under the cursor."""
+        """Tell all of what is wrong with an edit or the file, else of the rule under the cursor."""
+        fault = self.seen.fault if self.seen is not None else None
+        if self.refusal is not None:
+            words = "  nothing was changed; e goes on with it"
+            return [[], [(" YOUR EDIT CANNOT BE USED ", "badge"), (words, "bold")], *fact("", self.refusal.message, width, "eye")]
+        if fault is not None:
+            words = f"  {fault.file} by {fault.author}; what was in force stays, e mends it"
+            return [[], [(" THE FILE CANNOT BE USED ", "badge"), (words, "bold")], *fact("", fault.message, width, "eye")]
         rule = self.rules.under_cursor
         if rule is None:
             return []
