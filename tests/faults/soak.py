@@ -123,6 +123,7 @@ class _Soak:
         self._life = 0
         self._killed = 0
         self._changes: list[bool] = []
+        self._unheard: set[str] = set()
 
     async def days(self) -> Soaked:
         """Run both days and judge them."""
@@ -161,6 +162,7 @@ class _Soak:
                 assert self._process is not None
                 self._process.send_signal(signal.SIGKILL)
                 self._process.wait()
+                self._unheard = self._last_polled(self._clock.now())
                 await self._start()
                 await self._resume()  # a pause outlives a kill
             await _first_fault(tasks, began + lasts - time.monotonic())
@@ -331,6 +333,14 @@ class _Soak:
             ).fetchall()  # fmt: skip
         return [(at, took / PACE * 1e3) for at, took in found]
 
+    def _last_polled(self, at: float) -> set[str]:
+        """Return the last answer of each poll before a kill: it may have been read and not acknowledged, and is not sent again."""
+        last: dict[str, tuple[float, str]] = {}
+        for digest, offer in self._offered.by_digest.items():
+            if offer.feed.kind == "http" and offer.at <= at:
+                last[offer.feed.name] = max(last.get(offer.feed.name, (0.0, "")), (offer.at, digest))
+        return {digest for _, digest in last.values()}
+
     def _judged(self) -> Soaked:
         with duckdb.connect(str(self._state / "metadata.duckdb"), read_only=True) as connection:
             ends = connection.execute("SELECT job_id, payload_sha256, status FROM jobs").fetchall()
@@ -350,7 +360,7 @@ class _Soak:
             offered=self._offered.documents,
             completed=sum(how == "COMPLETED" for _, _, how in ends),
             dead=sum(how == "DEAD" for _, _, how in ends),
-            lost=sum(digest not in status for digest in self._offered.by_digest),
+            lost=sum(digest not in status for digest in self._offered.by_digest.keys() - self._unheard),
             twice=len(ends) - len({job for job, _, _ in ends}),
             wrong_ends=sum((how == "DEAD") != (digest in broken) for digest, how in status.items()),
             decoders_killed=self._killed,
