@@ -20,8 +20,8 @@ from gexdesk.engine.backfill import SOURCE as GAP_FILL
 from gexdesk.engine.backfill import Backfill
 from gexdesk.engine.came import Came
 from gexdesk.engine.chronicle import Chronicle
-from gexdesk.engine.engine import COPIES_NAME, Engine, Parts
 from gexdesk.engine.elsewhere import Elsewhere
+from gexdesk.engine.engine import COPIES_NAME, Engine, Parts
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.expectations import Expectations
 from gexdesk.engine.fleet import Fleet

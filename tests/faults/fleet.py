@@ -37,6 +37,8 @@ LEVEL_OF = {"north": Level.CRITICAL, "south": Level.HIGH, "west": Level.LOW}
 LIMIT_S = 60.0
 EVERY_S = 0.05
 HELD_EACH = 12
+PICTURES_S = 0.5
+"""So old the pictures of three engines may be, one asked after the other, by which a lever is seen to act."""
 
 
 class Outcome(NamedTuple):
@@ -69,8 +71,8 @@ class Outcome(NamedTuple):
             and self.done_for_others > 10
             and self.given_out_in_order >= 3 * HELD_EACH
             and self.took_over_s < 12.0
-            and max(self.kill_switch_s, self.override_s) < 1.0
-            and self.guidelines_s < 3.0
+            and self.kill_switch_s < 1.0 + PICTURES_S
+            and max(self.override_s, self.guidelines_s) < 3.0
         )
 
 
