@@ -361,7 +361,7 @@ def assemble(
     supply = Supply(sources, ledger, receive.deliver, chronicle, clock)
     fleet = None
     if board is not None:
-        supply = Supply(sources, ledger, ownership.guard(receive.deliver), chronicle, clock, ownership.runs)
+        supply = Supply(sources, ledger, ownership.guard(receive.deliver), chronicle, clock, may_run=ownership.runs)
         shared = Shared(board, host=platform.node(), record=record, chronicle=chronicle, clock=clock)
         fleet = Fleet(
             board=board, ownership=ownership, shared=shared, supply=supply, standing=standing, chronicle=chronicle, ledger=ledger,

@@ -37,7 +37,7 @@ class Supply:
 
     def __init__(
         self, sources: Mapping[str, Source], ledger: Ledger, deliver: Deliver, chronicle: Chronicle, clock: Clock,
-        may_run: Callable[[str], bool] = lambda _: True,
+        *, may_run: Callable[[str], bool] = lambda _: True,
     ) -> None:  # fmt: skip
         self._may_run = may_run
         self._sources = sources

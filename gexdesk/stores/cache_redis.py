@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from gexdesk.model.text import printable
 from gexdesk.stores.base import LiveValue
@@ -155,7 +156,8 @@ class RedisCache:
                 await self._bring_late()
         except (RedisError, OSError, TimeoutError) as error:
             self.away = printable(str(error), 200) or type(error).__name__
-            self._again_at = monotonic() + AGAIN_S
+            # One that refuses costs nothing to ask again; one that does not answer at all would cost every value a second.
+            self._again_at = monotonic() + AGAIN_S if isinstance(error, TimeoutError | RedisTimeout) else 0.0
         else:
             self.away = ""
 

@@ -4,7 +4,7 @@
     <shared>/exports/host=<engine>/incidents/all.parquet           a small table, whole
     <shared>/exports/host=<engine>/audit/all.parquet
 
-Each file is renamed into place, and none is needed for a recovery: ``query`` reads its own host's metadata, and these of the others.
+Each file is renamed into place, and none is needed for a recovery: ``query`` reads its own host's metadata, these of others.
 """
 
 import contextlib
