@@ -613,8 +613,12 @@ def verify_audit(state: Path) -> int | BrokenLink:
     return verify(state / AUDIT_NAME)
 
 
-def check_parts(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Try what a configuration names, without an engine: yield each thing's name and why it cannot be used, empty where it can."""
+def check_parts(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Try what a configuration names, without an engine.
+
+    Yields:
+        Each thing's name, why it cannot be used, and what to know of one that can; empty where there is nothing.
+    """
 
     def tried(use: Callable[[], object]) -> str:
         try:
@@ -623,11 +627,34 @@ def check_parts(settings: Settings) -> Iterator[tuple[str, str]]:
             return error.message
         return ""
 
-    yield "guidelines", tried(lambda: rules_of(settings.guidelines.file))
+    yield "guidelines", tried(lambda: rules_of(settings.guidelines.file)), ""
     for source in settings.sources:
         path = getattr(source, "path", None)
         missing = f"{path} is not there" if path is not None and not path.exists() else ""
-        yield f"source {source.name}", missing or tried(partial(_key, source))
+        yield f"source {source.name}", missing or tried(partial(_key, source)), ""
+    if settings.redis is not None:
+        yield "redis", *asyncio.run(_check_redis(settings.redis))
+
+
+async def _check_redis(redis: RedisSettings) -> tuple[str, str]:
+    """Return why a server cannot hold the queue, and what to know of one that can."""
+    from redis.exceptions import RedisError
+
+    from gexdesk.queues.redis_server import check_server
+
+    try:
+        client = _client(redis)
+    except GexdeskError as error:
+        return error.message, ""
+    try:
+        async with asyncio.timeout(5):
+            return "", await check_server(client, allow_unauthenticated=redis.allow_unauthenticated)
+    except GexdeskError as error:
+        return error.message, ""
+    except (RedisError, OSError, TimeoutError) as error:
+        return f"Redis does not answer ({type(error).__name__}): start it, or correct [redis] url", ""
+    finally:
+        await client.aclose()
 
 
 def _gaps(ledger: Ledger) -> list[str]:
@@ -788,13 +815,21 @@ def _link(redis: RedisSettings | None, state: Path) -> _Link | None:
     """Return what reaches the configured Redis; nothing is connected yet. Raises SettingsError."""
     if redis is None:
         return None
+    return _Link(_client(redis), redis, engine_name(state / "redis-name"))
+
+
+def _client(redis: RedisSettings) -> "Redis":
     # Loaded where it is configured: a desk without Redis starts without its library.
     from gexdesk.queues.redis_client import redis_client
 
-    key = Secret.from_env(redis.key_env) if redis.key_env is not None else None
-    key = Secret.from_file(redis.key_file) if redis.key_file is not None else key
-    client = redis_client(redis.url, username=redis.username, password=key.reveal() if key is not None else None)
-    return _Link(client, redis, engine_name(state / "redis-name"))
+    key = _password(redis)
+    return redis_client(redis.url, username=redis.username, password=key.reveal() if key is not None else None)
+
+
+def _password(redis: RedisSettings) -> Secret | None:
+    if redis.key_env is not None:
+        return Secret.from_env(redis.key_env)
+    return Secret.from_file(redis.key_file) if redis.key_file is not None else None
 
 
 def _queue(link: _Link | None, state: Path, clock: Clock) -> Queue:
@@ -815,11 +850,8 @@ def _queue(link: _Link | None, state: Path, clock: Clock) -> Queue:
 def redactor(settings: Settings) -> Callable[[str], str]:
     """Return what takes every key that a configuration names out of a text. Raises SettingsError."""
     keys = [key for source in settings.sources if (key := _key(source)) is not None]
-    redis = settings.redis
-    if redis is not None and redis.key_env is not None:
-        keys.append(Secret.from_env(redis.key_env))
-    if redis is not None and redis.key_file is not None:
-        keys.append(Secret.from_file(redis.key_file))
+    if settings.redis is not None and (password := _password(settings.redis)) is not None:
+        keys.append(password)
     return lambda words: _redacted(words, keys)
 
 

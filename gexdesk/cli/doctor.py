@@ -81,7 +81,7 @@ def _folder(folder: Path) -> Iterator[Finding]:
     if not os.access(there, os.W_OK):
         yield Finding("state folder", "fault", f"{there} cannot be written", "give it to the engine's user, or name another one")
         return
-    if folder.exists() and folder.stat().st_mode & 0o077:
+    if folder.exists() and folder.stat().st_mode & 0o067:  # a group may pass it, to the socket (socket_group), and read nothing
         yield Finding("state folder", "fault", f"{folder} is open to others", f"chmod 700 {folder}")
     else:
         yield Finding("state folder", "ok", str(folder))
@@ -116,8 +116,24 @@ def _sync_s(folder: Path) -> float:
 def _configured(settings: "Settings") -> Iterator[Finding]:
     from gexdesk.assemble import check_parts
 
-    for check, fault in check_parts(settings):
-        yield Finding(check, "fault" if fault else "ok", fault or "usable", "see the message" if fault else "")
+    for check, fault, worry in check_parts(settings):
+        state = "fault" if fault else "warning" if worry else "ok"
+        yield Finding(check, state, fault or worry or "usable", "see what was found" if fault or worry else "")
+    if settings.listen is not None:
+        yield _listening(settings.listen)
+
+
+def _listening(address: str) -> Finding:
+    """Say whether somebody could listen there; an engine that runs does already."""
+    from gexdesk.api.door import listen_tcp
+
+    try:
+        listen_tcp(address).close()
+    except GexdeskError as error:
+        in_use = "in use" in error.message
+        do = "an engine that runs is in order; another program is not" if in_use else "see what was found"
+        return Finding("listen", "warning" if in_use else "fault", error.message, do)
+    return Finding("listen", "ok", address)
 
 
 def _host() -> Iterator[Finding]:
