@@ -201,7 +201,8 @@ class Engine:
         loops = {
             "views": self._take_views, "seconds": self._each_second, "retention": self._retain, "live": self._keep_live,
             "import": inbox.run,
-            "exports": self._export, "counts": self._keep_counts, "history": self._record, "host": parts.host.run, "lag": parts.lag.run,
+            "exports": self._export,
+            "counts": self._keep_counts, "history": self._record, "host": parts.host.run, "lag": parts.lag.run,
         }  # fmt: skip
         self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
         if parts.queue.shared:
