@@ -37,7 +37,7 @@ class Polled:
         self._offered = offered
         self._now = now
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
+        self._answering: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
     def url(self) -> str:
@@ -53,20 +53,23 @@ class Polled:
         """End every connection."""
         if self._server is not None:
             self._server.close()
-        for writer in list(self._open):
+        for writer in self._answering.values():
             writer.close()
-        await asyncio.sleep(0)  # let those who read see it
+        if self._answering:
+            await asyncio.wait(list(self._answering))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._answering[task] = writer
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 request = await reader.readuntil(b"\r\n\r\n")
                 name = request.split(b" ", 2)[1].decode("latin-1").strip("/")
                 if not await self._answer(self._feeds[name], writer):
                     break
-        self._open.discard(writer)
         writer.close()
+        del self._answering[task]
 
     async def _answer(self, feed: Feed, writer: asyncio.StreamWriter) -> bool:
         """Answer one poll; False where the connection ends with it."""

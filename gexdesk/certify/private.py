@@ -24,12 +24,17 @@ KEEP_GB = 200
 class PrivateEngine:
     """Hold one engine; it lives in our process group and ends with us.
 
+    Args:
+        folder: Of its own, empty.
+        limit_s: It ends after so long whatever becomes of us.
+
     Attributes:
         client: Of its socket.
         state: Its state folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limit_s: float) -> None:
+        self._limit_s = limit_s
         self.state = folder / "state"
         self.config = folder / "gexdesk.toml"
         self.client = Client(self.state)
@@ -94,7 +99,8 @@ class PrivateEngine:
     def _spawn(self) -> "subprocess.Popen[str]":
         with open(self._log, "a") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "gexdesk", "run", "--config", str(self.config), "--state", str(self.state), "--json"],
+                [sys.executable, "-m", "gexdesk", "run", "--config", str(self.config), "--state", str(self.state), "--json",
+                 "--for", f"{self._limit_s:.0f}s"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
             )  # fmt: skip
 

@@ -33,6 +33,9 @@ AHEAD = 600
 """Documents offered and not received yet while counting: enough that the engine never waits for the next."""
 
 AT_ONCE = 50
+OVER_S = 120.0
+"""Beyond the load: for start, reading and end."""
+
 Say = Callable[[str], None]
 
 
@@ -112,7 +115,7 @@ class Run:
         with tempfile.TemporaryDirectory(prefix="gexdesk-certify-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
             machine = machine_of(folder)
-            engine = PrivateEngine(folder)
+            engine = PrivateEngine(folder, self._plan.drained_by_s + OVER_S)
             outlets = Outlets(folder, self._offered)
             try:
                 await outlets.polled.start()

@@ -1,14 +1,19 @@
 """``certify``: the success criteria on this machine."""
 
 import asyncio
+import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson
 from gexdesk.model.errors import SettingsError
+
+if TYPE_CHECKING:
+    from gexdesk.certify.plan import Plan
+    from gexdesk.certify.run import Measured
 
 
 def certify(
@@ -27,11 +32,14 @@ def certify(
     from gexdesk.certify.criteria import judge, overall
     from gexdesk.certify.plan import FULL, QUICK
     from gexdesk.certify.report import document, machine_line, page, rows
-    from gexdesk.certify.run import Run
 
     if report is not None and not report.absolute().parent.is_dir():
         raise SettingsError(f"{report.absolute().parent} is no folder; nothing was measured")
-    measured = asyncio.run(Run(QUICK if quick else FULL, redis, say).measure())
+    try:
+        measured = asyncio.run(_measured(QUICK if quick else FULL, redis))
+    except asyncio.CancelledError:
+        say("gexdesk: ended before it was done; nothing was certified")
+        return 143
     criteria = judge(measured)
     passed = overall(criteria, measured.record)
     if report is not None:
@@ -45,3 +53,13 @@ def certify(
         if criterion.why:
             say(f"{criterion.name}: {criterion.why}")
     return 0 if passed else 1
+
+
+async def _measured(plan: "Plan", redis: str | None) -> "Measured":
+    """Run it; a SIGTERM ends the private engine with us."""
+    from gexdesk.certify.run import Run
+
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await Run(plan, redis, say).measure()
