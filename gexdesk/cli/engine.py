@@ -128,13 +128,15 @@ async def _serve(
     loop = asyncio.get_running_loop()
     app = make_app(engine, Guard(state, read_only=settings.read_only))  # takes a quarter of a second: while nothing comes yet
     gc.collect()
+    gc.disable()  # what a recovery makes stays: to look through it again and again would double its time
     await engine.start()
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the terminal it was started from may go
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, engine.stopping.set)
     server = Server(app, door.listen(state, settings.socket_group), *doors)
     await server.start()
-    gc.freeze()  # what is loaded stays: no collection looks through it again, which would hold up the loop for a tenth of a second
+    gc.freeze()  # nor does a later one, which would hold up the loop for a tenth of a second
+    gc.enable()
     supervisor = Supervisor()
     supervisor.tell("READY=1")
     alive = asyncio.create_task(supervisor.keep_alive(engine.view, time.time), name="watchdog")

@@ -96,7 +96,9 @@ class Escalate:
         """Follow a job that was queued, for as long as it waits."""
         if job.symbol:
             place = (job.source, job.symbol)
-            self._newest[place] = max(job.as_of, self._newest.get(place, job.as_of))
+            newest = self._newest.get(place)
+            if newest is None or job.as_of > newest:
+                self._newest[place] = job.as_of
         promise_s = self._promises_s[job.level]
         if promise_s is not None and job.place is Place.OWN and not job.superseded:
             self._put(job, job.received_at + FIRST_LOOK * promise_s)

@@ -60,8 +60,10 @@ class Flights:
 
     def add(self, flight: Flight) -> None:
         """Begin a flight."""
-        self.end(flight.payload.payload_id)
-        self._flights[flight.payload.payload_id] = flight
+        job_id = flight.payload.payload_id
+        if job_id in self._flights:
+            self.end(job_id)
+        self._flights[job_id] = flight
         self.size_bytes += flight.payload.size_bytes
 
     def get(self, job_id: str) -> Flight | None:
