@@ -68,7 +68,7 @@ class Outcome(NamedTuple):
         return (
             self.lost == self.twice == self.out_of_order == 0
             and self.documents > 100
-            and self.done_for_others >= 3  # of the lives that were not killed; ten and more where the machine is idle
+            and self.done_for_others >= 3  # of the lives that were not killed: a kill takes its count along
             and self.given_out_in_order >= 3 * HELD_EACH
             and self.took_over_s < 12.0
             and self.kill_switch_s < 1.0 + PICTURES_S
