@@ -1,6 +1,7 @@
 """Work: claim, process, publish, keep, complete. One job a slot; one slot serves CRITICAL alone."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 
@@ -36,6 +37,8 @@ ATTEMPTS_ALLOWED = 4
 DEATHS_ALLOWED = 2
 CLAIMS_ALLOWED = 8  # more than the attempts: an engine that is stopped in mid-job is not the payload's fault
 BACKOFF_S = (1.0, 5.0, 25.0)
+CRITICAL_BACKOFF_S = (0.5, 2.0, 8.0)
+"""What fails for a while is tried ever later; CRITICAL so that all of its tries are within its promise."""
 AWAY_S = 0.5
 """Between two tries to end a job while the queue is away; its lease is renewed as soon as that can be."""
 
@@ -448,5 +451,7 @@ def _letter(job: Job, payload: Payload | None, bury: Bury, now: float) -> DeadLe
 
 
 def _again(job: Job, error: str) -> Retry:
-    """Return the next attempt, further off each time."""
-    return Retry(BACKOFF_S[min(max(job.attempt, 1), len(BACKOFF_S)) - 1], error)
+    """Return the next attempt, further off each time; half of it by chance, so that what failed together comes apart."""
+    waits_s = CRITICAL_BACKOFF_S if job.promised is Level.CRITICAL else BACKOFF_S
+    longest_s = waits_s[min(max(job.attempt, 1), len(waits_s)) - 1]
+    return Retry(round(longest_s * random.uniform(0.5, 1.0), 3), error)  # noqa: S311
