@@ -159,7 +159,8 @@ class Engine:
 
     async def _start(self) -> None:
         parts = self._parts
-        await asyncio.to_thread(session_id, parts.clock.now())  # the calendar takes a sixth of a second to load: not while data comes
+        # The calendar takes a sixth of a second to load: not while data comes.
+        await asyncio.to_thread(session_id, parts.clock.now())
         parts.standing.open()
         await parts.queue.open()
         await parts.spool.open()

@@ -380,8 +380,8 @@ class DeskView(Struct, frozen=True):
         bound: None from an engine before this version.
         engines: Every engine of the fleet, this one first; empty where there is none. Levels and their queues are the fleet's;
             counts and latencies (``received`` to ``worst_critical_s``) are this engine's own, a fleet's the sums over ``engines``.
-        elsewhere, for_others: Payloads of ``received`` that other engines ended, and ends of ``completed`` and ``dead`` for payloads
-            that others had received.
+        elsewhere, for_others: Payloads of ``received`` that other engines ended, and ends of ``completed`` and ``dead`` for
+            payloads that others had received.
         shed, aside: LOW payloads set aside at high water since ``since``, and those that still are; they are in ``in_flight``.
         loop_lag_s: The longest that the engine's own loop stood still in the last ten seconds.
     """

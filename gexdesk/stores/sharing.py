@@ -46,7 +46,8 @@ def share(state: Path, shared: Path, engine: str) -> Sharing:
         (state / NAME).write_bytes(msgspec.json.encode(sharing))
     except OSError as error:
         where = printable(str(shared))
-        raise SettingsError(f"[engine] shared = {where} cannot be used: {error.strerror}; mount it on every host of the fleet") from error
+        do = "mount it on every host of the fleet"
+        raise SettingsError(f"[engine] shared = {where} cannot be used: {error.strerror}; {do}") from error
     return sharing
 
 

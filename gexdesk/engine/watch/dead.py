@@ -28,5 +28,6 @@ class DeadLetters:
                 yield Condition(
                     kind=Kind.DEAD_LETTERS, key=f"dead {account.name}", severity=1, subject=account.carries or account.name,
                     text=f"{account.name}: {count} {plural} refused: {account.last_refusal}",
-                    do_first="p shows the payload; T tries it again, D lets it go", source=account.name, job_id=account.last_dead_job,
+                    do_first="p shows the payload; T tries it again, D lets it go",
+                    source=account.name, job_id=account.last_dead_job,
                 )  # fmt: skip

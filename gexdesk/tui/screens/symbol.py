@@ -70,7 +70,8 @@ class SymbolPage(Page):
         self.table = self.ladder
         self.fault = FaultPane("fault", self)
         return (
-            self.fault, FactsPane("facts", self), CurvePane("curve", self.sight, self._curve), FeedsPane("feeds", self), self.ladder,
+            self.fault, FactsPane("facts", self), CurvePane("curve", self.sight, self._curve), FeedsPane("feeds", self),
+            self.ladder,
         )  # fmt: skip
 
     def place(self, space: Region) -> dict[str, Region]:
