@@ -40,15 +40,17 @@ class PayloadLooks:
     async def payload(self, question: PayloadLook) -> PayloadSeen:
         """Return everything about a payload. Raises UnknownTarget, StoreError."""
         job_id = question.job_id
+        flight = self._flights.get(job_id)
+        place = await self._place(job_id, flight)
+        # Nothing is decided before it came: what lies before is not read.
+        since = place[0].received_at - 1.0 if place is not None else 0.0
 
         def recorded(metadata: Metadata) -> tuple[JobRecord | None, list[DecisionRecord], list[KeptView]]:
             kept = [KeptView(**row | {"flags": tuple(row["flags"])}) for row in metadata.kept(job_id, SNAPSHOTS)]
-            return metadata.job(job_id), metadata.decisions(DECISIONS, job_id=job_id), kept
+            return metadata.job(job_id), metadata.decisions(DECISIONS, job_id=job_id, since=since), kept
 
-        flight = self._flights.get(job_id)
         record, decisions, snapshots = await self._keeper.reading(recorded)
         letters = await self._dead.dead(DeadLook(limit=1, job_id=job_id))
-        place = await self._place(job_id, flight)
         if place is None and record is None:
             raise UnknownTarget(f"no payload {printable(job_id, 60)!r} is known; retention may have removed it")
         shown = None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import isnan
 
 from gexdesk.engine.keep import Keeper
-from gexdesk.engine.ledger import Ledger
+from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.look_dead import DeadLooks
 from gexdesk.engine.provision import Provision
 from gexdesk.model.clock import Clock
@@ -17,6 +17,9 @@ from gexdesk.stores.base import DecisionRecord
 DECISIONS_LIMIT = 500
 LETTERS = 50
 SYMBOLS = 200
+LATELY_S = 3600.0
+STALE_S = 5.0
+"""A decision is recorded a moment after it is taken: what was read meanwhile is read anew by then."""
 
 
 class SourceLooks:
@@ -30,6 +33,7 @@ class SourceLooks:
         self._keeper = keeper
         self._dead = dead
         self._clock = clock
+        self._trails: dict[str, tuple[tuple[int, ...], list[DecisionRecord]]] = {}
 
     async def source(self, question: SourceLook) -> SourceSeen:
         """Return everything about a source. Raises UnknownTarget, StoreError."""
@@ -38,7 +42,7 @@ class SourceLooks:
             raise UnknownTarget(f"no source is named {printable(name, 40)!r}")
         account, now = self._ledger[name], self._clock.now()
         limit = min(max(question.decisions, 1), DECISIONS_LIMIT)
-        records = await self._keeper.reading(lambda metadata: metadata.decisions(limit, source=name))
+        records = await self._decisions(account, limit, now)
         letters = await self._dead.dead(DeadLook(limit=LETTERS, source=name))
         return SourceSeen(
             source=name,
@@ -54,6 +58,19 @@ class SourceLooks:
             letters=letters.letters,
             last_job=records[0].job_id if records else "",
         )
+
+    async def _decisions(self, account: Account, limit: int, now: float) -> list[DecisionRecord]:
+        """Return the last decisions; the record is read where something came since, else every few seconds; its last hour first."""
+        came = (account.received, account.completed, account.dead, limit, int(now // STALE_S))
+        known = self._trails.get(account.name)
+        if known is not None and known[0] == came:
+            return known[1]
+        name = account.name
+        records = await self._keeper.reading(lambda metadata: metadata.decisions(limit, source=name, since=now - LATELY_S))
+        if len(records) < limit:
+            records = await self._keeper.reading(lambda metadata: metadata.decisions(limit, source=name))
+        self._trails[name] = came, records
+        return records
 
     def _carries(self, source: str) -> Sequence[str]:
         """Name its symbols as the desk does, in the desk's order."""

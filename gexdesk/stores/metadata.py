@@ -296,14 +296,19 @@ class Metadata:
         )
         return [DeadLetter(*row) for row in found]
 
-    def decisions(self, limit: int, source: str = "", job_id: str = "") -> list[DecisionRecord]:
-        """Return the last decisions, of one source or one job where it is named, the newest first. Raises StoreError."""
-        which = [word for word, value in (("source = $source", source), ("job_id = $job_id", job_id)) if value]
+    def decisions(self, limit: int, source: str = "", job_id: str = "", since: float = 0.0) -> list[DecisionRecord]:
+        """Return the last decisions, of one source or one job where it is named, the newest first. Raises StoreError.
+
+        Args:
+            since: None was decided before it, UTC seconds: what lies before is not read at all.
+        """
+        which = ["decisions.decided_at >= make_timestamp($since)"]
+        which += [word for word, value in (("source = $source", source), ("job_id = $job_id", job_id)) if value]
         asked = {name: value for name, value in (("source", source), ("job_id", job_id)) if value}
         found = self._found(
-            f"SELECT {_taken(DECISIONS)} FROM decisions{' WHERE ' if which else ''}{' AND '.join(which)} "  # noqa: S608
+            f"SELECT {_taken(DECISIONS)} FROM decisions WHERE {' AND '.join(which)} "  # noqa: S608
             f"ORDER BY decisions.decided_at DESC LIMIT {int(limit)}",
-            asked,
+            asked | {"since": microseconds(since)},
         )
         return [decision_of(dict(zip(DECISIONS, row, strict=True))) for row in found]
 
