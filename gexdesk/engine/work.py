@@ -355,7 +355,7 @@ class Work:
         self.for_others += flight is not None and flight.foreign
         self._died(job.job_id)
         self._flights.end(job.job_id)
-        account.refused(now, bury.error)
+        account.refused(now, bury.error, job.job_id)
         await self._requests.job_ended(record)
         name = payload.name if payload else job.job_id
         self._chronicle.tell("dead", f"{job.source} dead letter: {name}: {bury.error}", grave=True, job=job.job_id)
