@@ -107,6 +107,11 @@ async def test_a_dead_letter_shows_its_bytes_and_its_reason(tmp_path: Path) -> N
         assert seen.decisions == ()
         assert seen.beginning is not None
         assert seen.beginning.lines == ('{"timestamp": 12·[2J',), "a terminal is never steered, and nothing moves in its place"
+
+        async def opened() -> bool:
+            return any(incident.job_id == letter.job_id for incident in (await engine.view()).incidents)
+
+        await until(opened)
         await pull(engine, Verb.DISCARD, letter.job_id, target_kind="dead")
 
         async def settled() -> bool:
