@@ -181,8 +181,6 @@ if TYPE_CHECKING:
     from gexdesk.stores.cache_redis import RedisCache
 
 LIVE_SOURCES = (HttpSource, WebSocketSource, RedisStreamSource)
-SAMPLE_GATES = {"spot_jump": 0.5, "session_gap": 0.5, "net_jump": 2.0}
-SAMPLE_COMPARE = {"net": 2.0, "gross": 1.0, "flip": 1.0, "walls": 1.0, "spot": 0.5}
 METADATA_NAME = "metadata.duckdb"
 AUDIT_NAME = "audit.jsonl"
 GUIDELINES_NAME = "guidelines"
@@ -862,8 +860,9 @@ def _redacted(words: str, keys: Iterable[Secret]) -> str:
 
 
 def _source(
-    source: AnySource, *, keys: Mapping[str, Secret], clock: Clock, state: Path, taken: Path, once: bool, started_at: float, speed: float
-) -> Source:
+    source: AnySource, *, keys: Mapping[str, Secret], clock: Clock, state: Path, taken: Path, once: bool, started_at: float,
+    speed: float,
+) -> Source:  # fmt: skip
     match source:
         case HttpSource():
             return Http(
@@ -939,10 +938,7 @@ def sample_settings(state: Path) -> Settings:
         if source.assume_volume is not None and source.assume_open_interest is not None:
             table["assume"] = {"volume": source.assume_volume, "open_interest": source.assume_open_interest}
         sources.append(table)
-    named = dict.fromkeys(symbol for source in SOURCES for symbol in source.symbols)
-    # Its story squeezes a morning into two minutes, and its two kinds of feeds are drawn apart: no market moves like that.
-    symbols = [{"name": name, "gates": SAMPLE_GATES, "compare": SAMPLE_COMPARE} for name in named]
-    return Settings.model_validate({"state": state, "sources": sources, "symbols": symbols, "mode": "sample"})
+    return Settings.model_validate({"state": state, "sources": sources, "mode": "sample"})
 
 
 def inspect_file(path: Path, format_name: str | None) -> list[dict[str, Any]]:

@@ -27,16 +27,20 @@ def compare(left: Facts, right: Facts, tolerances: Tolerances, *, age_left_s: fl
 
     Net and gross GEX are apart by a share of the larger gross, levels and spots by a share of the spot: a net near zero has no
     shares of its own. A symbol that only one of the two gives by contracts counts gross differently by nature (a table of nets
-    by strike is a lower bound of it), so that net is judged against the larger.
+    by strike is a lower bound of it), so that net is judged against the larger. Of one by volume and one by open interest only the
+    spots are judged.
     """
     gross = max(left.gross_gex or 0.0, right.gross_gex or 0.0) or None
     spot = left.spot or right.spot
+    levels = spot
+    if _by_volume(left) is not _by_volume(right):
+        gross = levels = None  # what was traded and what is held are two things: neither figure denies the other
     rows = [
         _row("net_gex", left.net_gex, right.net_gex, gross, tolerances.net),
         _row("gross_gex", left.gross_gex, right.gross_gex, gross, _gross_tolerance(left, right, tolerances)),
-        _row("zero_gamma", left.flip, right.flip, spot, tolerances.flip),
-        _row("call_wall", left.call_wall, right.call_wall, spot, tolerances.walls),
-        _row("put_wall", left.put_wall, right.put_wall, spot, tolerances.walls),
+        _row("zero_gamma", left.flip, right.flip, levels, tolerances.flip),
+        _row("call_wall", left.call_wall, right.call_wall, levels, tolerances.walls),
+        _row("put_wall", left.put_wall, right.put_wall, levels, tolerances.walls),
         _row("spot", left.spot, right.spot, spot, tolerances.spot + _DRIFT * math.sqrt(abs(left.market_at - right.market_at))),
     ]
     older_s = age_left_s - age_right_s
@@ -54,6 +58,10 @@ def apart(left: Facts, right: Facts) -> str:
     if share(left.spot, right.spot) is None and (left.net_gex is None or right.net_gex is None):
         return "they have no figure in common"
     return ""
+
+
+def _by_volume(facts: Facts) -> bool:
+    return facts.evidence is not None and facts.evidence.by_volume
 
 
 def _gross_tolerance(left: Facts, right: Facts, tolerances: Tolerances) -> float:

@@ -79,6 +79,7 @@ class _Press:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._formats = {source.name: source.format for source in SOURCES}
+        self._delays_s = {source.name: source.delay_s for source in SOURCES}
         self._chain: Callable[[Underlying], Chain] = cache(lambda underlying: Chain(underlying, seed))
         self._listed: Callable[[Underlying], cboe.Listed] = cache(lambda u: cboe.Listed(self._chain(u), seed, START_AT))
         self._classic: Callable[[Underlying], Classic] = cache(self._classic_of)
@@ -86,21 +87,26 @@ class _Press:
     def payload(self, moment: Moment) -> bytes:
         """Return the bytes of a payload, not compressed."""
         underlying, at = moment.underlying, START_AT + moment.stamp_s
+        delay_s = self._delays_s[moment.source]
         match self._formats[moment.source]:
             case "gexbot":
                 body = self._classic(underlying).document(at)
             case "canonical":
-                body = canonical.document(self._chain(underlying), self._quotes(underlying, at), at)
+                body = canonical.document(self._chain(underlying), self._quotes(underlying, at, delay_s), at)
             case "cboe_csv":
-                body = cboe.csv_file(self._listed(underlying), self._quotes(underlying, at), at)
+                body = cboe.csv_file(self._listed(underlying), self._quotes(underlying, at, delay_s), at)
             case _:
                 first = moment.source == "cboe-names"
-                body = cboe.json_document(self._listed(underlying), self._quotes(underlying, at), at, symbol_first=first)
+                quotes = self._quotes(underlying, at, delay_s)
+                body = cboe.json_document(self._listed(underlying), quotes, at, symbol_first=first)
         return body[: len(body) * 3 // 5] if moment.truncated else body
 
-    def _quotes(self, underlying: Underlying, at: float) -> Quotes:
+    def _quotes(self, underlying: Underlying, at: float, delay_s: float = 0.0) -> Quotes:
         at_s = at - START_AT
-        return self._chain(underlying).quotes(at, story.spot(underlying, at_s), story.traded(max(at_s, -60.0)))
+        # A delayed feed quotes what was so long ago; the story goes round, so that it is known what that was.
+        quoted_s = (at_s - delay_s) % story.LENGTH_S if delay_s else at_s
+        quotes = self._chain(underlying).quotes(at, story.spot(underlying, quoted_s), story.traded(underlying, max(at_s, -60.0)))
+        return self._chain(underlying).with_blocks(quotes, story.blocks(underlying, at_s))
 
     def _classic_of(self, underlying: Underlying) -> Classic:
         # The index is subscribed in full; the others are of the tier that writes 0 for open interest and the flip.

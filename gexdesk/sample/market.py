@@ -6,7 +6,7 @@ and gamma of a sample payload agree with one another as those of a real one do.
 
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,9 @@ F8 = NDArray[np.float64]
 
 YEAR_S = 365 * 86_400.0
 RATE = 0.043
+BLOCK_SHARE, BLOCK_STRIKES = 0.12, 3
+"""Contracts of a block as a share of the nearest expiry's volume, and over how many strikes blocks go round."""
+
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
@@ -93,6 +96,15 @@ class Chain:
         weight *= self._random.random(len(weight)) > np.clip(0.08 + np.abs(away) / width * 0.22, 0.0, 0.7)
         weights: F8 = weight * np.array([listing.weight for listing in self.underlying.listings])[self.listing]
         return weights
+
+    def with_blocks(self, quotes: Quotes, count: int) -> Quotes:
+        """Return quotes after so many blocks of calls, each a share of the nearest expiry's volume, at strikes above the price."""
+        if not count:
+            return quotes
+        calls = np.flatnonzero((self.listing == 0) & self.is_call & (self.strike > self.underlying.spot))
+        volume = quotes.volume.copy()
+        volume[calls[np.arange(count) % BLOCK_STRIKES]] += np.floor(BLOCK_SHARE * self._last_volume[self.listing == 0].sum())
+        return replace(quotes, volume=volume)
 
     def quotes(self, at: float, spot: float, traded: float) -> Quotes:
         """Quote the chain.

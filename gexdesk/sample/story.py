@@ -1,6 +1,7 @@
 """What happens in the sample's two minutes, and which sources tell it. Imports no numpy.
 
     0 s     quiet open
+     7 s    SPX begins to slip
     21 s    SPX falls through its flip and back: its gamma moves by more than a tenth of gross, so it turns CRITICAL
     40 s    backfill hands over three large chains and forty symbols open at once
     41 s    gexbot-names floods: 600 small documents of the forty a second, for six seconds; more than two cores work
@@ -10,7 +11,7 @@
     75 s    gexbot-spy sends a document that ends in the middle
     85 s    gexbot-ndx is back
     89 s    SPX moves for the last time
-    100 s   calm, back where it began, so that a loop is seamless
+    110 s   calm, back where it began, so that a loop is seamless
 """
 
 import math
@@ -30,13 +31,20 @@ LENGTH_S = 120.0
 BACKFILL_FROM_AT = START_AT - 66.5 * 3600
 """Friday 2026-02-27 15:00 New York: what the backfill fills."""
 
-SPX_LEVELS: tuple[tuple[int, float], ...] = (
-    (21, -0.0045), (24, -0.0090), (27, -0.0035), (30, -0.0085), (33, -0.0045), (44, -0.0095), (48, -0.0045), (52, 0.0),
-    (62, -0.0062), (73, 0.0), (89, -0.0062), (95, 0.0),
-)  # fmt: skip
-"""Story second from which the index stands so far off its opening level, a fraction; before the first it stands at it."""
+_HIGH, _LOW, _SLIP = -0.0030, -0.0050, -0.0002
+MOVES_S: tuple[int, ...] = (21, 24, 27, 30, 33, 44, 48, 52, 62, 73, 89, 95)
+"""When the index goes through its flip, down and up again in turn: its gamma moves by more than a tenth of gross each time."""
 
-MOVES_S: tuple[int, ...] = tuple(second for second, _ in SPX_LEVELS)
+SPX_LEVELS: tuple[tuple[int, float], ...] = (
+    *((6 + number, round(_SLIP * number, 4)) for number in range(1, 15)),
+    *((second, _HIGH if number % 2 else _LOW) for number, second in enumerate(MOVES_S)),
+    *((110 - number, round(_SLIP * number, 4)) for number in reversed(range(15))),
+)
+"""Story second from which the index stands so far off its opening level, a fraction; before the first it stands at it.
+
+No step is larger than what two sources of one symbol may be apart for, sampled some seconds from each other.
+"""
+
 SILENCE_S = (65.0, 85.0)
 TRUNCATED_S = 75
 WAVES_S = (41, 42, 43, 44, 45)
@@ -48,14 +56,13 @@ FLOOD_S = (41.5, 47.5)
 FLOOD_EVERY_S = 0.06
 """How often a symbol comes in the flood; one of high impact comes every second time only, or a fifth of the flood were HIGH."""
 
-_BETA = {"SPX": 1.0, "SPY": 1.0, "XSP": 1.0, "QQQ": 1.1, "NDX": 1.1, "RUT": 0.6, "VIX": -6.0}
+_BETA = {"SPX": 1.0, "SPY": 1.0, "XSP": 1.0, "QQQ": 1.1, "NDX": 1.1, "RUT": 0.6, "VIX": -1.6}
 _BETA |= {underlying.symbol: 0.5 for underlying in symbols.NAMES}
 """How far a symbol goes when the index moves, as a multiple of the index's own move."""
 
 _NUMBER = {underlying.symbol: number for number, underlying in enumerate(symbols.FORTY)}
-JUMP = 0.012
-"""Half of what every fourth of the forty jumps every second and a half, a fraction of its price."""
-
+BLOCKS_EVERY_S = 1.5
+"""How often a block of options trades in every fourth of the forty while they flood in: it moves their gamma by volume."""
 
 @dataclass(frozen=True, slots=True)
 class SampleSource:
@@ -127,17 +134,29 @@ def spot(underlying: Underlying, at_s: float) -> float:
     move = _BETA.get(underlying.symbol, 0.0) * level
     number = _NUMBER.get(underlying.symbol)
     if number is not None:
-        move += 0.0015 * math.sin(at_s * 9 + phase)
-        if number % 4 == 0:
-            # Every fourth of the forty swings between two waves and jumps between two documents, so that the burst is no row
-            # of equal levels.
-            move += 0.03 * math.sin(at_s * 1.5 + phase) + math.copysign(JUMP, math.sin(at_s * 2.2 + phase))
+        # A tick or two, so that no document is like the one before.
+        move += 0.0008 * math.sin(at_s * 9 + phase) + 0.0004 * math.sin(at_s * 3.7 + 2 * phase)
     return round(underlying.spot * (1 + waves + move), 2)
 
 
-def traded(at_s: float) -> float:
-    """Return the share of the last volume that has been traded by a story second; overnight sessions traded the most of it."""
-    return 0.7 + 0.3 * at_s / LENGTH_S
+def blocks(underlying: Underlying, at_s: float) -> int:
+    """Return how many blocks have traded in an underlying by a story second."""
+    number = _NUMBER.get(underlying.symbol)
+    if number is None or number % 4:
+        return 0
+    since_s = min(at_s, FLOOD_S[1]) - FLOOD_S[0] - BLOCKS_EVERY_S * (number / len(_NUMBER))
+    return max(0, math.ceil(since_s / BLOCKS_EVERY_S))
+
+
+def traded(underlying: Underlying, at_s: float) -> float:
+    """Return the share of the last volume that has been traded by a story second; overnight sessions traded the most of it.
+
+    The forty trade most of their day in the flood, so that each of its documents has something new.
+    """
+    if underlying.symbol not in _NUMBER:
+        return 0.7 + 0.3 * at_s / LENGTH_S
+    flooded = min(max(at_s - FLOOD_S[0], 0.0) / (FLOOD_S[1] - FLOOD_S[0]), 1.0)
+    return 0.7 + 0.25 * flooded + 0.05 * at_s / LENGTH_S
 
 
 def moments(seed: int) -> tuple[Moment, ...]:

@@ -153,10 +153,35 @@ def test_the_index_moves_its_gamma_where_the_story_says_so():
 
 def test_the_chain_of_the_index_moves_too():
     found = changes("cboe-spx")
-    large = [at_s for at_s, change in found.items() if change > 0.10]
-    assert len(large) == 7
-    assert 20 < large[0] < 28
-    assert all(change > 0.115 or change < 0.05 for change in found.values())
+    assert max(change for at_s, change in found.items() if at_s < 20) < 0.03
+    assert sum(change > 0.04 for at_s, change in found.items() if at_s > 20) >= 4
+    # The nearest expiry alone goes through its flip: the whole chain is too heavy for it.
+    assert max(found.values()) < 0.10
+
+
+def price_of(event: Event) -> float:
+    document = event.document
+    if event.source.startswith("inhouse"):
+        return document["metadata"]["spot"]
+    return document["spot"] if event.source.startswith("gexbot") else document["data"]["current_price"]
+
+
+def test_prices_of_a_symbol_move_as_prices_do_and_agree_in_every_feed():
+    """Within a second of the market no two feeds are further apart than desks of two vendors are."""
+    seen: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
+    delays = {source.name: source.delay_s for source in SOURCES}
+    for source in SOURCES:
+        for event in readable(source.name) if source.format != "cboe_csv" and source.name != "backfill" else ():
+            seen[symbol(event)].append(((stamp(event) - delays[source.name]) % LENGTH_S, price_of(event), source.name))
+    compared = Counter[bool]()
+    for rows in seen.values():
+        rows.sort()
+        for (at, price, source), (next_at, next_price, next_source) in pairwise(rows):
+            if next_at - at <= 1.0:
+                assert abs(next_price / price - 1) < 0.003, (source, next_source, at, price, next_price)
+                compared[source != next_source] += 1
+    assert compared[True] > 200
+    assert compared[False] > 3_000
 
 
 def test_a_loop_joins_without_a_jump():
@@ -196,11 +221,6 @@ def test_forty_symbols_burst_within_five_seconds():
     assert burst[-1].at_s - burst[0].at_s < 5
     assert Counter(symbol(event) for event in burst) == dict.fromkeys((s.symbol for s in FORTY), 5)
     assert Counter(impact_of(event) for event in burst[:40]) == {"high": 8, "medium": 14, "low": 18}
-    moved = defaultdict(list)
-    for event in burst:
-        moved[symbol(event)].append(net_and_gross(event))
-    large = [abs(b[0] - a[0]) / a[1] > 0.10 for rows in moved.values() for a, b in pairwise(rows)]
-    assert 3 < sum(large) < 40
     # The index turns CRITICAL in the middle of it.
     assert any(burst[0].at_s < second < burst[-1].at_s for second in MOVES_S)
 
@@ -262,7 +282,7 @@ def _flood_features() -> list[Features]:
             sizes[symbol(event)] = (sum(row["volume"] for row in rows), sum(row["open_interest"] for row in rows))
             continue
         (snapshot,) = decoder.decode(event.body)
-        now, previous = measure(snapshot, conventions), before.get(snapshot.symbol)
+        now, previous = measure(snapshot, conventions.of(snapshot.symbol)), before.get(snapshot.symbol)
         before[snapshot.symbol] = now
         volume, held = sizes[snapshot.symbol]
         found.append(
