@@ -40,7 +40,7 @@ GUARDED = (400, 401, 403, 429, 503)
 
 def described(
     answer: Any = None, *, takes: Any = None, status: int = 200, refusals: tuple[int, ...] = GUARDED, says: str = "Done",
-    also: tuple[str, ...] = (), open_to_all: bool = False,
+    also: tuple[str, ...] = (), open_to_all: bool = False, links: dict[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the arguments that make a route describe itself.
 
@@ -50,6 +50,7 @@ def described(
         says: What an answer means.
         also: Other media types that it answers with.
         open_to_all: No key is needed.
+        links: What may be asked next, as OpenAPI has it.
     """
     answers = answer if isinstance(answer, tuple) else () if answer is None else (answer,)
     wanted = [*answers, ErrorShape] if takes is None else [*answers, takes, ErrorShape]
@@ -60,7 +61,7 @@ def described(
     if answers:
         given = schemas[: len(answers)]
         content["application/json"] = {"schema": given[0] if len(given) == 1 else {"anyOf": list(given)}}
-    responses[status] = {"description": says, "content": content}
+    responses[status] = {"description": says, "content": content} | ({"links": links} if links else {})
     extra: dict[str, Any] = {"security": []} if open_to_all else {}
     if takes is not None:
         extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": schemas[-2]}}}

@@ -1,8 +1,9 @@
 """What another program asks the desk to fetch, and how that stands: the words of the HTTP contract."""
 
 from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gexdesk.model.level import Level
 
@@ -39,7 +40,7 @@ class RequestMetadata(Struct, frozen=True, forbid_unknown_fields=True):
         expected_records: At least 1.
     """
 
-    expected_records: int | None = None
+    expected_records: Annotated[int, Meta(ge=1)] | None = None
     data_quality: DataQuality | None = None
     priority_hint: PriorityHint | None = None
 
@@ -54,7 +55,7 @@ class Submission(Struct, frozen=True, forbid_unknown_fields=True):
 
     source_url: str
     data_type: DataType
-    market_symbol: str
+    market_symbol: Annotated[str, Meta(min_length=1, max_length=10)]
     metadata: RequestMetadata = RequestMetadata()
 
 

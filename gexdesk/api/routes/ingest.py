@@ -44,9 +44,9 @@ def ingest(engine: Served, guard: Guard) -> APIRouter:
     """Return the routes."""
     router = APIRouter(prefix="/ingest/priority", tags=["ingest"])
 
-    @router.post(
-        "", **described(Accepted, takes=Submission, status=202, says="Taken, durably")
-    )
+    follow = {"follow": {"operationId": "stands", "parameters": {"request_id": "$response.body#/request_id"}}}
+
+    @router.post("", **described(Accepted, takes=Submission, status=202, says="Taken, durably", links=follow))
     async def submit(request: Request) -> Response:
         """Take a request for one document."""
         visitor = guard.allowed(request, Scope.SUBMIT)
@@ -58,7 +58,11 @@ def ingest(engine: Served, guard: Guard) -> APIRouter:
         guard.allowed(request, Scope.READ)
         return as_json(queue_of(await engine.view()))
 
-    @router.get("/{request_id}", **described(RequestStands, refusals=(*GUARDED, 404), says="How the request stands"))
+    @router.get(
+        "/{request_id}",
+        operation_id="stands",
+        **described(RequestStands, refusals=(*GUARDED, 404), says="How the request stands"),
+    )
     async def stands(request: Request, request_id: str) -> Response:
         """Say how a request stands."""
         guard.allowed(request, Scope.READ)
