@@ -57,6 +57,7 @@ from gexdesk.model.record_view import (
     JobStands,
     KeptView,
     PartsView,
+    Plain,
     SlotView,
 )
 from gexdesk.model.symbol_view import CompareRow, FeedOfSymbol, Figures, FindingView, GapView, Point, QuarantineCase, StrikeRow
@@ -83,7 +84,7 @@ def a_decision(job_id: str = JOB, back_s: float = 3.0, **changes: Any) -> Decide
         "reason": "high-realtime: impact high (volume 535,551, open interest 1,399,229), change small (0.033), age 0.3 s",
         "parts": ScoreParts(0.28, 0.07, 0.19, 0.10, 0.03),
     }  # fmt: skip
-    features = {
+    features: dict[str, Plain] = {
         "symbol": "SPX", "source": "gexbot-spx", "data_type": "real_time", "volume": 535_551.0, "open_interest": 1_399_229.0,
         "gamma_change": 0.033, "data_age_s": 0.3, "volume_from": "chain", "clock_skew": False, "source_reliability": 0.998,
         "coverage": None, "session": "regular", "minutes_to_close": 378.7, "spot_move": -0.0003,
