@@ -4,6 +4,7 @@ import asyncio
 import getpass
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -46,6 +47,14 @@ async def test_a_path_too_long_for_the_kernel_is_no_obstacle(tmp_path: Path) -> 
         assert (await client.view()).sources[0].name == "drop"
         async with aclosing(client.views()) as views:
             await anext(views)
+
+
+def test_an_answer_over_tcp_is_sent_at_once() -> None:
+    """Where Nagle's algorithm is on, the second write of an answer waits for the other side's delayed ACK, 40 ms."""
+    with door.listen_tcp("127.0.0.1:0") as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
 
 
 async def test_the_actor_is_who_the_kernel_says_whatever_the_body_says(tmp_path: Path) -> None:
