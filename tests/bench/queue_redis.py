@@ -32,6 +32,24 @@ def rows() -> list[Row]:
         return asyncio.run(_rows(port))
 
 
+def alone(port: int) -> tuple[float, float]:
+    """Return jobs a second put one by one, and ended and claimed one by one, without anything judged."""
+
+    async def measure() -> tuple[float, float]:
+        client = Redis(port=port, retry=Retry(NoBackoff(), 0))
+        queue = RedisQueue(client, prefix="peers", engine="bench", clock=SystemClock())
+        await queue.open()
+        try:
+            put = await _put(queue, 1)
+            await _put(queue, 100)
+            return put, await _work(queue, 1)
+        finally:
+            await queue.close()
+            await client.aclose()
+
+    return asyncio.run(measure())
+
+
 async def _rows(port: int) -> list[Row]:
     client = Redis(port=port, retry=Retry(NoBackoff(), 0))
     queue = RedisQueue(client, prefix="bench", engine="bench", clock=SystemClock())
