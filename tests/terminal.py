@@ -41,7 +41,8 @@ class Terminal:
         self.raw = b""
         words = arguments or ("-m", "gexdesk", "--state", str(state))
         values = os.environ | {"TERM": "xterm-256color", "XDG_CONFIG_HOME": str(state / "no-config")} | dict(environment or {})
-        values.pop("GEXDESK_CONFIG", None)
+        for name in ("GEXDESK_CONFIG", "COLUMNS", "LINES"):  # the terminal's own size counts, not that of whoever runs the tests
+            values.pop(name, None)
         self._fd, inner = pty.openpty()
         termios.tcsetwinsize(self._fd, (rows, columns))
         self._process = subprocess.Popen(

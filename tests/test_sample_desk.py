@@ -61,6 +61,7 @@ async def test_the_sample_morning(tmp_path: Path) -> None:
     what_is_critical_is_so_by_the_guidelines(played)
     nothing_is_served_before_something_that_matters_more(played)
     the_silent_source_opens_an_incident_that_closes_itself(played)
+    nothing_is_held_back_and_no_feeds_disagree(played)
     readers_have_every_symbol_and_history_serves_nobody(played)
 
 
@@ -115,6 +116,13 @@ def the_silent_source_opens_an_incident_that_closes_itself(played: Played) -> No
     [closed] = [line for line in incidents if line.text == f"{opened.text.split()[0]} NDX: closed itself"]
     back = next(line for line in played.log if line.kind == "source" and "gexbot-ndx is back" in line.text)
     assert opened.at < back.at < closed.at
+
+
+def nothing_is_held_back_and_no_feeds_disagree(played: Played) -> None:
+    """The first look at the desk shows no false alarm, judged by the limits that every desk has."""
+    assert [line.text for line in played.log if "held back" in line.text or "disagree" in line.text] == []
+    assert {incident.kind for incident in played.last.incidents}.isdisjoint({"quarantine", "disagree", "symbol_frozen"})
+    assert [symbol.symbol for symbol in played.last.symbols if symbol.flags] == []
 
 
 def readers_have_every_symbol_and_history_serves_nobody(played: Played) -> None:

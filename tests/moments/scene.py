@@ -5,13 +5,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from gexdesk.cli import launch
+from tests.moments.engine_at import OtherClock
 from tests.moments.market import Feeds
 from tests.terminal import Terminal, engine_pids, stop_engine
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -48,15 +52,36 @@ class Scene:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state = self.folder / "state"
         self.config = self.folder / "gexdesk.toml"
+        self._engine: subprocess.Popen[bytes] | None = None
 
     def configure(self, *tables: str) -> None:
         """Write the desk's configuration."""
         self.config.write_text("\n".join(tables))
 
-    def desk(self, columns: int = 80, rows: int = 24) -> Terminal:
+    def engine_on(self, clock: OtherClock) -> None:
+        """Start the engine on another clock than the machine's, before any desk is opened."""
+        words = ("-m", "tests.moments.engine_at", str(self.config), str(self.state), *clock.words)
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        with (self.folder / "engine.log").open("wb") as log:
+            self._engine = subprocess.Popen([sys.executable, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT)
+        give_up_at = time.monotonic() + 30.0
+        while not launch.runs(self.state):
+            assert self._engine.poll() is None, f"the engine ended while starting: {(self.folder / 'engine.log').read_text()}"
+            assert time.monotonic() < give_up_at, "the engine does not answer"
+            time.sleep(0.02)
+
+    def stop_engine(self) -> None:
+        """End the engine and wait for it."""
+        stop_engine(self.state)
+        if self._engine is not None:
+            self._engine.kill()
+            self._engine.wait(10.0)
+            self._engine = None
+
+    def desk(self, columns: int = 80, rows: int = 24, environment: Mapping[str, str] | None = None) -> Terminal:
         """Open the desk; the first one starts the engine."""
         words = ("-m", "gexdesk", "--config", str(self.config), "--state", str(self.state))
-        return Terminal(self.state, columns, rows, arguments=words)
+        return Terminal(self.state, columns, rows, arguments=words, environment=environment)
 
     def second_desk(self, name: str, columns: int = 80, rows: int = 24) -> Terminal:
         """Open the running desk as somebody else."""
@@ -88,6 +113,10 @@ class Scene:
         self.measured.append(Measured(what, limit_s, now - since))
         return now
 
+    def longest(self, what: str, limit_s: float, took_s: float) -> None:
+        """Note the longest of many times that the desk itself measured."""
+        self.measured.append(Measured(what, limit_s, took_s))
+
     def count(self, what: str, limit: float, value: float) -> None:
         """Note a count and the most it may be."""
         self.measured.append(Measured(what, limit, value, ""))
@@ -98,7 +127,7 @@ class Scene:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         Terminal.close_all()
-        stop_engine(self.state)
+        self.stop_engine()
         self.feeds.__exit__(kind, error, trace)
 
 

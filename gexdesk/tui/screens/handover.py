@@ -123,7 +123,8 @@ class HandoverPage(Page):
             on_duty += [(seen.shift_by, "bold"), (f"{since}, {figures.age(now - (seen.shift_since or now))}", "")]
         else:
             on_duty += [("nobody has taken a shift here yet", "bold")]
-        mine = seen.shift_by == self.house.operator
+        # Who operates under a login that several share is told with it: "kd as desk".
+        mine = seen.shift_by == self.house.operator or seen.shift_by.startswith(f"{self.house.operator} as ")
         on_duty.append(("   the shift is yours" if mine else f"   T takes it for {self.house.operator}", "faint"))
         return [on_duty, [(" LEAVES   ", "faint"), (seen.summary, "bold")]]
 
