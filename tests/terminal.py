@@ -10,13 +10,16 @@ import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pyte
 import pytest
 
 DEADLINE_S = 40.0
 
-_IN_A_SESSION = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+_IN_A_SESSION = (
+    "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
 """Makes the terminal the program's own before the program begins: a fork of a process with threads would not be safe."""
 
 
@@ -30,7 +33,7 @@ class Terminal:
         environment: Replaces the process's own values of these names.
     """
 
-    _open: "list[Terminal]" = []
+    _open: ClassVar[list["Terminal"]] = []
 
     def __init__(
         self, state: Path, columns: int = 80, rows: int = 24, *, arguments: Sequence[str] = (),

@@ -11,7 +11,6 @@ from gexdesk.model.features import Features
 from gexdesk.model.market import session_id
 from gexdesk.model.payload import Asked
 from gexdesk.stores.base import LiveValue
-from gexdesk.stores.base import LiveValue
 
 CLOCK_SKEW_S = 2.0
 
@@ -88,18 +87,6 @@ class Precedents:
             change_percentile=past.change_percentile,
             minutes_since_changed=past.minutes_since_changed,
         )
-
-    def inherit(self, value: LiveValue) -> None:
-        """Take a value that readers have for the snapshot before of its source, and its totals for its symbol's, unless newer ones
-        are known here."""
-        exposure, key = value.exposure, (value.source, value.symbol)
-        as_of = min(exposure.as_of, value.received_at)
-        before = self._previous.get(key)
-        if before is None or before.as_of < as_of:
-            self._previous[key] = _Previous(session_id(as_of), as_of, exposure.net_gex, exposure.gross_gex, exposure.spot)
-        known = self._chains.get(value.symbol)
-        if exposure.total_volume is not None and (known is None or known.as_of < as_of):
-            self._chains[value.symbol] = _Totals(as_of, exposure.total_volume, exposure.total_open_interest)
 
     def inherit(self, value: LiveValue) -> None:
         """Take a value that readers have for the snapshot before of its source, and its totals for its symbol's, unless newer ones

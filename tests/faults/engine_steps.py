@@ -74,7 +74,7 @@ def _kill(folder: Path, victims: "subprocess.Popen[str]", kills: int) -> Outcome
     killed = dict.fromkeys(POINTS, 0)
     for point in POINTS:
         for number in range(kills):
-            _drop_some(burst)
+            drop_some(burst)
             case = Case(str(burst.config), str(burst.state), f"{folder}/said", point, number % 2 == 1, dice.randint(1, 3))
             status = _live(victims, case)
             killed[point] += status == _KILLED
@@ -84,12 +84,14 @@ def _kill(folder: Path, victims: "subprocess.Popen[str]", kills: int) -> Outcome
             asyncio.run(burst.check())
         except AssertionError as error:
             broken.append(f"after {point}: {str(error).splitlines()[0] if str(error) else error!r}")
-    served = [float(line) for line in (folder / "said").read_text(encoding="utf-8").split()]
+    words = [line.split() for line in (folder / "said").read_text(encoding="utf-8").splitlines()]
+    served = [float(word[1]) for word in words if word[0] == "served"]
     p95_s = statistics.quantiles(served, n=20)[-1]
     return Outcome(killed, burst.payloads, tuple(broken), failed, p95_s)
 
 
-def _drop_some(burst: Burst) -> None:
+def drop_some(burst: Burst) -> None:
+    """Give a desk some more payloads, one of them no document."""
     for _ in range(A_LIFE):
         number = burst.payloads
         bad = number % A_LIFE == 0

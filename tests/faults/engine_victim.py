@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from gexdesk.assemble import assemble
 from gexdesk.engine.publish import Publish
 from gexdesk.model.clock import SystemClock
+from gexdesk.model.job import Claim
 from gexdesk.queues.embedded import EmbeddedQueue
 from gexdesk.settings import load_settings
 from gexdesk.stores.lake import Lake
@@ -80,14 +81,39 @@ class _Fuse:
         return lit
 
 
+def _say(case: Case, *words: str) -> None:
+    with open(case.said, "a", encoding="utf-8") as said:
+        said.write(" ".join(words) + "\n")
+
+
+def _listen(case: Case) -> None:
+    """Write down what the engine promises, from the moment it does."""
+    keep, ack = Spool.keep, EmbeddedQueue.ack
+
+    async def kept(self: Spool, *arguments: Any, **named: Any) -> Any:
+        found = await keep(self, *arguments, **named)
+        _say(case, "kept", found[0].payload_id)
+        return found
+
+    def acked(self: EmbeddedQueue, claim: Claim) -> Any:
+        ending = ack(self, claim)
+
+        async def heard() -> None:
+            await ending
+            _say(case, "completed", claim.job.job_id)
+
+        return heard()
+
+    Spool.keep, EmbeddedQueue.ack = kept, acked  # type: ignore[method-assign]
+
+
 async def live(case: Case) -> None:
     """Run one engine until it is idle, or dead."""
     settings = load_settings(Path(case.config)).model_copy(update={"state": Path(case.state)})
     engine = assemble(settings, SystemClock(), once=True)
     began = time.monotonic()
     await engine.start()
-    with open(case.said, "a", encoding="utf-8") as said:
-        said.write(f"{time.monotonic() - began}\n")
+    _say(case, "served", f"{time.monotonic() - began}")
     await engine.idle()
     await engine.close()
 
@@ -98,6 +124,7 @@ def main() -> None:
         case = Case(**json.loads(line))
         child = os.fork()
         if child == 0:
+            _listen(case)
             if case.point:
                 where, name = POINTS[case.point]
                 setattr(where, name, _Fuse(case).around(getattr(where, name)))

@@ -96,7 +96,7 @@ class Host:
         self._process: subprocess.Popen[bytes] | None = None
         sources = "".join(
             f'[[sources]]\nkind = "directory"\nname = "{source}"\npath = "in/{source}"\nlevel = "auto"\n'
-            f'symbols = [{", ".join(f"{chr(34)}{letter}{n}{chr(34)}" for n in range(5))}]\n'
+            f"symbols = [{', '.join(f'{chr(34)}{letter}{n}{chr(34)}' for n in range(5))}]\n"
             "assume = { volume = 600000, open_interest = 1400000 }\n"
             for source, letter in SOURCES.items()
         )
@@ -225,9 +225,7 @@ async def _levers(hosts: Sequence[Host]) -> tuple[float, float, float]:
     shown = {source: str(level) for source, level in LEVEL_OF.items()}
     override_s = await _until(hosts, lambda views: all({s.name: s.override for s in v.sources} == shown for v in views))
     await b.pull(Verb.PAUSE_ALL)
-    kill_s = await _until(
-        hosts, lambda views: all(v.stopped and {s.state for s in v.sources} == {"stopped"} for v in views)
-    )
+    kill_s = await _until(hosts, lambda views: all(v.stopped and {s.state for s in v.sources} == {"stopped"} for v in views))
     with contextlib.suppress(GexdeskError):
         await c.pull(Verb.PAUSE_ALL)
         raise AssertionError("everything was stopped twice")

@@ -85,6 +85,4 @@ async def _flip(folder: Path, flips: int) -> Outcome:
                 faults.append(f"flip {number}: {reply.message}")
     finally:
         await pool.stop()
-    return Outcome(
-        flips, counts["refused"], counts["taken"], counts["died"], tuple(faults), slowest_s, counts["neighbour_lost"]
-    )
+    return Outcome(flips, counts["refused"], counts["taken"], counts["died"], tuple(faults), slowest_s, counts["neighbour_lost"])

@@ -1,6 +1,7 @@
 """Run the real engine on a clock of another time and pace: ``python -m tests.moments.engine_at CONFIG STATE FROM PACE BEGAN``.
 
-``FROM`` is UTC seconds, ``PACE`` how many of the engine's seconds pass in one, ``BEGAN`` when it was so by the monotonic clock. All else is the engine as ``gexdesk run`` runs it.
+``FROM`` is UTC seconds, ``PACE`` how many of the engine's seconds pass in one, ``BEGAN`` when it was so by the monotonic clock. All
+else is the engine as ``gexdesk run`` runs it.
 """
 
 import asyncio

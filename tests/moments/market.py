@@ -34,7 +34,9 @@ class Ticker:
         middle = round(self.spot / self.step) * self.step
         return [middle + self.step * number for number in range(-12, 13)]
 
-    def gexbot(self, at: float | None = None, *, numbers_of: float | None = None, spot: float | None = None, tilt: float = 0.0) -> bytes:
+    def gexbot(
+        self, at: float | None = None, *, numbers_of: float | None = None, spot: float | None = None, tilt: float = 0.0
+    ) -> bytes:
         """Write the GEXBot classic document of a moment.
 
         Args:
@@ -54,7 +56,8 @@ class Ticker:
         document = {
             "timestamp": round(at, 3), "ticker": self.symbol, "min_dte": 0, "sec_min_dte": 1,
             "spot": self.spot_at(moment) if spot is None else spot, "zero_gamma": round(self.spot - 0.4 * self.step, 2),
-            "strikes": rows, "sum_gex_vol": round(sum(row[1] for row in rows), 4), "sum_gex_oi": round(sum(row[2] for row in rows), 4),
+            "strikes": rows,
+            "sum_gex_vol": round(sum(row[1] for row in rows), 4), "sum_gex_oi": round(sum(row[2] for row in rows), 4),
         }  # fmt: skip
         return json.dumps(document).encode()
 
@@ -72,13 +75,16 @@ class Ticker:
                 share = 0.65 if (strike > self.spot) == (side > 0) else 0.35
                 options.append({
                     "option": f"{self.symbol}{expiry:%y%m%d}{right}{round(strike * 1000):08d}",
-                    "bid": round(max(0.0, price - 0.05), 2), "bid_size": 10.0, "ask": round(price + 0.05, 2), "ask_size": 10.0, "iv": iv,
+                    "bid": round(max(0.0, price - 0.05), 2), "bid_size": 10.0,
+                    "ask": round(price + 0.05, 2), "ask_size": 10.0, "iv": iv,
                     "open_interest": float(round(held * share)), "volume": float(round(held * share / 3 + moment % 1000)),
-                    "delta": round(delta, 4), "gamma": round(gamma, 4), "theta": 0.0, "rho": 0.0, "vega": 0.0, "theo": round(price, 4),
+                    "delta": round(delta, 4), "gamma": round(gamma, 4), "theta": 0.0,
+                    "rho": 0.0, "vega": 0.0, "theo": round(price, 4),
                     "last_trade_time": None,
                 })  # fmt: skip
         data = {"options": options, "symbol": self.symbol, "current_price": spot, "close": spot}
-        return json.dumps({"timestamp": f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}", "data": data, "symbol": self.symbol}).encode()
+        stamp = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
+        return json.dumps({"timestamp": stamp, "data": data, "symbol": self.symbol}).encode()
 
 
 def _priced(spot: float, strike: float, iv: float, years: float, side: int) -> tuple[float, float, float]:

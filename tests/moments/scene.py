@@ -32,7 +32,8 @@ class Measured:
         return self.value <= self.limit
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.value:.2f} of {self.limit:g} s" if self.unit else f"{self.what}: {self.value:g} of {self.limit:g}"
+        figures = f"{self.value:.2f} of {self.limit:g} s" if self.unit else f"{self.value:g} of {self.limit:g}"
+        return f"{self.what}: {figures}"
 
 
 @dataclass
@@ -90,9 +91,8 @@ class Scene:
 
     def command(self, *words: str) -> str:
         """Run a verb of the command line on this desk and return what it prints."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gexdesk", *words, "--state", str(self.state)], capture_output=True, text=True, check=False, timeout=30
-        )
+        line = [sys.executable, "-m", "gexdesk", *words, "--state", str(self.state)]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=30)
         assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout
 

@@ -64,7 +64,8 @@ def play(scene: Scene) -> None:
     scene.measure("ended", 1.0, _real(clock, ARMS_AT + 60))
     desk.until(lambda text: re.search(r"SPX +gexbot-spx +\S+ +LOW", text), "SPX as the guidelines decide")
 
-    sql = "SELECT count(*) AS n, max(epoch(available_at - received_at)) AS worst_s FROM jobs WHERE source = 'gexbot-spx' AND level = 'CRITICAL'"
+    figures = "count(*) AS n, max(epoch(available_at - received_at)) AS worst_s"
+    sql = f"SELECT {figures} FROM jobs WHERE source = 'gexbot-spx' AND level = 'CRITICAL'"
     (found,) = json.loads(scene.command("query", "--json", sql))
     assert found["n"] >= 10
     scene.longest("the newest SPX available, at worst", 1.0, found["worst_s"] / PACE)

@@ -11,7 +11,13 @@ from tests.moments.scene import Scene, all_held
 
 NAMES = ("alpha-spx", "beta-spy", "gamma-ndx")
 GONE = Answer(status=503)
-ROWS = (r"#\d+ open +!! SPX", r"#\d+ snooz\S* .*SPY", r"override +gamma-ndx .*event", r"pause +! +gamma-ndx .*maintenance", r"gap .*SPX")
+ROWS = (
+    r"#\d+ open +!! SPX",
+    r"#\d+ snooz\S* .*SPY",
+    r"override +gamma-ndx .*event",
+    r"pause +! +gamma-ndx .*maintenance",
+    r"gap .*SPX",
+)
 """An open and a snoozed incident, an override, a pause without an end, a gap."""
 
 
@@ -30,7 +36,8 @@ def play(scene: Scene) -> None:
     scene.command("override", "gamma-ndx", "--to", "HIGH", "--reason", "event risk")
     scene.command("pause", "gamma-ndx", "--reason", "vendor maintenance")
     desk.until(lambda text: re.search(r"!! +\d+ +SPX ", text) and re.search(r"!! +\d+ +SPY ", text), "two incidents")
-    (number,) = [str(one["number"]) for one in json.loads(scene.command("incidents", "list", "--json"))["incidents"] if one["subject"] == "SPY"]
+    incidents = json.loads(scene.command("incidents", "list", "--json"))["incidents"]
+    (number,) = [str(one["number"]) for one in incidents if one["subject"] == "SPY"]
     scene.command("incidents", "snooze", number, "--for", "4h", "--reason", "vendor knows")
 
     asked_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""4 Moving rows: rows come and change 20 times a second while P is pressed 500 times. The dialog names what was under the cursor."""
+"""4 Moving rows: rows come and change 20 times a second while P is pressed 500 times; the dialog names what the cursor was on."""
 
 import random
 import re
@@ -18,7 +18,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Flood:
-    """Hand over a document of another symbol twenty times a second: every eighth one is new, the others change in an order of their own."""
+    """Hand over a document of another symbol twenty times a second: every eighth one is new, the others change as they like."""
 
     def __init__(self, folders: list[Path]) -> None:
         self._folders, self._random = folders, random.Random(4)
@@ -51,9 +51,8 @@ def play(scene: Scene, presses: int = PRESSES) -> None:
     folders = [scene.folder / f"in-{number}" for number in range(SOURCES)]
     for folder in folders:
         folder.mkdir()
-    scene.configure(
-        *(table("sources", {"name": f"drop-{n}", "kind": "directory", "path": str(path), "level": "auto"}) for n, path in enumerate(folders))
-    )
+    drops = [{"name": f"drop-{n}", "kind": "directory", "path": str(path), "level": "auto"} for n, path in enumerate(folders)]
+    scene.configure(*(table("sources", drop) for drop in drops))
     desk = scene.desk(environment={"ESCDELAY": "2"})
     wrong, began = 0, time.monotonic()
     with Flood(folders) as flood:
@@ -62,9 +61,8 @@ def play(scene: Scene, presses: int = PRESSES) -> None:
         row = _row(desk.text)
         for number in range(presses):
             if number % EACH == 0:
-                before = row
                 desk.press("j" if number % (40 * EACH) < 20 * EACH else "k")
-                desk.until(lambda text: _row(text) != before, "the cursor on another row", 5.0)
+                desk.until(lambda text, before=row: _row(text) != before, "the cursor on another row", 5.0)
             row = _row(desk.text)
             desk.press("P")
             text = desk.until(lambda text: "nothing sent" in text, "the dialog", 5.0)
@@ -79,7 +77,7 @@ def play(scene: Scene, presses: int = PRESSES) -> None:
     assert flood.sent > A_SECOND * 0.8 * seconds, "the rows did not change as often as they should"
     print(f"{presses} presses in {seconds:.0f} s, {flood.sent} documents")
     scene.count(f"wrong targets of {presses}", 0, wrong)
-    scene.count("sources that were paused", 0, scene.command("sources", "--json").count('"paused_by": "root"'))
+    scene.count("sources that were paused", 0, scene.command("sources", "--json").count('"state": "paused"'))
 
 
 def _row(text: str) -> tuple[str, str]:

@@ -1,7 +1,6 @@
 """6 Outage: six sources of one vendor die at once, and come back. One incident, one page; the gaps are known, one is filled."""
 
 import asyncio
-import json
 import re
 import threading
 import time

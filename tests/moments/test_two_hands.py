@@ -42,7 +42,8 @@ def play(scene: Scene) -> None:
     first.until(lambda text: re.search(rf"least HIGH by {ME} +nothing sent", text), "the dialog as it stands now")
     first.press("\r")
     first.until(lambda text: re.search(rf"IN FORCE +gexbot-spx ≥HIGH {ME}", text), "what the first one agreed to")
-    assert [(act["actor"], act["before"]) for act in _acts(scene)] == [(f"kd as {ME}", "LOW"), (ME, f"at least MEDIUM by kd as {ME}")]
+    acts = [(act["actor"], act["before"]) for act in _acts(scene)]
+    assert acts == [(f"kd as {ME}", "LOW"), (ME, f"at least MEDIUM by kd as {ME}")]
 
 
 def _acts(scene: Scene) -> list[dict[str, str]]:
