@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gexdesk.assemble import ask, assemble, sample_settings
+from gexdesk.assemble.desk import assemble
+from gexdesk.assemble.offline import ask
+from gexdesk.assemble.sample import sample_settings
 from gexdesk.engine.closing import Closing
 from gexdesk.engine.engine import Engine
 from gexdesk.model.clock import SystemClock

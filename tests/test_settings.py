@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gexdesk.assemble import assemble
+from gexdesk.assemble.desk import assemble
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import GuidelineError, SettingsError
 from gexdesk.model.level import DEFAULT_PROMISE_S, LEVELS, Level

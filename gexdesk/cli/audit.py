@@ -20,7 +20,7 @@ def show(
 
     Example: `gexdesk audit show --limit 20`
     """
-    from gexdesk.assemble import audit_of
+    from gexdesk.assemble.offline import audit_of
 
     lines = audit_of(state_folder(state)).read(max(1, limit))
     if json:
@@ -44,7 +44,7 @@ def verify(*, state: StateFolder = None, json: AsJson = False) -> int:
 
     Example: `gexdesk audit verify`
     """
-    from gexdesk.assemble import verify_audit
+    from gexdesk.assemble.offline import verify_audit
 
     found = verify_audit(state_folder(state))
     if isinstance(found, int):

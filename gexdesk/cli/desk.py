@@ -135,7 +135,7 @@ def _headless(config: Path | None, state: Path | None) -> int:
 
     if config is not None:
         return run_engine(load_settings(config, state), status_lines=True)
-    from gexdesk.assemble import sample_settings
+    from gexdesk.assemble.sample import sample_settings
 
     if state is not None:
         return run_engine(sample_settings(state), until_idle=True, replay_speed=2.5, status_lines=True)

@@ -114,7 +114,7 @@ def _sync_s(folder: Path) -> float:
 
 
 def _configured(settings: "Settings") -> Iterator[Finding]:
-    from gexdesk.assemble import check_parts
+    from gexdesk.assemble.check import check_parts
 
     for check, fault, worry in check_parts(settings):
         state = "fault" if fault else "warning" if worry else "ok"

@@ -41,7 +41,7 @@ def run(
 
     Example: `gexdesk run --config gexdesk.toml --until-idle --json`
     """
-    from gexdesk.assemble import sample_settings
+    from gexdesk.assemble.sample import sample_settings
     from gexdesk.settings import default_state, load_settings, named_state
 
     folder = state or named_state() or default_state() / "sample"
@@ -93,7 +93,8 @@ def run_engine(
     json: bool = False,
 ) -> int:
     """Run one engine in this process to its end and print how it went; returns the exit code."""
-    from gexdesk.assemble import assemble, redactor
+    from gexdesk.assemble.desk import assemble
+    from gexdesk.assemble.sources import redactor
     from gexdesk.cli.log import open_log
     from gexdesk.model.clock import SystemClock
 

@@ -24,7 +24,7 @@ def inspect(
 
     Example: `gexdesk inspect spx.json --json`
     """
-    from gexdesk.assemble import inspect_file
+    from gexdesk.assemble.offline import inspect_file
     from gexdesk.model.errors import PayloadError
 
     answers: list[dict[str, Any] | list[dict[str, Any]]] = []
@@ -57,7 +57,7 @@ def query(
 
     Example: `gexdesk query "SELECT symbol, as_of, net_gex FROM snapshots ORDER BY received_at DESC LIMIT 5"`
     """
-    from gexdesk.assemble import ask
+    from gexdesk.assemble.offline import ask
     from gexdesk.cli.copied import metadata_copy
 
     folder = state_folder(state)

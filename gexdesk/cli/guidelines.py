@@ -35,7 +35,7 @@ def check(
 
     Example: `gexdesk guidelines check guidelines.toml`
     """
-    from gexdesk.assemble import rules_of
+    from gexdesk.assemble.offline import rules_of
 
     file = file or _configured()
     rules = rules_of(file)
@@ -93,7 +93,7 @@ def try_labelled(
 
     Example: `gexdesk guidelines test labelled.csv --json`
     """
-    from gexdesk.assemble import check_labelled
+    from gexdesk.assemble.offline import check_labelled
 
     report = check_labelled(labelled, _rules(guidelines, state))
     if json:
@@ -126,7 +126,7 @@ def explain(
 
     Example: `gexdesk guidelines explain --symbol SPX --volume 61234 --open-interest 120000 --gamma-change 0.2 --data-age-s 1.5`
     """
-    from gexdesk.assemble import explain as explained
+    from gexdesk.assemble.offline import explain as explained
 
     normal = symbol_of(symbol)
     if normal is None:
@@ -168,7 +168,7 @@ def diff(
 
     Example: `gexdesk guidelines diff candidate.toml`
     """
-    from gexdesk.assemble import rules_of, try_on_record
+    from gexdesk.assemble.offline import rules_of, try_on_record
     from gexdesk.cli.copied import metadata_copy
 
     if not 1 <= last <= 100_000:
@@ -194,7 +194,7 @@ def history(*, state: StateFolder = None, json: AsJson = False) -> int:
 
     Example: `gexdesk guidelines history`
     """
-    from gexdesk.assemble import guideline_history
+    from gexdesk.assemble.offline import guideline_history
 
     versions = guideline_history(state_folder(state))
     if json:
@@ -216,7 +216,7 @@ def apply(
 
     Example: `gexdesk guidelines apply candidate.toml --reason "calmer open"`
     """
-    from gexdesk.assemble import rule_text
+    from gexdesk.assemble.offline import rule_text
 
     text = rule_text(file) if file is not None else ""
     return pull_lever(
@@ -238,7 +238,7 @@ def rollback(
 
 
 def _rules(file: Path | None, state: Path | None) -> "RuleSet":
-    from gexdesk.assemble import guidelines_in_force, rules_of
+    from gexdesk.assemble.offline import guidelines_in_force, rules_of
 
     return rules_of(file) if file is not None else guidelines_in_force(state_folder(state), _configured())
 

@@ -131,7 +131,7 @@ async def _engine(settings: "Settings") -> AsyncIterator[Look]:
 
         yield Client(settings.state).view
         return
-    from gexdesk.assemble import assemble
+    from gexdesk.assemble.desk import assemble
     from gexdesk.model.clock import SystemClock
 
     engine = assemble(settings, SystemClock())

@@ -29,7 +29,7 @@ def create(
     Example: `gexdesk key create --scope read --scope submit --name loader`
     """
     from gexdesk.api.keys import KeyBook, Scope
-    from gexdesk.assemble import audit_of
+    from gexdesk.assemble.offline import audit_of
 
     unknown = [word for word in scope if word not in list(Scope)]
     if unknown:
@@ -91,7 +91,7 @@ def revoke(
     Example: `gexdesk key revoke 1f00ba12`
     """
     from gexdesk.api.keys import KeyBook
-    from gexdesk.assemble import audit_of
+    from gexdesk.assemble.offline import audit_of
 
     folder, now = state_folder(state), time.time()
     key = KeyBook(folder).revoke(key_id, now)

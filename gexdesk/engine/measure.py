@@ -9,6 +9,9 @@ from gexdesk.metrics.rate import Rate
 from gexdesk.model.clock import Clock
 from gexdesk.model.view import BoundView
 
+RESERVED = 1
+"""Slots that serve CRITICAL alone, in the pool and among the workers: the promise rests on them."""
+
 HALF_LIFE_S = 900.0
 """What was slow a quarter of an hour ago counts for half."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from gexdesk.assemble import assemble
+from gexdesk.assemble.desk import assemble
 from gexdesk.engine.engine import Engine
 from gexdesk.guidelines.rules import DEFAULT_FILE
 from gexdesk.model.clock import SystemClock

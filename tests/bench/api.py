@@ -19,7 +19,7 @@ from gexdesk.api.app import make_app
 from gexdesk.api.guard import Guard
 from gexdesk.api.keys import KeyBook, Scope
 from gexdesk.api.server import Server
-from gexdesk.assemble import assemble
+from gexdesk.assemble.desk import assemble
 from gexdesk.engine.engine import Engine
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.payload import Arrival

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gexdesk.assemble import inspect_file
+from gexdesk.assemble.offline import inspect_file
 from gexdesk.certify.documents import BYTES, Documents
 from gexdesk.certify.load import FEEDS, Feed, Size, Turn
 

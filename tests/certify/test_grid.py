@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gexdesk.assemble import check_labelled, rules_of
+from gexdesk.assemble.offline import check_labelled, rules_of
 from gexdesk.certify.grid import label, write
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gexdesk.assemble import ask, assemble
+from gexdesk.assemble.desk import assemble
+from gexdesk.assemble.offline import ask
 from gexdesk.engine.engine import Engine, Parts
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.lever import Lever, LeverOutcome, Verb

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gexdesk.assemble import assemble
+from gexdesk.assemble.desk import assemble
 from gexdesk.engine.levers.targets import Target
 from gexdesk.engine.schedules import Schedule
 from gexdesk.model.clock import SystemClock

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gexdesk.assemble import assemble
+from gexdesk.assemble.desk import assemble
 from gexdesk.engine.publish import Publish
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.job import Claim

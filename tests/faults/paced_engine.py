@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from gexdesk.assemble import assemble
+from gexdesk.assemble.desk import assemble
 from gexdesk.cli.engine import _serve
 from gexdesk.settings import load_settings
 

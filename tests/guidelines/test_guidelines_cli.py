@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from gexdesk import assemble
+from gexdesk.assemble.offline import explain
+from gexdesk.assemble.state_folder import GUIDELINES_NAME, METADATA_NAME
 from gexdesk.cli.main import main
 from gexdesk.guidelines.reload import Guidelines
 from gexdesk.guidelines.rules import DEFAULT_FILE, load_default
@@ -74,7 +75,7 @@ def test_test_counts_and_exits_0_whatever_the_accuracy(ask, tmp_path):
     assert ask("test")[0] == 2
 
 
-def test_explain(ask):
+def test_a_decision_is_explained_without_an_engine(ask):
     figures = ("--symbol", "SPX", "--data-type", "real_time", "--volume", 61234, "--open-interest", 120000)
     code, answer, _ = ask("explain", *figures, "--gamma-change", 0.2, "--data-age-s", 1.5, "--json")
     assert (code, answer["level"], answer["winner"]) == (0, "CRITICAL", "critical-large-realtime")
@@ -94,7 +95,7 @@ def test_list_and_history_show_what_is_in_force(ask, tmp_path):
     code, answer, _ = ask("list", "--state", state, "--json")
     assert (code, [g["name"] for g in answer["guidelines"]]) == (0, [g.name for g in load_default().guidelines])
     assert ask("history", "--state", state, "--json")[1] == {"versions": []}
-    guidelines = Guidelines(Versions(state / assemble.GUIDELINES_NAME), SystemClock())
+    guidelines = Guidelines(Versions(state / GUIDELINES_NAME), SystemClock())
     guidelines.start(TEXT, "desk")
     ending = '\n[[guideline]]\nname = "x"\nlevel = "LOW"\nwhen = "volume < 1"\nexpires = 2026-12-31\n'
     staged = guidelines.offer(CALMER + ending, "jm")
@@ -117,11 +118,11 @@ def test_diff_tries_a_file_on_the_recorded_decisions(ask, tmp_path):
     code, _, shown = ask("diff", calmer, "--state", state)
     assert code == 1
     assert "has no recorded decisions" in shown
-    metadata = Metadata(state / assemble.METADATA_NAME)
+    metadata = Metadata(state / METADATA_NAME)
     rules, records = load_default(), []
     for number in range(30):
         features = Features("SPX" if number % 3 else "NDX", "a", "real_time", 55_000.0, None, 0.2, 1.0 if number % 2 else 900.0)
-        decision = assemble.explain(features, rules, 1_795_000_000.0 + number)
+        decision = explain(features, rules, 1_795_000_000.0 + number)
         records.append(DecisionRecord(f"j{number}", 1_795_000_000.0 + number, features, decision))
     metadata.open()
     metadata.write(Batch(decisions=tuple(records)))

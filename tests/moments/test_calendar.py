@@ -7,7 +7,7 @@ It runs on the parts of a real engine, assembled as ever, on times that the test
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from gexdesk.assemble import assemble
+from gexdesk.assemble.desk import assemble
 from gexdesk.engine.engine import Engine
 from gexdesk.model.market import NEW_YORK, session, settles_at
 from gexdesk.settings import Settings

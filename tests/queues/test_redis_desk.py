@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gexdesk.assemble import assemble
+from gexdesk.assemble.desk import assemble
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import QueueError, SettingsError

@@ -1,0 +1,1 @@
+"""Make the concrete parts of one desk and join them: the only room that names them all."""

@@ -1,0 +1,83 @@
+"""Make the queue, and the line to Redis where one is configured."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gexdesk.model.clock import Clock
+from gexdesk.queues.base import Queue
+from gexdesk.queues.embedded import EmbeddedQueue
+from gexdesk.queues.redis_name import engine_name
+from gexdesk.settings import RedisSettings
+from gexdesk.sources.secret import Secret
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from gexdesk.fleet.board import Board
+    from gexdesk.stores.cache_redis import RedisCache
+
+REDIS_AWAY_S = 5.0
+"""How long CRITICAL may wait for a Redis that went away before the journal on this host takes it: a silent connection's timeout."""
+
+REDIS_AWAY_DO = "CRITICAL goes on by the journal on this host; look at the server and the network"
+
+
+class Link:
+    """Hold the one client of a desk's Redis, and make what speaks to it."""
+
+    def __init__(self, client: "Redis", settings: RedisSettings, engine: str) -> None:
+        self.client = client
+        self.settings = settings
+        self.engine = engine
+        self.live: RedisCache | None = None
+
+    def board(self) -> "Board":
+        """Return where the engines of a fleet meet."""
+        from gexdesk.fleet.board import Board
+
+        return Board(self.client, prefix=self.settings.prefix, engine=self.engine)
+
+    def cache(self) -> "RedisCache":
+        """Return the live values, for readers of any engine."""
+        from gexdesk.stores.cache_redis import RedisCache
+
+        self.live = RedisCache(self.client, self.settings.prefix)
+        return self.live
+
+
+def link_of(redis: RedisSettings | None, state: Path) -> Link | None:
+    """Return what reaches the configured Redis; nothing is connected yet. Raises SettingsError."""
+    if redis is None:
+        return None
+    return Link(client_of(redis), redis, engine_name(state / "redis-name"))
+
+
+def client_of(redis: RedisSettings) -> "Redis":
+    """Return the client of a configured Redis; nothing is connected yet. Raises SettingsError."""
+    # Loaded where it is configured: a desk without Redis starts without its library.
+    from gexdesk.queues.redis_client import redis_client
+
+    key = password(redis)
+    return redis_client(redis.url, username=redis.username, password=key.reveal() if key is not None else None)
+
+
+def password(redis: RedisSettings) -> Secret | None:
+    """Return its password. Raises SettingsError where it cannot be read."""
+    if redis.key_env is not None:
+        return Secret.from_env(redis.key_env)
+    return Secret.from_file(redis.key_file) if redis.key_file is not None else None
+
+
+def queue_of(link: Link | None, state: Path, clock: Clock) -> Queue:
+    """Return the queue of this state folder, or the one in Redis with a journal here for CRITICAL."""
+    if link is None:
+        return EmbeddedQueue(state / "queue.sqlite", clock=clock)
+    from gexdesk.queues.redis import RedisQueue
+    from gexdesk.queues.redis_bridge import BridgedQueue
+    from gexdesk.queues.redis_parcels import Parcels
+
+    far = RedisQueue(
+        link.client, prefix=link.settings.prefix, engine=link.engine, clock=clock,
+        allow_unauthenticated=link.settings.allow_unauthenticated,
+    )  # fmt: skip
+    return BridgedQueue(far, EmbeddedQueue(state / "bridge.sqlite", clock=clock), Parcels(state / "parcels"))

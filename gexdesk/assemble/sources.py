@@ -1,0 +1,171 @@
+"""Make sources and their accounts from the configuration."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gexdesk.assemble.links import password
+from gexdesk.engine.backfill import SOURCE as GAP_FILL
+from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.requests import SUBMITTED
+from gexdesk.model.clock import Clock
+from gexdesk.model.text import printable
+from gexdesk.settings import AnySource, DirectorySource, HttpSource, RedisStreamSource, ReplaySource, Settings, WebSocketSource
+from gexdesk.sources.base import Source
+from gexdesk.sources.directory import Directory
+from gexdesk.sources.http import Http
+from gexdesk.sources.pace import Pace
+from gexdesk.sources.redis_stream import RedisStream
+from gexdesk.sources.replay import Replay
+from gexdesk.sources.secret import Secret
+from gexdesk.sources.websocket import WebSocket
+
+LIVE_SOURCES = (HttpSource, WebSocketSource, RedisStreamSource)
+REPLAY_LEAD_S = 2.0
+"""A replay that is played once waits so long for the engine to start: what is due before its source runs would be lost."""
+
+
+def account_of(source: AnySource) -> Account:
+    """Return the account of a source that nothing has come from yet."""
+    match source:
+        case DirectorySource():
+            due_s: float | None = None
+        case _:
+            due_s = source.every_s
+    return Account(
+        name=source.name,
+        kind=source.kind,
+        symbols=source.symbols,
+        format=source.format or "",
+        standing=source.level,
+        configured_delay_s=source.delay_s,
+        due_s=due_s,
+        data_type=source.data_type,
+        assumed=(source.assume.volume, source.assume.open_interest) if source.assume is not None else None,
+        delay_s=source.delay_s or 0.0,
+        hours=source.hours if isinstance(source, LIVE_SOURCES) else "always",
+        base_url=_base_url(source),
+        vendor=_vendor(source),
+    )
+
+
+def _base_url(source: AnySource) -> str:
+    """Return where a source gets its data, for people: a key that somebody wrote into a query is not in it."""
+    address = getattr(source, "url", None) or str(getattr(source, "path", ""))
+    return printable(address.partition("?")[0])
+
+
+def inner_accounts(settings: Settings) -> list[Account]:
+    """Return the accounts of what comes from no configured source: documents of allowed hosts, and files that fill gaps."""
+    accounts = []
+    if settings.submit.hosts:
+        accounts.append((SUBMITTED, "submitted", "auto", "snapshot"))
+    if any(symbol.history is not None for symbol in settings.symbols):
+        accounts.append((GAP_FILL, "backfill", "LOW", "historical"))
+    return [
+        Account(
+            name=name, kind=kind, symbols=(), format="", standing=standing, configured_delay_s=None, due_s=None, data_type=data_type
+        )
+        for name, kind, standing, data_type in accounts
+    ]
+
+
+def _vendor(source: AnySource) -> str:
+    """Name who runs a source: what the configuration says, else the host of its URL, else its name up to the first ``-``."""
+    if source.vendor:
+        return source.vendor
+    return urlsplit(getattr(source, "url", "")).hostname or source.name.partition("-")[0]
+
+
+def key_of(source: AnySource) -> Secret | None:
+    """Return a source's key. Raises SettingsError where it cannot be read."""
+    if not isinstance(source, LIVE_SOURCES):
+        return None
+    if source.key_env is not None:
+        return Secret.from_env(source.key_env)
+    return Secret.from_file(source.key_file.expanduser()) if source.key_file is not None else None
+
+
+def redactor(settings: Settings) -> Callable[[str], str]:
+    """Return what takes every key that a configuration names out of a text. Raises SettingsError."""
+    keys = [key for source in settings.sources if (key := key_of(source)) is not None]
+    if settings.redis is not None and (given := password(settings.redis)) is not None:
+        keys.append(given)
+    return lambda words: redacted(words, keys)
+
+
+def redacted(words: str, keys: Iterable[Secret]) -> str:
+    """Return a text without any of the keys."""
+    for key in keys:
+        words = key.redact(words)
+    return words
+
+
+def source_of(
+    source: AnySource, *, keys: Mapping[str, Secret], clock: Clock, state: Path, taken: Path, once: bool, started_at: float,
+    speed: float,
+) -> Source:  # fmt: skip
+    """Return what fetches; nothing is fetched before it runs."""
+    match source:
+        case HttpSource():
+            return Http(
+                source.name,
+                source.url,
+                pace=Pace(source.every_s, source.every_outside_s, source.hours),
+                timeout_s=source.timeout_s,
+                rate_per_s=source.rate_per_s,
+                clock=clock,
+                key=keys.get(source.name),
+                key_header=source.key_header,
+                key_param=source.key_param,
+            )
+        case WebSocketSource():
+            return WebSocket(
+                source.name,
+                source.url,
+                clock=clock,
+                subscribe=source.subscribe,
+                every_s=source.every_s,
+                hours=source.hours,
+                data=source.data,
+                sequence=source.sequence,
+                timeout_s=source.timeout_s,
+                key=keys.get(source.name),
+                key_header=source.key_header,
+                key_param=source.key_param,
+            )
+        case RedisStreamSource():
+            return RedisStream(
+                source.name,
+                source.url,
+                clock=clock,
+                stream=source.stream,
+                group=source.group,
+                consumer=_consumer(state),
+                field=source.field,
+                username=source.username,
+                password=keys.get(source.name),
+                timeout_s=source.timeout_s,
+            )
+        case DirectorySource():
+            return Directory(source.name, source.path, clock=clock, once=once, memory=taken / f"taken-{source.name}.jsonl")
+        case ReplaySource():
+            return Replay(source.name, source.path, started_at=started_at, clock=clock, loop=not once, speed=speed)
+
+
+def _consumer(state: Path) -> str:
+    """Name this desk among the consumers of a stream: the same after a restart, another for every other state folder."""
+    return f"{platform.node()[:64]}-{hashlib.sha256(os.fsencode(state)).hexdigest()[:8]}"
+
+
+def gap_words(ledger: Ledger) -> list[str]:
+    """Return what sources missed by their senders' own count, one line each."""
+    return [f"{a.name}: {a.missed:,} messages never came, the last of them {a.last_missed}" for a in ledger.all() if a.missed]
+
+
+def position_of(replays: list[Replay]) -> str:
+    """Say where in their story the replays are; empty without any."""
+    return f"replay {replays[0].position_s:.0f} of {replays[0].length_s:.0f} s" if replays else ""
