@@ -27,6 +27,8 @@ def test_a_brief_run_accounts_for_every_document(
     verdicts = {criterion["name"]: criterion for criterion in told["criteria"]}
     missed = {name: criterion["why"] for name, criterion in verdicts.items() if not criterion["passed"]}
     missed = {name: why for name, why in missed.items() if name not in OF_THE_MACHINE and not why.startswith(STALL)}
+    too_few = missed.pop("SC-4", "")  # a thousand decisions are a matter of the machine, their being right is not
+    assert not too_few or (too_few.startswith("only ") and ";" not in too_few)
     assert missed == {}
     assert ended.value.code == (0 if told["passed"] else 1)
     assert told["passed"] == all(criterion["passed"] for criterion in told["criteria"])

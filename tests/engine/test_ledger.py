@@ -119,7 +119,7 @@ async def told(*outcomes: Outcome, **options) -> tuple[Account, Supply, list[str
     async def deliver(arrival) -> None:
         raise AssertionError
 
-    chronicle = Chronicle(clock, lambda line: lines.append(line.text))
+    chronicle = Chronicle(clock, lambda line, _: lines.append(line.text))
     supply = Supply({"spx": Told(clock, *outcomes)}, Ledger([one]), deliver, chronicle, clock)
     supply.start("spx")
     await clock.settle()

@@ -210,7 +210,7 @@ async def test_what_was_accepted_and_not_fetched_is_fetched_by_the_next_engine(t
         async with desk(tmp_path, feed) as engine:
             await pull(engine, Verb.PAUSE, "own")
             taken = await engine.submit(asking(feed, "later.json"), "jm")
-        feed.answers = [Answer(body=gexbot_at(1.0))]
+        feed.answers = [Answer(body=gexbot_at(age_s)) for age_s in (2.0, 1.0)]  # the source itself asks too
         async with engine_on(settings(tmp_path, feed)) as engine:
             await pull(engine, Verb.RESUME, "own")
             found = await ended(engine, taken.request_id)

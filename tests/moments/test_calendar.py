@@ -38,14 +38,14 @@ class Day:
         return midnight + int(hour) * 3600 + int(minute) * 60
 
 
-DAYS = (
+DAYS = (  # an evening of extended hours ends at 01:00 UTC of the next day
     Day(date(2026, 11, 27), "early close", ("14:30", "18:00"), ("09:00", "22:00")),
-    Day(date(2026, 11, 26), "Thanksgiving"),
+    Day(date(2026, 11, 26), "Thanksgiving", extended=("00:00", "01:00")),
     Day(date(2026, 11, 1), "01:30 comes twice"),
     Day(date(2026, 11, 2), "the first winter session", ("14:30", "21:00"), ("09:00", "25:00")),
     Day(date(2026, 3, 8), "02:30 does not come"),
     Day(date(2026, 3, 9), "the first summer session", ("13:30", "20:00"), ("08:00", "24:00")),
-    Day(date(2026, 11, 21), "a Saturday"),
+    Day(date(2026, 11, 21), "a Saturday", extended=("00:00", "01:00")),
 )
 
 
