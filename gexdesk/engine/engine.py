@@ -54,7 +54,7 @@ from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look import Look, Seen
-from gexdesk.model.market import session_id
+from gexdesk.model.market import session, session_id
 from gexdesk.model.request import Accepted, RequestStands, Submission
 from gexdesk.model.text import printable
 from gexdesk.model.view import DeskView
@@ -437,14 +437,17 @@ class Engine:
 
     async def _each_second(self) -> None:
         parts = self._parts
-        trading_day = session_id(parts.clock.now())
+        trading_day, hours = session_id(parts.clock.now()), session(parts.clock.now())
         while True:
             parts.flow.sample(parts.queue.state().levels)
             now = parts.clock.now()
             if session_id(now) != trading_day:
                 trading_day = session_id(now)
                 parts.tally.start_session()
-                parts.chronicle.tell("engine", "session roll: the guidelines' counts begin anew")
+                parts.chronicle.tell("engine", "a new trading day: the guidelines' counts begin anew")
+            if now >= hours.changes_at:
+                hours = session(now)
+                parts.chronicle.tell("engine", f"session roll: {hours.words}")
             await parts.provision.look(now)
             await parts.incidents.look(parts.watch.conditions(now))
             try:

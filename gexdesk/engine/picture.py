@@ -36,6 +36,9 @@ from gexdesk.model.market import session
 from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, EngineView, LevelView, SourceView
 from gexdesk.queues.base import Queue, QueueState
 
+ROLL_SHOWN_S = 60.0
+"""So long after regular hours began the clock says that they just did: every figure is young, and first snapshots are no alarm."""
+
 
 class Picture:
     """Build one ``DeskView`` after another."""
@@ -88,6 +91,7 @@ class Picture:
         state = self._queue.state()
         self._sequence += 1
         rules, open_hours = self._rulebook.rules, session(now)
+        rolled = open_hours.kind == "regular" and now - open_hours.opens_at < ROLL_SHOWN_S
         self._own = tuple(self._source(account, state, now) for account in self._ledger.all())
         return DeskView(
             sequence=self._sequence,
@@ -95,7 +99,7 @@ class Picture:
             taken_at=now,
             since=self._since,
             mode=self._mode,
-            session=open_hours.words,
+            session=f"session roll: {open_hours.words}" if rolled else open_hours.words,
             session_ends_at=open_hours.closes_at,
             levels=tuple(self._level(level, state) for level in LEVELS),
             sources=self._own if self._fleet is None else tuple(self._as_its_engine_says(view) for view in self._own),
