@@ -1,4 +1,4 @@
-"""Submissions and looks from another process, as programs send them: what is accepted durably, and status while the engine drains."""
+"""Submissions and looks from another process, as programs send them: durable acceptances, and status while the engine drains."""
 
 import asyncio
 import contextlib
