@@ -11,8 +11,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.contracts.queue_model import QueueMachine
 from tests.queues.test_embedded_model import EmbeddedMachine
+from tests.queues.test_redis_model import RedisMachine
+from tests.queues.valkey_server import ValkeyServer
 
-MACHINES: dict[str, type[QueueMachine]] = {"embedded": EmbeddedMachine}
+MACHINES: dict[str, type[QueueMachine]] = {"embedded": EmbeddedMachine, "redis": RedisMachine}
 LIVES = 200
 FULL_LIVES = 20_000
 STEPS = 50
@@ -45,7 +47,11 @@ def run(full: bool) -> Outcome:
     """Try each kind of queue."""
     lives = FULL_LIVES if full else LIVES
     seeds = range(SEED, SEED + max(1, lives // _BATCH))
-    broken = [words for kind, machine in MACHINES.items() if (words := _try(kind, machine, seeds, min(lives, _BATCH)))]
+    RedisMachine.server = ValkeyServer()
+    try:
+        broken = [words for kind, machine in MACHINES.items() if (words := _try(kind, machine, seeds, min(lives, _BATCH)))]
+    finally:
+        RedisMachine.server.close()
     return Outcome(tuple(MACHINES), lives, lives * STEPS, (seeds[0], seeds[-1]), tuple(broken))
 
 

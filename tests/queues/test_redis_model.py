@@ -1,7 +1,7 @@
 """The queue in Redis agrees with a naive one in whatever order things happen."""
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,19 +10,17 @@ from tests.contracts.queue_model import QueueMachine
 from tests.queues.redis_setting import RedisSetting
 from tests.queues.valkey_server import ValkeyServer
 
-_SERVER: list[ValkeyServer] = []
-
 
 @pytest.fixture(scope="module", autouse=True)
-def _server(valkey: ValkeyServer) -> Iterator[None]:
-    _SERVER.append(valkey)
-    yield
-    _SERVER.clear()
+def _server(valkey: ValkeyServer) -> None:
+    RedisMachine.server = valkey
 
 
 class RedisMachine(QueueMachine):
+    server: ClassVar[ValkeyServer]
+
     def setting_in(self, folder: Path) -> RedisSetting:
-        return RedisSetting(_SERVER[0])
+        return RedisSetting(self.server)
 
     def teardown(self) -> None:
         if hasattr(self, "setting"):
@@ -33,5 +31,5 @@ class RedisMachine(QueueMachine):
 
 TestRedisModel = RedisMachine.TestCase
 TestRedisModel.settings = settings(
-    max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
