@@ -1,4 +1,4 @@
-"""The first hour of a new user, with the program alone: set up, feed, run, submit, watch, act, scrape, verify."""
+"""The first hour of a new user, with the installed program alone: set up, feed, run, submit, watch, act, scrape, verify."""
 
 import asyncio
 import json
@@ -17,6 +17,7 @@ import pytest
 from tests.cli.program import Said, gexdesk, started
 from tests.engine.desk_setting import chain_at
 from tests.feed_server import Answer, FeedServer
+from tests.wheel import built, installed
 
 LIMIT_S = 90.0
 
@@ -39,11 +40,12 @@ def feed() -> Iterator[FeedServer]:
 class Person:
     """Type commands in a home of their own, and wait for what they expect to see."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, python: Path) -> None:
         self.home = home
+        self.python = python
 
     def types(self, *words: object, code: int = 0, **more: str) -> Said:
-        said = gexdesk(self.home, *words, limit_s=LIMIT_S, **more)
+        said = gexdesk(self.home, *words, limit_s=LIMIT_S, python=self.python, **more)
         assert said.code == code, (words, said.err)
         return said
 
@@ -65,7 +67,8 @@ def call(url: str, key: str, body: object = None) -> Any:
 
 @pytest.mark.timeout(300)
 def test_the_walk_of_a_new_user(tmp_path: Path, feed: FeedServer) -> None:
-    person = Person(tmp_path)
+    (tmp_path / "dist").mkdir()
+    person = Person(tmp_path, installed(built(tmp_path / "dist"), tmp_path / "venv"))
     config = tmp_path / ".config" / "gexdesk" / "gexdesk.toml"
 
     # Set up: a commented configuration where the program looks for it, and a feed of the real format in it.
@@ -78,7 +81,7 @@ def test_the_walk_of_a_new_user(tmp_path: Path, feed: FeedServer) -> None:
     assert person.types("doctor", "--json").document["faults"] == 0
     with socket.create_server(("127.0.0.1", 0)) as free:
         base = f"http://127.0.0.1:{free.getsockname()[1]}"
-    engine = started(tmp_path, "run", "--config", config, "--listen", base.removeprefix("http://"))
+    engine = started(tmp_path, "run", "--config", config, "--listen", base.removeprefix("http://"), python=person.python)
     try:
         give_up_at = time.monotonic() + LIMIT_S
         while True:

@@ -2,15 +2,13 @@
 
 import json
 import subprocess
-import sys
-import sysconfig
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.wheel import ROOT, built, installed
+
 NEEDED = (
     "gexdesk/py.typed", "gexdesk/runbook.md", "gexdesk/README.md", "gexdesk/cli/starter.toml", "gexdesk/guidelines/default.toml",
     "gexdesk/cli/deploy/gexdesk.service", "gexdesk/cli/deploy/alerts.yml", "gexdesk/cli/deploy/prometheus.yml",
@@ -19,12 +17,7 @@ NEEDED = (
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    [built] = folder.glob("*.whl")
-    return built
+    return built(tmp_path_factory.mktemp("dist"))
 
 
 def test_every_file_the_program_reads_is_in_the_wheel(wheel: Path) -> None:
@@ -44,12 +37,7 @@ def test_every_file_the_program_reads_is_in_the_wheel(wheel: Path) -> None:
 
 
 def test_installed_it_runs_the_sample_from_anywhere(wheel: Path, tmp_path: Path) -> None:
-    """The libraries come from here; the program from the wheel alone."""
-    venv.create(tmp_path / "venv", with_pip=False)
-    python = tmp_path / "venv" / "bin" / "python"
-    site = next((tmp_path / "venv" / "lib").glob("python*/site-packages"))
-    zipfile.ZipFile(wheel).extractall(site)
-    (site / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    python = installed(wheel, tmp_path / "venv")
 
     def ran(*arguments: str) -> str:
         command = [python, "-m", "gexdesk", *arguments]
@@ -58,7 +46,7 @@ def test_installed_it_runs_the_sample_from_anywhere(wheel: Path, tmp_path: Path)
 
     where = [python, "-c", "import gexdesk; print(gexdesk.__file__)"]
     found = subprocess.run(where, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
-    assert found.startswith(str(site))
+    assert found.startswith(str(tmp_path / "venv"))
     closing = json.loads(ran("run", "--sample", "--for", "6s", "--state", "state", "--json"))
     assert closing["received"] > 10
     assert closing["completed"] > 0

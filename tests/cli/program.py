@@ -55,20 +55,20 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return kept | {"HOME": str(home), "COLUMNS": "120", "TERM": "dumb"} | more
 
 
-def gexdesk(home: Path, *arguments: object, limit_s: float = 60.0, **more: str) -> Said:
-    """Run the program to its end."""
+def gexdesk(home: Path, *arguments: object, limit_s: float = 60.0, python: str | Path = sys.executable, **more: str) -> Said:
+    """Run the program to its end; ``python`` is where it is installed."""
     found = subprocess.run(
-        [sys.executable, "-m", "gexdesk", *map(str, arguments)],
+        [python, "-m", "gexdesk", *map(str, arguments)],
         capture_output=True, text=True, timeout=limit_s, check=False,
         env=environment(home, **more), stdin=subprocess.DEVNULL, cwd=home,
     )  # fmt: skip
     return Said(found.returncode, found.stdout, found.stderr)
 
 
-def started(home: Path, *arguments: object, **more: str) -> "subprocess.Popen[str]":
+def started(home: Path, *arguments: object, python: str | Path = sys.executable, **more: str) -> "subprocess.Popen[str]":
     """Start the program and leave it running."""
     return subprocess.Popen(
-        [sys.executable, "-m", "gexdesk", *map(str, arguments)],
+        [python, "-m", "gexdesk", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=environment(home, **more), stdin=subprocess.DEVNULL, cwd=home,
     )  # fmt: skip
