@@ -114,7 +114,7 @@ def _foot(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -> 
     guidelines, decisions = 5 not in wants.hidden, 6 not in wants.hidden
     if room >= 20 and (guidelines or decisions):
         # The tables come first, then the foot has what they leave.
-        tables = wants.symbols + 1 + wants.sources + 1 + gap
+        tables = _rows_of(wants.symbols) + _rows_of(wants.sources) + gap
         rows = max(FOOT_LEAST, room - gap - tables)
         half = width // 2 if guidelines and decisions and width >= 100 else width
         if guidelines and decisions and half == width:
@@ -135,17 +135,22 @@ def _foot(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -> 
 def _tables(regions: dict[str, Region], wants: Wants, space: Region, gap: int) -> None:
     x, y, width, height = space
     shown = [name for number, name in ((3, "symbols"), (4, "sources")) if number not in wants.hidden]
-    if len(shown) == 2 and height >= 14:
+    if len(shown) == 2 and height >= min(14, _rows_of(wants.symbols) + _rows_of(wants.sources) + gap):
         # Sources are few and known; symbols come as they come, and take what is left.
         room = height - gap
         # Where not all fit, symbols keep two fifths, unless they need less.
-        least = max(3, wants.sources + 1)
-        upper = min(max(3, wants.symbols + 1), max(room - least, room * 2 // 5))
+        least = _rows_of(wants.sources)
+        upper = min(_rows_of(wants.symbols), max(room - least, room * 2 // 5))
         lower = min(least, room - upper)
         regions["sources"] = Region(x, y + height - lower, width, lower)
         regions["symbols"] = Region(x, y, width, height - gap - lower)
     elif shown:
         regions[wants.table if wants.table in shown else shown[0]] = Region(x, y, width, height)
+
+
+def _rows_of(count: int) -> int:
+    """Return the rows of a whole table: its title and at least two more."""
+    return max(3, count + 1)
 
 
 class DeskLayout(Layout):

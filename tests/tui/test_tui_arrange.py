@@ -79,3 +79,11 @@ def test_tables_have_what_they_need_before_the_foot_has_the_rest() -> None:
     assert high["guidelines"].height > 9
     few = arrange(Size(120, 40), Wants(sources=13, symbols=2))
     assert few["sources"].height == 14
+
+
+def test_a_small_desk_shows_both_tables_wherever_a_large_one_does() -> None:
+    """What readers have is never hidden because there is little of it."""
+    for rows in range(30, 60):
+        large, small = (arrange(Size(120, rows), Wants(sources=many, symbols=many)) for many in (12, 2))
+        assert {"symbols", "sources"} & set(large) <= {"symbols", "sources"} & set(small), rows
+    assert {"symbols", "sources"} <= set(arrange(Size(120, 40), Wants(sources=2, symbols=2)))
