@@ -16,7 +16,7 @@ from gexdesk.guidelines.rules import RuleSet, load, load_default, text_of
 from gexdesk.guidelines.rules import read as read_rules
 from gexdesk.guidelines.versions import Version, Versions
 from gexdesk.model.decision import Decision
-from gexdesk.model.errors import GuidelineError
+from gexdesk.model.errors import GuidelineError, StoreError
 from gexdesk.model.features import Features
 from gexdesk.settings import Rates
 from gexdesk.stores.audit import Audit, BrokenLink, verify
@@ -39,7 +39,9 @@ def inspect_file(path: Path, format_name: str | None) -> list[dict[str, Any]]:
 
 
 def ask(sql: str, state: Path, metadata_copy: Path | None) -> Rows:
-    """Answer one read-only question over a state folder's stores; errors as in ``run_query``."""
+    """Answer one read-only question over a state folder's stores; errors as in ``run_query``, and where nothing is kept there."""
+    if metadata_copy is None and not (state / METADATA_NAME).exists():
+        raise StoreError(f"no desk has kept anything in {state}: name its folder with --state, or its file in $GEXDESK_CONFIG")
     return run_query(sql, state=state, metadata_copy=metadata_copy or state / METADATA_NAME)
 
 
