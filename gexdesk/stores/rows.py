@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
@@ -56,12 +57,31 @@ def columns_of(records: Sequence[R], columns: Columns[R]) -> pl.DataFrame:
     try:
         return pl.DataFrame(
             {
-                name: pl.Series(name, [value(record) for record in records], dtype=dtype)
+                name: _column(name, [value(record) for record in records], dtype)
                 for name, (dtype, value) in columns.items()
             }
         ).with_columns(pl.col(pl.Float64).fill_nan(None))
     except (TypeError, OverflowError, UnicodeError, pl.exceptions.PolarsError) as error:
         raise StoreError(f"a record cannot be stored: {_line(str(error).partition(chr(10))[0])}") from error
+
+
+def _column(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
+    if not isinstance(dtype, pl.List):
+        return pl.Series(name, values, dtype=dtype)
+    # Polars takes 3 to 20 us a row for lists as they are; flat and gathered up again by row it is under one.
+    flat = _flat(name, list(chain.from_iterable(values)), dtype.inner)
+    at = pl.Series("at", [row for row, some in enumerate(values) for _ in some], dtype=pl.UInt32)
+    gathered = pl.DataFrame([at, flat]).group_by("at", maintain_order=True).agg(name)
+    rows = pl.DataFrame(pl.Series("at", range(len(values)), dtype=pl.UInt32))
+    return rows.join(gathered, on="at", how="left", maintain_order="left")[name].fill_null([])
+
+
+def _flat(name: str, values: list[Any], dtype: Any) -> pl.Series:
+    if not isinstance(dtype, pl.Struct):
+        return pl.Series(name, values, dtype=dtype)
+    fields = zip(*values, strict=True) if values else ((),) * len(dtype.fields)
+    columns = [pl.Series(field.name, some, dtype=field.dtype) for field, some in zip(dtype.fields, fields, strict=True)]
+    return pl.DataFrame(columns).to_struct(name)
 
 
 def _day(iso: str) -> date:
