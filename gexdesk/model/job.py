@@ -72,12 +72,15 @@ class Claim(Struct, frozen=True, gc=False):
     Attributes:
         fence: Attempt number at claim time; an ack with another one is refused.
         lease_until: In the queue's own clock, monotonic seconds for the embedded queue.
+        passed_over: A job of a stricter level could have been claimed at that moment; None where the queue leaves it to its
+            ``state``, which is of that moment.
     """
 
     job: Job
     worker: str
     fence: int
     lease_until: float
+    passed_over: bool | None = None
 
 
 class LevelDepth(Struct, frozen=True):

@@ -63,12 +63,13 @@ class Queue(Protocol):
         """Sync and release everything."""
         ...
 
-    async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = ()) -> None:
+    async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = (), *, ready: bool = False) -> None:
         """Add jobs. A job id that is already known, finished ones included, is ignored: a replay after a crash adds nothing.
 
         Args:
             parcels: One a job or none: bytes that travel to whoever claims the job on another host, and go when it completes or
                 is pruned. A queue that is not shared does not keep them.
+            ready: Their results are at hand here, so that beginning one is ending it: ``claims`` may give several at once.
         """
         ...
 
@@ -84,6 +85,15 @@ class Queue(Protocol):
         The attempt survives a kill when this returns, so that a job which kills its worker is counted; after a power cut the
         last attempts may be uncounted, which costs one more try and no sync here.
         Eligible: its source is not paused, the queue is not stopped, its retry time has come.
+        """
+        ...
+
+    async def claims(
+        self, worker: str, levels: Sequence[Level], lease_s: float, *, reserved: bool = False, most: int = 1
+    ) -> Sequence[Claim]:
+        """Take the next jobs in order: those that are ready here and the first that is not, ``most`` at most; as ``claim``.
+
+        A queue in which a claim costs no way to a server gives one.
         """
         ...
 

@@ -112,10 +112,10 @@ class EmbeddedQueue:
         self._notes.release()
         self._roll.events.end()
 
-    async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = ()) -> None:
+    async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = (), *, ready: bool = False) -> None:
         """Add jobs, all or none; a known id is ignored. Older queued snapshots of the same source and symbol are superseded.
 
-        Parcels are not kept: the payloads lie in this host's spool.
+        Parcels are not kept: the payloads lie in this host's spool. A claim costs next to nothing, so that ``ready`` is of no use.
 
         Raises:
             QueueError: A score, receipt or deadline is not a finite number, so that the job has no place.
@@ -188,6 +188,13 @@ class EmbeddedQueue:
         if self._roll.events.heard:
             self._roll.tell("claimed", (entry,))
         return Claim(job, worker, attempt, until)
+
+    async def claims(
+        self, worker: str, levels: Sequence[Level], lease_s: float, *, reserved: bool = False, most: int = 1
+    ) -> Sequence[Claim]:
+        """Take one job, as ``claim``: the next one costs no way to anywhere."""
+        claim = await self.claim(worker, levels, lease_s, reserved=reserved)
+        return [] if claim is None else [claim]
 
     async def wait(self, levels: Sequence[Level], timeout_s: float, *, reserved: bool = False) -> None:
         """Return when a job of these levels may be eligible, or after the timeout."""

@@ -8,8 +8,9 @@ engine's former life held waits again when the engine opens; what a silent host 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from functools import cache, partial
+from itertools import count
 from math import inf, isfinite
 from typing import Any
 
@@ -38,6 +39,9 @@ PIECE = 500
 
 FAULT_TOLD_S = 600.0
 """So long ``warning`` names what was broken or lost and is over."""
+
+INLINE_BYTES = 32 * 1024
+"""Parcels up to this size travel in the call of their job; larger ones go before it, on another connection."""
 
 PARCEL_WAITS_S = 900
 """A parcel whose job never came is deleted after this."""
@@ -80,23 +84,24 @@ class RedisQueue:
         self._allow_unauthenticated = allow_unauthenticated
         self._patience_s = patience_s
         self._keys = base(prefix)
+        self._name = f"{engine}/{secrets.token_hex(6)}"
         self._line = Line(
             client,
             library or shipped(),
             self._keys,
-            f"{engine}/{secrets.token_hex(6)}",
+            self._name,
             patience_s=patience_s,
             heard=self._heard,
             gone=self._gone,
             back=self._back,
         )
-        self._bell = Bell(client, self._keys, self.nudge)
+        self._bell = Bell(client, self._keys, self._rung)
         self._state = _EMPTY
         self._conflated = 0
         self._seen_at = 0.0
         self._looking: asyncio.Task[None] | None = None
         self._holds: set[str] = set()  # jobs that a worker here was given and has not ended
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], frozenset[Level]] = {}
         self._worry = ""
         self._fault = ""
         self._fault_at = -inf
@@ -178,10 +183,13 @@ class RedisQueue:
 
     # ---- jobs in ----
 
-    async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = (), *, patience_s: float | None = None) -> None:
+    async def put(
+        self, jobs: Sequence[Job], parcels: Sequence[bytes] = (), *, ready: bool = False, patience_s: float | None = None
+    ) -> None:
         """Add jobs, 500 a step; a known id is ignored. Older queued snapshots of the same source and symbol are superseded.
 
         Args:
+            ready: As ``Queue.put``; of jobs with a parcel.
             patience_s: How long to try while the server is away; None takes the queue's own.
 
         Raises:
@@ -192,13 +200,21 @@ class RedisQueue:
             raise QueueError(f"{len(jobs)} jobs came with {len(parcels)} parcels; one a job or none is allowed")
         for job in jobs:
             _check(job)
-        wires = [wire_of(job, bool(parcels)) for job in jobs]
         for at, parcel in enumerate(parcels):
-            await self._send_parcel(jobs[at].job_id, parcel, patience_s)
-        for at in range(0, len(wires), PIECE):
-            piece = wires[at : at + PIECE]
-            await self._ask("put", int, piece, adds=True, weight=len(piece), patience_s=patience_s)
-        self.nudge()
+            if len(parcel) > INLINE_BYTES:
+                await self._send_parcel(jobs[at].job_id, parcel, patience_s)
+        for piece in _pieces(parcels or [b""] * len(jobs)):
+            inline = [parcel for parcel in parcels[piece] if len(parcel) <= INLINE_BYTES]
+            wires = [wire_of(job, bool(parcels), ready) for job in jobs[piece]]
+            if inline:
+                number = count(1)
+                wires = [
+                    wire_of(job, next(number) if len(parcel) <= INLINE_BYTES else True, ready)
+                    for job, parcel in zip(jobs[piece], parcels[piece], strict=True)
+                ]
+            weight = sum(map(_weight, parcels[piece])) if parcels else len(wires)
+            await self._ask("put", int, wires, adds=True, weight=weight, parcels=inline, patience_s=patience_s)
+        self.nudge({job.level for job in jobs})
 
     async def parcel(self, job_id: str) -> bytes | None:
         """Return what travels with a job; None without.
@@ -222,19 +238,28 @@ class RedisQueue:
 
         A caller that is cancelled leaves no job behind. Raises as ``put``.
         """
-        taken = await self._ask(
-            "claim", Taken | bool, worker, _ranks(levels), _us(lease_s), reserved,
+        claims = await self.claims(worker, levels, lease_s, reserved=reserved, patience_s=patience_s)
+        return claims[0] if claims else None
+
+    async def claims(
+        self, worker: str, levels: Sequence[Level], lease_s: float, *, reserved: bool = False, most: int = 1,
+        patience_s: float | None = None,
+    ) -> Sequence[Claim]:  # fmt: skip
+        """Take the next jobs in order: those that this queue put as ready and the first that it did not, ``most`` at most.
+
+        A caller that is cancelled leaves no job behind. Raises as ``put``.
+        """
+        taken: list[Taken] = await self._ask(
+            "claim", list[Taken], worker, _ranks(levels), _us(lease_s), reserved, most,
             patience_s=patience_s, arrived=partial(self._claimed, worker),
         )  # fmt: skip
-        if isinstance(taken, bool):
-            return None
-        return Claim(taken.job.job(), worker, taken.job.attempt, taken.until_us / 1e6)
+        return [Claim(one.job.job(), worker, one.job.attempt, one.until_us / 1e6, one.passed_over) for one in taken]
 
     async def wait(self, levels: Sequence[Level], timeout_s: float, *, reserved: bool = False) -> None:
         """Return when such a claim may succeed, or after the timeout; while nobody can wake us, look again every 250 ms."""
         until = self._clock.monotonic() + timeout_s
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(woken)
+        self._waiters[woken] = frozenset(levels)
         asleep: asyncio.Future[None] | None = None
         try:
             left_s = timeout_s if self._bell.heard else min(timeout_s, _BLIND_WAIT_S)
@@ -246,7 +271,7 @@ class RedisQueue:
             asleep = asyncio.ensure_future(self._clock.sleep(max(0.0, left_s)))
             await asyncio.wait((woken, asleep), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._waiters.discard(woken)
+            self._waiters.pop(woken, None)
             if asleep is not None:
                 asleep.cancel()
 
@@ -426,11 +451,16 @@ class RedisQueue:
         """Take jobs for completed that were completed outside of the server."""
         await self._ask("settle", int, list(job_ids), weight=len(job_ids))
 
-    def nudge(self) -> None:
-        """Let waiting workers look again."""
-        for waiter in self._waiters:
-            if not waiter.done():
+    def nudge(self, levels: Collection[Level] = LEVELS) -> None:
+        """Let workers who wait for any of these levels look again."""
+        for waiter, wanted in self._waiters.items():
+            if not waiter.done() and not wanted.isdisjoint(levels):
                 waiter.set_result(None)
+
+    def _rung(self, strictest: Level, by: str) -> None:
+        """Let workers look again for what came at this level or below; what this very client put it has told them itself."""
+        if by != self._name or strictest is Level.CRITICAL:
+            self.nudge(LEVELS[strictest.rank :])
 
     def relay(self, event: QueueEvent) -> None:
         """Tell listeners what happened outside of the server."""
@@ -438,13 +468,11 @@ class RedisQueue:
 
     def _claimed(self, worker: str, reply: Reply, gone: bool) -> None:
         """Note what is held; undo a claim whose caller has gone."""
-        taken = _decoder(Taken | bool).decode(reply.value) if reply.ok else False
-        if not isinstance(taken, Taken):
-            return
-        if gone:
-            self._line.post(("give_back", taken.job.job_id, taken.job.attempt, worker))
-        else:
-            self._holds.add(taken.job.job_id)
+        for taken in _decoder(list[Taken]).decode(reply.value) if reply.ok else ():
+            if gone:
+                self._line.post(("give_back", taken.job.job_id, taken.job.attempt, worker))
+            else:
+                self._holds.add(taken.job.job_id)
 
     def _back(self) -> None:
         """Give back what was claimed by calls whose answers were lost."""
@@ -515,6 +543,23 @@ class RedisQueue:
 @cache
 def _decoder(kind: Any) -> "msgspec.msgpack.Decoder[Any]":
     return msgspec.msgpack.Decoder(kind)
+
+
+def _weight(parcel: bytes) -> int:
+    """Return what a job with this parcel weighs in a call."""
+    return 1 + (len(parcel) // 4096 if len(parcel) <= INLINE_BYTES else 0)
+
+
+def _pieces(parcels: Sequence[bytes]) -> Iterator[slice]:
+    """Yield the steps in which jobs with these parcels are put."""
+    begins, weight = 0, 0
+    for at, parcel in enumerate(parcels):
+        if weight and weight + _weight(parcel) > PIECE:
+            yield slice(begins, at)
+            begins, weight = at, 0
+        weight += _weight(parcel)
+    if weight:
+        yield slice(begins, len(parcels))
 
 
 def _us(seconds: float) -> int:

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gexdesk.model.event import QueueEvent
-from gexdesk.model.level import LEVELS
+from gexdesk.model.level import LEVELS, Level
 from gexdesk.queues.events import Events
 from gexdesk.queues.redis_wire import news_of
 
@@ -24,7 +24,12 @@ _SUBSCRIBE_S = 1.0
 class Bell:
     """Hold the subscription of one queue. While it is cut, ``heard`` is false and sleepers look for themselves."""
 
-    def __init__(self, client: Redis, keys: str, ring: Callable[[], None]) -> None:
+    def __init__(self, client: Redis, keys: str, ring: Callable[[Level, str], None]) -> None:
+        """Prepare.
+
+        Args:
+            ring: Told the strictest level that came, and through which client; an empty name where that is not known.
+        """
         self._client = client
         self._keys = keys
         self._ring = ring
@@ -76,7 +81,7 @@ class Bell:
                         self._take(message)
             except (RedisError, OSError, TimeoutError):
                 self.heard = False
-                self._ring()
+                self._ring(Level.CRITICAL, "")
             finally:
                 self.heard = False
                 with contextlib.suppress(RedisError, OSError, TimeoutError):
@@ -86,7 +91,7 @@ class Bell:
     def _take(self, message: dict[str, Any]) -> None:
         channel = message["channel"]
         if (channel.decode() if isinstance(channel, bytes) else channel).endswith("bell"):
-            self._ring()
+            self._ring(*_told(message["data"]))
             return
         try:
             news = news_of(message["data"])
@@ -95,3 +100,9 @@ class Bell:
         for told in news.told:
             level = None if told.rank is False else LEVELS[told.rank]
             self._events.tell(told.kind, news.now_us / 1e6, told.job_id, told.source, level)
+
+
+def _told(data: bytes | str) -> tuple[Level, str]:
+    """Read what the bell says; one that another version rang says nothing."""
+    rank, _, by = (data.decode(errors="replace") if isinstance(data, bytes) else data).partition(" ")
+    return (LEVELS[int(rank)], by) if rank in ("0", "1", "2", "3") else (Level.CRITICAL, "")

@@ -111,7 +111,7 @@ class BridgedQueue:
 
     # ---- jobs in ----
 
-    async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = ()) -> None:
+    async def put(self, jobs: Sequence[Job], parcels: Sequence[bytes] = (), *, ready: bool = False) -> None:
         """Add jobs: CRITICAL ones to Redis or, where it does not take them at once, here; the others wait for Redis.
 
         Raises:
@@ -124,11 +124,11 @@ class BridgedQueue:
         calm = [at for at in new if jobs[at].level is not Level.CRITICAL]
         if urgent:
             try:
-                await self._far.put(*_some(jobs, parcels, urgent), patience_s=0)
+                await self._far.put(*_some(jobs, parcels, urgent), ready=ready, patience_s=0)
             except QueueAway:
                 await self._keep(*_some(jobs, parcels, urgent))
         if calm:
-            await self._far.put(*_some(jobs, parcels, calm))
+            await self._far.put(*_some(jobs, parcels, calm), ready=ready)
 
     async def _keep(self, jobs: Sequence[Job], parcels: Sequence[bytes]) -> None:
         self._apart = True  # before the journal is written: from then on a worker may take one
@@ -147,20 +147,30 @@ class BridgedQueue:
 
     async def claim(self, worker: str, levels: Sequence[Level], lease_s: float, *, reserved: bool = False) -> Claim | None:
         """Take the next job: from here where Redis is away or both sides may disagree, else from Redis."""
+        claims = await self.claims(worker, levels, lease_s, reserved=reserved)
+        return claims[0] if claims else None
+
+    async def claims(
+        self, worker: str, levels: Sequence[Level], lease_s: float, *, reserved: bool = False, most: int = 1
+    ) -> Sequence[Claim]:
+        """Take the next jobs as ``RedisQueue.claims``; from here one at a time."""
         if self._agreeing.locked():
-            return None
+            return []
         if not self._apart:
             try:
-                return await self._far.claim(worker, levels, lease_s, reserved=reserved, patience_s=0)
+                return await self._far.claims(worker, levels, lease_s, reserved=reserved, most=most, patience_s=0)
             except QueueAway:
                 pass  # what is here is the only work there is
             if self._agreeing.locked():
-                return None
+                return []
+        waiting = self._near.state().levels
         claim = await self._near.claim(worker, levels, lease_s, reserved=reserved)
-        if claim is not None:
-            self._held[claim.job.job_id] = claim
-            self._tell("claimed", claim.job)
-        return claim
+        if claim is None:
+            return []
+        self._held[claim.job.job_id] = claim
+        self._tell("claimed", claim.job)
+        over = any(waiting[level].waiting for level in LEVELS[: claim.job.level.rank])
+        return [replace(claim, passed_over=over)]  # of what is here alone: the last look at Redis says nothing of now
 
     async def wait(self, levels: Sequence[Level], timeout_s: float, *, reserved: bool = False) -> None:
         """Return when such a claim may succeed, or after the timeout."""

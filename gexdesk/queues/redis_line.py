@@ -48,6 +48,7 @@ class Act(Struct, eq=False):
 
     Attributes:
         weight: Jobs in it; a call takes so many that others do not wait long for it.
+        parcels: Bytes that the words speak of by number.
         arrived: Called with the answer before anything else is done, and with whether the caller has gone meanwhile.
     """
 
@@ -57,6 +58,7 @@ class Act(Struct, eq=False):
     adds: bool
     weight: int
     arrived: Callable[[Reply, bool], None] | None
+    parcels: Sequence[bytes] = ()
 
 
 class Line:
@@ -136,6 +138,7 @@ class Line:
         weight: int = 1,
         patience_s: float | None = None,
         arrived: Callable[[Reply, bool], None] | None = None,
+        parcels: Sequence[bytes] = (),
     ) -> Reply:
         """Have an act done.
 
@@ -143,6 +146,7 @@ class Line:
             adds: It takes memory: refused by a server that is full.
             patience_s: How long to try; 0 gives up at the first failure. None takes the line's own.
             arrived: Given the answer before anything else is done, and whether the caller was cancelled or refused meanwhile.
+            parcels: Travel beside the words, which name them by number.
 
         Raises:
             QueueAway: The server did not answer, or did not let us write, for as long.
@@ -155,7 +159,7 @@ class Line:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Reply] = loop.create_future()
         patience_s = self._patience_s if patience_s is None else patience_s
-        act = Act(words, answer, loop.time() + patience_s, adds, weight, arrived)
+        act = Act(words, answer, loop.time() + patience_s, adds, weight, arrived, parcels)
         self._pending.append(act)
         self._wake()
         return await answer
@@ -234,9 +238,13 @@ class Line:
         self._number += 1
         function = self._library.add if acts[0].adds else self._library.run
         while not all(act.answer.done() for act in acts):
-            body = encode((self._name, self._number, self.birth, [act.words for act in acts]))
+            parcels, before = list[bytes](), list[int]()
+            for act in acts:
+                before.append(1 + len(parcels))
+                parcels += act.parcels
+            body = encode((self._name, self._number, self.birth, [act.words for act in acts], before if parcels else False))
             try:
-                raw = await self._exchange(function, body)
+                raw = await self._exchange(function, (body, *parcels))
             except (RedisError, OSError, TimeoutError) as error:
                 await self._failed(error, acts)
                 continue
@@ -258,15 +266,16 @@ class Line:
             if was_away:
                 self._back()
 
-    async def _exchange(self, function: str, body: bytes) -> bytes:
+    async def _exchange(self, function: str, arguments: Sequence[bytes]) -> bytes:
         if self._connection is None:
             async with asyncio.timeout(CONNECT_S):
                 self._connection = await self._client.connection_pool.get_connection()  # type: ignore[no-untyped-call]
             self._connection.socket_timeout = None  # the deadline below is the only one: redis-py's costs a task a send
         connection, name, keys = self._connection, function.encode(), self._keys.encode()
-        packed = b"*5\r\n$5\r\nFCALL\r\n$%d\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
-            len(name), name, len(keys), keys, len(body), body,
+        packed = b"*%d\r\n$5\r\nFCALL\r\n$%d\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n" % (
+            4 + len(arguments), len(name), name, len(keys), keys,
         )  # fmt: skip
+        packed += b"".join(b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments)
         async with asyncio.timeout(REPLY_S):
             await connection.send_packed_command((packed,), check_health=False)
             return bytes(await connection.read_response(disable_decoding=True))

@@ -15,7 +15,12 @@ FRESHEST, STALEST = 0, 98
 
 
 class WireJob(Struct, array_like=True, frozen=True):
-    """Lay out a job; the library knows the fields by number."""
+    """Lay out a job; the library knows the fields by number.
+
+    Attributes:
+        parcel: Of a job that comes: true where its parcel is there already, else its number, from 1, among those of the act.
+        ready: Whoever puts it has its results at hand.
+    """
 
     job_id: str
     source: str
@@ -32,7 +37,8 @@ class WireJob(Struct, array_like=True, frozen=True):
     place: int
     decided: int | Literal[False]
     decided_score: float
-    has_parcel: bool = False
+    parcel: bool | int = False
+    ready: bool = False
 
     def job(self) -> Job:
         """Return the job."""
@@ -59,10 +65,15 @@ class Lane(Struct, array_like=True, frozen=True):
 
 
 class Taken(Struct, array_like=True, frozen=True):
-    """Hold a claim; ``until_us`` is in the server's time."""
+    """Hold a claim; ``until_us`` is in the server's time.
+
+    Attributes:
+        passed_over: A job of a stricter level could have been claimed then.
+    """
 
     job: WireJob
     until_us: int
+    passed_over: bool
 
 
 class Depth(Struct, array_like=True, frozen=True):
@@ -127,7 +138,7 @@ answer_of = msgspec.msgpack.Decoder(Answer).decode
 news_of = msgspec.msgpack.Decoder(News).decode
 
 
-def wire_of(job: Job, has_parcel: bool) -> WireJob:
+def wire_of(job: Job, parcel: bool | int, ready: bool) -> WireJob:
     """Lay out a job.
 
     Raises:
@@ -138,5 +149,5 @@ def wire_of(job: Job, has_parcel: bool) -> WireJob:
     return WireJob(
         job.job_id, job.source, job.symbol, job.level.rank, job.score, job.freshness, job.received_at, job.as_of,
         False if job.deadline_at is None else job.deadline_at, job.attempt, job.superseded, job.note, int(job.place),
-        False if job.decided is None else job.decided.rank, job.decided_score, has_parcel,
+        False if job.decided is None else job.decided.rank, job.decided_score, parcel, ready,
     )  # fmt: skip

@@ -97,8 +97,8 @@ def _die_at(queue: RedisQueue, act: bytes, moment: str) -> None:
     line = queue._line
     exchange = line._exchange
 
-    async def deadly(function: str, body: bytes) -> bytes:
-        if act not in body:
+    async def deadly(function: str, body: Sequence[bytes]) -> bytes:
+        if act not in body[0]:
             return await exchange(function, body)
         if moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,6 +1,20 @@
 -- ---- the door ----
 
--- One call: {client, number of the call, expected birth or '', acts}. A call that comes again is answered, not done again.
+-- What these did is kept by ``flush`` or is nothing: where it comes again without a kept answer it is done again.
+local LOOKS = {
+  state = true, peek = true, lane = true, delayed = true, position = true, statuses = true, has_parcel = true, doze = true,
+  listen = true, claim = true, rescue = true,
+}
+
+-- Wake sleepers, and say whom: the bell tells whether CRITICAL came, and which client knows it already.
+local function ring()
+  local rung = call('DEL', P .. 'idle')
+  if woke == 0 then rung = rung + call('DEL', P .. 'idle:0') end
+  if rung > 0 then call('PUBLISH', P .. 'bell', woke .. ' ' .. CLIENT) end
+end
+
+-- One call: {client, number of the call, expected birth or '', acts, for each act how many arguments precede its parcels or
+-- false}, then parcels. A call that comes again is answered, not done again.
 local function run(keys, args)
   P = keys[1]
   local ask = unpack_(args[1])
@@ -16,13 +30,15 @@ local function run(keys, args)
   end
   if ask[3] ~= '' and birth ~= ask[3] then return redis.error_reply('BIRTH the queue this client worked on is gone') end
   NOW = now_us()
-  held_sources, events, faults, buried, conflated, woke = {}, {}, {}, {}, 0, false
+  held_sources, events, faults, buried, conflated, woke, wrote, PARCELS = {}, {}, {}, {}, 0, nil, false, args
   renew()
   local awake, broken = pcall(wake)
   local answers = {}
   for at = 1, #ask[4] do
     local act = ask[4][at]
     local ok, value, code, about = false, broken
+    if ask[5] then parcels_from = ask[5][at] end
+    wrote = wrote or not LOOKS[act[1]]
     if awake then ok, value, code, about = pcall(acts[act[1]], act[2], act[3], act[4], act[5], act[6], act[7]) end
     if ok and value ~= nil then ok, code = pcall(flush) end
     if not ok then
@@ -38,10 +54,10 @@ local function run(keys, args)
       answers[at] = { 1, value }
     end
   end
-  if woke and call('DEL', P .. 'idle') == 1 then call('PUBLISH', P .. 'bell', '') end
+  if woke then ring() end
   if #events > 0 and listening then call('PUBLISH', P .. 'events', pack({ NOW, events })) end
   local answer = pack({ NOW, conflated, faults, answers })
-  call('SET', said, dpack('>d', ask[2]) .. answer, 'EX', 3600)
+  if wrote then call('SET', said, dpack('>d', ask[2]) .. answer, 'EX', 3600) end
   return answer
 end
 

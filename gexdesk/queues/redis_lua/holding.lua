@@ -4,7 +4,7 @@ local function surface(source, on)
   for rank = 0, 3 do
     local head = lane_head(rank, source)
     if head then call(on and 'ZADD' or 'ZREM', P .. 'heads:' .. rank, unpack(on and { 0, head } or { head })) end
-    if head and on then woke = true end
+    if head and on then wakes(rank) end
   end
 end
 
@@ -29,7 +29,7 @@ end
 function acts.stop_all(on)
   stopped = on
   if on then call('SET', P .. 'stopped', 1) else call('DEL', P .. 'stopped') end
-  woke = woke or not on
+  if not on then wakes(0) end
   events[#events + 1] = { on and 'paused' or 'resumed', '', '', false }
   return 1
 end

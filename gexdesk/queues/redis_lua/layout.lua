@@ -11,7 +11,8 @@
 --   <p>sources          hash    source -> queued jobs                  <p>delays hash  level -> delayed jobs
 --   <p>held             set     paused sources    <p>stopped  the kill switch    <p>arrivals  last arrival number
 --   <p>parcel:<id>      bytes that travel with a job    <p>said:<client>  last answer, given again to a call that is repeated
---   <p>idle             somebody sleeps: ring the bell  <p>listening      somebody wants events    <p>birth  random, once
+--   <p>idle  <p>idle:0  somebody sleeps, until a job waits or until a CRITICAL one does: ring the bell
+--   <p>listening        somebody wants events           <p>birth          random, once
 --
 -- A call carries several acts. Each reads, changes entries in memory and writes at its end (``flush``), so that an act that is
 -- refused has changed nothing. Nothing here compares strings with ``<``: that follows the server's locale.
@@ -22,20 +23,26 @@ local function make()
 
 local ID, SOURCE, SYMBOL, LEVEL, SCORE, FRESH, RECEIVED, AS_OF, DEADLINE, ATTEMPT, SUPER, NOTE, PLACE =
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
-local OF_JOB = 15 -- fields of a job, what the guidelines had decided last; a job that comes has one more: is there a parcel?
+-- Fields of a job, what the guidelines had decided last. One that comes has two more: its parcel (false; true where it is there
+-- already; else its number among the arguments of the act), and whether its client has its results at hand.
+local OF_JOB = 15
 local SEQ, KEY, PLACED, RAISED, STAGE, DUE, OWNER, PARCEL = 16, 17, 18, 19, 20, 21, 22, 23
 local WAITING, DELAYED, CLAIMED, GONE = 0, 1, 2, 3
 local LOW, OUTDATED, ESCALATED, BEHIND = 3, 99, 1, 2
 local KEY_BYTES, SHARED_BYTES = 42, 26
+-- In PARCEL stands false, true, or the client that has the job's results at hand, for its first attempt: to begin it costs nothing.
 local PIECE = 2000 -- Lua's stack takes no more arguments than about 8000
 
 local call, byte, char, sub, huge = redis.call, string.byte, string.char, string.sub, math.huge
 local pack, unpack_, dpack = cmsgpack.pack, cmsgpack.unpack, struct.pack
 
-local P, NOW, CLIENT
-local cache, was, dirty, chains, heads_before, held_sources, events, faults, buried, conflated, woke, stopped, listening
+local P, NOW, CLIENT, PARCELS, parcels_from
+local cache, was, dirty, chains, heads_before, held_sources, events, faults, buried, conflated, stopped, listening
+local woke, wrote -- the strictest rank of which a job began to wait; whether the queue was changed
 
 local function now_us() local t = call('TIME') return t[1] * 1000000 + t[2] end
+
+local function wakes(rank) if not woke or rank < woke then woke = rank end end
 
 local function renew()
   cache, was, dirty, chains, heads_before = {}, {}, {}, {}, {}

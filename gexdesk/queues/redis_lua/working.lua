@@ -36,7 +36,10 @@ function acts.put(jobs)
   local done = call('ZMSCORE', P .. 'done', unpack(ids))
   local dead = call('ZMSCORE', P .. 'dead_at', unpack(ids))
   for at = 1, #jobs do
-    if jobs[at][OF_JOB + 1] and not done[at] and call('PERSIST', P .. 'parcel:' .. ids[at]) == 0
+    if type(jobs[at][OF_JOB + 1]) == 'number' and (live[at] or dead[at]) then
+      call('SET', P .. 'parcel:' .. ids[at], PARCELS[parcels_from + jobs[at][OF_JOB + 1]], 'NX') -- where it was lost it is back
+    end
+    if jobs[at][OF_JOB + 1] == true and not done[at] and call('PERSIST', P .. 'parcel:' .. ids[at]) == 0
       and call('EXISTS', P .. 'parcel:' .. ids[at]) == 0 then
       return nil, 'PARCEL', ids[at]
     end
@@ -47,7 +50,9 @@ function acts.put(jobs)
     if not live[at] and not done[at] and not dead[at] and not cache[e[ID]] then
       if not seq then seq = call('INCRBY', P .. 'arrivals', #jobs) - #jobs end
       added = added + 1
-      e[PARCEL] = e[OF_JOB + 1]
+      local parcel, ready = e[OF_JOB + 1], e[OF_JOB + 2]
+      if type(parcel) == 'number' then call('SET', P .. 'parcel:' .. e[ID], PARCELS[parcels_from + parcel]) end
+      e[PARCEL] = parcel and (ready and CLIENT or true)
       e[SEQ], e[PLACED], e[RAISED], e[STAGE], e[DUE], e[OWNER] = seq + added, false, false, WAITING, 0, ''
       e[KEY] = key_of(e)
       cache[e[ID]] = e
@@ -107,17 +112,45 @@ local function job_of(e)
   return job
 end
 
-function acts.claim(worker, ranks, lease_us, reserved)
-  if stopped then return false end
+-- Say whether a job of a stricter level could have been claimed: counted apart from the choice, which it judges.
+local function stricter_waits(level)
+  for rank = 0, level - 1 do
+    if call('ZCARD', P .. 'heads:' .. rank) > 0 then return true end
+  end
+  return false
+end
+
+local function take(worker, ranks, lease_us, reserved)
   local e, member = first(ranks, reserved)
-  if not e then return false end
+  if not e then return nil end
+  local over, ready = stricter_waits(e[LEVEL]), e[PARCEL] == CLIENT
   local name = e[LEVEL] .. ':' .. e[SOURCE]
   heads_before[name] = { e[LEVEL], e[SOURCE], member }
   heads_before[#heads_before + 1] = name
   e[STAGE], e[ATTEMPT], e[DUE], e[OWNER] = CLAIMED, e[ATTEMPT] + 1, NOW + lease_us, CLIENT .. '/' .. worker
+  e[PARCEL] = e[PARCEL] and true
   touch(e)
+  flush()
   tell('claimed', e)
-  return { job_of(e), e[DUE] }
+  return { job_of(e), e[DUE], over }, ready
+end
+
+-- Take jobs in order: those whose results this client has at hand, and the first that it has not; ``most`` at most.
+function acts.claim(worker, ranks, lease_us, reserved, most)
+  if stopped then return {} end
+  local job, ready = take(worker, ranks, lease_us, reserved)
+  local taken = { job }
+  while ready and #taken < most do
+    local ok
+    ok, job, ready = pcall(take, worker, ranks, lease_us, reserved)
+    if not ok then -- those taken before it are told of; whoever asks for this one alone hears what is wrong with it
+      renew()
+      break
+    end
+    if not job then break end
+    taken[#taken + 1] = job
+  end
+  return taken
 end
 
 -- A claim whose caller left before it had the answer: nobody began, so it is not an attempt.
@@ -132,7 +165,8 @@ end
 -- Say whether a claim would give something; where not, note that somebody sleeps and say when the next retry is due.
 function acts.doze(ranks, reserved, timeout_us)
   if not stopped and first(ranks, reserved) then return 0 end
-  call('SET', P .. 'idle', 1, 'PX', math.max(1, math.ceil(timeout_us / 1000)))
+  local sleepers = #ranks == 1 and ranks[1] == 0 and 'idle:0' or 'idle'
+  call('SET', P .. sleepers, 1, 'PX', math.max(1, math.ceil(timeout_us / 1000)))
   local due = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')[2]
   return due and math.max(1, due - NOW) or -1
 end

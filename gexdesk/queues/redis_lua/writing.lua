@@ -29,13 +29,14 @@ local function note_head(rank, source)
   end
 end
 
-local function head_moved(rank, source, before)
+-- Sleepers are woken where a job came, not where one left: what stands behind it could have been claimed before.
+local function head_moved(rank, source, before, came)
   local after = lane_head(rank, source)
   if before == after or is_held(source) then return end
   if before then call('ZREM', P .. 'heads:' .. rank, before) end
   if after then
     call('ZADD', P .. 'heads:' .. rank, 0, after)
-    woke = true
+    if came then wakes(rank) end
   end
 end
 
@@ -43,6 +44,7 @@ local function chain_member(e) return ordered(e[AS_OF]) .. ordered(e[SEQ]) .. e[
 
 -- What ``flush`` does, for an act that changed one entry: the usual one, and without a table it takes half the time.
 local function flush_one(e)
+  wrote = true
   local id, old, stage, rank, key, source = e[ID], was[e[ID]], e[STAGE], e[LEVEL], e[KEY], e[SOURCE]
   local ostage, orank, okey, oscore = GONE, rank, key, nil
   if old then ostage, orank, okey, oscore = old[1], old[2], old[3], old[4] end
@@ -62,7 +64,7 @@ local function flush_one(e)
     call('ZREM', P .. 'lane:' .. olane, okey .. id)
     if stage == WAITING and olane == lane then
       call('ZADD', P .. 'lane:' .. lane, 0, key .. id)
-      head_moved(orank, source, obefore)
+      head_moved(orank, source, obefore, true)
     else
       call('ZREM', P .. 'age:' .. olane, id)
       if obefore == okey .. id then head_moved(orank, source, obefore) end
@@ -71,7 +73,7 @@ local function flush_one(e)
   if nlane then
     call('ZADD', P .. 'lane:' .. lane, 0, key .. id)
     call('ZADD', P .. 'age:' .. lane, string.format('%.17g', e[RECEIVED]), id)
-    head_moved(rank, source, nbefore)
+    head_moved(rank, source, nbefore, true)
   end
   if ostage == CLAIMED and stage ~= CLAIMED then call('ZREM', P .. 'lease:' .. orank, id) end
   if stage == CLAIMED then call('ZADD', P .. 'lease:' .. rank, e[DUE], id) end
@@ -96,6 +98,7 @@ end
 local function flush()
   if #dirty == 0 then return end
   if #dirty == 1 then return flush_one(cache[dirty[1]]) end
+  wrote = true
   local gone, kept = {}, {}
   local adds, rems = {}, {}
   local queued, delayed = {}, {}
@@ -195,7 +198,7 @@ local function flush()
   end
   for at = 1, #heads_before do
     local h = heads_before[heads_before[at]]
-    head_moved(h[1], h[2], h[3])
+    head_moved(h[1], h[2], h[3], adds['lane:' .. heads_before[at]] ~= nil)
   end
   renew()
 end
