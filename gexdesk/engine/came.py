@@ -4,6 +4,7 @@ Sources change hands when an engine dies, stands still or is cut off, and the la
 had not yet noted that it took them, and once by its successor.
 """
 
+import asyncio
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING
 from gexdesk.engine.columns import drop_columns
 from gexdesk.engine.flight import Flight, Flights
 from gexdesk.engine.ledger import Ledger
-from gexdesk.model.errors import QueueAway
 from gexdesk.stores.spool import Spool
 
 if TYPE_CHECKING:
@@ -27,20 +27,21 @@ class Came:
         self._flights = flights
         self._ledger = ledger
 
-    async def before(self, flight: Flight) -> bool:
-        """Say whether these bytes are another engine's job; they are let go then, and counted as a repeat.
-
-        What a request brought is never a repeat. While the board is away nothing is one: the rows are told apart by their bytes.
-        """
+    def first(self, flight: Flight) -> "asyncio.Future[str | None] | None":
+        """Ask who was the first to bring these bytes; decoding goes on meanwhile. What a request brought is never a repeat."""
         payload = flight.payload
         if payload.asked is not None:
-            return False
+            return None
         words = f"{payload.source}\n{payload.sha256}\n{payload.time_shift_s:.2f}"
-        try:
-            first = await self._board.first(hashlib.sha256(words.encode()).hexdigest()[:32], payload.payload_id)
-        except QueueAway:
-            return False
-        if first == payload.payload_id:
+        return self._board.first(hashlib.sha256(words.encode()).hexdigest()[:32], payload.payload_id)
+
+    async def before(self, flight: Flight, first: "asyncio.Future[str | None]") -> bool:
+        """Say whether these bytes are another engine's job; they are let go then, and counted as a repeat.
+
+        While the board is away nothing is one: the rows are told apart by their bytes.
+        """
+        payload = flight.payload
+        if await first in (None, payload.payload_id):
             return False
         self._ledger.adopt(payload.source).repeats += 1
         self._flights.end(payload.payload_id)

@@ -1,5 +1,6 @@
 """Pack what another engine needs to do a job: the payload's bytes as the spool holds them, and what triage found of it."""
 
+import asyncio
 import contextlib
 from hashlib import sha256
 from pathlib import Path
@@ -39,12 +40,20 @@ class Parcel(Struct, frozen=True, array_like=True):
     decided_at: float | None
 
 
+AT_ONCE_BYTES = 64 * 1024
+"""Payloads up to this size are read where they are asked for: they were written just now, and a thread costs more."""
+
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Parcel)
 
 
+async def wrapped(flight: Flight) -> bytes:
+    """Return what travels with a flight's job. Raises StoreError."""
+    return wrap(flight) if flight.ref.stored_bytes <= AT_ONCE_BYTES else await asyncio.to_thread(wrap, flight)
+
+
 def wrap(flight: Flight) -> bytes:
-    """Return what travels with a flight's job; reads its bytes from the spool, so it is called in a thread. Raises StoreError."""
+    """Return what travels with a flight's job; reads its bytes from the spool. Raises StoreError."""
     return _ENCODER.encode(
         Parcel(
             LAYOUT, flight.payload, read_stored(flight.ref), flight.ref.zstd,

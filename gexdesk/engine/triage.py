@@ -16,7 +16,7 @@ from gexdesk.engine.gatekeeper import Gatekeeper, Judged, is_history
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.measure import Measure
-from gexdesk.engine.parcel import wrap
+from gexdesk.engine.parcel import wrapped
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.precedent import Precedents
 from gexdesk.engine.standing import Standing
@@ -156,10 +156,11 @@ class Triage:
         account = self._ledger.adopt(flight.payload.source)
         async with self._room(account.name):
             try:
+                first = self._came.first(flight) if self._came is not None else None
                 found = await self._decode(flight, account)
                 if before is not None and not before.done():
                     await asyncio.wait([before])
-                if self._came is not None and await self._came.before(flight):
+                if self._came is not None and first is not None and await self._came.before(flight, first):
                     return
                 if isinstance(found, Triaged):
                     flight.results = found.results or None
@@ -177,8 +178,8 @@ class Triage:
             while True:
                 try:
                     if self._queue.shared and not parcels:  # other hosts work on the queue, too: the payload travels with its job
-                        parcels = [await asyncio.to_thread(wrap, flight)]
-                    await self._queue.put([job], parcels)
+                        parcels = [await wrapped(flight)]
+                    await self._queue.put([job], parcels, ready=flight.results is not None)
                     self._measured(flight, job, decided_at)
                     self._flow.entered(job.level)
                     self._escalate.watch(job)

@@ -43,11 +43,16 @@ AWAY_S = 0.5
 """Between two tries to end a job while the queue is away; its lease is renewed as soon as that can be."""
 
 
+READY_AT_ONCE = 16
+"""Jobs that a slot takes in one claim, where their results came with triage: a shared queue is a server's turn away."""
+PUBLISHING = 64
+"""Results on their way to readers at once; a slot that has one more waits with it."""
+
+
 class Done(Struct, frozen=True):
-    """The payload was processed and its results are available."""
+    """The payload was processed."""
 
     results: tuple[Computed, ...]
-    available_at: float
 
 
 class Retry(Struct, frozen=True):
@@ -107,6 +112,7 @@ class Work:
         self.for_others = 0
         self._parcels = parcels
         self._busy: set[str] = set()
+        self._publishing = asyncio.Semaphore(PUBLISHING)
         self._in_hand: dict[str, tuple[Job, float]] = {}
 
     @property
@@ -147,13 +153,18 @@ class Work:
         while True:
             try:
                 waiting = self._waiting()  # at the moment of choosing: what comes while the claim is synced was not passed over
-                claim = await self._queue.claim(worker, levels, self._leases.lease_s, reserved=reserved)
-                if claim is None:
+                claims = await self._queue.claims(worker, levels, self._leases.lease_s, reserved=reserved, most=READY_AT_ONCE)
+                if not claims:
                     await self._queue.wait(levels, timeout_s=1.0, reserved=reserved)
-                    continue
-                self._deviation.record(claim.job.level, waiting)
+            except (QueueError, StoreError) as error:
+                self._chronicle.tell("engine", f"queue: {error.message}; trying again", grave=True)
+                await self._clock.sleep(1.0)
+                continue
+            for claim in claims:
+                self._deviation.record(claim.job.level, waiting, claim.passed_over)
                 self._flow.left(claim.job.level)
                 self._leases.hold(claim)
+            for claim in claims:
                 began = self._clock.monotonic()
                 self._in_hand[worker] = claim.job, self._clock.now()
                 try:
@@ -161,9 +172,6 @@ class Work:
                 finally:
                     self._in_hand.pop(worker, None)
                 self._measured(claim.job, reserved, began)
-            except (QueueError, StoreError) as error:
-                self._chronicle.tell("engine", f"queue: {error.message}; trying again", grave=True)
-                await self._clock.sleep(1.0)
 
     def _measured(self, job: Job, reserved: bool, began: float) -> None:
         critical = job.promised is Level.CRITICAL
@@ -191,18 +199,12 @@ class Work:
         flight.started_at = self._clock.now()
         self._requests.job_began(claim.job.job_id, claim.job.level, flight.started_at)
         match await self._outcome(claim.job, flight):
-            case Done(results=results, available_at=available_at):
-                self._flow.served(claim.job.promised, available_at - flight.started_at)
-                self._expectations.available(claim.job, flight.started_at, available_at)
-                # The slot is free once the value is available; storing goes on behind it, under the same lease.
-                self._end_later(claim, self._complete(claim, flight, results, available_at))
-            case Retry(after_s=after_s, error=error) as retry:
-                self.failed += 1
-                words = f"{claim.job.symbol} {claim.job.source}: {error}; again in {after_s:g} s"
-                self._chronicle.tell("engine", words, grave=True, job=claim.job.job_id)
-                self._end_later(claim, self._retry(claim, flight, retry))
-            case Bury() as bury:
-                self._end_later(claim, self._bury(claim, flight, bury))
+            case Done(results=results):
+                # The slot is free once the value is computed; publishing and storing go on behind it, under the same lease.
+                await self._publishing.acquire()
+                self._end_later(claim, self._finish(claim, flight, results))
+            case outcome:
+                self._end_later(claim, self._end(claim, flight, outcome))
 
     async def _from_elsewhere(self, claim: Claim) -> Flight | None:
         """Return the flight of a payload that another engine acknowledged; None where nothing travels with its job.
@@ -218,21 +220,20 @@ class Work:
         return flight
 
     async def _outcome(self, job: Job, flight: Flight) -> Done | Retry | Bury:
-        """Process and publish; whatever goes wrong is the payload's end, never the slot's."""
+        """Process; whatever goes wrong is the payload's end, never the slot's."""
         if job.attempt > CLAIMS_ALLOWED:
             return Bury("process", "never_finished", f"it was begun {job.attempt - 1} times and never finished")
         try:
             return await self._process(job, flight)
         except Exception as error:
-            words = f"a fault of the desk: {type(error).__name__}: {error}"
-            return Bury("process", "desk_fault", words) if job.attempt >= ATTEMPTS_ALLOWED else _again(job, words)
+            return _fault(job, error)
 
     async def _process(self, job: Job, flight: Flight) -> Done | Retry | Bury:
         if flight.refused is not None and flight.refused.final:
             return Bury("triage", flight.refused.kind, flight.refused.message)
         if flight.results is not None:
             results, flight.results = flight.results, None  # a second attempt computes them again
-            return await self._done(job, flight, results)
+            return Done(results)
         account = self._ledger.adopt(job.source)
         task = ProcessTask(
             ref=flight.ref,
@@ -254,7 +255,7 @@ class Work:
             return Retry(0.0, error.message)
         match reply:
             case Processed(results=results):
-                return await self._done(job, flight, results)
+                return Done(results)
             case Refused(final=True) as refused:
                 return Bury("process", refused.kind, refused.message)
             case Refused() as refused if job.attempt >= ATTEMPTS_ALLOWED:
@@ -264,12 +265,31 @@ class Work:
             case _:
                 raise TypeError(f"a process task was answered by {type(reply).__name__}")
 
-    async def _done(self, job: Job, flight: Flight, results: tuple[Computed, ...]) -> Done:
-        began = self._clock.monotonic()
-        available_at = await self._publish.publish(job, flight, results)
+    async def _finish(self, claim: Claim, flight: Flight, results: tuple[Computed, ...]) -> None:
+        """Publish, then store and complete; a fault on the way to readers is one of the payload's attempts."""
+        job, began = claim.job, self._clock.monotonic()
+        try:
+            available_at = await self._publish.publish(job, flight, results)
+        except Exception as error:
+            await self._end(claim, flight, _fault(job, error))
+            return
+        finally:
+            self._publishing.release()
         if job.promised is Level.CRITICAL:
             self._measure.published(self._clock.monotonic() - began)
-        return Done(results, available_at)
+        started_at = flight.started_at if flight.started_at is not None else available_at
+        self._flow.served(job.promised, available_at - started_at)
+        self._expectations.available(job, started_at, available_at)
+        await self._complete(claim, flight, results, available_at)
+
+    async def _end(self, claim: Claim, flight: Flight | None, outcome: Retry | Bury) -> None:
+        if isinstance(outcome, Bury):
+            await self._bury(claim, flight, outcome)
+            return
+        self.failed += 1
+        words = f"{claim.job.symbol} {claim.job.source}: {outcome.error}; again in {outcome.after_s:g} s"
+        self._chronicle.tell("engine", words, grave=True, job=claim.job.job_id)
+        await self._retry(claim, flight, outcome)
 
     def _end_later(self, claim: Claim, ending: Coroutine[None, None, None]) -> None:
         self._later(ending).add_done_callback(lambda _: self._busy.discard(claim.job.job_id))
@@ -448,6 +468,11 @@ def _letter(job: Job, payload: Payload | None, bury: Bury, now: float) -> DeadLe
         reason=bury.error,
         attempts=job.attempt,
     )
+
+
+def _fault(job: Job, error: Exception) -> Retry | Bury:
+    words = f"a fault of the desk: {type(error).__name__}: {error}"
+    return Bury("process", "desk_fault", words) if job.attempt >= ATTEMPTS_ALLOWED else _again(job, words)
 
 
 def _again(job: Job, error: str) -> Retry:

@@ -28,6 +28,7 @@ FORGET_S = 3600.0
 """An engine that fell silent is named for so long."""
 
 CAME_S = 3600
+CAME_AT_ONCE = 200
 LISTEN_S = 1.0
 PAUSE_S = 0.5
 
@@ -47,9 +48,12 @@ class Board:
         self.engine = engine
         self._keys = f"{{{prefix}}}:fleet:"
         lua = files("gexdesk.fleet").joinpath("lua")
-        self._beat, self._leave, self._put = (
-            client.register_script(lua.joinpath(f"{name}.lua").read_text(encoding="utf-8")) for name in ("beat", "leave", "put")
+        self._beat, self._leave, self._put, self._came = (
+            client.register_script(lua.joinpath(f"{name}.lua").read_text(encoding="utf-8"))
+            for name in ("beat", "leave", "put", "came")
         )
+        self._coming: list[tuple[str, str, asyncio.Future[str | None]]] = []
+        self._asking: asyncio.Task[None] | None = None
 
     async def beat(self, body: bytes, wanted: Sequence[str], given: Sequence[str], lease_s: float) -> Told:
         """Say that this engine lives, renew and take what it may own, and learn of the others.
@@ -116,11 +120,34 @@ class Board:
                 pipe.hdel(f"{self._keys}marks", *names)
                 await self._within(pipe.execute())
 
-    async def first(self, digest: str, job_id: str) -> str:
-        """Return the job that was the first to bring these bytes within the hour: this one, where nobody came before."""
-        key = f"{self._keys}came:{digest}"
-        before = await self._within(self._client.set(key, job_id, nx=True, ex=CAME_S, get=True))
-        return job_id if before is None else _text(before)
+    def first(self, digest: str, job_id: str) -> "asyncio.Future[str | None]":
+        """Ask which job was the first to bring these bytes within the hour: this one, where nobody came before.
+
+        What is asked while an answer is awaited is asked together. None where the server does not answer.
+        """
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._coming.append((digest, job_id, answer))
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask_first(), name="fleet came")
+        return answer
+
+    async def _ask_first(self) -> None:
+        try:
+            while self._coming:
+                asked, self._coming = self._coming[:CAME_AT_ONCE], self._coming[CAME_AT_ONCE:]
+                keys = [f"{self._keys}came:{digest}" for digest, _, _ in asked]
+                jobs = [job_id for _, job_id, _ in asked]
+                found: list[str | None] = [None] * len(asked)
+                try:
+                    found = [_text(job_id) for job_id in await self._within(self._came(keys=keys, args=[CAME_S, *jobs]))]
+                except QueueAway:
+                    pass
+                finally:
+                    for (_, _, answer), first in zip(asked, found, strict=True):
+                        if not answer.done():
+                            answer.set_result(first)
+        finally:
+            self._asking = None
 
     async def news(self) -> AsyncIterator[None]:
         """Yield whenever another engine changed or left something, and once after each time the connection was made, for ever."""

@@ -19,15 +19,19 @@ class Deviation:
         self.dispatches = 0
         self.deviating = 0
 
-    def record(self, dispatched: Level, waiting: Mapping[Level, int]) -> bool:
+    def record(self, dispatched: Level, waiting: Mapping[Level, int], passed_over: bool | None = None) -> bool:
         """Count one dispatch and say whether it deviated.
 
         Args:
             waiting: Eligible jobs per level (visible, not paused, not delayed) at the moment of the dispatch; the dispatched one
                 may be among them.
+            passed_over: What the queue itself saw at that moment, where ``waiting`` is only its last look: of a queue in a server
+                that look is older than the choice, and tells of jobs that somebody has taken since.
         """
         self.dispatches += 1
-        deviates = any(count > 0 and level.rank < dispatched.rank for level, count in waiting.items())
+        deviates = passed_over
+        if deviates is None:
+            deviates = any(count > 0 and level.rank < dispatched.rank for level, count in waiting.items())
         self.deviating += deviates
         return deviates
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from gexdesk.model.text import printable
@@ -33,6 +33,8 @@ ANSWER_S = 1.0
 """A value waits for the server no longer than this before it counts as available here alone."""
 
 LISTEN_S = 1.0
+AT_ONCE = 64
+SENT_KNOWN = 256
 AGAIN_S = 1.0
 """A server that was away is asked again after this."""
 
@@ -60,6 +62,9 @@ class RedisCache:
         self._own = EmbeddedCache()
         self._set_newer = client.register_script(_SET_NEWER)
         self._behind: dict[str, LiveValue] = {}
+        self._round: asyncio.Future[None] | None = None
+        self._bringing: asyncio.Task[None] | None = None
+        self._sent: dict[bytes, None] = {}
         self._again_at = 0.0
         self.away = ""
 
@@ -136,6 +141,9 @@ class RedisCache:
         self._own.save(path)
 
     def _adopt(self, held: bytes, adopted: Callable[[LiveValue | None, LiveValue], None]) -> None:
+        if held in self._sent:
+            del self._sent[held]
+            return
         try:
             value = _DECODER.decode(held)
         except msgspec.MsgspecError:
@@ -151,23 +159,59 @@ class RedisCache:
         self._behind[symbol] = value
         if self.away and monotonic() < self._again_at:
             return
+        if self._round is None:
+            self._round = asyncio.get_running_loop().create_future()
+        if self._bringing is None:
+            self._bringing = asyncio.create_task(self._rounds(), name="live values")
+        await asyncio.wait([self._round])
+
+    async def _rounds(self) -> None:
+        """Bring what is behind, together what comes while an answer is awaited."""
         try:
-            async with asyncio.timeout(ANSWER_S):
-                await self._bring_late()
-        except (RedisError, OSError, TimeoutError) as error:
-            self.away = printable(str(error), 200) or type(error).__name__
-            # One that refuses costs nothing to ask again; one that does not answer at all would cost every value a second.
-            self._again_at = monotonic() + AGAIN_S if isinstance(error, TimeoutError | RedisTimeout) else 0.0
-        else:
-            self.away = ""
+            while (round_ := self._round) is not None:
+                self._round = None
+                try:
+                    async with asyncio.timeout(ANSWER_S):
+                        await self._bring_late()
+                except (RedisError, OSError, TimeoutError) as error:
+                    self.away = printable(str(error), 200) or type(error).__name__
+                    # One that refuses costs nothing to ask again; one that does not answer at all would cost every value a second.
+                    self._again_at = monotonic() + AGAIN_S if isinstance(error, TimeoutError | RedisTimeout) else 0.0
+                else:
+                    self.away = ""
+                finally:
+                    round_.set_result(None)
+        finally:
+            self._bringing = None
 
     async def _bring_late(self) -> None:
-        for late in list(self._behind.values()):
-            stamp, life_ms = f"{stamp_of(late):.6f}", max(1, round(late.ttl_s * 1000))
-            arguments: list[str | bytes | int] = [late.source, stamp, _ENCODER.encode(late), life_ms, self._channel]
-            await self._set_newer(keys=[self._key(late.symbol)], args=arguments)
-            if self._behind.get(late.symbol) is late:
-                del self._behind[late.symbol]
+        late = list(self._behind.values())
+        for at in range(0, len(late), AT_ONCE):
+            await self._bring_some(late[at : at + AT_ONCE])
+
+    async def _bring_some(self, some: Sequence[LiveValue]) -> None:
+        while some:
+            async with self._client.pipeline(transaction=False) as pipe:
+                for value in some:
+                    stamp, life_ms, body = f"{stamp_of(value):.6f}", max(1, round(value.ttl_s * 1000)), _ENCODER.encode(value)
+                    self._told_by_us(body)
+                    pipe.evalsha(self._set_newer.sha, 1, self._key(value.symbol), value.source, stamp, body, life_ms, self._channel)
+                answers = await pipe.execute(raise_on_error=False)
+            unknown = [value for value, answer in zip(some, answers, strict=True) if isinstance(answer, NoScriptError)]
+            for value, answer in zip(some, answers, strict=True):
+                if isinstance(answer, Exception) and not isinstance(answer, NoScriptError):
+                    raise answer
+                if not isinstance(answer, Exception) and self._behind.get(value.symbol) is value:
+                    del self._behind[value.symbol]
+            if unknown:
+                await self._client.script_load(_SET_NEWER)
+            some = unknown
+
+    def _told_by_us(self, body: bytes) -> None:
+        """Remember what comes back as a notice, so that it is not read again."""
+        if len(self._sent) >= SENT_KNOWN:
+            del self._sent[next(iter(self._sent))]
+        self._sent[body] = None
 
     @property
     def _channel(self) -> str:
