@@ -34,8 +34,12 @@ Note = RequestRecord | GuidelineRecord | IncidentRecord | GapRecord
 """What is recorded beside the jobs, each as often as it changes."""
 
 GATHER_S = 0.15
-BATCH_ITEMS = 1_000
-ROOM_ITEMS = 2_000
+GATHERINGS = 6
+MANY_ITEMS = 50
+"""With so many results after one time to gather, and none of them CRITICAL, up to six such times are waited for more."""
+
+BATCH_ITEMS = 2_000
+ROOM_ITEMS = 4_000
 RETRY_S = 2.0
 ALONE_TRIES = 3
 COMPACT_AT_LEAST = 64
@@ -212,11 +216,22 @@ class Keeper:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
-            await self._clock.sleep(GATHER_S)
             self._wake.clear()
+            await self._gather()
             while self._items or self._loose.any():
                 if not await self._flush():
                     await self._clock.sleep(RETRY_S)
+                elif len(self._items) < self._size and not any(item.failed_alone for item in self._items):
+                    self._wake.set()  # what came meanwhile waits for company again
+                    break
+
+    async def _gather(self) -> None:
+        """Wait for company; while much comes for more of it, since a batch costs most by the files and the commit it is."""
+        for _ in range(GATHERINGS):
+            await self._clock.sleep(GATHER_S)
+            urgent = any(item.job.level is Level.CRITICAL for item in self._items)
+            if urgent or not MANY_ITEMS <= len(self._items) < self._size:
+                break
 
     async def _flush(self) -> bool:
         """Write one batch; after a failure the loose records first and the items in ever smaller batches."""
