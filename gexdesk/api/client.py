@@ -27,7 +27,7 @@ from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look import Look, Seen
 from gexdesk.model.request import Accepted, RequestStands, Submission
 from gexdesk.model.text import printable
-from gexdesk.model.view import DeskView
+from gexdesk.model.view import DeskView, Moment
 
 _PREFIX = "/api/v1"
 _POLICY_VIOLATION = 1008
@@ -40,6 +40,7 @@ LEVER_LIMIT_S = 4.0
 """How long a lever may take; after that the engine refuses it."""
 
 _VIEW = msgspec.json.Decoder(DeskView)
+_MOMENT = msgspec.json.Decoder(Moment)
 _OUTCOME = msgspec.json.Decoder(LeverOutcome)
 
 
@@ -50,17 +51,22 @@ class _Trouble(msgspec.Struct):
 
 
 class _Newest:
-    """Hold the newest message of a stream: a newer one replaces it, so that a slow reader never falls behind."""
+    """Hold the newest picture of a stream: a newer one replaces it, so that a slow reader never falls behind."""
 
     def __init__(self) -> None:
-        self._message: bytes | str | None = None
+        self._picture: bytes | None = None
+        self._moment: str | None = None
+        self._view: DeskView | None = None
         self._ended = False
         self._changed = asyncio.Event()
 
     async def follow(self, socket: ClientConnection) -> None:
         try:
             async for message in socket:
-                self._message = message
+                if isinstance(message, str):
+                    self._moment = message  # of the last picture, whether or not that was taken yet
+                else:
+                    self._picture, self._moment = message, None
                 self._changed.set()
         except WebSocketException:
             pass  # cut off; to a reader that is an end like any other
@@ -68,13 +74,19 @@ class _Newest:
             self._ended = True
             self._changed.set()
 
-    async def take(self) -> bytes | str | None:
-        """Return the newest message not yet taken, when there is one; None at the end."""
-        while self._message is None and not self._ended:
+    async def take(self) -> DeskView | None:
+        """Return the newest picture not yet taken, when there is one; None at the end. Raises DecodeError."""
+        while self._picture is None and self._moment is None and not self._ended:
             self._changed.clear()
             await self._changed.wait()
-        message, self._message = self._message, None
-        return message
+        if self._picture is None and self._moment is None:
+            return None
+        (picture, self._picture), (moment, self._moment) = (self._picture, None), (self._moment, None)
+        if picture is not None:
+            self._view = _VIEW.decode(picture)
+        if moment is not None and self._view is not None:
+            self._view = _MOMENT.decode(moment).of(self._view)
+        return self._view
 
 
 class Client:
@@ -103,12 +115,12 @@ class Client:
     async def views(self) -> AsyncIterator[DeskView]:
         """Yield the newest picture each time. Raises EngineAway when the engine is not there or goes away."""
         try:
-            async with self._line.websocket(f"{_PREFIX}/views", self._headers) as socket:
+            async with self._line.websocket(f"{_PREFIX}/views?moments=true", self._headers) as socket:
                 newest = _Newest()
                 following = asyncio.create_task(newest.follow(socket))
                 try:
-                    while (message := await newest.take()) is not None:
-                        yield _VIEW.decode(message)
+                    while (view := await newest.take()) is not None:
+                        yield view
                 finally:
                     following.cancel()
                 if socket.close_code == _POLICY_VIOLATION:

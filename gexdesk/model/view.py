@@ -5,6 +5,7 @@ counting between two views.
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gexdesk.model.level import Level
 
@@ -437,3 +438,14 @@ class DeskView(Struct, frozen=True):
     shed: int = 0
     aside: int = 0
     read_only: bool = False
+
+
+class Moment(Struct, frozen=True):
+    """Say that a picture is the one before in all but its time."""
+
+    sequence: int
+    taken_at: float
+
+    def of(self, before: DeskView) -> DeskView:
+        """Return that picture."""
+        return replace(before, sequence=self.sequence, taken_at=self.taken_at)

@@ -1,6 +1,7 @@
 """Where each pane stands, from the size of the screen alone; and Textual's layout that puts them there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
@@ -42,7 +43,8 @@ class Wants(NamedTuple):
     symbols: int = 12
 
 
-def arrange(size: Size, wants: Wants) -> dict[str, Region]:
+@lru_cache(maxsize=16)
+def arrange(size: Size, wants: Wants) -> Mapping[str, Region]:
     """Return a region for every pane that is shown, none overlapping another.
 
     A dialog stands at the bottom and takes from what is above it, but never from NEEDS YOU.

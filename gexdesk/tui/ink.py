@@ -3,6 +3,7 @@
 import codecs
 import locale
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
@@ -17,6 +18,7 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
+@lru_cache(maxsize=4096)
 def fit(text: str, width: int, right: bool = False) -> str:
     """Pad or cut to exactly so many cells; a cut text ends in an ellipsis. Wide characters are never halved."""
     if width <= 0:

@@ -1,13 +1,19 @@
 """The engine and the client over its socket are the same desk to a screen."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from gexdesk.api.client import Client
+from gexdesk.api.keys import Scope
 from gexdesk.desk import Desk
-from tests.api.served_engine import served
+from gexdesk.model.errors import EngineAway
+from gexdesk.model.view import DeskView
+from tests.api.served_engine import on_tcp, served
 from tests.contracts.desk_contract import DeskContract
 from tests.engine.desk_setting import engine_on, folder_source, settings_of
 
@@ -27,6 +33,38 @@ class TestEngine(DeskContract):
         async with asyncio.timeout(5):
             await waiting
             assert await anext(stream, None) is None
+
+
+async def test_while_nothing_changes_a_screen_is_sent_the_time_alone_and_a_program_the_picture(tmp_path: Path) -> None:
+    async with on_tcp(tmp_path) as desk:
+        still, key = await desk.engine.view(), desk.key(Scope.READ)
+
+        async def views() -> AsyncIterator[DeskView]:
+            for sequence in range(1, 8):
+                await asyncio.sleep(0.02)
+                yield replace(still, sequence=sequence, taken_at=still.taken_at + sequence, completed=9 if sequence > 4 else 0)
+
+        async def view() -> DeskView:
+            return still
+
+        desk.engine.views, desk.engine.view = views, view  # type: ignore[method-assign]
+        async with desk.socket("/api/v1/views", key) as program:
+            assert {type(await program.recv()) for _ in range(8)} == {bytes}
+        async with desk.socket("/api/v1/views?moments=true", key) as screen:
+            kinds = [type(await screen.recv()) for _ in range(8)]
+            assert kinds == [bytes, str, str, str, str, bytes, str, str]
+        seen = [view async for view in _until_away(Client(desk.state).views())]
+        assert [view.sequence for view in seen][-1] == 7
+        assert all(replace(view, sequence=0, taken_at=0, completed=0) == replace(still, sequence=0, taken_at=0) for view in seen)
+        assert {(view.sequence, view.completed, view.taken_at - still.taken_at) for view in seen[1:]} <= {
+            (n, 9 if n > 4 else 0, n) for n in range(1, 8)
+        }
+
+
+async def _until_away(views: AsyncIterator[DeskView]) -> AsyncIterator[DeskView]:
+    with contextlib.suppress(EngineAway):
+        async for view in views:
+            yield view
 
 
 class TestClient(DeskContract):

@@ -17,7 +17,7 @@ from gexdesk.api.served import Served
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look import AnyLook, Look
-from gexdesk.model.view import DeskView
+from gexdesk.model.view import DeskView, Moment
 
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
@@ -49,17 +49,26 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
         return as_json(await engine.view())
 
     @router.websocket("/views")
-    async def views(socket: WebSocket) -> None:
-        """Send pictures as they are taken; a slow reader misses some."""
+    async def views(socket: WebSocket, moments: bool = False) -> None:
+        """Send pictures as they are taken; a slow reader misses some.
+
+        A reader that asks for ``moments`` is sent the time alone, as text, where nothing else changed since the last picture.
+        """
         visitor = await let_in(socket, guard)
         if visitor is None:
             return
         try:
-            await socket.send_bytes(msgspec.json.encode(await engine.view()))
+            sent = await engine.view()
+            await socket.send_bytes(msgspec.json.encode(sent))
             async for picture in engine.views():
                 if not guard.still_in(visitor):
                     await socket.close(code=POLICY_VIOLATION, reason=ENDED)
                     return
+                moment = Moment(picture.sequence, picture.taken_at)
+                if moments and moment.of(sent) == picture:
+                    await socket.send_text(msgspec.json.encode(moment).decode())
+                    continue
+                sent = picture
                 await socket.send_bytes(msgspec.json.encode(picture))
             await socket.close(code=GOING_AWAY, reason="the engine is stopping")
         except (WebSocketDisconnect, RuntimeError):

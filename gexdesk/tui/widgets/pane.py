@@ -7,7 +7,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.app import RenderResult
 from textual.events import Resize, Show
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -33,7 +33,13 @@ class Pane(Widget, can_focus=False, inherit_bindings=False):
         self.sight = sight
         self._inks: Inks = {"": Style()}
         self._painted: list[Line] = []
+        self._drew: list[tuple[Run, ...]] = []
         self._dimmed = False
+
+    @property
+    def size(self) -> Size:
+        """Return the cells there are: all of them, as a pane has no border. Textual looks them up on the screen each time."""
+        return self.outer_size
 
     def draw(self, y: int) -> Iterable[Run]:
         """Return the runs of one line; called only while a picture is there. Cut and padded by the pane."""
@@ -43,11 +49,15 @@ class Pane(Widget, can_focus=False, inherit_bindings=False):
         """Draw some rows, or all, and ask for the changed cells to be sent."""
         width, height = self.size
         if len(self._painted) != height:
-            self._painted = [()] * height
+            self._painted, self._drew = [()] * height, [()] * height
         for y in range(height) if rows is None else rows:
             if not 0 <= y < height:
                 continue
-            new = line_of(self.draw(y), width)
+            runs = tuple(self.draw(y))
+            if runs == self._drew[y] and self._painted[y]:
+                continue  # most lines, most of the time
+            self._drew[y] = runs
+            new = line_of(runs, width)
             new = plain(new) if self.ascii else new
             old = self._painted[y]
             if new == old:

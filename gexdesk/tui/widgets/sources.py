@@ -67,6 +67,10 @@ class SourcesTable(Table):
         """Return the source as the picture has it."""
         return self.sight.source(name)
 
+    def names(self) -> set[str]:
+        """Return the names of the shown picture."""
+        return {s.name for s in self.sight.shown.sources} if self.sight.shown else set()
+
     def items(self) -> dict[str, tuple[str, bool]]:
         """Look through name, kind, what it carries and its level; faulty is what is not live or failed in the last minutes."""
         return {

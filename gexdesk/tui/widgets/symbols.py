@@ -39,6 +39,10 @@ class SymbolsTable(Table):
         """Return the symbol as the picture has it."""
         return self.symbol(name)
 
+    def names(self) -> set[str]:
+        """Return the names of the shown picture."""
+        return {s.symbol for s in self.sight.shown.symbols} if self.sight.shown else set()
+
     def items(self) -> dict[str, tuple[str, bool]]:
         """Look through symbol, its source and its level; faulty is what has a warning."""
         view = self.sight.shown

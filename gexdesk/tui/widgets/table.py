@@ -1,6 +1,6 @@
 """A table whose rows never move under the cursor."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
@@ -67,6 +67,7 @@ class Table(Pane):
         self.cursor: str | None = None
         self.first = 0
         self.engine_id = ""
+        self._known: frozenset[str] = frozenset()
         self.wanted = ""
         self.faults = False
         self.marked: dict[str, None] = {}
@@ -77,6 +78,10 @@ class Table(Pane):
     def items(self) -> dict[str, tuple[str, bool]]:
         """Return by name what the text filter looks through, and whether the row is a fault."""
         raise NotImplementedError
+
+    def names(self) -> Set[str]:
+        """Return the names alone, which costs less."""
+        return self.items().keys()
 
     def cells(self, name: str) -> list[Run] | None:
         """Return one run a column; None where the engine no longer knows the name."""
@@ -95,8 +100,11 @@ class Table(Pane):
         if view.engine_id != self.engine_id:
             # Another engine may have another configuration: its order counts, the cursor stays on its name.
             self.engine_id, self.rows, self._came = view.engine_id, [], []
+        elif not self.wanted and not self.faults and len(self.rows) == len(self._came) and self.names() <= self._known:
+            return False
         known, items = set(self.rows), self.items()
         came = set(self._came)
+        self._known = frozenset((*came, *items))
         self._came += [name for name in items if name not in came]
         new = [name for name in self._came if name in items and name not in known and self._passes(*items[name])]
         self.rows += new
