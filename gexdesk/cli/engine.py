@@ -122,6 +122,7 @@ async def _serve(
     from gexdesk.api.app import make_app
     from gexdesk.api.guard import Guard
     from gexdesk.api.server import Server
+    from gexdesk.engine import garbage
 
     state = settings.state
     doors = [door.listen_tcp(settings.listen)] if settings.listen is not None else []
@@ -136,8 +137,7 @@ async def _serve(
         loop.add_signal_handler(number, engine.stopping.set)
     server = Server(app, door.listen(state, settings.socket_group), *doors)
     await server.start()
-    gc.freeze()  # nor does a later one, which would hold up the loop for a tenth of a second
-    gc.enable()
+    garbage.rarely()  # nor does a later one, which would hold up the loop for a tenth of a second
     supervisor = Supervisor()
     supervisor.tell("READY=1")
     alive = asyncio.create_task(supervisor.keep_alive(engine.view, time.time), name="watchdog")
@@ -160,7 +160,7 @@ async def _serve(
             (state / door.SOCKET_NAME).unlink()
         await server.stop()
         await engine.close()
-        gc.unfreeze()
+        garbage.as_before()
     return closing
 
 

@@ -45,7 +45,7 @@ class _Past:
     checked: Verdict = field(default_factory=Verdict)
 
 
-class Judged(msgspec.Struct, frozen=True):
+class Judged(msgspec.Struct, frozen=True, gc=False):
     """Hold a snapshot's facts and verdict on its way from triage to readers."""
 
     facts: Facts

@@ -9,7 +9,7 @@ from gexdesk.model.exposure import ConventionBook, Exposure
 from gexdesk.model.payload import PayloadRef
 
 
-class TriageTask(Struct, frozen=True, tag="triage"):
+class TriageTask(Struct, frozen=True, tag="triage", gc=False):
     """Decode a payload and measure what the guidelines need.
 
     Attributes:
@@ -30,7 +30,7 @@ class TriageTask(Struct, frozen=True, tag="triage"):
     delay_s: float | None = None
 
 
-class ProcessTask(Struct, frozen=True, tag="process"):
+class ProcessTask(Struct, frozen=True, tag="process", gc=False):
     """Compute every exposure of a payload, from the columns triage left where they are still there.
 
     Attributes:
@@ -54,7 +54,7 @@ class ProcessTask(Struct, frozen=True, tag="process"):
 Task = TriageTask | ProcessTask
 
 
-class Head(Struct, frozen=True):
+class Head(Struct, frozen=True, gc=False):
     """Sum up one snapshot for triage; units and nulls as in ``Features`` and ``Exposure``.
 
     Attributes:
@@ -77,7 +77,7 @@ class Head(Struct, frozen=True):
     evidence: Evidence | None = None
 
 
-class Triaged(Struct, frozen=True, tag="triaged"):
+class Triaged(Struct, frozen=True, tag="triaged", gc=False):
     """Answer a TriageTask: the format that recognised it and one head a snapshot, in file order.
 
     Attributes:
@@ -89,7 +89,7 @@ class Triaged(Struct, frozen=True, tag="triaged"):
     results: "tuple[Computed, ...]" = ()
 
 
-class Computed(Struct, frozen=True):
+class Computed(Struct, frozen=True, gc=False):
     """Hold one snapshot's exposure and its per-strike rows as ``StrikeTable.to_bytes`` gives them; ``delay_s`` as in ``Head``.
 
     Attributes:
@@ -102,7 +102,7 @@ class Computed(Struct, frozen=True):
     head: Head | None = None
 
 
-class Processed(Struct, frozen=True, tag="processed"):
+class Processed(Struct, frozen=True, tag="processed", gc=False):
     """Answer a ProcessTask, one a snapshot, in file order."""
 
     results: tuple[Computed, ...]

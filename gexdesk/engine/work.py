@@ -49,7 +49,7 @@ PUBLISHING = 64
 """Results on their way to readers at once; a slot that has one more waits with it."""
 
 
-class Done(Struct, frozen=True):
+class Done(Struct, frozen=True, gc=False):
     """The payload was processed."""
 
     results: tuple[Computed, ...]

@@ -12,7 +12,7 @@ _LADDER_AT_LEAST = 4
 _GROWS_S = 3_600.0
 
 
-class Evidence(Struct, frozen=True):
+class Evidence(Struct, frozen=True, gc=False):
     """Hold what a pool process measured of one decoded snapshot for the checks; None where the document does not carry it.
 
     Attributes:
@@ -46,7 +46,7 @@ class Evidence(Struct, frozen=True):
     ladder: tuple[tuple[float, float], ...] = ()
 
 
-class Facts(Struct, frozen=True):
+class Facts(Struct, frozen=True, gc=False):
     """Hold what the checks compare of one snapshot; contracts, points, USD per 1% move, None where unknown.
 
     Attributes:
@@ -171,7 +171,7 @@ class Outcome(StrEnum):
     QUARANTINE = "quarantine"
 
 
-class Finding(Struct, frozen=True):
+class Finding(Struct, frozen=True, gc=False):
     """Say what one check found.
 
     Attributes:

@@ -26,7 +26,7 @@ _STRANGER = 0.2
 _UNMOVED = 0.9
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """Hold what the checks found of one snapshot."""
 
     findings: tuple[Finding, ...] = ()

@@ -15,7 +15,7 @@ class Freshness(IntEnum):
     STALE = 2
 
 
-class Match(Struct, frozen=True):
+class Match(Struct, frozen=True, gc=False):
     """Record one guideline that applied.
 
     Attributes:
@@ -36,7 +36,7 @@ class Bound(StrEnum):
     AT_MOST = "at most"
 
 
-class Override(Struct, frozen=True):
+class Override(Struct, frozen=True, gc=False):
     """Hold an operator's level for a source or a job: who, why, until when.
 
     Attributes:
@@ -79,7 +79,7 @@ class ScoreParts(Struct, frozen=True):
         return self.impact + self.change + self.freshness + self.reliability + self.urgency
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     """Record the level of one payload, everything that matched and the reason in words.
 
     Attributes:

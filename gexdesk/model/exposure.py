@@ -35,7 +35,7 @@ class ConventionBook(Struct, frozen=True):
         return self.symbols.get(symbol, self.usual)
 
 
-class ZeroGamma(Struct, frozen=True):
+class ZeroGamma(Struct, frozen=True, gc=False):
     """Locate the flip.
 
     Attributes:
@@ -61,7 +61,7 @@ class ExpiryGex(Struct, frozen=True):
     gross_gex: float | None
 
 
-class Exposure(Struct, frozen=True):
+class Exposure(Struct, frozen=True, gc=False):
     """Sum up one snapshot; GEX in USD per 1% move, None where it cannot be known.
 
     Attributes:

@@ -14,7 +14,7 @@ from gexdesk.model.level import Level
 LEAST_TTL_S = 300.0
 
 
-class LiveValue(Struct, frozen=True):
+class LiveValue(Struct, frozen=True, gc=False):
     """Hold what readers get for a symbol, and the change notice's content.
 
     Attributes:
@@ -83,7 +83,7 @@ class DeskCache(LiveCache, Protocol):
         ...
 
 
-class KeptSnapshot(Struct, frozen=True):
+class KeptSnapshot(Struct, frozen=True, gc=False):
     """Hold one processed snapshot on its way to the durable stores.
 
     Attributes:
@@ -105,7 +105,7 @@ class KeptSnapshot(Struct, frozen=True):
     quarantined: bool = False
 
 
-class JobRecord(Struct, frozen=True):
+class JobRecord(Struct, frozen=True, gc=False):
     """Record how one job went; written once, when it is stored or dead. Times are UTC seconds, None where it did not get there."""
 
     job_id: str
@@ -128,7 +128,7 @@ class JobRecord(Struct, frozen=True):
     error: str = ""
 
 
-class DecisionRecord(Struct, frozen=True):
+class DecisionRecord(Struct, frozen=True, gc=False):
     """Record one decision with the features it rested on."""
 
     job_id: str

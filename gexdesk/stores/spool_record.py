@@ -30,7 +30,7 @@ SEALED_AT = _CRC.size
 _LONGEST_HEADER = 1 << 16
 
 
-class Header(msgspec.Struct, frozen=True, array_like=True):
+class Header(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Describe a record.
 
     Attributes:
@@ -44,7 +44,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     zstd: bool
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """Hold what a walk over a segment found.
 
     Attributes:

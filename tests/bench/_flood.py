@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from gexdesk.assemble.desk import assemble
+from gexdesk.engine import garbage
 from gexdesk.engine.engine import Engine
 from gexdesk.guidelines.rules import DEFAULT_FILE
 from gexdesk.model.clock import SystemClock
@@ -100,6 +101,7 @@ async def main(folder: Path) -> dict[str, float]:
     chains = [cboe_chain(22_000, spot_move=move) for move in (0.0, 0.001)]
     engine = assemble(settings(folder), SystemClock())
     await engine.start()
+    garbage.rarely()  # as in the engine's own process
     try:
         cache = engine._parts.cache
         assert isinstance(cache, EmbeddedCache)
@@ -115,6 +117,7 @@ async def main(folder: Path) -> dict[str, float]:
             rates.append(PRODUCERS * each / await flood(engine, documents))
             cpu_s = min(cpu_s, (time.process_time() - cpu_before) / (PRODUCERS * each))
     finally:
+        garbage.as_before()
         await engine.close()
     return {
         "available_s": available,
