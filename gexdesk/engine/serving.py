@@ -1,5 +1,6 @@
 """Serve each symbol from one source: keep every source's last good value at hand, and change over from one to another."""
 
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ POINTS = 6_000
 """A point each five seconds of a session with its extended hours needs somewhat less than twice as many."""
 
 OLDER = "older_data"
+"""Flag of a value that says less of the market's present than one which readers had of the symbol before it."""
 
 
 class FailedOver(Struct, frozen=True):
@@ -86,6 +88,7 @@ class Serving:
         self._offers: dict[tuple[str, str], Offer] = {}
         self._shown: dict[str, _Shown] = {}
         self._revisions: dict[str, int] = {}
+        self._newest: dict[str, float] = {}
         self._share: Callable[[str, Served], Awaitable[None]] = _alone
 
     def open(self) -> None:
@@ -112,6 +115,7 @@ class Serving:
                 self._serve(plan.name, source)
         for value in self._cache.all():
             self._source.setdefault(value.symbol, value.source)
+            self._newest[value.symbol] = market_at(value)
 
     async def offer(self, value: LiveValue, strikes: bytes) -> bool:
         """Take a good value; readers get it where its source serves the symbol and nothing newer of it is there."""
@@ -126,7 +130,8 @@ class Serving:
     async def change(self, symbol: str, source: str, over: FailedOver | None) -> LiveValue | None:
         """Serve a symbol from another source from now on, at once with that source's last good value where there is one.
 
-        That value replaces the old source's whatever their stamps; where its stamp is older, its notice says so.
+        That value replaces the old source's whatever their stamps. Where it speaks of an earlier moment of the market than
+        readers had, its notice says so, and so do those that follow until one does not.
 
         Args:
             over: Why it is not the first source; None where it is.
@@ -153,14 +158,11 @@ class Serving:
         source, over = served.source, served.over
         rest = {name: held for name, held in self._failed_over.items() if name != symbol}
         self._keep(rest if over is None else rest | {symbol: over})
-        before = self._cache.get(symbol)
         self._serve(symbol, source)
         offer = self._offers.get((symbol, source))
         if offer is None:
             return None
         value = msgspec.structs.replace(offer.value, available_at=self._clock.now())
-        if before is not None and value.exposure.as_of < before.exposure.as_of:
-            value = msgspec.structs.replace(value, flags=(*value.flags, OLDER))
         await self._publish(value)
         return value
 
@@ -209,6 +211,8 @@ class Serving:
 
     async def _publish(self, value: LiveValue) -> bool:
         before = self._cache.get(value.symbol)
+        if market_at(value) < self._newest.get(value.symbol, -math.inf) and OLDER not in value.flags:
+            value = msgspec.structs.replace(value, flags=(*value.flags, OLDER))
         if not await self._cache.publish(value):
             return False
         self.show(before, value)
@@ -218,7 +222,8 @@ class Serving:
         """Remember what readers had, also where another engine published it."""
         shown = self._shown.setdefault(value.symbol, _Shown())
         exposure = value.exposure
-        session = session_id(min(exposure.as_of, value.received_at) - value.delay_s)
+        session = session_id(market_at(value))
+        self._newest[value.symbol] = max(market_at(value), self._newest.get(value.symbol, -math.inf))
         if session != shown.session:
             shown.session, shown.opened, shown.pointed_at = session, figures_of(value), 0.0
             shown.points.clear()
@@ -245,6 +250,11 @@ class Serving:
 
 async def _alone(symbol: str, served: Served) -> None:
     """Share with nobody."""
+
+
+def market_at(value: LiveValue) -> float:
+    """Return the moment of the market a value speaks of: its stamp less the known delay, never later than its receipt."""
+    return min(value.exposure.as_of, value.received_at) - value.delay_s
 
 
 def figures_of(value: LiveValue) -> Figures:

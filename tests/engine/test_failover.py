@@ -1,0 +1,142 @@
+"""Fail over by rule and back: a real engine, on a clock that the tests move."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from clocked_desk import BEGINS_AT, ClockedDesk, clocked, fed
+from desk_setting import parts_of, pull
+
+from gexdesk.engine.serving import OLDER, market_at
+from gexdesk.model.lever import Verb
+from gexdesk.stores.base import LiveValue
+from tests.moments.market import SPX
+
+AFTER_S, CALM_S, EVERY_S = 20.0, 30.0, 5.0
+STILL_AT = BEGINS_AT - 3.0
+"""Whose numbers a frozen feed goes on to send."""
+
+SYMBOL = {"name": "SPX", "session": "always", "failover_after_s": AFTER_S, "fail_back_after_s": CALM_S}
+
+
+def sources() -> list[dict[str, object]]:
+    return [fed("first", "SPX", EVERY_S), fed("second", "SPX", EVERY_S)]
+
+
+async def both(desk: ClockedDesk, seconds: float, *, first: str = "well", second: str = "well") -> None:
+    """Let both feeds send for a while: ``well``, ``frozen``, ``wrong`` (another symbol's spot), or ``silent``."""
+    at = began = desk.clock.now()
+    while at < began + seconds - 0.5:
+        documents = []
+        for source, how in (("first", first), ("second", second)):
+            if how != "silent":
+                numbers = STILL_AT if how == "frozen" else at
+                documents.append((source, SPX.gexbot(at, numbers_of=numbers, spot=598.0 if how == "wrong" else None)))
+        await desk.send(*documents)
+        at += EVERY_S
+        await desk.until(at)
+
+
+@asynccontextmanager
+async def served(tmp_path: Path, **symbol: object) -> AsyncIterator[tuple[ClockedDesk, list[LiveValue]]]:
+    """Run a desk whose two feeds are well, with every notice that readers get."""
+    async with clocked(tmp_path / "state", sources=sources(), symbols=[SYMBOL | symbol]) as desk:
+        with parts_of(desk.engine).cache.subscribe() as notices:
+            seen: list[LiveValue] = []
+
+            async def read() -> None:
+                async for value in notices:
+                    seen.append(value)
+
+            reading = asyncio.create_task(read())
+            await both(desk, 20.0)
+            assert desk.live("SPX").source == "first"
+            yield desk, seen
+            await desk.clock.settle()
+            reading.cancel()
+    older = [after for before, after in pairwise(seen) if market_at(after) < market_at(before) and OLDER not in after.flags]
+    assert not older, "readers were given older data and not told"
+
+
+async def rule_acts(desk: ClockedDesk) -> list[tuple[str, str]]:
+    return [(line["before"], line["after"]) for line in await desk.engine.audit(50) if line["actor"] == "rule"]
+
+
+@pytest.mark.parametrize(
+    ("how", "told_after_s", "word"),
+    [("silent", 10.0, "silent for"), ("frozen", 15.0, "the same numbers"), ("wrong", 0.0, "held back")],
+)
+async def test_what_is_ill_for_long_enough_is_served_by_the_standby_and_by_the_first_again_once_that_was_calm(
+    tmp_path: Path, how: str, told_after_s: float, word: str
+) -> None:
+    async with served(tmp_path) as (desk, _):
+        began = desk.clock.now()
+        # Neither before the fault is known, nor before it was there for as long as the settings say.
+        await both(desk, told_after_s + AFTER_S - EVERY_S, first=how)
+        assert desk.live("SPX").source == "first"
+        await both(desk, 4 * EVERY_S, first=how)
+        value, view = desk.live("SPX"), await desk.symbol("SPX")
+        assert (value.source, view.serving, view.standby) == ("second", "second", "first")
+        assert "rule" in view.failed_over
+        assert word in view.failed_over
+        over = parts_of(desk.engine).provision.serving.failed_over("SPX")
+        assert over is not None
+        assert told_after_s + AFTER_S <= over.since - began <= told_after_s + AFTER_S + 2 * EVERY_S
+        assert await rule_acts(desk) == [("first", "second")]
+
+        back = desk.clock.now()
+        await both(desk, CALM_S - EVERY_S)
+        assert desk.live("SPX").source == "second", "it must be well for a while"
+        await both(desk, 3 * EVERY_S)
+        value, view = desk.live("SPX"), await desk.symbol("SPX")
+        assert (value.source, view.serving, view.failed_over) == ("first", "first", "")
+        assert value.available_at - back >= CALM_S
+        assert await rule_acts(desk) == [("second", "first"), ("first", "second")]
+
+
+async def test_a_calm_that_is_broken_begins_anew(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, _):
+        await both(desk, 50.0, first="silent")
+        for _ in range(3):
+            await both(desk, CALM_S - 4 * EVERY_S)
+            await both(desk, 4 * EVERY_S, first="silent")
+        assert desk.live("SPX").source == "second"
+        assert await rule_acts(desk) == [("first", "second")]
+
+
+async def test_a_standby_that_is_ill_itself_is_not_failed_over_to(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, _):
+        await both(desk, 90.0, first="silent", second="silent")
+        assert (desk.live("SPX").source, await rule_acts(desk)) == ("first", [])
+        await both(desk, 15.0, first="silent")
+        assert desk.live("SPX").source == "second", "once it is well again it is"
+
+
+async def test_what_an_operator_chose_no_rule_takes_back_and_without_the_setting_there_is_no_rule(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, _):
+        await pull(desk.engine, Verb.FAILOVER, "SPX", "a look at it", target_kind="symbol")
+        await both(desk, 2 * CALM_S)
+        assert (desk.live("SPX").source, await rule_acts(desk)) == ("second", [])
+    async with served(tmp_path / "other", failover_after_s=None) as (desk, _):
+        await both(desk, 60.0, first="silent")
+        assert (desk.live("SPX").source, await rule_acts(desk)) == ("first", [])
+
+
+async def test_older_data_says_so_until_readers_have_what_they_had(tmp_path: Path) -> None:
+    delayed = fed("second", "SPX", EVERY_S, delay_s=30.0)
+    settings = {"sources": [sources()[0], delayed], "symbols": [SYMBOL | {"failover_after_s": 5.0}]}
+    async with clocked(tmp_path / "state", **settings) as desk:
+        await both(desk, 20.0)
+        had, later = market_at(desk.live("SPX")), []
+        with parts_of(desk.engine).cache.subscribe() as notices:
+            await both(desk, 70.0, first="silent")
+            while not notices._waiting.empty():
+                later.append(await anext(notices))
+        older = [value for value in later if market_at(value) < had]
+        assert len(older) >= 2
+        assert all(value.source == "second" and OLDER in value.flags for value in older)
+        assert all(OLDER not in value.flags for value in later if market_at(value) >= had)
+        assert market_at(desk.live("SPX")) > had
