@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gexdesk.assemble.links import REDIS_AWAY_DO, REDIS_AWAY_S, link_of, queue_of
 from gexdesk.assemble.offline import rules_of
-from gexdesk.assemble.sources import REPLAY_LEAD_S, account_of, gap_words, inner_accounts, key_of, position_of, redacted, source_of
+from gexdesk.assemble.sources import REPLAY_LEAD_S, account_of, inner_accounts, key_of, position_of, redacted, source_of
 from gexdesk.assemble.state_folder import AUDIT_NAME, GUIDELINES_NAME, HISTORY_NAME, METADATA_NAME, make_state_folder
 from gexdesk.assemble.symbols import schedules_of, source_units, symbols_of
 from gexdesk.engine.admission import Admission
@@ -123,6 +123,7 @@ from gexdesk.model.view import LogLine
 from gexdesk.queues.redis_name import engine_name
 from gexdesk.settings import LOCK_NAME, HttpSource, Settings
 from gexdesk.sources.address import Addresses
+from gexdesk.sources.directory import Directory
 from gexdesk.sources.fetch_once import FetchOnce, SourceKey
 from gexdesk.sources.replay import Replay
 from gexdesk.stores.audit import Audit
@@ -298,10 +299,17 @@ def assemble(
     taken = Path(sharing.shared, "taken") if sharing is not None else state
     make = partial(source_of, keys=keys, clock=clock, state=state, taken=taken, once=once, started_at=story_at, speed=replay_speed)
     sources = {s.name: make(s) for s in settings.sources}
-    supply = Supply(sources, ledger, receive.deliver, chronicle, clock)
+    together = receive.deliver_together if board is None else ownership.guard_together(receive.deliver_together)
+    for source in sources.values():
+        if isinstance(source, Directory):
+            source.takes_together(together, limits.gate_bytes)
+    supply = Supply(sources, ledger, receive.deliver, chronicle, clock, missed=provision.gaps.counted)
     fleet = None
     if board is not None:
-        supply = Supply(sources, ledger, ownership.guard(receive.deliver), chronicle, clock, may_run=ownership.runs)
+        supply = Supply(
+            sources, ledger, ownership.guard(receive.deliver), chronicle, clock, may_run=ownership.runs,
+            missed=provision.gaps.counted,
+        )  # fmt: skip
         shared = Shared(board, host=platform.node(), record=record, chronicle=chronicle, clock=clock)
         fleet = Fleet(
             board=board, ownership=ownership, shared=shared, supply=supply, standing=standing, chronicle=chronicle, ledger=ledger,
@@ -374,7 +382,7 @@ def assemble(
     shift = Shift(state / "shift.json")
     hand_over = HandOver(
         incidents=incidents, mutes=mutes, standing=standing, shift=shift,
-        gaps=lambda: [*provision.gaps.lines(), *gap_words(ledger)], clock=clock,
+        gaps=provision.gaps.lines, clock=clock,
     )  # fmt: skip
     on_incidents = IncidentLevers(incidents=incidents, mutes=mutes, ledger=ledger, record=record, chronicle=chronicle, clock=clock)
     on_shift = ShiftLevers(hand_over=hand_over, shift=shift, incidents=incidents, record=record, chronicle=chronicle, clock=clock)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gexdesk.assemble.links import password
 from gexdesk.engine.backfill import SOURCE as GAP_FILL
-from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.ledger import Account
 from gexdesk.engine.requests import SUBMITTED
 from gexdesk.model.clock import Clock
 from gexdesk.model.text import printable
@@ -159,11 +159,6 @@ def source_of(
 def _consumer(state: Path) -> str:
     """Name this desk among the consumers of a stream: the same after a restart, another for every other state folder."""
     return f"{platform.node()[:64]}-{hashlib.sha256(os.fsencode(state)).hexdigest()[:8]}"
-
-
-def gap_words(ledger: Ledger) -> list[str]:
-    """Return what sources missed by their senders' own count, one line each."""
-    return [f"{a.name}: {a.missed:,} messages never came, the last of them {a.last_missed}" for a in ledger.all() if a.missed]
 
 
 def position_of(replays: list[Replay]) -> str:

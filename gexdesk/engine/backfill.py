@@ -39,6 +39,8 @@ class Backfill:
 
     async def files(self, record: GapRecord) -> list[Path]:
         """Return the files that may fill a gap, by name: they hold its date and no other symbol. Raises LeverRefused."""
+        if not record.symbol:
+            raise LeverRefused(f"{record.source} carries several symbols; its sender's count does not say which was missing")
         folder = self._symbols.of(record.symbol).history
         if folder is None:
             raise LeverRefused(f"no history folder is configured for {record.symbol}: give its [[symbols]] a `history`")

@@ -25,14 +25,18 @@ KEPT = 1000
 ENOUGH = 0.5
 """A gap is filled once history brought so much of what was missed."""
 
+JOINED_S = 60.0
+"""What a sender counts as missing so soon after the last is one gap with it."""
+
 _STEP_S = 300.0
 
 
 @dataclass(slots=True)
 class _Gap:
-    """Hold one gap; ``brought`` counts the moments inside of it that history has."""
+    """Hold one gap; ``brought`` counts the moments inside of it that history has, ``counted`` what its sender says is missing."""
 
     record: GapRecord
+    counted: int = 0
     filling_since: float | None = None
     brought: int = 0
 
@@ -48,6 +52,7 @@ class GapLedger:
         self._gaps: dict[str, _Gap] = {}
         self._open: dict[tuple[str, str], str] = {}
         self._before: dict[tuple[str, str], float] = {}
+        self._counted: dict[str, str] = {}
 
     def begin(self, rows: Iterable[dict[str, Any]], live: Sequence[LiveValue]) -> None:
         """Take over the gaps an earlier engine wrote down, and when it last had each symbol: what it missed since is a gap.
@@ -71,14 +76,30 @@ class GapLedger:
         key = (account.name, symbol)
         name = self._open.pop(key, None)
         if name is not None:
-            gap = self._gaps[name]
-            self._write(gap, to_at=at, missed=self._missed(account, symbol, gap.record.from_at, at))
+            self._end(self._gaps[name], account, at)
         last_at = self._before.pop(key, None)
         if name is None and last_at is not None and account.due_s is not None and self._symbols.of(symbol).expected:
             missed = self._missed(account, symbol, last_at, at)
             if missed is not None and missed >= INTERVALS:
                 reason = "no engine ran, or its source was not there"
                 self._add(account, symbol, last_at + account.due_s, reason, to_at=at, missed=missed)
+
+    def counted(self, account: Account, count: int, words: str, at: float) -> None:
+        """Note messages that never came by their sender's own count: they were due after the last payload and before ``at``.
+
+        A source of several symbols counts them all in one row: which of them is missing, nobody knows.
+        """
+        symbol = self._symbols.of(account.symbols[0]).name if len(account.symbols) == 1 else ""
+        silent = self._open.get((account.name, symbol))
+        if silent is not None:
+            self._gaps[silent].counted += count  # that it is silent is known; now also how much it missed
+            return
+        reason, last = f"the sender's count: {words}", self._gaps.get(self._counted.get(account.name, ""))
+        if last is not None and last.record.to_at is not None and at - last.record.to_at <= JOINED_S:
+            self._write(last, to_at=at, missed=(last.record.missed or 0) + count, reason=printable(reason, 200))
+            return
+        from_at = min(at, account.last_at or account.listening_since or at)
+        self._counted[account.name] = self._add(account, symbol, from_at, reason, to_at=at, missed=count)
 
     def look(self, now: float) -> None:
         """Open a gap where an expected symbol's source is overdue, and end those whose market closed; called once a second."""
@@ -88,9 +109,10 @@ class GapLedger:
                 word, text = self._beats.state(account, plan.name, now)
                 if key not in self._open and word in ("SILENT", "REPEATS"):
                     self._overdue(account, plan.name, now, text)
-                elif key in self._open and word in ("closed", "ended", "paused"):
-                    gap = self._gaps[self._open.pop(key)]
-                    self._write(gap, to_at=now, missed=self._missed(account, plan.name, gap.record.from_at, now))
+                elif key not in self._open and word == "waiting" and self._symbols.overdue(plan.name, account, now):
+                    self._never(account, plan.name, now)
+                elif key in self._open and word in ("closed", "ended", "paused", "elsewhere"):
+                    self._end(self._gaps[self._open.pop(key)], account, now)
 
     def find(self, name: str) -> GapRecord:
         """Return a gap by its name. Raises UnknownTarget."""
@@ -124,9 +146,7 @@ class GapLedger:
 
     def lines(self) -> list[str]:
         """Return the gaps that are not filled, newest first, one line each."""
-        return [
-            f"{view.symbol} from {view.source}: {_words(view)}" for view in self.views()
-        ]
+        return [f"{view.symbol or 'all'} from {view.source}: {_words(view)}" for view in self.views()]
 
     async def answer(self, question: GapsLook) -> GapsSeen:
         """Answer ``GapsLook``."""
@@ -141,9 +161,21 @@ class GapLedger:
         self._before.pop((account.name, symbol), None)
         self._add(account, symbol, max(beat.last_at, since) + every_s, text)
 
+    def _never(self, account: Account, symbol: str, now: float) -> None:
+        """Open the gap of a source that has brought nothing of a symbol since it runs, or since the last engine had it."""
+        since = self._symbols.on_since(symbol, account, now)
+        if since is None or account.listening_since is None or account.due_s is None:
+            return
+        had_at = self._before.pop((account.name, symbol), account.listening_since)
+        self._add(account, symbol, max(since, had_at) + account.due_s, f"{account.name} has brought nothing yet")
+
+    def _end(self, gap: _Gap, account: Account, at: float) -> None:
+        missed = gap.counted or self._missed(account, gap.record.symbol, gap.record.from_at, at)
+        self._write(gap, to_at=at, missed=missed)
+
     def _add(
         self, account: Account, symbol: str, from_at: float, reason: str, *, to_at: float | None = None, missed: int | None = None
-    ) -> None:
+    ) -> str:
         fillable, _ = self._how(symbol)
         record = GapRecord(symbol, account.name, from_at, to_at, missed, fillable, None, printable(reason, 200))
         gap = self._gaps[name_of(record)] = _Gap(record)
@@ -153,6 +185,7 @@ class GapLedger:
             gone = self._gaps.pop(next(iter(self._gaps))).record
             self._open.pop((gone.source, gone.symbol), None)
         self._keeper.note(gap.record)
+        return name_of(record)
 
     def _write(self, gap: _Gap, **changed: Any) -> None:
         gap.record = structs.replace(gap.record, **changed)
@@ -171,6 +204,8 @@ class GapLedger:
         return max(0, round(on_s / every_s))
 
     def _how(self, symbol: str) -> tuple[bool, str]:
+        if not symbol:
+            return False, "its sender's count does not say which of its symbols was missing"
         folder = self._symbols.of(symbol).history
         if folder is None:
             return False, f"no history folder is configured for {symbol}"

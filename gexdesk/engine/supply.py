@@ -33,12 +33,15 @@ class Supply:
 
     Args:
         may_run: Says whether this engine is the one to run a source now; in a fleet others may be.
+        missed: Told of messages that never came: the source's account, how many, where, when that was seen.
     """
 
     def __init__(
         self, sources: Mapping[str, Source], ledger: Ledger, deliver: Deliver, chronicle: Chronicle, clock: Clock,
         *, may_run: Callable[[str], bool] = lambda _: True,
+        missed: Callable[[Account, int, str, float], None] = lambda account, count, words, at: None,
     ) -> None:  # fmt: skip
+        self._missed = missed
         self._may_run = may_run
         self._sources = sources
         self._ledger = ledger
@@ -107,6 +110,7 @@ class Supply:
                 account.connected = True
             case Missed(count=count, words=words):
                 account.missed_some(count, words)
+                self._missed(account, count, words, now)
                 self._chronicle.tell("source", f"{account.name}: {count:,} missing: {words}", grave=True)
             case OutOfOrder():
                 account.reorders += 1

@@ -60,21 +60,27 @@ class ClockedDesk:
 
     async def send(self, *documents: tuple[str, bytes]) -> None:
         """Let sources bring a document each, and wait until it is before readers, or held back, or refused."""
-        done = self._through() + len(documents)
+        done = self.count + len(documents)
         for source, body in documents:
             await self.feeds[source].give(body)
+        await self.through(done)
+
+    async def through(self, done: int) -> None:
+        """Wait until so many documents are before readers, or held back, or refused."""
         flights = parts_of(self.engine).flights
         for _ in range(PATIENCE):
             await self.clock.settle()
-            if self._through() >= done:
+            if self.count >= done:
                 return
             if all(flight.judged or flight.refused for flight in flights.own()):
                 await self.clock.advance(0.01)  # who works on it looks at the clock, too
             else:
                 await asyncio.sleep(0.001)
-        raise AssertionError(f"one of {[source for source, _ in documents]} went nowhere")
+        raise AssertionError(f"{done - self.count} documents went nowhere")
 
-    def _through(self) -> int:
+    @property
+    def count(self) -> int:
+        """Return how many documents have come through so far."""
         parts = parts_of(self.engine)
         return parts.work.dead + sum(parts.promises[level].latency.count for level in LEVELS)
 

@@ -1,0 +1,165 @@
+"""The ledger of gaps, end to end: what was missed, whether it can be had, and how it is filled behind all live data."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clocked_desk import BEGINS_AT, ClockedDesk, clocked, fed
+from desk_setting import pull, rows
+
+from gexdesk.model.errors import LeverRefused
+from gexdesk.model.lever import Verb
+from gexdesk.model.look import GapsLook
+from gexdesk.model.symbol_view import GapView
+from gexdesk.sources.base import Missed
+from tests.moments.market import NDX, SPX
+
+EVERY_S = 5.0
+
+
+async def well(desk: ClockedDesk, seconds: float, source: str = "feed") -> None:
+    """Let a feed send for a while."""
+    at = began = desk.clock.now()
+    while at < began + seconds - 0.5:
+        await desk.send((source, SPX.gexbot(at)))
+        at += EVERY_S
+        await desk.until(at)
+
+
+async def gaps(desk: ClockedDesk, **asked: Any) -> tuple[GapView, ...]:
+    return (await desk.engine.look(GapsLook(**asked))).gaps
+
+
+def history(folder: Path, name: str, *stamps: float) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"\n".join(SPX.gexbot(at) for at in stamps) + b"\n")
+
+
+async def test_what_was_missed_is_filled_at_low_and_readers_keep_what_they_have(tmp_path: Path) -> None:
+    state, folder = tmp_path / "state", tmp_path / "history"
+    folder.mkdir()
+    settings = {
+        "sources": [fed("feed", "SPX", EVERY_S, level="HIGH")],
+        "symbols": [{"name": "SPX", "session": "always", "history": str(folder)}],
+    }
+    async with clocked(state, **settings) as desk:
+        await well(desk, 20.0)
+        silent_from = desk.clock.now()
+        assert await gaps(desk) == ()
+        await desk.until(silent_from + 60.0)
+        (gap,) = await gaps(desk)
+        assert (gap.symbol, gap.source, gap.to_at, gap.fillable, gap.missed) == ("SPX", "feed", None, True, None)
+        assert abs(gap.from_at - silent_from) < 1.0, "from when the next one was due"
+        await well(desk, 10.0)
+        (gap,) = await gaps(desk)
+        assert gap.to_at is not None
+        assert abs(gap.to_at - silent_from - 60.0) < 1.0
+        assert gap.missed == 12
+
+        with pytest.raises(LeverRefused, match="no file of SPX for 2026-03-03"):
+            await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
+        stamps = [silent_from + EVERY_S * number for number in range(12)]
+        history(folder, "NDX_2026-03-03.jsonl", *stamps)
+        with pytest.raises(LeverRefused, match="no file of SPX"):
+            await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
+        history(folder, "SPX_2026-03-03.jsonl", *stamps)
+        live = desk.live("SPX")
+        assert (await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap", dry_run=True)).done is False
+        done = desk.count + 1
+        outcome = await pull(desk.engine, Verb.BACKFILL, gap.gap, "the vendor was away", target_kind="gap")
+        assert (outcome.done, outcome.affected) == (True, 1)
+        (gap,) = await gaps(desk)
+        assert (gap.filling_since is not None, gap.filled_at) == (True, None), "not before it is stored"
+        await desk.through(done)
+        await desk.stored()
+        assert desk.live("SPX") == live, "history is never live"
+        assert await gaps(desk) == ()
+        (gap,) = await gaps(desk, filled=True)
+        assert gap.filled_at is not None
+        with pytest.raises(LeverRefused, match="filled already"):
+            await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
+        assert [(line["actor"], line["act"]) for line in await desk.engine.audit(5)][0] == ("jm", "backfill")
+    (job,) = rows("SELECT level FROM jobs WHERE source = 'gap-fill'", state)
+    assert job["level"] == "LOW"
+    stored = rows("SELECT as_of FROM snapshots WHERE source = 'gap-fill' AND NOT quarantined ORDER BY as_of", state)
+    assert len(stored) == 12
+    (kept,) = rows("SELECT filled_at FROM gaps", state)
+    assert kept["filled_at"] is not None
+    async with clocked(state, BEGINS_AT + 600.0, **settings) as desk:
+        filled = next(one for one in await gaps(desk, filled=True) if one.gap == gap.gap)
+        assert (filled.filled_at is not None, filled.missed) == (True, 12), "a restart forgets nothing"
+
+
+async def test_history_that_brings_too_little_leaves_the_gap_open(tmp_path: Path) -> None:
+    folder = tmp_path / "history"
+    settings = {
+        "sources": [fed("feed", "SPX", EVERY_S)],
+        "symbols": [{"name": "SPX", "session": "always", "history": str(folder)}],
+    }
+    async with clocked(tmp_path / "state", **settings) as desk:
+        await well(desk, 20.0)
+        silent_from = desk.clock.now()
+        await desk.until(silent_from + 60.0)
+        await well(desk, 10.0)
+        (gap,) = await gaps(desk)
+        # Five of twelve inside, and many outside of it.
+        outside = [silent_from - 1000.0 + number for number in range(40)]
+        history(folder, "SPX_20260303.jsonl", *outside, *(silent_from + EVERY_S * number for number in range(5)))
+        done = desk.count + 1
+        await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
+        await desk.through(done)
+        await desk.stored()
+        assert [one.gap for one in await gaps(desk)] == [gap.gap]
+
+
+async def test_what_never_came_is_a_gap_and_so_is_what_a_standby_misses(tmp_path: Path) -> None:
+    sources = [fed("feed", "SPX", EVERY_S), fed("second", "SPX", EVERY_S)]
+    async with clocked(tmp_path / "state", sources=sources, symbols=[{"name": "SPX", "session": "always"}]) as desk:
+        await well(desk, 25.0)
+        assert await gaps(desk) == ()
+        await well(desk, 15.0)
+        (gap,) = await gaps(desk)
+        assert (gap.source, gap.to_at, gap.reason) == ("second", None, "second has brought nothing yet")
+        assert gap.from_at == pytest.approx(BEGINS_AT + EVERY_S, abs=1.0)
+        await well(desk, 5.0, "second")
+        (gap,) = await gaps(desk)
+        assert (gap.to_at is not None, gap.missed, gap.fillable) == (True, 7, False)
+        assert "no history folder" in gap.how
+
+
+async def test_what_a_sender_counts_as_missing_is_in_the_ledger(tmp_path: Path) -> None:
+    several = fed("several", "SPX", EVERY_S) | {"symbols": ["SPX", "NDX"]}
+    async with clocked(tmp_path / "state", sources=[fed("feed", "SPX", EVERY_S), several]) as desk:
+        await well(desk, 10.0)
+        last_at = desk.clock.now() - EVERY_S
+        desk.feeds["feed"].tell(Missed(3, "sequence 41 to 43"))
+        await well(desk, 10.0)
+        (gap,) = await gaps(desk)
+        assert (gap.symbol, gap.source, gap.missed, gap.reason) == ("SPX", "feed", 3, "the sender's count: sequence 41 to 43")
+        assert (gap.from_at, gap.to_at) == (pytest.approx(last_at, abs=0.5), pytest.approx(last_at + EVERY_S, abs=0.5))
+        desk.feeds["feed"].tell(Missed(2, "sequence 50 to 51"))
+        (gap,) = await gaps(desk)
+        assert gap.missed == 5, "a feed that loses all the time is one gap that grows"
+        await well(desk, 70.0)
+        desk.feeds["feed"].tell(Missed(1, "sequence 77"))
+        assert [one.missed for one in await gaps(desk) if one.source == "feed"] == [1, 5]
+
+        await desk.send(("several", NDX.gexbot(desk.clock.now())))
+        desk.feeds["several"].tell(Missed(4, "sequence 9 to 12"))
+        gap = next(one for one in await gaps(desk) if one.source == "several" and not one.symbol)
+        assert (gap.missed, gap.fillable) == (4, False)
+        with pytest.raises(LeverRefused, match="several symbols"):
+            await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
+    counted = "SELECT symbol, source, missed FROM gaps WHERE reason LIKE 'the sender%' ORDER BY source, missed"
+    kept = [tuple(row.values()) for row in rows(counted, tmp_path / "state")]
+    assert kept == [("SPX", "feed", 1), ("SPX", "feed", 5), ("", "several", 4)]
+
+
+async def test_a_silent_feed_whose_sender_counts_has_one_gap_with_the_count(tmp_path: Path) -> None:
+    async with clocked(tmp_path / "state", sources=[fed("feed", "SPX", EVERY_S)]) as desk:
+        await well(desk, 20.0)
+        await desk.until(desk.clock.now() + 60.0)
+        desk.feeds["feed"].tell(Missed(57, "sequence 5 to 61"))
+        await well(desk, 10.0)
+        (gap,) = await gaps(desk)
+        assert (gap.missed, gap.to_at is not None) == (57, True)
