@@ -1,5 +1,6 @@
 """What an operator asks the engine to do, as one value; and what came of it."""
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -67,6 +68,7 @@ class Lever(Struct, frozen=True):
         actor: Who asks; the engine replaces it by who the kernel or the key says.
         seen_revision: The target's revision the operator was looking at; when it has changed, the lever is refused.
         dry_run: Only say what would happen.
+        together: The same word on each lever of one act on several targets: undo takes all of them back. Empty for an act on one.
         not_after: When whoever sent it stopped waiting and was told that nothing was done: the engine refuses it later.
     """
 
@@ -83,6 +85,7 @@ class Lever(Struct, frozen=True):
     to: str = ""
     text: str = ""
     forced: bool = False
+    together: str = ""
 
 
 class LeverOutcome(Struct, frozen=True):
@@ -104,3 +107,26 @@ class LeverOutcome(Struct, frozen=True):
     revision: int
     helps: str = ""
     costs: str = ""
+
+
+def together(done: Sequence[tuple[str, LeverOutcome]], refused: Sequence[str]) -> LeverOutcome:
+    """Sum up what levers on several targets did, or would do: what is the same once, what differs by name."""
+
+    def said(of: Callable[[LeverOutcome], str]) -> str:
+        texts = dict.fromkeys(filter(None, (of(outcome) for _, outcome in done)))
+        return next(iter(texts), "") if len(texts) < 2 else "; ".join(f"{name} {of(outcome)}" for name, outcome in done)
+
+    def states(of: Callable[[LeverOutcome], str]) -> str:
+        return ", ".join(dict.fromkeys(of(outcome) for _, outcome in done))
+
+    count = f"{len(done)} of {len(done) + len(refused)} done" if refused else f"{len(done)} done"
+    return LeverOutcome(
+        done=not refused and all(outcome.done for _, outcome in done),
+        message=f"{count}: {' '.join(name for name, _ in done)}{'; not ' if refused else ''}{'; '.join(refused)}",
+        before=states(lambda outcome: outcome.before),
+        after=states(lambda outcome: outcome.after),
+        moved_jobs=sum(outcome.moved_jobs for _, outcome in done),
+        revision=0,
+        helps=said(lambda outcome: outcome.helps),
+        costs="; ".join(filter(None, (f"refused {'; '.join(refused)}" if refused else "", said(lambda outcome: outcome.costs)))),
+    )

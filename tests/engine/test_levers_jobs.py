@@ -221,6 +221,32 @@ async def test_undo_takes_back_what_the_operator_did_last(tmp_path: Path) -> Non
     assert audit_of(tmp_path)[-1].reason == "undo of resume_all everything: too early"
 
 
+async def test_undo_takes_an_act_on_several_targets_back_whole_and_names_what_it_cannot(tmp_path: Path) -> None:
+    async with stopped_engine(tmp_path) as engine:
+        await pull(engine, Verb.PROMOTE, "small", level=H)  # an act of its own, which stays
+        before = [*await jobs_of(engine, "small"), *await jobs_of(engine, "big")]
+        for source in ("small", "big"):
+            await pull(engine, Verb.OVERRIDE, source, level=C, together="a1")
+        asked = await pull(engine, Verb.UNDO, "", "", dry_run=True)
+        assert (asked.done, asked.moved_jobs) == (False, 6)
+        outcome = await pull(engine, Verb.UNDO, "", "wrong ones")
+        assert outcome.done
+        assert outcome.message == "2 done: big small"
+        assert [*await jobs_of(engine, "small"), *await jobs_of(engine, "big")] == before
+        assert {job.level for job in before} == {H}
+        with pytest.raises(LeverRefused, match="you did nothing"):
+            await pull(engine, Verb.UNDO, "", "again")
+
+        for source in ("small", "big"):
+            await pull(engine, Verb.OVERRIDE, source, level=C, together="a2")
+        await engine.pull(Lever(Verb.OVERRIDE, "big", "mine now", level=H, actor="rk"))
+        outcome = await pull(engine, Verb.UNDO, "", "wrong ones")
+        assert not outcome.done
+        assert "1 of 2 done: small; not override big cannot be taken back: big was changed by rk" in outcome.message
+        assert {job.level for job in await jobs_of(engine, "big")} == {H}
+        assert C not in {job.level for job in await jobs_of(engine, "small")}
+
+
 async def test_undo_is_refused_where_somebody_acted_since_or_nothing_can_take_it_back(tmp_path: Path) -> None:
     async with stopped_engine(tmp_path) as engine:
         await pull(engine, Verb.PROMOTE, "small")

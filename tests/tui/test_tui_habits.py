@@ -125,8 +125,12 @@ async def test_one_dialog_acts_on_all_marked_rows_one_after_the_other() -> None:
         assert pulled == [
             ("gexbot-spx", None, 4, "feed lag"), ("cboe-qqq", Level.MEDIUM, 3, "feed lag"), ("files", Level.HIGH, 3, "feed lag"),
         ]  # fmt: skip
+        [act] = {lever.together for lever in seat.desk.pulled}  # one act: undo takes all of it back
+        assert act
         assert "3 done: gexbot-spx cboe-qqq files" in seat.text("notice")
         assert "marked" not in seat.text("sources")
+        await seat.press("plus", "down", "enter")
+        assert seat.desk.pulled[-1].together == ""
 
 
 async def test_targets_are_those_that_were_marked_at_the_keypress() -> None:

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from gexdesk.engine.levers.base import Family
 from gexdesk.engine.levers.undo import Undo
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import LeverRefused
-from gexdesk.model.lever import Lever, LeverOutcome, Verb
+from gexdesk.model.errors import LeverRefused, UnknownTarget
+from gexdesk.model.lever import Lever, LeverOutcome, Verb, together
 from gexdesk.model.text import printable
 
 REASON_LIMIT = 300
@@ -32,16 +32,36 @@ class Levers:
             lever = replace(lever, reason=printable(lever.reason, REASON_LIMIT))
             if not lever.reason and not lever.dry_run and lever.verb.needs_reason:
                 raise LeverRefused(f"{lever.verb} needs a reason; it goes to the audit")
-            undoing = lever.verb is Verb.UNDO
-            if undoing:
-                lever = self._undo.inverse(lever)
-            family = self._families.get(lever.verb)
-            if family is None:
-                raise LeverRefused(f"this engine has no lever {lever.verb}")
-            inverse = None if undoing else await self._undo.before(lever)
+            if lever.verb is Verb.UNDO:
+                return await self._take_back(lever)
+            family = self._family(lever)
+            inverse = await self._undo.before(lever)
             outcome = await family.pull(lever)
-            if outcome.done and undoing:
-                self._undo.undid(lever.actor)
-            elif outcome.done:
+            if outcome.done:
                 self._undo.did(lever, inverse)
             return outcome
+
+    def _family(self, lever: Lever) -> Family:
+        if (family := self._families.get(lever.verb)) is None:
+            raise LeverRefused(f"this engine has no lever {lever.verb}")
+        return family
+
+    async def _take_back(self, lever: Lever) -> LeverOutcome:
+        """Pull what takes the operator's last act back; of one on several targets, tell which cannot be taken back."""
+        inverses, refused = self._undo.inverses(lever)
+        if len(inverses) == 1 and not refused:
+            outcome = await self._family(inverses[0]).pull(inverses[0])
+            if outcome.done:
+                self._undo.undid(lever.actor)
+            return outcome
+        done: list[tuple[str, LeverOutcome]] = []
+        for inverse in inverses:
+            try:
+                done.append((inverse.target, await self._family(inverse).pull(inverse)))
+            except (LeverRefused, UnknownTarget) as error:
+                refused.append(f"{inverse.target}: {error.message}")
+        if not done:
+            raise LeverRefused("; ".join(refused))
+        if not lever.dry_run:
+            self._undo.undid(lever.actor)
+        return together(done, refused)

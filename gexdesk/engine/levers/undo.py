@@ -22,10 +22,11 @@ class _Done(Struct, frozen=True):
     inverse: Lever | None
     target: str
     acts: int
+    together: str
 
 
 class Undo:
-    """Remember each operator's last act since the engine started.
+    """Remember each operator's last act since the engine started; one on several targets whole.
 
     Args:
         inverses: By verb; an act of any other verb cannot be taken back.
@@ -34,7 +35,7 @@ class Undo:
     def __init__(self, inverses: Mapping[Verb, Inverse], record: Record) -> None:
         self._inverses = dict(inverses)
         self._record = record
-        self._last: dict[str, _Done] = {}
+        self._last: dict[str, list[_Done]] = {}
 
     async def before(self, lever: Lever) -> Lever | None:
         """Return what would take a lever back, before it is pulled; None where nothing can, or nothing has to."""
@@ -47,17 +48,29 @@ class Undo:
             return
         target = self._record.last_target(lever.actor)
         words = f"{lever.verb} {target}"
-        self._last[lever.actor] = _Done(words, inverse, target, self._record.acts(target))
+        done = _Done(words, inverse, target, self._record.acts(target), lever.together)
+        last = self._last.get(lever.actor, [])
+        same = bool(lever.together) and bool(last) and last[-1].together == lever.together
+        self._last[lever.actor] = [*(last if same else ()), done]
 
-    def inverse(self, lever: Lever) -> Lever:
-        """Return the lever that takes the operator's last act back.
+    def inverses(self, lever: Lever) -> tuple[list[Lever], list[str]]:
+        """Return the levers that take the operator's last act back, the last one first, and why some cannot be.
 
         Raises:
-            LeverRefused: There is none, it cannot be taken back, or somebody acted on its target since.
+            LeverRefused: There is none, or nothing of it can be taken back.
         """
-        done = self._last.get(lever.actor)
-        if done is None:
-            raise LeverRefused("you did nothing since the engine started that could be taken back")
+        found: list[Lever] = []
+        refused: list[str] = []
+        for done in reversed(self._last.get(lever.actor, [])):
+            try:
+                found.append(self._inverse(done, lever))
+            except LeverRefused as error:
+                refused.append(error.message)
+        if not found:
+            raise LeverRefused("; ".join(refused) or "you did nothing since the engine started that could be taken back")
+        return found, refused
+
+    def _inverse(self, done: _Done, lever: Lever) -> Lever:
         if done.inverse is None:
             raise LeverRefused(f"{done.words} cannot be taken back")
         if self._record.acts(done.target) != done.acts:

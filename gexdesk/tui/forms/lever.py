@@ -1,6 +1,7 @@
 """Ask for one lever on one target: which, until when, why - and show what it would do before it is sent."""
 
 from collections.abc import Callable, Iterable, Sequence
+from uuid import uuid4
 
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
@@ -35,6 +36,7 @@ class LeverForm:
     ) -> None:  # fmt: skip
         self.verb = verb
         self.aims = (aim, *others)
+        self.act = uuid4().hex if others else ""
         self.note = note
         self.now = now
         self.operator = operator
@@ -94,6 +96,7 @@ class LeverForm:
             to=aim.choices[self.to] if self.to < len(aim.choices) else "",
             text=aim.text,
             dry_run=dry_run,
+            together=self.act,
         )
 
     def _agreed(self, aim: Aim) -> Level | None:

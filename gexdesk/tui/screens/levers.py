@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from uuid import uuid4
 
 from textual.worker import Worker
 
 from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, QueueError
 from gexdesk.model.level import Level
-from gexdesk.model.lever import Lever, LeverOutcome, Verb
+from gexdesk.model.lever import Lever, LeverOutcome, Verb, together
 from gexdesk.tui.forms.aim import Aim
 from gexdesk.tui.forms.base import NOT_KNOWN, Step
 from gexdesk.tui.forms.kill import KillForm
@@ -102,8 +103,10 @@ class Levers:
             return
         operator, view = self.house.operator, self.sight.shown
         if verb in AT_ONCE:
+            act = uuid4().hex if others else ""
             for each in (aim, *others):
-                self.send_now(Lever(verb, each.name, "", target_kind=each.kind, actor=operator, seen_revision=each.revision))
+                lever = Lever(verb, each.name, "", target_kind=each.kind, actor=operator, seen_revision=each.revision, together=act)
+                self.send_now(lever)
             self.stage.acted()
         elif view is not None:
             ends_at = view.session_ends_at
@@ -258,26 +261,3 @@ class Levers:
         if self._asking is not None:
             self._asking.cancel()
             self._asking = None
-
-
-def together(done: Sequence[tuple[str, LeverOutcome]], refused: Sequence[str]) -> LeverOutcome:
-    """Sum up what levers on several targets did, or would do: what is the same once, what differs by name."""
-
-    def said(of: Callable[[LeverOutcome], str]) -> str:
-        texts = dict.fromkeys(filter(None, (of(outcome) for _, outcome in done)))
-        return next(iter(texts), "") if len(texts) < 2 else "; ".join(f"{name} {of(outcome)}" for name, outcome in done)
-
-    def states(of: Callable[[LeverOutcome], str]) -> str:
-        return ", ".join(dict.fromkeys(of(outcome) for _, outcome in done))
-
-    count = f"{len(done)} of {len(done) + len(refused)} done" if refused else f"{len(done)} done"
-    return LeverOutcome(
-        done=not refused and all(outcome.done for _, outcome in done),
-        message=f"{count}: {' '.join(name for name, _ in done)}{'; not ' if refused else ''}{'; '.join(refused)}",
-        before=states(lambda outcome: outcome.before),
-        after=states(lambda outcome: outcome.after),
-        moved_jobs=sum(outcome.moved_jobs for _, outcome in done),
-        revision=0,
-        helps=said(lambda outcome: outcome.helps),
-        costs="; ".join(filter(None, (f"refused {'; '.join(refused)}" if refused else "", said(lambda outcome: outcome.costs)))),
-    )
