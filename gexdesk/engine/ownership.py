@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from gexdesk.fleet.told import Told
 from gexdesk.model.errors import StoreError
 from gexdesk.model.payload import Arrival
-from gexdesk.sources.base import Deliver
+from gexdesk.sources.base import Deliver, DeliverTogether
 
 LEASE_S = 5.0
 SETTLED_S = 10.0
@@ -49,12 +49,24 @@ class Ownership:
         """Let a source deliver only while this engine owns it."""
 
         async def guarded(arrival: Arrival) -> None:
-            if not self.runs(arrival.source):
-                owner = self.owner(arrival.source) or "nobody yet"
-                raise StoreError(f"{arrival.source} is run by {owner} now, no longer by this engine")
+            self._check(arrival.source)
             await deliver(arrival)
 
         return guarded
+
+    def guard_together(self, deliver: DeliverTogether) -> DeliverTogether:
+        """Guard what takes several payloads of one source, too."""
+
+        async def guarded(arrivals: Sequence[Arrival]) -> None:
+            self._check(arrivals[0].source)
+            await deliver(arrivals)
+
+        return guarded
+
+    def _check(self, source: str) -> None:
+        if not self.runs(source):
+            owner = self.owner(source) or "nobody yet"
+            raise StoreError(f"{source} is run by {owner} now, no longer by this engine")
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 """Receive: check, make room, keep, count, hand to triage. A source may forget its bytes once ``deliver`` returned."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gexdesk.engine.flight import Flight, Flights
 from gexdesk.engine.ledger import Ledger
-from gexdesk.engine.repeats import Repeats
+from gexdesk.engine.repeats import Repeats, repeats
 from gexdesk.engine.triage import Triage
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import OversizePayload
@@ -48,6 +48,27 @@ class Receive:
             self.count_repeat(arrival)
             return
         await self.deliver_asked(arrival, lambda _: None)
+
+    async def deliver_together(self, arrivals: Sequence[Arrival]) -> None:
+        """Acknowledge several small payloads of one source with one sync, in their order, all or none; errors as ``deliver``."""
+        for arrival in arrivals:
+            self._check(arrival)
+        new: list[Arrival] = []
+        for arrival in arrivals:
+            again = repeats(arrival, new[-1]) if new else await self._repeats.of(arrival) is not None
+            if not again:
+                new.append(arrival)
+        source = arrivals[0].source
+        if new:
+            await self._triage.room(source)
+            for payload, ref in await self._spool.keep_together(new):
+                self._repeats.remember(payload)
+                self._count(payload)
+                self.take_up(payload, ref, self._clock.monotonic())
+        kept = {id(arrival) for arrival in new}
+        for arrival in arrivals:
+            if id(arrival) not in kept:
+                self.count_repeat(arrival)
 
     async def deliver_asked(self, arrival: Arrival, kept: Callable[[Payload], None]) -> Payload:
         """Acknowledge a payload that a request brought; errors as ``deliver``.

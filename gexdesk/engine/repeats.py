@@ -44,6 +44,11 @@ class Repeats:
         return next((last for last in alike if digest == last.sha256), None)
 
 
+def repeats(arrival: Arrival, before: Arrival) -> bool:
+    """Say whether an arrival is, byte for byte, the one of its source just before."""
+    return arrival.body == before.body and abs(arrival.time_shift_s - before.time_shift_s) <= _SHIFT_TOLERANCE_S
+
+
 def _alike(last: Payload, arrival: Arrival) -> bool:
     return last.size_bytes == len(arrival.body) and abs(last.time_shift_s - arrival.time_shift_s) <= _SHIFT_TOLERANCE_S
 

@@ -1,6 +1,6 @@
 """What a source owes: bytes as they come, and an honest word on every try."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -71,6 +71,8 @@ Outcome = Fetched | Unchanged | Failed | Ended | Connected | Missed | OutOfOrder
 Deliver = Callable[[Arrival], Awaitable[None]]
 """Hand over bytes; returns once they are acknowledged (synced), so that only then the source forgets them.
 Raises PayloadError where the bytes can never be taken, and StoreError where they cannot be kept now (try again)."""
+DeliverTogether = Callable[[Sequence[Arrival]], Awaitable[None]]
+"""Hand over several at once, in order: all are acknowledged when it returns, none where it raises, as ``Deliver`` does."""
 Report = Callable[[Outcome], None]
 
 

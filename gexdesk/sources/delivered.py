@@ -10,7 +10,7 @@ import itertools
 import json
 import os
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from gexdesk.sources.files import Version
@@ -87,17 +87,23 @@ class Delivered:
         return self._versions.get(name) == version
 
     def add(self, name: str, version: Version) -> None:
-        """Remember a version.
+        """Remember a version; errors as ``add_all``."""
+        self.add_all({name: version})
+
+    def add_all(self, versions: Mapping[str, Version]) -> None:
+        """Remember a version of each name, by one write.
 
         Raises:
-            OSError: It could not be written; it is remembered in this process all the same.
+            OSError: They could not be written; they are remembered in this process all the same.
         """
         with self._lock:
-            self._versions.pop(name, None)
-            self._versions[name] = version
-            self._appended += 1
+            for name, version in versions.items():
+                self._versions.pop(name, None)
+                self._versions[name] = version
+            self._appended += len(versions)
+            lines = "".join(json.dumps([name, *version]) + "\n" for name, version in versions.items())
             # After a line that the disk cut short, begin one of our own.
-            data = ("\n" * self._torn + json.dumps([name, *version]) + "\n").encode()
+            data = ("\n" * self._torn + lines).encode()
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             opened = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:

@@ -4,8 +4,9 @@ import asyncio
 import os
 import random
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -14,7 +15,7 @@ from gexdesk.model.errors import GexdeskError, PayloadError
 from gexdesk.model.payload import Arrival
 from gexdesk.model.text import printable
 from gexdesk.sources.backoff import STORE_FIRST_S, backoff_s
-from gexdesk.sources.base import Deliver, Ended, Failed, Fetched, Outcome, Report, Unchanged
+from gexdesk.sources.base import Deliver, DeliverTogether, Ended, Failed, Fetched, Outcome, Report, Unchanged
 from gexdesk.sources.delivered import Delivered
 from gexdesk.sources.files import FileChanged, Sighting, StillOpen, Version, WriterUnknown, look, look_at_all, read
 from gexdesk.sources.folder_watch import FolderWatch
@@ -34,11 +35,20 @@ _CONTENT_TYPES = {
 _SCAN_SHARE = 20  # a scan of a huge folder is not repeated before 20 times what it took
 _LONG_OPEN_S = 60.0
 
+TOGETHER = 64
+"""Small files handed over at once, where the desk takes several."""
+
 
 class _Waiting(Struct, frozen=True):
     sighting: Sighting
     due_at: float  # monotonic
     blind: bool = False  # then it may be taken also where the kernel does not tell who is writing
+
+
+class _Complete(NamedTuple):
+    name: str
+    version: Version
+    arrival: Arrival
 
 
 class Directory:
@@ -103,6 +113,13 @@ class Directory:
         self._watched = (0, 0)
         self._rescan_at = 0.0
         self._deaf = ""
+        self._together: DeliverTogether | None = None
+        self._small_bytes = 0
+
+    def takes_together(self, deliver: DeliverTogether, small_bytes: int) -> None:
+        """Hand over files up to a size several at once, and wait for one sync of all of them instead of one each."""
+        self._together = deliver
+        self._small_bytes = small_bytes
 
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Hand over files until cancelled, or until ``Ended``; see ``Source.run``."""
@@ -132,8 +149,8 @@ class Directory:
                     if self._once:
                         break
                     report(Unchanged(self._clock.monotonic() - began))
-                for name, waiting in ready:
-                    if not await self._hand_over(name, waiting, deliver, report):
+                for group in self._groups(ready):
+                    if not await self._hand_over(group, deliver, report):
                         refusals += 1
                         await self._clock.sleep(backoff_s(refusals, STORE_FIRST_S, self._jitter))
                         break
@@ -225,60 +242,98 @@ class Directory:
         self._left_alone[name] = Sighting.of(seen)
         report(Failed(printable(f"{printable(name, 80)} {fault}")))
 
-    async def _hand_over(self, name: str, waiting: _Waiting, deliver: Deliver, report: Report) -> bool:
-        """Read one file and deliver it, unless it is still being written; False where the store refused for now."""
+    def _groups(self, ready: list[tuple[str, _Waiting]]) -> Iterator[list[tuple[str, _Waiting]]]:
+        """Cut what is ready into what is handed over at once: one file or, where somebody takes them, several small ones."""
+        group: list[tuple[str, _Waiting]] = []
+        for entry in ready:
+            small = self._together is not None and entry[1].sighting.version.size <= self._small_bytes
+            if group and (not small or len(group) >= TOGETHER):
+                yield group
+                group = []
+            group.append(entry)
+            if not small:
+                yield group
+                group = []
+        if group:
+            yield group
+
+    async def _hand_over(self, group: list[tuple[str, _Waiting]], deliver: Deliver, report: Report) -> bool:
+        """Read files and deliver those that nobody is writing; False where the store refused for now."""
         began = self._clock.monotonic()
-        sighting = waiting.sighting
-        try:
-            body = await asyncio.to_thread(read, self._folder / name, sighting, blind=waiting.blind)
-        except StillOpen:
-            self._wait_for_writer(name, sighting, report)
+        bodies = await asyncio.to_thread(self._read, group)
+        complete: list[_Complete] = []
+        for (name, waiting), body in zip(group, bodies, strict=True):
+            if isinstance(body, bytes):
+                arrival = Arrival(
+                    source=self.name,
+                    body=body,
+                    received_at=self._clock.now(),
+                    content_type=_CONTENT_TYPES.get(Path(name).suffix.lower(), ""),
+                    name=printable(name, 80),
+                )
+                complete.append(_Complete(name, waiting.sighting.version, arrival))
+            else:
+                await self._unread(name, waiting, body, report)
+        if not complete:
             return True
-        except WriterUnknown:
+        fetched = Fetched(self._clock.monotonic() - began)
+        return await undivided(self._deliver_and_remember(complete, fetched, deliver, report))
+
+    def _read(self, group: list[tuple[str, _Waiting]]) -> list[bytes | Exception]:
+        """Read files, in a thread: one that cannot be read keeps none of the others from it."""
+        bodies: list[bytes | Exception] = []
+        for name, waiting in group:
+            try:
+                bodies.append(read(self._folder / name, waiting.sighting, blind=waiting.blind))
+            except (StillOpen, WriterUnknown, FileChanged, OSError) as error:
+                bodies.append(error)
+        return bodies
+
+    async def _unread(self, name: str, waiting: _Waiting, error: Exception, report: Report) -> None:
+        """Begin to wait for a file that could not be read, or leave it alone."""
+        sighting = waiting.sighting
+        if isinstance(error, StillOpen):
+            self._wait_for_writer(name, sighting, report)
+        elif isinstance(error, WriterUnknown):
             longer_s = self._blind_settle_s - self._settle_s
             self._waiting[name] = _Waiting(sighting, waiting.due_at + longer_s, blind=True)
-            return True
-        except (FileChanged, FileNotFoundError):
+        elif isinstance(error, FileChanged | FileNotFoundError):
             self._waiting[name] = _Waiting(sighting, self._clock.monotonic() + self._settle_s)  # the next look finds out
-            return True
-        except OSError as error:
+        elif isinstance(error, OSError):
             seen = (await asyncio.to_thread(look, self._folder, [name]))[name]
             if seen is not None:
                 self._leave_alone(name, seen, f"cannot be read: {error.strerror}", report)
-            return True
-        arrival = Arrival(
-            source=self.name,
-            body=body,
-            received_at=self._clock.now(),
-            content_type=_CONTENT_TYPES.get(Path(name).suffix.lower(), ""),
-            name=printable(name, 80),
-        )
-        fetched = Fetched(self._clock.monotonic() - began)
-        handing_over = self._deliver_and_remember(
-            name, sighting.version, arrival, fetched, deliver=deliver, report=report
-        )
-        return await undivided(handing_over)
 
     async def _deliver_and_remember(
-        self, name: str, version: Version, arrival: Arrival, fetched: Fetched, *, deliver: Deliver, report: Report
+        self, complete: list[_Complete], fetched: Fetched, deliver: Deliver, report: Report
     ) -> bool:
         outcome: Outcome = fetched
+        first = complete[0].arrival
         try:
-            await deliver(arrival)
+            if len(complete) == 1 or self._together is None:
+                await deliver(first)
+            else:
+                await self._together([file.arrival for file in complete])
         except PayloadError as error:
-            outcome = Failed(printable(f"{arrival.name}: {error.message}"))
-        except Exception as error:  # a StoreError, or a fault beyond: the file is still here
+            if len(complete) > 1:  # which one it is, each finds out by itself
+                return all([await self._deliver_and_remember([file], fetched, deliver, report) for file in complete])
+            outcome = Failed(printable(f"{first.name}: {error.message}"))
+        except Exception as error:  # a StoreError, or a fault beyond: the files are still here
             why = error.message if isinstance(error, GexdeskError) else f"{type(error).__name__}: {error}"
-            report(Failed(printable(f"{arrival.name} could not be kept, will be handed over again: {why}")))
+            more = f" and {len(complete) - 1} more" if len(complete) > 1 else ""
+            report(Failed(printable(f"{first.name}{more} could not be kept, will be handed over again: {why}")))
             return False
-        self._waiting.pop(name, None)
-        self._open_since.pop(name, None)
+        for file in complete:
+            self._waiting.pop(file.name, None)
+            self._open_since.pop(file.name, None)
         try:
-            self._delivered.add(name, version)
+            self._delivered.add_all({file.name: file.version for file in complete})
         except OSError as error:
-            why = f"cannot be remembered ({error.strerror}), so a restart hands it over again"
-            report(Failed(printable(f"{arrival.name}: {why}")))
-        report(outcome)
+            for file in complete:
+                why = f"cannot be remembered ({error.strerror}), so a restart hands it over again"
+                report(Failed(printable(f"{file.arrival.name}: {why}")))
+        for _ in complete:
+            report(outcome)
         return True
 
     def _wait_for_writer(self, name: str, sighting: Sighting, report: Report) -> None:

@@ -127,6 +127,26 @@ class Spool:
                     (self._large_folder / header.file).unlink()
             raise
 
+    async def keep_together(self, arrivals: Sequence[Arrival]) -> list[tuple[Payload, PayloadRef]]:
+        """Keep several payloads with one sync, in their order, all or none; no body may be over the gate.
+
+        Raises:
+            StoreError: They could not be written; none of them counts.
+        """
+        writer = self._writer
+        if writer is None:
+            raise StoreError(f"the spool in {self._segments_folder.parent} is closed; the payloads were not kept")
+        if any(len(arrival.body) > self._gate_bytes for arrival in arrivals):
+            raise ValueError(f"only bodies up to {self._gate_bytes} bytes are kept together")
+        future = asyncio.get_running_loop().create_future
+        group = [Waiting(self._new_id(arrival.received_at), arrival, None, future()) for arrival in arrivals]
+        writer.append(*group)
+        found = await asyncio.gather(*(waiting.kept for waiting in group), return_exceptions=True)
+        for one in found:
+            if isinstance(one, BaseException):
+                raise one
+        return [one for one in found if not isinstance(one, BaseException)]
+
     def ref(self, payload_id: str) -> PayloadRef:
         """Return where a retained payload lies; one that was forgotten is searched for in the segments (slow).
 

@@ -83,8 +83,8 @@ class SpoolWriter:
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._thread.start()
 
-    def append(self, waiting: Waiting) -> None:
-        """Take a payload into the next group.
+    def append(self, *waiting: Waiting) -> None:
+        """Take payloads into the next group, all into the same one.
 
         Raises:
             StoreError: The spool is closed.
@@ -92,7 +92,7 @@ class SpoolWriter:
         with self._wake:
             if self._closing:
                 raise StoreError(f"the spool in {self._folder} is closed; the payload was not kept")
-            self._waiting.append(waiting)
+            self._waiting += waiting
             self._wake.notify()
 
     def close(self) -> None:
