@@ -122,7 +122,7 @@ async def _serve(
     from gexdesk.api.app import make_app
     from gexdesk.api.guard import Guard
     from gexdesk.api.server import Server
-    from gexdesk.engine import garbage
+    from gexdesk.assemble import garbage
 
     state = settings.state
     doors = [door.listen_tcp(settings.listen)] if settings.listen is not None else []

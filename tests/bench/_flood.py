@@ -11,8 +11,8 @@ from pathlib import Path
 
 import orjson
 
+from gexdesk.assemble import garbage
 from gexdesk.assemble.desk import assemble
-from gexdesk.engine import garbage
 from gexdesk.engine.engine import Engine
 from gexdesk.guidelines.rules import DEFAULT_FILE
 from gexdesk.model.clock import SystemClock
