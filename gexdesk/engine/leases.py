@@ -55,16 +55,19 @@ class Leases:
     async def _renew(self) -> None:
         while True:
             await self._clock.sleep(self.lease_s / 3)
-            for job_id, claim in list(self._held.items()):
-                try:
-                    renewed = await self._queue.heartbeat(claim, self.lease_s)
-                except LeaseLost:
-                    self._held.pop(job_id, None)
-                except (QueueError, StoreError):
-                    continue  # the queue itself is away: the lease runs out, and the job is run again
-                else:
-                    if job_id in self._held:
-                        self._held[job_id] = renewed
+            await asyncio.gather(*map(self._renewed, list(self._held.values())))  # together: thousands may wait for the stores
+
+    async def _renewed(self, claim: Claim) -> None:
+        job_id = claim.job.job_id
+        try:
+            renewed = await self._queue.heartbeat(claim, self.lease_s)
+        except LeaseLost:
+            self._held.pop(job_id, None)
+        except (QueueError, StoreError):
+            pass  # the queue itself is away: the lease runs out, and the job is run again
+        else:
+            if job_id in self._held:
+                self._held[job_id] = renewed
 
     async def _sweep(self) -> None:
         while True:

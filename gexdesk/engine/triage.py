@@ -80,7 +80,7 @@ class Triage:
         self._water = water
         self._precedents = Precedents()
         self.decided: dict[str, Level] = {}
-        self._last: dict[str, asyncio.Task[None]] = {}
+        self._last: dict[str, asyncio.Future[None]] = {}
         self._rooms: dict[str, asyncio.Semaphore] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -97,11 +97,12 @@ class Triage:
     def take(self, flight: Flight) -> None:
         """Begin triage of a kept payload; returns at once."""
         source = flight.payload.source
-        before = self._last.get(source)
-        task = asyncio.create_task(self._triage(flight, before), name=f"triage-{flight.payload.payload_id}")
-        self._last[source] = task
+        before, turn = self._last.get(source), asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._triage(flight, before, turn), name=f"triage-{flight.payload.payload_id}")
+        self._last[source] = turn
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: _pass_on(turn))
 
     @property
     def undecided(self) -> int:
@@ -152,7 +153,8 @@ class Triage:
     def _room(self, source: str) -> asyncio.Semaphore:
         return self._rooms.setdefault(source, asyncio.Semaphore(UNTRIAGED_PER_SOURCE))
 
-    async def _triage(self, flight: Flight, before: asyncio.Task[None] | None) -> None:
+    async def _triage(self, flight: Flight, before: asyncio.Future[None] | None, turn: asyncio.Future[None]) -> None:
+        """Decode, decide and queue; ``turn`` is passed on once the queue is asked, so that its source's puts go in order."""
         account = self._ledger.adopt(flight.payload.source)
         async with self._room(account.name):
             try:
@@ -179,6 +181,7 @@ class Triage:
                 try:
                     if self._queue.shared and not parcels:  # other hosts work on the queue, too: the payload travels with its job
                         parcels = [await wrapped(flight)]
+                    asyncio.get_running_loop().call_soon(_pass_on, turn)  # the next one's is asked for after this one's
                     await self._queue.put([job], parcels, ready=flight.results is not None)
                     self._measured(flight, job, decided_at)
                     self._flow.entered(job.level)
@@ -297,3 +300,8 @@ class Triage:
             deadline_at=None,
             note="refused at triage",
         )
+
+
+def _pass_on(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)

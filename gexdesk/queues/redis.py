@@ -18,7 +18,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import LeaseLost, QueueAway, QueueError
+from gexdesk.model.errors import QueueAway, QueueError
 from gexdesk.model.event import QueueEvent
 from gexdesk.model.job import Claim, Job, JobStatus, LevelDepth, Place
 from gexdesk.model.level import LEVELS, Level
@@ -29,6 +29,7 @@ from gexdesk.queues.redis_library import Library, base, shipped
 from gexdesk.queues.redis_line import Line
 from gexdesk.queues.redis_repair import repair
 from gexdesk.queues.redis_server import check_server
+from gexdesk.queues.redis_together import Together, lost
 from gexdesk.queues.redis_wire import Answer, Counted, Lane, Placed, Reply, Taken, WireJob, wire_of
 
 LOOK_S = 0.2
@@ -95,6 +96,8 @@ class RedisQueue:
             gone=self._gone,
             back=self._back,
         )
+        self._renewals = Together(self._line, "heartbeat", self._read)
+        self._acks = Together(self._line, "ack", self._read, self._ended)
         self._bell = Bell(client, self._keys, self._rung)
         self._state = _EMPTY
         self._conflated = 0
@@ -276,13 +279,15 @@ class RedisQueue:
                 asleep.cancel()
 
     async def heartbeat(self, claim: Claim, lease_s: float) -> Claim:
-        """Renew the lease. Raises LeaseLost, and as ``put``."""
-        until_us = await self._ask("heartbeat", int, claim.job.job_id, claim.fence, claim.worker, _us(lease_s), claim=claim)
+        """Renew the lease, together with what else is renewed in this turn of the loop. Raises LeaseLost, and as ``put``."""
+        self._reached()
+        until_us = await self._renewals.ask(claim, _us(lease_s))
         return msgspec.structs.replace(claim, lease_until=until_us / 1e6)
 
     async def ack(self, claim: Claim) -> None:
-        """Mark the job COMPLETED. Raises LeaseLost, and as ``put``."""
-        await self._ask("ack", int, claim.job.job_id, claim.fence, claim.worker, claim=claim)
+        """Mark the job COMPLETED, together with what else ends in this turn of the loop. Raises LeaseLost, and as ``put``."""
+        self._reached()
+        await self._acks.ask(claim)
 
     async def retry(self, claim: Claim, after_s: float, error: str) -> None:
         """Put the job back at its place, eligible after a time. Raises LeaseLost, and as ``put``."""
@@ -423,11 +428,16 @@ class RedisQueue:
         return total
 
     async def _ask(self, act: str, kind: Any, *words: object, claim: Claim | None = None, **how: Any) -> Any:
-        if not self._opened:
-            raise QueueAway(self._unreached())
+        self._reached()
         reply = await self._line.ask((act, *words), **how)
-        if claim is not None and act != "heartbeat":
+        if claim is not None:
             self._holds.discard(claim.job.job_id)
+        return self._read(act, kind, reply, claim)
+
+    def _ended(self, claim: Claim) -> None:
+        self._holds.discard(claim.job.job_id)
+
+    def _read(self, act: str, kind: Any, reply: Reply, claim: Claim | None) -> Any:
         if reply.ok:
             try:
                 return _decoder(kind).decode(reply.value)
@@ -436,8 +446,7 @@ class RedisQueue:
         code = msgspec.msgpack.decode(reply.value, type=str)
         about = printable(str(reply.about))
         if code == "LOST" and claim is not None:
-            held = f"{claim.worker} no longer holds job {claim.job.job_id} (attempt {claim.fence})"
-            raise LeaseLost(f"{held}: it was rescued or finished meanwhile; drop the result")
+            raise lost(claim)
         if code == "PARCEL":
             raise QueueError(f"the parcel of job {about} is gone before its job came: put it again")
         shared = f"; does another program use the keys {self._keys}*? Choose another [redis] prefix" if "WRONGTYPE" in about else ""
@@ -520,6 +529,10 @@ class RedisQueue:
 
     def _broken(self, words: str) -> None:
         self._fault, self._fault_at = words, self._clock.monotonic()
+
+    def _reached(self) -> None:
+        if not self._opened:
+            raise QueueAway(self._unreached())
 
     def _unreached(self) -> str:
         return f"Redis at {self._line.where} was not reached yet"

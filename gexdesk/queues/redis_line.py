@@ -20,6 +20,7 @@ from redis.exceptions import (
     BusyLoadingError,
     MovedError,
     NoPermissionError,
+    OutOfMemoryError,
     ReadOnlyError,
     RedisError,
     ResponseError,
@@ -49,6 +50,7 @@ class Act(Struct, eq=False):
     Attributes:
         weight: Jobs in it; a call takes so many that others do not wait long for it.
         parcels: Bytes that the words speak of by number.
+        behind: Whoever waits for the others goes first: a call takes one such act, and more where there is room.
         arrived: Called with the answer before anything else is done, and with whether the caller has gone meanwhile.
     """
 
@@ -59,6 +61,7 @@ class Act(Struct, eq=False):
     weight: int
     arrived: Callable[[Reply, bool], None] | None
     parcels: Sequence[bytes] = ()
+    behind: bool = False
 
 
 class Line:
@@ -99,6 +102,8 @@ class Line:
         self._gone = gone
         self._back = back
         self._pending: deque[Act] = deque()
+        self._behind: deque[Act] = deque()
+        self._full = False  # the server refuses what takes memory: it does not travel with the rest then
         self._news: asyncio.Future[None] | None = None
         self._connection: Any = None
         self._number = 0
@@ -126,11 +131,17 @@ class Line:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
             self._runner = None
-        while self._pending:
-            _fail(self._pending.popleft(), QueueError("the queue was closed"))
+        for act in (*self._pending, *self._behind):
+            _fail(act, QueueError("the queue was closed"))
+        self._pending.clear()
+        self._behind.clear()
         await self._hang_up(release=True)
 
-    async def ask(
+    async def ask(self, words: Sequence[object], **how: Any) -> Reply:
+        """Have an act done; as ``submit``, whose answer is awaited."""
+        return await self.submit(words, **how)
+
+    def submit(
         self,
         words: Sequence[object],
         *,
@@ -139,14 +150,19 @@ class Line:
         patience_s: float | None = None,
         arrived: Callable[[Reply, bool], None] | None = None,
         parcels: Sequence[bytes] = (),
-    ) -> Reply:
-        """Have an act done.
+        behind: bool = False,
+    ) -> "asyncio.Future[Reply]":
+        """Have an act done; those of one kind are done in the order in which they were asked for.
 
         Args:
             adds: It takes memory: refused by a server that is full.
             patience_s: How long to try; 0 gives up at the first failure. None takes the line's own.
             arrived: Given the answer before anything else is done, and whether the caller was cancelled or refused meanwhile.
             parcels: Travel beside the words, which name them by number.
+            behind: Nobody waits for it as for the others.
+
+        Awaiting raises:
+            QueueAway, QueueError: As below.
 
         Raises:
             QueueAway: The server did not answer, or did not let us write, for as long.
@@ -159,10 +175,10 @@ class Line:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Reply] = loop.create_future()
         patience_s = self._patience_s if patience_s is None else patience_s
-        act = Act(words, answer, loop.time() + patience_s, adds, weight, arrived, parcels)
-        self._pending.append(act)
+        act = Act(words, answer, loop.time() + patience_s, adds, weight, arrived, parcels, behind)
+        (self._behind if behind else self._pending).append(act)
         self._wake()
-        return await answer
+        return answer
 
     def post(self, words: Sequence[object]) -> None:
         """Have an act done before everything that waits; nobody is told how it went."""
@@ -206,7 +222,7 @@ class Line:
 
     async def _carry(self) -> None:
         while True:
-            while not self._pending:
+            while not self._pending and not self._behind:
                 self._news = asyncio.get_running_loop().create_future()
                 await self._news
             acts = self._take()
@@ -223,21 +239,26 @@ class Line:
     def _take(self) -> list[Act]:
         acts: list[Act] = []
         weight = 0
-        while self._pending and len(acts) < _ACTS_A_CALL:
-            act = self._pending[0]
-            if act.answer.done():
-                self._pending.popleft()
-                continue
-            if acts and (act.adds != acts[0].adds or weight + act.weight > _JOBS_A_CALL):
-                break
-            acts.append(self._pending.popleft())
-            weight += act.weight
+        for waiting in (self._pending, self._behind):
+            first = waiting is self._behind  # one of these goes along whatever the others weigh
+            while waiting and len(acts) < _ACTS_A_CALL:
+                act = waiting[0]
+                if act.answer.done():
+                    waiting.popleft()
+                    continue
+                if acts and ((weight + act.weight > _JOBS_A_CALL and not first) or (self._full and act.adds != acts[0].adds)):
+                    break
+                acts.append(waiting.popleft())
+                weight += act.weight
+                first = False
         return acts
 
     async def _call(self, acts: list[Act]) -> None:
         self._number += 1
-        function = self._library.add if acts[0].adds else self._library.run
+        failed = False
         while not all(act.answer.done() for act in acts):
+            adds = any(act.adds for act in acts)
+            function = self._library.add if adds else self._library.run
             parcels, before = list[bytes](), list[int]()
             for act in acts:
                 before.append(1 + len(parcels))
@@ -246,8 +267,16 @@ class Line:
             try:
                 raw = await self._exchange(function, (body, *parcels))
             except (RedisError, OSError, TimeoutError) as error:
+                if isinstance(error, OutOfMemoryError) and not failed and not all(act.adds for act in acts):
+                    self._full = True  # nothing was done: what frees memory goes before what takes it
+                    self._pending.extendleft(act for act in reversed(acts) if act.adds)
+                    acts = [act for act in acts if not act.adds]
+                    continue
+                failed = True
                 await self._failed(error, acts)
                 continue
+            if adds:
+                self._full = False
             try:
                 answer = answer_of(raw)
             except msgspec.MsgspecError as error:
@@ -303,7 +332,7 @@ class Line:
         self._why = self.plain(error)
         self.away_since = now if self.away_since is None else self.away_since
         away = QueueAway(self.words())
-        for act in (*acts, *self._pending):
+        for act in (*acts, *self._pending, *self._behind):
             if act.deadline <= now:
                 _fail(act, away)
         if not all(act.answer.done() for act in acts):

@@ -171,23 +171,37 @@ function acts.doze(ranks, reserved, timeout_us)
   return due and math.max(1, due - NOW) or -1
 end
 
-function acts.heartbeat(id, fence, worker, lease_us)
-  local e = holder(id, fence, worker)
-  if not e then return lost(id) end
-  e[DUE] = NOW + lease_us
-  touch(e)
-  return e[DUE]
+-- Of {id, fence, worker} each; 0 stands for a claim that is lost.
+function acts.heartbeat(claims, lease_us)
+  local till = {}
+  for at = 1, #claims do
+    local e = holder(unpack(claims[at]))
+    if e then
+      e[DUE] = NOW + lease_us
+      touch(e)
+    end
+    till[at] = e and e[DUE] or 0
+  end
+  return till
 end
 
-function acts.ack(id, fence, worker)
-  local e = holder(id, fence, worker)
-  if not e then return lost(id) end
-  if e[PARCEL] then call('UNLINK', P .. 'parcel:' .. id) end
-  call('ZADD', P .. 'done', NOW, id)
-  e[STAGE] = GONE
-  touch(e)
-  tell('completed', e)
-  return 1
+function acts.ack(claims)
+  local told, done, parcels = {}, {}, {}
+  for at = 1, #claims do
+    local e = holder(unpack(claims[at]))
+    if e then
+      if e[PARCEL] then parcels[#parcels + 1] = P .. 'parcel:' .. e[ID] end
+      done[#done + 1] = NOW
+      done[#done + 1] = e[ID]
+      e[STAGE] = GONE
+      touch(e)
+      tell('completed', e)
+    end
+    told[at] = e and 1 or 0
+  end
+  if #parcels > 0 then call('UNLINK', unpack(parcels)) end
+  if #done > 0 then call('ZADD', P .. 'done', unpack(done)) end
+  return told
 end
 
 local function bury(e, why)
