@@ -238,7 +238,7 @@ def swapped(number: int, text: str, row: int = 1) -> bytes:
         (cboe_csv(date="Date: 46083.625,Bid: 1"), "the date line"),
         (cboe_csv(date="Date: 2026-03-02T15:00:00Z"), "the date line"),
         (cboe_csv(date="Date: March 2, 2026 at 10:00 AM"), "no zone"),
-        (gzip.compress(cboe_csv()), "UTF-8"),
+        (gzip.compress(cboe_csv(), mtime=0), "UTF-8"),
         (b"<html><body>503</body></html>", "not a table"),
         (b'{"error":"rate limit"}', "not a table"),
     ],
