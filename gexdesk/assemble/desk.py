@@ -167,7 +167,7 @@ def assemble(
     deviation = Deviation()
     conventions = settings.rates.conventions()
 
-    keys = {source.name: key for source in settings.sources if (key := key_of(source)) is not None}
+    keys = {source.name: key for source in settings.sources if (key := key_of(source, settings)) is not None}
     chronicle = Chronicle(clock, log)
     ledger = Ledger([*(account_of(source) for source in settings.sources), *inner_accounts(settings)])
     flights, flow, tally = Flights(), Flow(clock), Tally()
@@ -381,7 +381,7 @@ def assemble(
     )  # fmt: skip
     shift = Shift(state / "shift.json")
     hand_over = HandOver(
-        incidents=incidents, mutes=mutes, standing=standing, shift=shift,
+        incidents=incidents, mutes=mutes, standing=standing, shift=shift, failed_over=provision.serving.standing,
         gaps=provision.gaps.lines, clock=clock,
     )  # fmt: skip
     on_incidents = IncidentLevers(incidents=incidents, mutes=mutes, ledger=ledger, record=record, chronicle=chronicle, clock=clock)
@@ -486,7 +486,9 @@ def assemble(
             audit=audit,
             levers=Levers(
                 (levels, pauses, on_rules, on_jobs, on_incidents, on_shift, on_symbols),
-                Undo({verb: family.inverse for family in (levels, pauses, on_rules, on_jobs) for verb in family.verbs}, record),
+                Undo(
+                    {verb: one.inverse for one in (levels, pauses, on_rules, on_jobs, on_symbols) for verb in one.verbs}, record
+                ),
                 turn,
                 clock,
             ),

@@ -1,9 +1,10 @@
 """What one shift leaves to the next: incidents, what stands, and the holes in the data."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gexdesk.engine.incidents.incidents import Incidents
 from gexdesk.engine.incidents.mutes import Mutes
+from gexdesk.engine.serving import Served
 from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
 from gexdesk.model.clock import Clock
@@ -16,17 +17,19 @@ class HandOver:
     """Sum the desk up for whoever comes.
 
     Args:
+        failed_over: Symbols that their first source does not serve.
         gaps: Holes that are not filled, one line each, newest first.
     """
 
     def __init__(
-        self, *, incidents: Incidents, mutes: Mutes, standing: Standing, shift: Shift, gaps: Callable[[], Sequence[str]],
-        clock: Clock,
+        self, *, incidents: Incidents, mutes: Mutes, standing: Standing, shift: Shift,
+        failed_over: Callable[[], Mapping[str, Served]], gaps: Callable[[], Sequence[str]], clock: Clock,
     ) -> None:  # fmt: skip
         self._incidents = incidents
         self._mutes = mutes
         self._standing = standing
         self._shift = shift
+        self._failed_over = failed_over
         self._gaps = gaps
         self._clock = clock
 
@@ -46,6 +49,7 @@ class HandOver:
             (sum(not i.seen for i in incidents), "unseen", "unseen"),
             (sum(s.what == "override" for s in standing), "override", "overrides"),
             (sum(s.what == "pause" for s in standing), "pause", "pauses"),
+            (sum(s.what == "fail-over" for s in standing), "fail-over", "fail-overs"),
             (len(mutes), "maintenance window", "maintenance windows"),
             (len(gaps), "gap", "gaps"),
         )
@@ -66,7 +70,12 @@ class HandOver:
         ]
         if (stopped := self._standing.stopped) is not None:
             pauses.append(StandingView("pause", "everything", "kill switch", stopped.author, stopped.reason, stopped.since, None))
-        return tuple(sorted((*pauses, *overrides), key=lambda s: (s.until is not None, s.until or s.since)))
+        overs = [
+            StandingView("fail-over", symbol, f"from {over.source}", over.author, over.reason, over.since, None)
+            for symbol, served in self._failed_over().items()
+            if (over := served.over) is not None
+        ]
+        return tuple(sorted((*pauses, *overs, *overrides), key=lambda s: (s.until is not None, s.until or s.since)))
 
 
 def _over(gap: str) -> bool:

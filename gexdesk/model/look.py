@@ -113,7 +113,9 @@ class IncidentLook(Look[IncidentSeen], frozen=True):
 
 
 class StandingView(Struct, frozen=True):
-    """Show something that stands until somebody ends it: an ``override`` or a ``pause``, the kill switch as ``everything``.
+    """Show something that stands until somebody ends it: an ``override``, a ``pause`` or a ``fail-over``.
+
+    The kill switch is a pause of ``everything``.
 
     Attributes:
         until: None has no end.

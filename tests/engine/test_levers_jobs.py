@@ -193,7 +193,7 @@ async def test_what_cannot_be_cancelled_or_settled_is_refused_with_words(tmp_pat
 
 async def test_undo_takes_back_what_the_operator_did_last(tmp_path: Path) -> None:
     async with stopped_engine(tmp_path) as engine:
-        with pytest.raises(LeverRefused, match="you did nothing since the engine started"):
+        with pytest.raises(LeverRefused, match="nothing of yours is left to take back"):
             await engine.pull(Lever(Verb.UNDO, "", "oops", actor="rk"))
         before = await jobs_of(engine, "small")
         await pull(engine, Verb.PROMOTE, "small", level=H, for_s=900)

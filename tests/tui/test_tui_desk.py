@@ -19,6 +19,7 @@ from gexdesk.tui.app import DeskApp
 from gexdesk.tui.forms.kill import KillForm
 from gexdesk.tui.forms.lever import LeverForm
 from gexdesk.tui.screens.help import HelpScreen, help_lines
+from gexdesk.tui.widgets.status import acts
 
 
 def no_form(seat) -> bool:
@@ -1172,3 +1173,9 @@ async def test_a_beat_on_a_quiet_desk_refreshes_the_clock_and_nothing_else() -> 
         await seat.beat()
         assert {name for name, _ in refreshed} == {"status"}
         assert sum(width for _, width in refreshed) <= 4
+
+
+def test_what_is_served_from_a_standby_is_in_force_and_many_are_counted() -> None:
+    over = [a_symbol(name, serving="gexbot-2", failed_over="jm: feed lag") for name in ("SPX", "NDX", "RUT", "QQQ")]
+    assert acts(a_view(symbols=tuple(over[:2])), short=False)[-2:] == ["SPX from gexbot-2 jm", "NDX from gexbot-2 jm"]
+    assert acts(a_view(symbols=tuple(over)), short=False)[-1] == "4 symbols failed over"

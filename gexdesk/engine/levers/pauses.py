@@ -39,8 +39,10 @@ class PauseLevers:
         return await self._pause(lever, source_of(lever, self._ledger, self._record))
 
     async def inverse(self, lever: Lever) -> Lever | None:
-        """Return the lever that takes this one back."""
-        back = {Verb.PAUSE: Verb.RESUME, Verb.RESUME: Verb.PAUSE, Verb.PAUSE_ALL: Verb.RESUME_ALL, Verb.RESUME_ALL: Verb.PAUSE_ALL}
+        """Return the lever that takes this one back; None for what set everything going: only the kill switch itself stops it."""
+        if lever.verb is Verb.RESUME_ALL:
+            return None
+        back = {Verb.PAUSE: Verb.RESUME, Verb.RESUME: Verb.PAUSE, Verb.PAUSE_ALL: Verb.RESUME_ALL}
         return Lever(back[lever.verb], lever.target, "", target_kind=lever.target_kind)
 
     async def _pause(self, lever: Lever, account: Account) -> LeverOutcome:

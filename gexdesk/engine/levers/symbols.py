@@ -48,6 +48,14 @@ class SymbolLevers:
             case _:
                 return await self._fill(lever)
 
+    async def inverse(self, lever: Lever) -> Lever | None:
+        """Return the lever that takes this one back: another fail-over; what was released, refused or filled stays so."""
+        if lever.verb is not Verb.FAILOVER:
+            return None
+        symbol = self._symbol(lever)
+        source = self._serving.serving(symbol)
+        return Lever(Verb.FAILOVER, symbol, "", target_kind="symbol", to=source) if source else None
+
     async def _fail_over(self, lever: Lever) -> LeverOutcome:
         symbol = self._symbol(lever)
         now, source = self._clock.now(), self._serving.serving(symbol)

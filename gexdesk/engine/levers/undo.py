@@ -67,7 +67,8 @@ class Undo:
             except LeverRefused as error:
                 refused.append(error.message)
         if not found:
-            raise LeverRefused("; ".join(refused) or "you did nothing since the engine started that could be taken back")
+            left = "nothing of yours is left to take back: your last act can be, once, until the engine restarts"
+            raise LeverRefused("; ".join(refused) or left)
         return found, refused
 
     def _inverse(self, done: _Done, lever: Lever) -> Lever:

@@ -10,6 +10,8 @@ from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.sources import short_override
 
 STORE_LAG_SHOWN_S = 2.0
+OVERS_NAMED = 3
+"""More symbols than these that their standby serves are counted."""
 
 
 class StatusPane(Pane):
@@ -138,7 +140,7 @@ class StatusPane(Pane):
 
 
 def acts(view: DeskView, short: bool) -> list[str]:
-    """Say in words, one each, what is in force: pauses, then overrides of sources, symbols and jobs, those without an end first.
+    """Say in words, one each, what is in force: pauses, overrides, those without an end first, then fail-overs.
 
     Args:
         view: The picture.
@@ -150,6 +152,11 @@ def acts(view: DeskView, short: bool) -> list[str]:
         end = f"{figures.until(held.until, view.taken_at)}{' !' if held.until is None else ''}"
         level = short_override(held.words) if short else held.words
         words.append(f"{name} {level} {held.author} {end}")
+    over = [symbol for symbol in view.symbols if symbol.failed_over]
+    if len(over) > OVERS_NAMED:
+        words.append(f"{len(over)} symbols failed over")
+    else:
+        words += [f"{s.symbol} from {s.serving} {s.failed_over.partition(':')[0]}" for s in over]
     if view.mutes:
         words.append(f"{view.mutes[0].target} muted" if len(view.mutes) == 1 else f"{len(view.mutes)} muted")
     return words

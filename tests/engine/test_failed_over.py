@@ -1,0 +1,34 @@
+"""A fail-over by hand stands until it is ended: it is told to the next shift, and taken back like any other act."""
+
+from pathlib import Path
+
+import pytest
+
+from gexdesk.model.errors import LeverRefused
+from gexdesk.model.lever import Verb
+from gexdesk.model.look import HandOverLook
+from tests.engine.desk_setting import parts_of, pull
+from tests.engine.test_failover import served
+
+
+async def test_a_fail_over_is_handed_over_and_taken_back(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, _):
+        await pull(desk.engine, Verb.FAILOVER, "SPX", "feed lag", target_kind="symbol")
+        seen = await desk.engine.look(HandOverLook())
+        assert "1 fail-over" in seen.summary
+        [one] = seen.standing
+        assert (one.what, one.target, one.words, one.author, one.reason) == ("fail-over", "SPX", "from second", "jm", "feed lag")
+        outcome = await pull(desk.engine, Verb.UNDO, "", "it is back")
+        assert outcome.done
+        assert parts_of(desk.engine).provision.serving.serving("SPX") == "first"
+        assert (await desk.engine.look(HandOverLook())).standing == ()
+
+
+async def test_the_kill_switch_is_no_undo(tmp_path: Path) -> None:
+    """Whoever stops everything types the words for it."""
+    async with served(tmp_path) as (desk, _):
+        await pull(desk.engine, Verb.PAUSE_ALL)
+        await pull(desk.engine, Verb.RESUME_ALL)
+        with pytest.raises(LeverRefused, match="cannot be taken back"):
+            await pull(desk.engine, Verb.UNDO, "", "oops")
+        assert parts_of(desk.engine).standing.stopped is None
