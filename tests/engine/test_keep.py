@@ -91,6 +91,31 @@ async def test_critical_is_stored_before_what_waits_longer(keeper: Keeper) -> No
     assert stored[:2] == ["under way", "critical"]
 
 
+async def test_while_much_comes_it_is_gathered_for_longer_but_not_where_critical_waits(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+    write = Metadata.write
+    monkeypatch.setattr(Metadata, "write", lambda self, batch: (batches.append(len(batch.jobs)), write(self, batch))[1])
+
+    async def flow(name: str, level: Level) -> None:
+        """Bring twenty results every hundredth of a second for half a second."""
+        some = []
+        for number in range(1_000):
+            some.append(asyncio.create_task(keeper.store(record(f"{name}-{number}", level if number == 100 else Level.LOW), ())))
+            if number % 20 == 19:
+                await asyncio.sleep(0.01)
+        await asyncio.gather(*some)
+
+    await flow("calm", Level.LOW)
+    assert sum(batches) == 1_000
+    assert max(batches) > 700
+    batches.clear()
+    await flow("urgent", Level.CRITICAL)
+    assert sum(batches) == 1_000
+    assert batches[0] == 1, "CRITICAL goes at once, alone"
+
+
 async def test_a_lost_metadata_beside_a_lake_is_said_and_taken_back(tmp_path: Path) -> None:
     clock = SystemClock()
     exposure = Exposure("gexbot", "SPX", NOW, 5000.0, Conventions())

@@ -1,5 +1,7 @@
 """A source is run while its lease lasts, or on through an outage; never by an engine that stood still past its lease."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from gexdesk.engine.ownership import LEASE_S, SETTLED_S, Ownership, units_of
@@ -100,3 +102,23 @@ async def test_a_source_that_is_not_ours_cannot_deliver(ownership: Ownership, ha
     ownership.heard(told("rut"), hands.at)
     await guarded(Arrival("rut", b"x", 1.0))
     assert came == ["rut"]
+
+
+async def test_a_source_of_another_engine_hands_nothing_over_here(ownership: Ownership, hands: Hands) -> None:
+    taken: list[Arrival] = []
+
+    async def deliver(arrival: Arrival) -> None:
+        taken.append(arrival)
+
+    async def together(arrivals: Sequence[Arrival]) -> None:
+        taken.extend(arrivals)
+
+    one = Arrival("spx", b"1", 1.0)
+    for hand_over in (lambda: ownership.guard(deliver)(one), lambda: ownership.guard_together(together)([one, one])):
+        with pytest.raises(StoreError, match="spx is run by nobody yet now"):
+            await hand_over()
+    assert taken == []
+    ownership.heard(told("spx"), hands.at)
+    await ownership.guard(deliver)(one)
+    await ownership.guard_together(together)([one, one])
+    assert taken == [one] * 3

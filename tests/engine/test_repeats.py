@@ -1,6 +1,7 @@
 """A payload that is its source's last one again makes no job, whatever became of the engine in between."""
 
 import asyncio
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -15,8 +16,6 @@ def arrival(body: bytes = b"1", source: str = "a", **options) -> Arrival:
 
 
 def kept(body: bytes = b"1", source: str = "a", **options) -> Payload:
-    import hashlib
-
     return Payload(f"id-{source}", source, 1.0, hashlib.sha256(body).hexdigest(), len(body), **options)
 
 
@@ -93,3 +92,19 @@ async def test_the_counts_of_a_lifetime_outlive_the_engine(tmp_path: Path) -> No
     [record] = rows("SELECT requests, successes FROM sources WHERE name = 'feed'", tmp_path / "state")
     assert record["requests"] >= before + requests
     assert before >= 2
+
+
+async def test_several_at_once_are_jobs_in_their_order_but_for_what_repeats_the_one_before(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "state", folder_source("feed", tmp_path / "feed"))
+    one, two, three = (gexbot_at(1.0 - 0.1 * n, net=float(n)) for n in range(3))
+    async with engine_on(settings) as engine:
+        receive = parts_of(engine).receive
+        await receive.deliver_together([arrival(body, "feed") for body in (one, one, two, one)])
+        assert engine.closing().received == 4
+        await receive.deliver_together([arrival(body, "feed") for body in (one, one)])
+        await receive.deliver_together([arrival(body, "feed") for body in (one, three)])
+        await until(lambda: engine.closing().open == 0)
+        closing = engine.closing()
+    assert (closing.received, closing.completed, closing.dead, closing.repeats) == (8, 4, 0, 4)
+    kept = rows("SELECT payload_sha256 FROM jobs ORDER BY job_id", settings.state)
+    assert [row["payload_sha256"] for row in kept] == [hashlib.sha256(body).hexdigest() for body in (one, two, one, three)]

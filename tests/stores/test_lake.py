@@ -234,3 +234,21 @@ def test_a_day_that_cannot_be_removed_says_so(tmp_path: Path) -> None:
     (tmp_path / "strikes" / "symbol=SPX" / "date=2026-03-02" / "folder").mkdir()
     with pytest.raises(StoreError, match=r"symbol=SPX/date=2026-03-02 could not be removed"):
         lake.forget_before(date(2027, 1, 1))
+
+
+def test_many_symbols_in_one_call_each_find_their_own_rows(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    some = [
+        kept(f"j{n}", symbol=f"S{n % 30}", as_of=OPEN_AT + n * 3600.0, strikes=packed({100.0 + n: float(n), 101.0 + n: -float(n)}))
+        for n in range(90)
+    ]
+    lake.write(some)
+    for n, one in enumerate(some):
+        folder = lake.strikes / partition_of(one.exposure.symbol, one.exposure.as_of)
+        [file] = folder.glob("*.parquet")
+        rows = pl.read_parquet(file, hive_partitioning=False)
+        assert set(rows["symbol"]) == {one.exposure.symbol}
+        assert set(rows["as_of"].dt.date()) == {date.fromisoformat(folder.name.removeprefix("date="))}
+        own = rows.filter(job_id=one.job_id)
+        assert (own["strike"].to_list(), own["net_gex"].to_list()) == ([100.0 + n, 101.0 + n], [float(n), -float(n)])
+    assert sum(pl.read_parquet(file).height for file in visible_files(tmp_path)) == 180

@@ -16,6 +16,7 @@ from kept_samples import OPEN_AT, kept
 
 from gexdesk.model.decision import Decision, Freshness, Match, Override
 from gexdesk.model.errors import StoreError
+from gexdesk.model.exposure import ExpiryGex
 from gexdesk.model.features import Features
 from gexdesk.model.level import Level
 from gexdesk.stores.base import (
@@ -171,6 +172,19 @@ def test_a_decision_keeps_features_and_every_match(metadata: Metadata) -> None:
     ]
     assert row == [(matches, 60000.0, None, None, "REAL_TIME", "CRITICAL", "jm")]
     assert ask(metadata, "SELECT count(*), count(override_level) FROM decisions") == [(2, 1)]
+
+
+def test_lists_of_any_length_stay_with_their_row(metadata: Metadata) -> None:
+    some = []
+    for number, n in enumerate((2, 0, 3, 0, 1)):
+        expiries = tuple(ExpiryGex(f"2026-03-0{day + 1}", day, n) for day in range(n))
+        some.append(kept(f"{number} {n}", body=str(number), top5_strikes=(100.0,) * n, gex_by_expiry=expiries))
+    metadata.write(Batch(snapshots=tuple(some)))
+    for job_id, top, expiries in ask(metadata, "SELECT job_id, top5_strikes, gex_by_expiry FROM snapshots"):
+        n = int(job_id.split()[1])
+        assert top == [100.0] * n
+        found = [(row["expiry"].day, row["net_gex"], row["gross_gex"]) for row in expiries]
+        assert found == [(day + 1, day, n) for day in range(n)]
 
 
 def test_decisions_come_back_by_file_and_by_minute(metadata: Metadata, tmp_path: Path) -> None:

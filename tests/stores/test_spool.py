@@ -350,3 +350,20 @@ async def test_after_a_restart_retention_takes_nothing_that_was_not_looked_at(tm
         spool.forget(kept[1][0].payload_id)
         assert (await spool.retain(())).removed == 1
         assert spool.ref(kept[2][0].payload_id) == kept[2][1]
+
+
+async def test_what_is_kept_together_is_in_order_and_shares_one_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(fd), sync(fd))[1])
+    async with opened(tmp_path) as spool:
+        await spool.keep(arrival(text(0)))  # the segment is there from now on
+        synced.clear()
+        kept = await spool.keep_together([arrival(text(at)) for at in range(1, 50)])
+        assert len(synced) == 1
+        assert [read_payload(ref) for _, ref in kept] == [text(at) for at in range(1, 50)]
+        assert bodies(spool) == [text(at) for at in range(50)]
+        with pytest.raises(ValueError, match="up to 65536 bytes"):
+            await spool.keep_together([arrival(b"a"), arrival(bytes(65_537))])
+    with pytest.raises(StoreError, match="closed"):
+        await spool.keep_together([arrival(b"a")])

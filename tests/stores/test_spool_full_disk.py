@@ -98,3 +98,16 @@ async def test_a_body_whose_record_did_not_fit_is_not_left_behind(tmp_path: Path
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list((tmp_path / "spool" / "large").iterdir()) == []
     await spool.close()
+
+
+async def test_of_what_is_kept_together_a_full_disk_refuses_all(disk: SmallDisk) -> None:
+    spool = Spool(disk.folder / "spool", clock=StillClock())
+    await spool.open()
+    group = [arrival(random.Random(n).randbytes(20_000), NOON + n) for n in range(20)]
+    with pytest.raises(StoreError, match="could not be kept"):
+        await spool.keep_together(group)
+    assert bodies(spool) == []
+    disk.make_space()
+    await spool.keep_together(group)
+    assert bodies(spool) == [one.body for one in group]
+    await spool.close()
