@@ -190,6 +190,7 @@ class Fleet:
             account.runs_on = self.runs_on(account.name)
         if gained:
             self._take_over(gained)
+        self._run_own()
         if before != self._ownership.own:
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(write_durably, self._memory, msgspec.json.encode(sorted(self._ownership.own)))
@@ -201,8 +202,11 @@ class Fleet:
             if former and former != self._board.engine:
                 words = f"took over {sources} from {former}; the snapshots before are known from the live values of {known} symbols"
                 self._chronicle.tell("source", f"{words}, of others the first change counts as medium", grave=True)
+
+    def _run_own(self) -> None:
+        """Start what this engine owns and does not run yet: a source gained by an answer that came too late to begin on, too."""
         if self._tasks and self._standing.stopped is None:  # before that the engine starts them itself
-            for source in gained:
+            for source in self._ownership.sources:
                 if self._standing.pause_of(source) is None:
                     self._supply.start(source)
 
