@@ -42,6 +42,7 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
+        self.bytes_per_s = 0  # of a slow line; 0 takes all there is
         words = arguments or ("-m", "gexdesk", "--state", str(state))
         values = os.environ | {"TERM": "xterm-256color", "XDG_CONFIG_HOME": str(state / "no-config")} | dict(environment or {})
         for name in ("GEXDESK_CONFIG", "COLUMNS", "LINES"):  # the terminal's own size counts, not that of whoever runs the tests
@@ -76,6 +77,11 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the window another size, of which the program is told."""
+        termios.tcsetwinsize(self._fd, (rows, columns))
+        self.screen.resize(rows, columns)
+
     def until(self, seen: Callable[[str], object], what: str, limit_s: float = DEADLINE_S) -> str:
         """Read until the screen shows something; fail with the screen otherwise."""
         give_up_at = time.monotonic() + limit_s
@@ -98,8 +104,11 @@ class Terminal:
         by_fd = {terminal._fd: terminal for terminal in self._open}
         ready, _, _ = select.select(list(by_fd), [], [], wait_s)
         for fd in ready:
+            slow = by_fd[fd].bytes_per_s
+            if slow:
+                time.sleep(0.02)
             try:
-                data = os.read(fd, 65536)
+                data = os.read(fd, slow // 50 or 65536)
             except OSError:  # its program has ended
                 self._open.remove(by_fd[fd])
                 continue

@@ -1,7 +1,6 @@
 """``incidents`` and ``handover``: what needs a person, what was done about it, and what the next shift has to know."""
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +11,12 @@ from gexdesk.cli.arguments import AsJson, span_s
 from gexdesk.cli.levers import DryRun, Reason, pull_lever
 from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.errors import LeverRefused, SettingsError
+from gexdesk.model.incident_report import as_markdown, incident_lines, moment, state_words
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look import HandOverLook, HandOverSeen, IncidentLook, IncidentSeen
-from gexdesk.model.text import printable
 
 app = App(name="incidents", help="List, show, take, snooze, note, mute, resolve, report and export incidents.")
-Number = Annotated[int, Parameter(help="The incident's number.")]
-_MARKS = "\\`*_{}[]<>#|!"
+Number = Annotated[int, Parameter(help="The incident's number; `gexdesk incidents list` lists them.")]
 
 
 @app.command(name="list")
@@ -32,8 +30,8 @@ def list_(*, at: At = HERE, json: AsJson = False) -> int:
         as_json({"incidents": view.incidents, "pager": view.pager, "mutes": view.mutes})
         return 0
     rows = [
-        (str(i.number), "!!" if i.severity > 1 else "!", i.subject, i.kind, _state(i.state, i.seen, i.muted), i.owner or "-",
-         _moment(i.opened_at), " ".join(i.readers) or "-", i.text)
+        (str(i.number), "!!" if i.severity > 1 else "!", i.subject, i.kind, state_words(i.state, i.seen, i.muted), i.owner or "-",
+         moment(i.opened_at), " ".join(i.readers) or "-", i.text)
         for i in view.incidents
     ]  # fmt: skip
     if rows:
@@ -53,7 +51,7 @@ def show(number: Number, *, at: At = HERE, json: AsJson = False) -> int:
     if json:
         as_json(seen)
     else:
-        print("\n".join(_lines(seen, plain=True)))
+        print("\n".join(incident_lines(seen, plain=True)))
     return 0
 
 
@@ -67,7 +65,7 @@ def export(
     Example: `gexdesk incidents export 41 --file incident-41.md`
     """
     seen = _seen(number, at)
-    text = "\n".join(_lines(seen, plain=False)) + "\n"
+    text = as_markdown(seen)
     if json:
         as_json({"number": number, "markdown": text})
     elif file is None:
@@ -150,7 +148,7 @@ def mute(
 
 @app.command
 def report(
-    text: Annotated[str, Parameter(help="What is wrong, in a line.")], *,
+    text: Annotated[str, Parameter(help="What is wrong, in words, one line.")], *,
     symbol: Annotated[str, Parameter(help="What readers have wrong; makes it grave.")] = "",
     at: At = HERE, json: AsJson = False,
 ) -> int:  # fmt: skip
@@ -158,6 +156,9 @@ def report(
 
     Example: `gexdesk incidents report "pit says the flip is off" --symbol SPX`
     """
+    if (bare := text.strip().removeprefix("#")).isdecimal():
+        known = f"`gexdesk incidents show {bare}` shows incident {bare}, `gexdesk incidents export {bare}` writes it for a report"
+        raise LeverRefused(f"{text!r} says of no trouble: a report opens a new incident and takes words; {known}")
     return pull_lever(at, Lever(Verb.REPORT, symbol, "", target_kind="symbol", text=text), json=json)
 
 
@@ -180,51 +181,18 @@ def handover(
 
 
 def _print_hand_over(seen: HandOverSeen) -> None:
-    since = f" since {_moment(seen.shift_since)}" if seen.shift_since is not None else ""
+    since = f" since {moment(seen.shift_since)}" if seen.shift_since is not None else ""
     print(f"Shift: {seen.shift_by or 'nobody'}{since}. {seen.summary}")
     for i in seen.incidents:
-        print(f"  #{i.number} {_state(i.state, i.seen, i.muted)} {i.owner or 'nobody'}: {i.subject}: {i.text}")
+        print(f"  #{i.number} {state_words(i.state, i.seen, i.muted)} {i.owner or 'nobody'}: {i.subject}: {i.text}")
     for s in seen.standing:
-        until = f"until {_moment(s.until)}" if s.until is not None else "no end"
+        until = f"until {moment(s.until)}" if s.until is not None else "no end"
         print(f"  {s.what} {s.target}: {s.words} by {s.author}, {until} ({s.reason})")
     for m in seen.mutes:
-        print(f"  muted {m.target_kind} {m.target} by {m.author} until {_moment(m.until)} ({m.reason})")
+        print(f"  muted {m.target_kind} {m.target} by {m.author} until {moment(m.until)} ({m.reason})")
     for gap in seen.gaps:
         print(f"  gap {gap}")
 
 
 def _seen(number: int, at: At) -> IncidentSeen:
     return asyncio.run(engine_at(at).look(IncidentLook(number)))
-
-
-def _lines(seen: IncidentSeen, *, plain: bool) -> list[str]:
-    """Tell an incident in Markdown; ``plain`` leaves the escapes out, for a terminal."""
-
-    def text(words: str) -> str:
-        words = printable(words, 400)
-        return words if plain else "".join("\\" + c if c in _MARKS else c for c in words)
-
-    i = seen.incident
-    closed = f", over {_moment(i.closed_at)}" if i.closed_at is not None else ""
-    lines = [
-        f"# Incident {i.number}: {text(i.subject)}", "", f"{text(i.text)}", "",
-        f"- kind: {i.kind}, severity {i.severity}, {_state(i.state, i.seen, i.muted)}",
-        f"- opened {_moment(i.opened_at)}{closed}",
-        f"- owner: {text(i.owner) or 'nobody'}",
-        f"- readers hit: {text(' '.join(i.readers)) or 'none named'}",
-        f"- do first: {text(i.do_first)}",
-    ]  # fmt: skip
-    if seen.members:
-        lines += ["", "## Causes", ""]
-        lines += [f"- {text(m.subject)}: {text(m.text)}{'' if m.present else ' (gone)'}" for m in seen.members]
-    lines += ["", "## Timeline", ""]
-    lines += [f"- {_moment(e.at)} {text(e.who)} {e.what}{': ' + text(e.text) if e.text else ''}" for e in seen.timeline]
-    return [*lines, "", "## Runbook", "", seen.runbook]
-
-
-def _state(state: str, seen: bool, muted: bool) -> str:
-    return f"{state}{'' if seen else ', unseen'}{', muted' if muted else ''}"
-
-
-def _moment(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -42,7 +42,7 @@ class SymbolLooks:
             taken_at=now,
             view=self._picture.view(symbol, now),
             exposure=value.exposure if value is not None else None,
-            strikes=rows_of(offer.strikes) if offer is not None and same else (),
+            strikes=rows_of(offer.strikes, self._serving.strikes_before(symbol)) if offer is not None and same else (),
             previous=previous,
             opened=opened,
             history=_thinned(points, max(2, min(question.points, POINTS_LIMIT))),
@@ -66,11 +66,20 @@ class SymbolLooks:
         return tuple(self._picture.feed(symbol, name, now, role=roles.get(name, "other")) for name in names)
 
 
-def rows_of(strikes: bytes) -> tuple[StrikeRow, ...]:
-    """Return the rows of a table by strike, as ``StrikeTable.to_bytes`` wrote it; NaN becomes None."""
+def rows_of(strikes: bytes, before: bytes = b"") -> tuple[StrikeRow, ...]:
+    """Return the rows of a table by strike, as ``StrikeTable.to_bytes`` wrote it; NaN becomes None.
+
+    Args:
+        before: The table before, which changes are counted from; empty where there is none.
+    """
     columns = np.frombuffer(strikes, dtype=np.float64).reshape(len(_COLUMNS), -1)
     cells = [[None if math.isnan(cell) else cell for cell in column.tolist()] for column in columns]
     named = dict(zip(_COLUMNS, cells, strict=True))
+    was = np.frombuffer(before, dtype=np.float64).reshape(len(_COLUMNS), -1)
+    at, net = _COLUMNS.index("strike"), _COLUMNS.index("net_gex")
+    held = dict(zip(was[at].tolist(), was[net].tolist(), strict=True))
+    changes = [now - held.get(strike, math.nan) for strike, now in zip(columns[at].tolist(), columns[net].tolist(), strict=True)]
+    named["net_gex_change"] = [None if math.isnan(change) else change for change in changes]
     fields = StrikeRow.__struct_fields__
     return tuple(StrikeRow(*row) for row in zip(*(named[name] for name in fields), strict=True))
 

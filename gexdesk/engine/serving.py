@@ -66,6 +66,8 @@ class _Shown:
 
     previous: Figures | None = None
     opened: Figures | None = None
+    strikes: bytes = b""
+    strikes_before: bytes = b""
     session: int = -1
     points: deque[Point] = field(default_factory=lambda: deque(maxlen=POINTS))
     pointed_at: float = 0.0
@@ -204,6 +206,11 @@ class Serving:
         """Return what goes up when another source is made to serve the symbol."""
         return self._revisions.get(symbol, 1)
 
+    def strikes_before(self, symbol: str) -> bytes:
+        """Return the rows by strike of the value before the present one; empty where they are not at hand, or of another source."""
+        shown = self._shown.get(symbol)
+        return shown.strikes_before if shown is not None else b""
+
     def shown(self, symbol: str) -> tuple[Figures | None, Figures | None, tuple[Point, ...]]:
         """Return what readers had before the present value, at first in this session, and over it."""
         shown = self._shown.get(symbol, _Shown())
@@ -228,6 +235,10 @@ class Serving:
             shown.session, shown.opened, shown.pointed_at = session, figures_of(value), 0.0
             shown.points.clear()
         shown.previous = None if before is None else figures_of(before)
+        offer = self._offers.get((value.symbol, value.source))
+        strikes = offer.strikes if offer is not None and offer.value.job_id == value.job_id else b""
+        same = before is not None and before.source == value.source and shown.session == session
+        shown.strikes, shown.strikes_before = strikes, shown.strikes if same else b""
         if exposure.as_of - shown.pointed_at >= POINT_EVERY_S or OLDER in value.flags:
             shown.pointed_at = exposure.as_of
             shown.points.append(Point(exposure.as_of, exposure.spot, exposure.net_gex, exposure.zero_gamma.value))

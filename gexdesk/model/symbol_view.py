@@ -29,7 +29,11 @@ class Figures(Struct, frozen=True):
 
 
 class StrikeRow(Struct, frozen=True):
-    """Show one strike; contracts and USD per 1% move, None where unknown. ``gross_gex`` counts calls and puts un-netted."""
+    """Show one strike; contracts and USD per 1% move, None where unknown.
+
+    Attributes:
+        net_gex_change: Since the snapshot before, of the same source; None where that had no such strike, or is not at hand.
+    """
 
     strike: float
     call_open_interest: float | None
@@ -40,6 +44,7 @@ class StrikeRow(Struct, frozen=True):
     net_gex_volume: float | None
     call_gex: float | None = None
     put_gex: float | None = None
+    net_gex_change: float | None = None
 
 
 class Point(Struct, frozen=True):

@@ -27,7 +27,11 @@ def write(path: Path, rows: Sequence[Struct], form: str) -> None:
         FileExistsError: There is one already.
         OSError: It cannot be written.
     """
-    text = as_csv(rows) if form == "csv" else as_json(rows)
+    put(path, as_csv(rows) if form == "csv" else as_json(rows))
+
+
+def put(path: Path, text: str) -> None:
+    """Write text to a new file that its owner alone can read. Raises FileExistsError, OSError."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
         file.write(text)

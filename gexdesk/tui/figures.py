@@ -128,6 +128,11 @@ def day_and_time(at: int) -> str:
     return _local(at).strftime("%a %d %b %H:%M:%S")
 
 
+def stamp(at: float) -> str:
+    """Write a moment for a file's name: ``20261123-094117`` in New York."""
+    return _local(int(at)).strftime("%Y%m%d-%H%M%S")
+
+
 def until(at: float | None, now: float) -> str:
     """Write when something ends: ``09:56``, with its day where that is not today, ``no end`` without one."""
     if at is None:

@@ -55,7 +55,7 @@ KEYS = (
     Key("x", "page('dead')", "x", "dead", "the dead letters: what could not be used, and why", narrow=False),
     Key("l", "page('log')", "l", "log", "everything that happened: follow it, filter it, wind it to a time", narrow=False),
     Key("a", "page('audit')", "a", "", "the audit: who did what, and whether its chain holds"),
-    Key("e", "page('engineering')", "e", "", "how the engine works inside: order, bound, slots, stores"),
+    Key("e", "engines", "e", "", "the engines of the fleet; where there is one alone, how it works inside: order, slots, stores"),
     Key("m", "page('gaps')", "m", "missing", "the gaps: what is missing, and what can be filled", narrow=False),
     Key("H", "page('handover')", "H", "hand over", "hand the shift over: what the next one has to know", narrow=False),
     Key("t", "theme", "t", "theme", "next theme", narrow=False),

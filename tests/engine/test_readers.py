@@ -70,10 +70,7 @@ async def test_fail_over_serves_the_standby_at_once_and_says_that_its_data_is_ol
         drop(tmp_path / "fast", "1.json", gexbot_at(2.0, spot=6000.0))
         await until(lambda: shows(engine, 6000.0))
 
-        async def standing_by() -> bool:
-            return (await symbol(engine)).standby_as_of is not None
-
-        await until(standing_by)
+        await until(lambda: standing_by(engine))
         view = await symbol(engine)
         assert (view.serving, view.standby, view.standby_delay_s, view.readers) == ("fast", "late", 900.0, ("pit-spx",))
         outcome = await pull(engine, Verb.FAILOVER, "SPX", target_kind="symbol", dry_run=True, seen_revision=view.revision)
@@ -92,6 +89,33 @@ async def test_fail_over_serves_the_standby_at_once_and_says_that_its_data_is_ol
         assert (await engine.look(CompareLook("SPX"))).left == "late"
     async with engine_on(settings) as engine:
         assert (await symbol(engine)).serving == "late", "a restart changes nothing for readers"
+
+
+async def test_each_strike_tells_its_change_since_the_snapshot_before_of_the_same_source(tmp_path: Path) -> None:
+    async with engine_on(two_feeds(tmp_path)) as engine:
+        drop(tmp_path / "fast", "1.json", gexbot_at(4.0, spot=6000.0))
+        await until(lambda: shows(engine, 6000.0))
+        first = await engine.look(SymbolLook("SPX"))
+        assert [row.net_gex_change for row in first.strikes] == [None, None]
+        drop(tmp_path / "fast", "2.json", gexbot_at(2.0, spot=6001.0, net=14.75))
+        await until(lambda: shows(engine, 6001.0))
+        seen = await engine.look(SymbolLook("SPX"))
+        assert seen.previous is not None
+        assert seen.exposure is not None
+        changes = [row.net_gex_change or 0.0 for row in seen.strikes]
+        assert changes == pytest.approx([now.net_gex - was.net_gex for now, was in zip(seen.strikes, first.strikes, strict=True)])
+        assert sum(changes) == pytest.approx(seen.exposure.net_gex - seen.previous.net_gex)
+        assert min(changes) > 0
+        drop(tmp_path / "late", "1.json", gexbot_at(3.0, spot=6002.0))
+        await until(lambda: standing_by(engine))
+        await pull(engine, Verb.FAILOVER, "SPX", "fast is frozen", target_kind="symbol")
+        await until(lambda: shows(engine, 6002.0))
+        other = await engine.look(SymbolLook("SPX"))
+        assert [row.net_gex_change for row in other.strikes] == [None, None], "another source's numbers are no change"
+
+
+async def standing_by(engine: Engine) -> bool:
+    return (await symbol(engine)).standby_as_of is not None
 
 
 async def test_what_is_expected_is_shown_though_nothing_brings_it(tmp_path: Path) -> None:

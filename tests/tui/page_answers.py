@@ -187,7 +187,8 @@ FEEDS = (
 )
 
 STRIKES = tuple(
-    StrikeRow(6400.0 + 5 * i, 1200.0 + i, 900.0 + i, 310.0, 280.0, (i - 14) * 1.1e8, (i - 12) * 0.4e8, 2e8, -1e8) for i in range(30)
+    StrikeRow(6400.0 + 5 * i, 1200.0 + i, 900.0 + i, 310.0, 280.0, (i - 14) * 1.1e8, (i - 12) * 0.4e8, 2e8, -1e8,
+              None if i == 3 else (i % 5 - 2) * 0.6e8) for i in range(30)
 )
 
 

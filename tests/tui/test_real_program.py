@@ -1,5 +1,6 @@
 """Drive the real program in a pseudo-terminal: what an operator's SSH session sees and does."""
 
+import asyncio
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gexdesk.api.client import Client
 from tests.terminal import DEADLINE_S, Terminal, engine_pids, stop_engine
 
 
@@ -54,6 +56,39 @@ def test_an_operator_opens_pauses_leaves_and_comes_back(state: Path) -> None:
     while engine_pids(state) and time.monotonic() < give_up_at:
         time.sleep(0.05)
     assert not engine_pids(state), "stopped as asked"
+
+
+def test_a_frozen_terminal_a_storm_of_sizes_and_a_slow_line_harm_nobody(state: Path) -> None:
+    desk = Terminal(state)
+    desk.until(received, "a kept promise")
+    before = asyncio.run(Client(state).view())
+    desk.press("t" * 60)  # more whole screens than a terminal holds, and nobody reads
+    time.sleep(4.0)
+    after = asyncio.run(Client(state).view())
+    assert after.sequence - before.sequence >= 12, "the engine takes its pictures all the same"
+    assert after.received > before.received
+    desk.until(lambda text: re.search(r"\b0\.\d s behind", text), "a fresh picture once it is read again")
+
+    for step in range(60):
+        desk.resize(60 + 3 * (step % 40), 10 + step % 50)
+        desk.read(0.005)
+    desk.resize(100, 30)
+
+    def whole(text: str) -> bool:
+        lines = text.splitlines()
+        return "PROMISES" in lines[1] and "NEEDS YOU" in lines[3] and "> gexbot-spx" in text and "? help" in lines[-1]
+
+    desk.until(whole, "the whole desk at its last size")
+    desk.hang_up()
+
+    slow = Terminal(state)
+    slow.bytes_per_s = 32_000
+    slow.until(received, "the desk over a line of 32 KB/s")
+    slow.press("jjjk")
+    slow.until(lambda text: "> gexbot-spy" in text, "every key, none lost", limit_s=5.0)
+    slow.press("P")
+    slow.until(lambda text: "PAUSE gexbot-spy" in text, "the dialog", limit_s=5.0)
+    slow.press("\x1b")
 
 
 def test_a_hung_engine_is_said_and_a_killed_one_is_started_again(state: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from page_answers import (
 )
 from textual.pilot import Pilot
 
+from gexdesk.model.incident_report import as_markdown
 from gexdesk.model.lever import Verb
 from gexdesk.model.look import (
     AuditLook,
@@ -31,6 +33,7 @@ from gexdesk.model.look import (
     GapsLook,
     GapsSeen,
     GuidelinesLook,
+    IncidentLook,
     LogLook,
     PayloadLook,
     QuarantineLook,
@@ -38,6 +41,7 @@ from gexdesk.model.look import (
     SymbolLook,
 )
 from gexdesk.model.record_view import BeginningView
+from gexdesk.model.view import EngineView
 from gexdesk.tui.app import DeskApp
 from gexdesk.tui.screens.log import moment_of
 from gexdesk.tui.screens.page import Page
@@ -404,6 +408,33 @@ def test_a_time_is_the_last_one_of_that_name() -> None:
     assert moment_of("soon", AT) is None
 
 
+async def test_a_fleet_shows_every_engine_its_load_and_when_it_was_heard() -> None:
+    first = EngineView("e1", "desk1", 4711, AT - 690.0, AT - 0.4, 4, 6, ("gexbot-spx",), 4021, 12, 3790, 1, 30, 0.012)
+    lost = EngineView("e2", "desk2", 99, AT - 9000.0, AT - 42.0, 4, 31, (), 800, 0, 700, 0, 0, 0.9, silent=True, this=False)
+    async with seated(laid(engines=(first, lost))) as seat:
+        await seat.press("e")
+        await answered(seat)
+        page = seat.app.screen
+        assert in_front(seat) == "engines"
+        rows = [line.split() for line in text(page, "engines").splitlines()[1:3]]
+        assert rows[0][:3] == [">", "e1", "0.4"]
+        assert rows[1][:5] == ["e2", "!", "SILENT", "42", "s"]
+        assert {"3,790", "1:", "gexbot-spx"} <= set(rows[0])
+        assert "31 % of a core, 211.0 MB; host load 1.4 on 2 cores" in text(page, "about")
+        await seat.press("down")
+        assert "last heard 09:40:35" in text(page, "about")
+        assert "of a core" not in text(page, "about"), "of itself alone an engine can tell that"
+        await seat.press("enter")
+        assert "e2 does not answer here" in page.notice.text
+        await seat.press("up", "enter")
+        await answered(seat)
+        assert in_front(seat) == "engineering"
+    async with seated(laid()) as seat:
+        await seat.press("e")
+        await answered(seat)
+        assert in_front(seat) == "engineering"
+
+
 async def test_the_engine_shows_order_slots_pool_stores_and_scores() -> None:
     async with opened("engineering") as (_, page):
         shown = text(page)
@@ -484,6 +515,28 @@ async def test_the_story_of_an_incident_can_be_read_to_its_end() -> None:
         await seat.press("tab", "b")
         assert "the vendor refuses" in text(page, "story").casefold()
         assert "**" not in text(page, "story")
+
+
+async def test_an_incident_is_copied_as_markdown_with_one_key_and_a_long_one_written(tmp_path: Path, monkeypatch) -> None:
+    sent: list[str] = []
+    monkeypatch.chdir(tmp_path)
+    async with opened("incidents") as (seat, page):
+        monkeypatch.setattr(type(seat.app), "copy_to_clipboard", lambda self, text: sent.append(text))
+        seen = seat.desk.answers[IncidentLook]
+        await seat.press("c")
+        assert sent == [as_markdown(seen)]
+        assert sent[0].startswith("# Incident 41: ")
+        assert "## Timeline" in sent[0]
+        assert "#41 as Markdown" in page.notice.text
+        seat.desk.answers[IncidentLook] = replace(seen, timeline=seen.timeline * 40)
+        page.ask()
+        await answered(seat)
+        await seat.press("c")
+        [path] = tmp_path.glob("gexdesk-incident-41-*.md")
+        assert path.read_text() == as_markdown(seat.desk.answers[IncidentLook])
+        assert len(sent) == 1
+        await seat.press("c")
+        assert "was not written: File exists" in page.notice.text
 
 
 # ------------------------------------------------------------------ looks

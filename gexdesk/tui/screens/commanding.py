@@ -180,8 +180,8 @@ def _export(screen: Staged, arguments: list[str]) -> None:
     rows = [record for name in names if table is not None and (record := table.record(name)) is not None]
     if table is None or not rows:
         raise ValueError("this screen has no table with rows to write")
-    stamp = datetime.fromtimestamp(screen.sight.now, figures.NEW_YORK).strftime("%Y%m%d-%H%M%S")
-    path = Path(arguments[1] if len(arguments) > 1 else f"gexdesk-{table.id}-{stamp}.{form}").expanduser().absolute()
+    named = f"gexdesk-{table.id}-{figures.stamp(screen.sight.now)}.{form}"
+    path = Path(arguments[1] if len(arguments) > 1 else named).expanduser().absolute()
     try:
         export.write(path, rows, form)
     except FileExistsError:

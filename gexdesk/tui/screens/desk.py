@@ -245,6 +245,11 @@ class DeskScreen(Staged):
         needs = needing(self.sight.shown, self.sight.now) if name == "incidents" and self.sight.shown is not None else []
         self.open_page(name, *([str(needs[0].number)] if needs else []))
 
+    def action_engines(self) -> None:
+        """Open the engines where there are several, else the one engine's inside."""
+        view = self.sight.shown
+        self.open_page("engines" if view is not None and len(view.engines) > 1 else "engineering")
+
     def action_find(self) -> None:
         """Filter the table by text."""
         table = self.cursor.table

@@ -1,4 +1,4 @@
-"""The engines of this desk: which they are, since when, how loaded."""
+"""The engines of this desk: which they are, when each was last heard, what it fetches and how loaded it is."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -7,71 +7,132 @@ from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.look import MachineLook, MachineSeen
+from gexdesk.model.view import EngineView
 from gexdesk.tui import figures
+from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run
 from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.page import Page
-from gexdesk.tui.widgets.listing import Listing
+from gexdesk.tui.widgets.lines import LinesPane, fact
+from gexdesk.tui.widgets.listing import Listing, Order
 from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.table import Column
 
+LAG_S = 0.5
+"""From here on a loop that stood still draws the eye."""
+
 COLUMNS = (
-    Column("", 10),
-    Column("host", 12, grows=14),
-    Column("version", 8),
-    Column("runs for", 9, right=True),
-    Column("processor", 9, right=True),
-    Column("memory", 9, right=True),
-    Column("host load", 11, right=True, rank=2),
-    Column("under way", 9, right=True, rank=1),
-    Column("stores lag", 10, right=True, rank=1),
-    Column("state folder", 16, rank=3, grows=50),
+    Column("", 10, grows=14),
+    Column("heard", 14, right=True),
+    Column("host", 12, rank=1, grows=18),
+    Column("runs for", 8, right=True),
+    Column("under way", 9, right=True),
+    Column("slots", 5, right=True, rank=2),
+    Column("done", 10, right=True),
+    Column("dead", 5, right=True, rank=1),
+    Column("stood still", 11, right=True, rank=1),
+    Column("fetches from", 12, rank=3, grows=60),
 )
 
 
 class EnginesPage(Page):
-    """Show the engine that answers."""
+    """Show every engine of the fleet; of the one that answers also what it takes of its host."""
 
-    KEYS: ClassVar[tuple[Key, ...]] = (Key("enter", "inside", "Enter", "inside", "how it works inside"),)
+    KEYS: ClassVar[tuple[Key, ...]] = (Key("enter", "inside", "Enter", "inside", "how the engine that answers works inside"),)
+
+    def __init__(self, house: House) -> None:
+        self.machine: MachineSeen | None = None
+        super().__init__(house)
 
     def panes(self) -> Sequence[Pane]:
-        """Return the list."""
-        self.engines: Listing[MachineSeen] = Listing(
+        """Return the list, and what is known of the one under the cursor."""
+        self.engines: Listing[EngineView] = Listing(
             "engines", self.sight, "ENGINES", COLUMNS, row=self._row, nothing="no engine answers",
-            text=lambda e: f"{e.engine_id} {e.host} {e.state_folder}",
+            text=lambda e: f"{e.engine_id} {e.host} {'silent' if e.silent else ''} {' '.join(e.sources)}",
         )  # fmt: skip
-        self.engines.gone_words = "no longer answers"
+        self.engines.order = Order.STEADY
+        self.engines.gone_words = "left the fleet"
         self.table = self.engines
-        return (self.engines,)
+        self.about = LinesPane("about", self.sight, self._about)
+        return (self.engines, self.about)
 
     def place(self, space: Region) -> dict[str, Region]:
-        """Give it all."""
-        return {"engines": space}
+        """Give the list what it needs, at most half; what is known of one has the rest."""
+        x, y, width, height = space
+        rows = min(max(3, len(self.engines.rows) + 2), height // 2)
+        return {"engines": Region(x, y, width, rows), "about": Region(x, y + rows, width, height - rows)}
 
     async def fetch(self) -> None:
         """Ask the engine. Raises EngineAway, StoreError."""
-        desk = self.house.desk()
+        view, desk = self.sight.shown, self.house.desk()
         if desk is None:
             raise EngineAway("no engine answers")
-        seen = await desk.look(MachineLook())
-        self.engines.take({seen.engine_id: seen})
+        self.machine = await desk.look(MachineLook())
+        fleet = view.engines if view is not None else ()
+        known = len(self.engines.rows)
+        self.engines.take({engine.engine_id: engine for engine in fleet or (self._alone(self.machine),)})
+        if len(self.engines.rows) != known:
+            self.rearrange()
+
+    def _alone(self, machine: MachineSeen) -> EngineView:
+        """Return the one engine of a desk without a fleet, as one of a fleet is told of."""
+        view = self.sight.shown
+        return EngineView(
+            engine_id=machine.engine_id, host=machine.host, pid=machine.pid, since=machine.since,
+            heartbeat_at=view.taken_at if view is not None else machine.since, slots=len(machine.slots),
+            in_flight=machine.in_flight, sources=tuple(s.name for s in view.sources) if view is not None else (),
+            received=view.received if view is not None else 0, repeats=view.repeats if view is not None else 0,
+            completed=view.completed if view is not None else 0, dead=view.dead if view is not None else 0, elsewhere=0,
+            loop_lag_s=view.loop_lag_s if view is not None else 0.0,
+        )  # fmt: skip
+
+    def moved(self) -> None:
+        """Tell of the row the cursor came to."""
+        self.about.paint()
 
     def action_inside(self) -> None:
-        """Open the page of how it works inside."""
-        self.open_page("engineering")
+        """Open the page of how it works inside: the engine that answers alone can tell."""
+        found = self.engines.under_cursor
+        if found is None or found.this:
+            self.open_page("engineering")
+        else:
+            self.notice.say(f"{found.engine_id} does not answer here: `gexdesk attach` on {found.host} opens its desk")
 
-    def _row(self, one: MachineSeen) -> list[Run]:
-        load = figures.UNKNOWN if one.load is None else f"{one.load:.1f} of {one.cores}"
-        lag = one.store_lag_s > 2.0
+    def _row(self, one: EngineView) -> list[Run]:
+        heard = figures.age(max(0.0, self.sight.now - one.heartbeat_at))
+        lags = one.loop_lag_s > LAG_S
         return [
-            (one.engine_id, "bold"),
+            (one.engine_id, "bold" if one.this else ""),
+            (f"! SILENT {heard}" if one.silent else heard, "eye" if one.silent else ""),
             (f"{one.host} ({one.pid})", ""),
-            (one.version, ""),
             (figures.age(self.sight.now - one.since), ""),
-            (figures.UNKNOWN if one.cpu_share is None else f"{one.cpu_share * 100:.0f} %", ""),
-            (figures.size(one.memory_bytes), ""),
-            (load, "eye" if one.load is not None and one.load > 2 * one.cores else ""),
             (figures.count(one.in_flight), ""),
-            (f"{'! ' if lag else ''}{figures.age(one.store_lag_s)}", "eye" if lag else ""),
-            (one.state_folder, "faint"),
+            (figures.count(one.slots), ""),
+            (figures.count(one.completed), ""),
+            (figures.count(one.dead), "eye" if one.dead else ""),
+            (f"{'! ' if lags else ''}{figures.latency(one.loop_lag_s)}", "eye" if lags else ""),
+            (f"{len(one.sources)}: {' '.join(one.sources)}" if one.sources else "nothing", "" if one.sources else "faint"),
         ]
+
+    def _about(self, width: int) -> list[list[Run]]:
+        """Write what there is to know of the engine under the cursor."""
+        one, width = self.engines.under_cursor, max(20, width - 2)
+        if one is None:
+            return []
+        heard = figures.time_of_day(int(one.heartbeat_at))
+        lines: list[list[Run]] = [[], [(f" {one.engine_id} ", "badge"), ("  this one answers" if one.this else "", "faint")]]
+        if one.silent:
+            lines += fact("silent", f"last heard {heard}; others take its sources over, what it acknowledged waits for it", width)
+        lines += fact("fetches", " ".join(one.sources) or "nothing: other engines own every source", width)
+        received = f"{figures.count(one.received)} received, {figures.count(one.repeats)} of them repeats"
+        ended = f"{figures.count(one.completed)} completed, {figures.count(one.dead)} dead here"
+        lines += fact("did", f"{received}; {ended}; {figures.count(one.elsewhere)} ended by others", width)
+        machine = self.machine
+        if machine is None or not one.this:
+            return lines
+        share = figures.UNKNOWN if machine.cpu_share is None else f"{machine.cpu_share * 100:.0f} % of a core"
+        load = figures.UNKNOWN if machine.load is None else f"{machine.load:.1f} on {machine.cores} cores"
+        lines += fact("takes", f"{share}, {figures.size(machine.memory_bytes)}; host load {load}", width)
+        stores = f"{figures.age(machine.store_lag_s)} behind; {figures.size(machine.free_bytes)} free"
+        lines += fact("stores", f"{stores}; {machine.state_folder}", width)
+        return lines + fact("version", machine.version, width)

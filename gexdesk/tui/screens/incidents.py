@@ -1,16 +1,18 @@
 """The incidents: which are open, what the desk saw and who did what, and what to do by the runbook."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from textwrap import wrap
 from typing import ClassVar
 
 from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
+from gexdesk.model.incident_report import as_markdown
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look import IncidentLook, IncidentSeen, MemberView
 from gexdesk.model.view import IncidentView
-from gexdesk.tui import figures
+from gexdesk.tui import clipboard, export, figures
 from gexdesk.tui.forms.aim import Aim, at_incident
 from gexdesk.tui.forms.base import Step
 from gexdesk.tui.forms.text import TextForm
@@ -52,6 +54,7 @@ class IncidentsPage(ReadingPage):
         Key("b", "runbook", "b", "runbook", "what it means, what to check, what to press"),
         Key("p", "payload", "p", "payload", "the payload that caused it: its bytes, its decisions, what became of it"),
         Key("o", "source", "o", "source", "the source it is about"),
+        Key("c", "report", "c", "copy", "its story as Markdown to your clipboard, or to a file where it is too long for that"),
         Key("w", "waiting", "w", "queue", "what waits of that source"),
         CROSS,
         Key("left_square_bracket", "before", "[", "before", "the desk a minute before it began"),
@@ -173,6 +176,25 @@ class IncidentsPage(ReadingPage):
             self.open_page("dead", found.source)
         else:
             self.notice.say("no single payload caused it: o opens the source, Tab the text")
+
+    def action_report(self) -> None:
+        """Copy the story of the incident under the cursor as Markdown, or write it where a terminal takes no so long text."""
+        seen = self.seen
+        if seen is None:
+            self.notice.say("no incident under the cursor" if self.incidents.under_cursor is None else "asking the engine ...")
+            return
+        text, number = as_markdown(seen), seen.incident.number
+        if len(text) <= clipboard.MOST_CHARACTERS:
+            self.copy(text, f"#{number} as Markdown")
+            return
+        stamp = figures.stamp(self.sight.now)
+        path = Path(f"gexdesk-incident-{number}-{stamp}.md").absolute()
+        try:
+            export.put(path, text)
+        except OSError as error:
+            self.notice.say(f"{path} was not written: {error.strerror}", grave=True)
+        else:
+            self.notice.say(f"longer than a terminal's clipboard takes: written to {path}")
 
     def action_waiting(self) -> None:
         """Open the queue of the source it is about, or the whole queue."""

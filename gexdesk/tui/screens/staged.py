@@ -179,12 +179,15 @@ class Staged(Screen[None]):
         if not cells:
             self.notice.say("nothing under the cursor to copy")
             return
-        text = "\t".join(text.strip() for text, _ in cells if text.strip())[: clipboard.MOST_CHARACTERS]
+        self.copy("\t".join(text.strip() for text, _ in cells if text.strip())[: clipboard.MOST_CHARACTERS], str(name))
+
+    def copy(self, text: str, what: str) -> None:
+        """Hand text to the clipboard of whoever sits at the terminal, and say where it is lost on the way."""
         self.app.copy_to_clipboard(text)
 
         async def told() -> None:
             lost = await clipboard.hindrance()
-            words = f"{len(text)} characters handed to the terminal's clipboard: {name}"
+            words = f"{len(text)} characters handed to the terminal's clipboard: {what}"
             self.notice.say(f"{lost}   {words}" if lost else words, grave=bool(lost))
 
         self.work(told(), "copy")

@@ -14,7 +14,7 @@ from gexdesk.model.symbol_view import Figures, StrikeRow
 from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import ON_SOURCES, Aim, at_source, at_symbol
 from gexdesk.tui.house import House
-from gexdesk.tui.ink import Run, fit
+from gexdesk.tui.ink import Run, fit, width_of
 from gexdesk.tui.keys import LEVER_KEYS, Key
 from gexdesk.tui.screens.page import Page
 from gexdesk.tui.widgets.curve import Curve, CurvePane
@@ -24,12 +24,16 @@ from gexdesk.tui.widgets.table import Column
 
 BAR = 24
 FAULT_LINES = 2
+MUCH = 0.01
+"""Share of gross GEX from which one strike's change is bold."""
+
 MAY_LACK = ("abs gamma", "0DTE share", "put/call", "coverage", "open int.", "DEX", "VEX", "CHEX", "vendor net")
 """Figures that some formats do not carry: a line of nothing but dashes is left out."""
 
 LADDER = (
     Column("", 14),
     Column("net GEX", 9, right=True),
+    Column("change", 9, right=True, rank=1),
     Column("puts        calls", BAR, rank=1),
     Column("call OI", 8, right=True),
     Column("put OI", 8, right=True),
@@ -185,6 +189,7 @@ class SymbolPage(Page):
         return [
             (f"{row.strike:,g}", ""),
             (figures.billions(row.net_gex, gross), ""),
+            (figures.billions(row.net_gex_change, gross), "bold" if _much(row.net_gex_change, gross) else "faint"),
             (_diverging(row.net_gex, top), ""),
             *((figures.UNKNOWN if n is None else figures.short_count(int(n)), "") for n in (
                 row.call_open_interest, row.put_open_interest, row.call_volume, row.put_volume,
@@ -272,7 +277,8 @@ class FactsPane(Pane):
         facts = [one for one in facts if one[0] not in MAY_LACK or any(c.isdigit() for c in one[1] + one[2])]
         lines = [head]
         for label, text, more in facts:
-            lines.append([(fit(f" {label}", 14), "faint"), (text, ""), (f"  {more}" if more else "", "faint")])
+            told = whole_parts(more, self.size.width - 16 - width_of(text))
+            lines.append([(fit(f" {label}", 14), "faint"), (text, ""), (f"  {told}" if told else "", "faint")])
         return lines
 
 
@@ -353,7 +359,7 @@ def _figures(seen: SymbolSeen, exposure: Exposure, now: float) -> list[tuple[str
     flip = exposure.zero_gamma
     away = ""
     if flip.value is not None and exposure.spot:
-        away = f"{(flip.value / exposure.spot - 1) * 100:+.2f} % from spot"
+        away = f"{(flip.value / exposure.spot - 1) * 100:+.2f} % from spot{_points(flip.value, before, 'zero_gamma')}"
     roots = f", {len(flip.roots)} roots" if len(flip.roots) > 1 else ""
     delay = f" D{view.delay_s / 60:.0f}" if view.delay_s else ""
     age = figures.age(None if view.as_of is None else now - view.as_of + view.delay_s)
@@ -362,15 +368,24 @@ def _figures(seen: SymbolSeen, exposure: Exposure, now: float) -> list[tuple[str
     return [
         ("spot", figures.price(exposure.spot), _moved(exposure.spot, before, "spot")),
         ("served by", f"{view.served_by}{delay}", f"data {age}, changed {changed} ago"),
-        ("net GEX", figures.billions(exposure.net_gex, exposure.gross_gex), f"{regime}  {_moved_gex(exposure, before)}".strip()),
+        (
+            "net GEX", figures.billions(exposure.net_gex, exposure.gross_gex),
+            ", ".join(filter(None, (_moved_gex(exposure, before), regime))),
+        ),
         ("gross GEX", figures.billions(exposure.gross_gex), f"net by volume {by_volume}"),
         ("flip", figures.price(flip.value) if flip.value is not None else flip.status.replace("_", " "), away + roots),
-        ("call wall", figures.price(exposure.call_wall), f"put wall {figures.price(exposure.put_wall)}"),
+        (
+            "call wall", figures.price(exposure.call_wall) + _was(exposure.call_wall, before, "call_wall"),
+            f"put wall {figures.price(exposure.put_wall)}{_was(exposure.put_wall, before, 'put_wall')}",
+        ),
         ("abs gamma", figures.price(exposure.absolute_gamma_strike), f"max pain {figures.price(exposure.max_pain)}"),
-        ("0DTE share", _percent(exposure.zero_dte_share), f"top 5 strikes {_percent(exposure.top5_share)} of gross"),
+        ("0DTE share", _percent(exposure.zero_dte_share), f"top 5 strikes {_percent(exposure.top5_share)}"),
         ("put/call", f"{_ratio(exposure.put_call_oi)} by OI", f"{_ratio(exposure.put_call_volume)} by volume"),
         ("coverage", _percent(exposure.coverage), f"quality {_percent(exposure.quality)}"),
-        ("open int.", _contracts(exposure.total_open_interest), f"volume {_contracts(exposure.total_volume)}"),
+        (
+            "open int.", _contracts(exposure.total_open_interest),
+            f"volume {_contracts(exposure.total_volume)}{_more(exposure.total_volume, before)}",
+        ),
         *(("checks", flag, "") for flag in seen.flags[:3]),
         *(("because", reason, "") for reason in (*exposure.quality_reasons, *exposure.warnings)[:3]),
     ]  # fmt: skip
@@ -398,10 +413,38 @@ def _moved(now: float | None, before: Figures | None, field: str) -> str:
     return f"{(now / was - 1) * 100:+.2f} %" if now is not None and was else ""
 
 
+def _points(now: float, before: Figures | None, field: str) -> str:
+    was = getattr(before, field) if before is not None else None
+    return f", moved {now - was:+,.1f}" if was is not None and round(now - was, 1) else ""
+
+
+def _was(now: float | None, before: Figures | None, field: str) -> str:
+    was = getattr(before, field) if before is not None else None
+    return f" was {figures.price(was)}" if now is not None and was is not None and was != now else ""
+
+
+def _more(volume: float | None, before: Figures | None) -> str:
+    was = before.total_volume if before is not None else None
+    return f", +{figures.count(int(volume - was))}" if volume is not None and was is not None and volume > was else ""
+
+
+def _much(change: float | None, gross: float | None) -> bool:
+    """Tell whether one strike moved by a notable share of the whole."""
+    return change is not None and bool(gross) and abs(change) > MUCH * (gross or 0.0)
+
+
 def _moved_gex(exposure: Exposure, before: Figures | None) -> str:
     if before is None or before.net_gex is None or exposure.net_gex is None:
         return ""
-    return f"{figures.billions(exposure.net_gex - before.net_gex, exposure.gross_gex)} since the last"
+    return f"moved {figures.billions(exposure.net_gex - before.net_gex, exposure.gross_gex)}"
+
+
+def whole_parts(text: str, width: int) -> str:
+    """Return as many parts of a text, between commas, as fit whole: half a number is a wrong one."""
+    parts = text.split(", ")
+    while parts and width_of(", ".join(parts)) > width:
+        parts.pop()
+    return ", ".join(parts)
 
 
 def _percent(share: float | None) -> str:

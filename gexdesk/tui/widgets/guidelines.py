@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gexdesk.model.view import DeskView, GuidelineView
 from gexdesk.tui import figures
-from gexdesk.tui.ink import Run, fit
+from gexdesk.tui.ink import Run, fit, width_of
 from gexdesk.tui.widgets.pane import BLANK, Pane
 
 
@@ -66,7 +66,11 @@ class GuidelinesPane(Pane):
             return [*runs, *note]
         if first is not None:
             runs += [(f" {fit(first.name, min(22, len(first.name)))} ", ""), (f"{figures.count(first.last_minute)} a minute  ", "")]
-        return [*runs, *self._totals(view, 0), (f"   {view.guidelines_version}", "faint")]
+        for run in (*self._totals(view, 0), (f"   {view.guidelines_version}", "faint")):
+            if sum(width_of(text) for text, _ in (*runs, run)) > self.size.width:
+                break  # who and when are told whole or not at all
+            runs.append(run)
+        return runs
 
 
 def note_runs(view: DeskView) -> list[Run]:
