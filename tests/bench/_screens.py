@@ -1,4 +1,7 @@
-"""Screens to be measured: ``python -m tests.bench._screens empty|sign|quiet|busy``."""
+"""Screens to be measured, and what serves them their pictures.
+
+``python -m tests.bench._screens empty|sign``, ``... desk STATE``, and ``... serve-quiet|serve-busy STATE``.
+"""
 
 import asyncio
 import random
@@ -11,24 +14,40 @@ EVERY_S = 0.25
 JOBS_PER_S = 2_000
 
 
-def main() -> None:
+def main(kind: str, state: str = "") -> None:
     """Run one of them until its terminal goes."""
-    if sys.argv[1] == "empty":
-        from textual.app import App
+    match kind:
+        case "empty":
+            from textual.app import App
 
-        App[None](ansi_color=True).run(mouse=False)
-        return
-    if sys.argv[1] == "sign":
-        _sign()
-        return
+            App[None](ansi_color=True).run(mouse=False)
+        case "sign":
+            _sign()
+        case "desk":
+            _desk(Path(state))
+        case _:
+            asyncio.run(_serve(kind == "serve-busy", Path(state)))
+
+
+def _desk(state: Path) -> None:
+    """Show the desk of a state folder, as ``gexdesk`` does once its engine runs."""
+    from gexdesk.api.client import Client
     from gexdesk.tui.app import DeskApp
 
-    busy = sys.argv[1] == "busy"
-
     async def connect() -> Any:
-        return _Desk(busy)
+        return Client(state)
 
     DeskApp(connect, sample=False, operator="jm").run(mouse=False)
+
+
+async def _serve(busy: bool, state: Path) -> None:
+    from gexdesk.api import door
+    from gexdesk.api.app import make_app
+    from gexdesk.api.guard import Guard
+    from gexdesk.api.server import Server
+
+    await Server(make_app(_Desk(busy), Guard(state)), door.listen(state)).start()  # type: ignore[arg-type]
+    await asyncio.Event().wait()
 
 
 def _sign() -> None:
@@ -66,6 +85,9 @@ class _Desk:
     def __init__(self, busy: bool) -> None:
         self.busy = busy
 
+    async def view(self) -> Any:
+        return await anext(self.views())
+
     async def views(self) -> AsyncIterator[Any]:
         sys.path.insert(0, str(Path(__file__).parents[1] / "tui"))
         import fake_desk
@@ -92,9 +114,6 @@ class _Desk:
             view = replace(first, sequence=sequence, taken_at=at)
             if self.busy:
                 view = _later(view, sequence, at, chance)
-
-    async def look(self, question: Any) -> Any:
-        raise NotImplementedError
 
 
 def _later(view: Any, sequence: int, at: float, chance: random.Random) -> Any:
@@ -130,4 +149,4 @@ def _later(view: Any, sequence: int, at: float, chance: random.Random) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

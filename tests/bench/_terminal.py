@@ -8,12 +8,17 @@ import select
 import signal
 import struct
 import sys
+import tempfile
 import termios
 import time
 import zlib
+from pathlib import Path
 from types import TracebackType
 
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+_BYTECODE = tempfile.TemporaryDirectory()
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+ENVIRONMENT |= {"PYTHONPYCACHEPREFIX": _BYTECODE.name, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
+"""Programs find bytecode, as installed ones do, also in a checkout that keeps none."""
 
 
 class Terminal:
@@ -31,8 +36,7 @@ class Terminal:
         self.began_at = time.perf_counter()
         self.pid, self._line = pty.fork()
         if self.pid == 0:
-            environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
-            os.execve(sys.executable, [sys.executable, *arguments], environment)
+            os.execve(sys.executable, [sys.executable, *arguments], ENVIRONMENT)
         fcntl.ioctl(self._line, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def __enter__(self) -> "Terminal":
@@ -86,6 +90,5 @@ class Terminal:
         return written, packed, (self._cpu_s() - used) / (time.perf_counter() - began)
 
     def _cpu_s(self) -> float:
-        with open(f"/proc/{self.pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+        """Return the seconds that its threads were on a processor, to the nanosecond."""
+        return sum(int(file.read_bytes().split()[0]) for file in Path(f"/proc/{self.pid}/task").glob("*/schedstat")) / 1e9
