@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from msgspec import structs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from gexdesk.model.daytime import WEEKDAYS, days_since_1970, read_span, read_time
 from gexdesk.model.errors import SettingsError
@@ -526,6 +526,12 @@ class Settings(_Strict):
     redis: RedisSettings | None = None
     log: LogSettings = LogSettings()
     mode: Literal["live", "sample"] = "live"
+    _read_from: Path | None = PrivateAttr(None)
+
+    @property
+    def named(self) -> str:
+        """Return the file this was read from as a refusal begins, ``gexdesk.toml: ``; empty without one."""
+        return "" if self._read_from is None else f"{printable(str(self._read_from))}: "
 
     @field_validator("guidelines", mode="before")
     @classmethod
@@ -638,7 +644,10 @@ def load_settings(path: Path | None, state: Path | None = None) -> Settings:
         key = ".".join(str(part) for number, part in enumerate(first["loc"]) if (number, first["loc"][0]) != (2, "sources"))
         origin = next((f"${name}" for way, name in named.items() if f"{key}.".startswith(f"{way}.")), str(path))
         raise SettingsError(printable(f"{origin}: {where}: {what}{found}{more}", 600)) from None
-    return _relative_to(path.parent, settings) if path is not None else settings
+    if path is None:
+        return settings
+    settings._read_from = path
+    return _relative_to(path.parent, settings)
 
 
 _PREFIX = "GEXDESK_"

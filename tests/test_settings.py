@@ -81,7 +81,7 @@ def test_a_whole_configuration_is_read_as_it_is_meant(tmp_path: Path, monkeypatc
 
 def test_an_empty_configuration_is_a_desk_without_sources(tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, ""))
-    assert settings == Settings(state=default_state())
+    assert settings.model_dump() == Settings(state=default_state()).model_dump()
     assert {level: settings.promise_s(level) for level in LEVELS} == DEFAULT_PROMISE_S
 
 

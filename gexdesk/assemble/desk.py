@@ -8,9 +8,10 @@ from functools import partial
 from math import inf
 from pathlib import Path
 
+from gexdesk.assemble.keys import key_of
 from gexdesk.assemble.links import REDIS_AWAY_DO, REDIS_AWAY_S, link_of, queue_of
 from gexdesk.assemble.offline import rules_of
-from gexdesk.assemble.sources import REPLAY_LEAD_S, account_of, inner_accounts, key_of, position_of, redacted, source_of
+from gexdesk.assemble.sources import REPLAY_LEAD_S, account_of, inner_accounts, position_of, redacted, source_of
 from gexdesk.assemble.state_folder import AUDIT_NAME, GUIDELINES_NAME, HISTORY_NAME, METADATA_NAME, make_state_folder
 from gexdesk.assemble.symbols import schedules_of, source_units, symbols_of
 from gexdesk.engine.admission import Admission
@@ -173,7 +174,7 @@ def assemble(
     flights, flow, tally = Flights(), Flow(clock), Tally()
     guidelines = _guidelines(settings, state, clock)
     standing = Standing(state / "standing.json")
-    link = link_of(settings.redis, state)
+    link = link_of(settings, state)
     queue = queue_of(link, state, clock)
     spool = Spool(state / "spool", clock=clock, gate_bytes=limits.gate_bytes)
     sharing = share(state, limits.shared, engine_name(state / "redis-name")) if limits.shared is not None else None

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gexdesk.assemble.keys import password_of
 from gexdesk.model.clock import Clock
 from gexdesk.queues.base import Queue
 from gexdesk.queues.embedded import EmbeddedQueue
 from gexdesk.queues.redis_name import engine_name
-from gexdesk.settings import RedisSettings
-from gexdesk.sources.secret import Secret
+from gexdesk.settings import RedisSettings, Settings
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -45,27 +45,20 @@ class Link:
         return self.live
 
 
-def link_of(redis: RedisSettings | None, state: Path) -> Link | None:
+def link_of(settings: Settings, state: Path) -> Link | None:
     """Return what reaches the configured Redis; nothing is connected yet. Raises SettingsError."""
-    if redis is None:
+    if settings.redis is None:
         return None
-    return Link(client_of(redis), redis, engine_name(state / "redis-name"))
+    return Link(client_of(settings, settings.redis), settings.redis, engine_name(state / "redis-name"))
 
 
-def client_of(redis: RedisSettings) -> "Redis":
+def client_of(settings: Settings, redis: RedisSettings) -> "Redis":
     """Return the client of a configured Redis; nothing is connected yet. Raises SettingsError."""
     # Loaded where it is configured: a desk without Redis starts without its library.
     from gexdesk.queues.redis_client import redis_client
 
-    key = password(redis)
+    key = password_of(settings)
     return redis_client(redis.url, username=redis.username, password=key.reveal() if key is not None else None)
-
-
-def password(redis: RedisSettings) -> Secret | None:
-    """Return its password. Raises SettingsError where it cannot be read."""
-    if redis.key_env is not None:
-        return Secret.from_env(redis.key_env)
-    return Secret.from_file(redis.key_file) if redis.key_file is not None else None
 
 
 def queue_of(link: Link | None, state: Path, clock: Clock) -> Queue:

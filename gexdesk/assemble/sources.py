@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gexdesk.assemble.links import password
+from gexdesk.assemble.keys import LIVE_SOURCES, key_of, password_of
 from gexdesk.engine.backfill import SOURCE as GAP_FILL
 from gexdesk.engine.ledger import Account
 from gexdesk.engine.requests import SUBMITTED
@@ -23,7 +23,6 @@ from gexdesk.sources.replay import Replay
 from gexdesk.sources.secret import Secret
 from gexdesk.sources.websocket import WebSocket
 
-LIVE_SOURCES = (HttpSource, WebSocketSource, RedisStreamSource)
 REPLAY_LEAD_S = 2.0
 """A replay that is played once waits so long for the engine to start: what is due before its source runs would be lost."""
 
@@ -80,19 +79,10 @@ def _vendor(source: AnySource) -> str:
     return urlsplit(getattr(source, "url", "")).hostname or source.name.partition("-")[0]
 
 
-def key_of(source: AnySource) -> Secret | None:
-    """Return a source's key. Raises SettingsError where it cannot be read."""
-    if not isinstance(source, LIVE_SOURCES):
-        return None
-    if source.key_env is not None:
-        return Secret.from_env(source.key_env)
-    return Secret.from_file(source.key_file.expanduser()) if source.key_file is not None else None
-
-
 def redactor(settings: Settings) -> Callable[[str], str]:
     """Return what takes every key that a configuration names out of a text. Raises SettingsError."""
-    keys = [key for source in settings.sources if (key := key_of(source)) is not None]
-    if settings.redis is not None and (given := password(settings.redis)) is not None:
+    keys = [key for source in settings.sources if (key := key_of(source, settings)) is not None]
+    if (given := password_of(settings)) is not None:
         keys.append(given)
     return lambda words: redacted(words, keys)
 

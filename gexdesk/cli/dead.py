@@ -15,7 +15,7 @@ from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look import DeadLook, DeadSeen
 
 app = App(name="dead", help="List, show, try again or let go what could not be processed.")
-JobId = Annotated[str, Parameter(help="Id of the dead letter's job.")]
+JobId = Annotated[str, Parameter(help="Id of the dead letter's job; `gexdesk dead list` lists them.")]
 
 
 @app.command(name="list")

@@ -116,9 +116,9 @@ def _sync_s(folder: Path) -> float:
 def _configured(settings: "Settings") -> Iterator[Finding]:
     from gexdesk.assemble.check import check_parts
 
-    for check, fault, worry in check_parts(settings):
-        state = "fault" if fault else "warning" if worry else "ok"
-        yield Finding(check, state, fault or worry or "usable", "see what was found" if fault or worry else "")
+    for part in check_parts(settings):
+        state = "fault" if part.fault else "warning" if part.worry else "ok"
+        yield Finding(part.name, state, part.fault or part.worry or "usable", part.do if state != "ok" else "")
     if settings.listen is not None:
         yield _listening(settings.listen)
 
@@ -131,7 +131,10 @@ def _listening(address: str) -> Finding:
         listen_tcp(address).close()
     except GexdeskError as error:
         in_use = "in use" in error.message
-        do = "an engine that runs is in order; another program is not" if in_use else "see what was found"
+        do = (
+            "nothing, where this desk's engine runs already; else end the program that has it, or set another `listen`"
+            if in_use else "set `listen` to HOST:PORT, an address of this host and a free port, e.g. 127.0.0.1:8765"
+        )  # fmt: skip
         return Finding("listen", "warning" if in_use else "fault", error.message, do)
     return Finding("listen", "ok", address)
 

@@ -83,7 +83,7 @@ def list_(*, guidelines: RuleFile = None, state: StateFolder = None, json: AsJso
 
 @app.command(name="test")
 def try_labelled(
-    labelled: Annotated[Path, Parameter(help=f"CSV with the columns {COLUMNS}.")],
+    labelled: Annotated[Path, Parameter(help=f"A CSV file of rows with the level you expect; its columns: {COLUMNS}.")],
     *,
     guidelines: RuleFile = None,
     state: StateFolder = None,
@@ -226,7 +226,7 @@ def apply(
 
 @app.command
 def rollback(
-    version: Annotated[str, Parameter(help="A version of `gexdesk guidelines history`.")], *,
+    version: Annotated[str, Parameter(help="Which version; `gexdesk guidelines history` lists them.")], *,
     reason: Reason, force: Force = False, at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Put an earlier version in force again on the running desk.

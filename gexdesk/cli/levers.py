@@ -21,7 +21,8 @@ from gexdesk.model.view import SourceView
 KINDS = ("source", "symbol", "job")
 _JOB_ID = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}-[0-9a-f]{8}")
 Target = Annotated[
-    str, Parameter(help="A source, a symbol or a job: `cboe-spx`, `SPX`, `job:ID`; `symbol:SPX` where a source has that name, too.")
+    str, Parameter(help="A source, a symbol or a job: `cboe-spx`, `SPX`, `job:ID`; `symbol:SPX` where a source has that name, too. "
+    "`gexdesk sources` lists sources, `gexdesk queue --list` jobs.")
 ]
 Kind = Annotated[str, Parameter(name="--kind", help="source, symbol or job, where the name alone leaves it open.")]
 Reason = Annotated[str, Parameter(name="--reason", help="Why; goes to the audit.")]
@@ -114,7 +115,7 @@ def demote(
 
 
 def override(
-    target: Target, *, to: Annotated[str, Parameter(name="--to", help="CRITICAL, HIGH, MEDIUM or LOW.")], reason: Reason,
+    target: Target, *, to: Annotated[str, Parameter(name="--to", help="The level: CRITICAL, HIGH, MEDIUM or LOW.")], reason: Reason,
     duration: Span = "15m", kind: Kind = "", at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Give a source, a symbol or a job a level, whatever the guidelines say.
@@ -138,7 +139,7 @@ def clear(
 
 
 def cancel(
-    job: Annotated[str, Parameter(help="Id of a job that waits, of `gexdesk queue --list`.")], *, reason: Reason,
+    job: Annotated[str, Parameter(help="Id of a job that waits; `gexdesk queue --list` lists them.")], *, reason: Reason,
     at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """End a job that waits; it becomes a dead letter, which `gexdesk dead retry` puts back at its place.

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from cyclopts import App
-from cyclopts.exceptions import CycloptsError
+from cyclopts.exceptions import CycloptsError, MissingArgumentError
 
 from gexdesk import __version__
 from gexdesk.cli import (
@@ -23,7 +23,7 @@ from gexdesk.cli import (
     requests,
     symbols,
 )
-from gexdesk.cli.answer import refuse
+from gexdesk.cli.answer import refuse, say
 from gexdesk.model.errors import GexdeskError
 
 app = App(
@@ -57,8 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(tokens, exit_on_error=False)
+    except MissingArgumentError as error:  # which one is said; where to find a value is not
+        if error.argument is not None and error.argument.parameter.help:
+            say(f"{error.argument.name}: {error.argument.parameter.help}")
+        sys.exit(2)
     except CycloptsError:
-        sys.exit(2)  # cyclopts has said what is wrong, with the usage
+        sys.exit(2)  # cyclopts has said what is wrong
     except GexdeskError as error:
         sys.exit(refuse(error, as_json="--json" in tokens))
     except KeyboardInterrupt:

@@ -1,6 +1,8 @@
 """``submit`` and ``status``: ask a running engine for a document, and see how that stands."""
 
 import asyncio
+import math
+import re
 from typing import Annotated
 
 import msgspec
@@ -44,7 +46,8 @@ def submit(
         as_json(taken)
     else:
         print(taken.request_id)
-        say(f"taken at {taken.priority_level}, place {taken.queue_position}, about {taken.estimated_processing_time}")
+        ready = _span(taken.estimated_processing_time)
+        say(f"taken at {taken.priority_level}, place {taken.queue_position}, ready in about {ready}")
     return 0
 
 
@@ -72,3 +75,12 @@ def status(
     open_incidents = sum(1 for incident in view.incidents if incident.closed_at is None)
     say(f"promises kept {view.promises_kept:,} of {view.promises_total:,}; open incidents {open_incidents}")
     return 0
+
+
+def _span(duration: str) -> str:
+    """Return an ISO 8601 duration in seconds for people: ``PT2.0S`` is ``2 s``, ``PT150.0S`` is ``3 min``."""
+    found = re.fullmatch(r"PT(\d+(?:\.\d+)?)S", duration)
+    if found is None:
+        return duration
+    seconds = float(found[1])
+    return f"{seconds:g} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"

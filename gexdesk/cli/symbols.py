@@ -17,7 +17,7 @@ from gexdesk.model.symbol_view import QuarantineCase
 
 quarantine = App(name="quarantine", help="List what the checks hold back from readers, release or refuse it.")
 Symbol = Annotated[str, Parameter(help="A symbol, by its name or an alias; all without it.")]
-Case = Annotated[int, Parameter(help="The case's number, as `list` shows it.")]
+Case = Annotated[int, Parameter(help="The case's number; `gexdesk quarantine list` lists them.")]
 
 
 def failover(
@@ -60,7 +60,7 @@ def gaps(
 
 
 def backfill(
-    gap: Annotated[str, Parameter(help="The gap, as `gexdesk gaps` shows it.")], *, reason: Reason,
+    gap: Annotated[str, Parameter(help="Id of the gap; `gexdesk gaps` lists them.")], *, reason: Reason,
     at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Fill a gap from the symbol's history folder, behind all live data.

@@ -50,7 +50,7 @@ class Secret:
         """
         value = os.environ.get(name)
         if value is None:
-            raise SettingsError(f"environment variable {printable(name)} is not set: export it, or use a key file")
+            raise SettingsError(f"the environment has no {printable(name)}: export it before the engine starts, or use key_file")
         return cls(value.strip(), f"environment variable {printable(name)}")
 
     @classmethod

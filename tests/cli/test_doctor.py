@@ -44,7 +44,12 @@ def test_faults_of_the_configuration_are_named(tmp_path: Path, monkeypatch: pyte
         code=1,
     )
     assert found["source gone"]["found"] == f"{tmp_path / 'nowhere'} is not there"
-    assert "NO_SUCH_KEY is not set" in found["source keyless"]["found"]
+    asked = f'{tmp_path / "gexdesk.toml"}: source keyless: key_env = "NO_SUCH_KEY": the environment has no NO_SUCH_KEY'
+    assert found["source keyless"]["found"].startswith(asked)
+    assert found["source keyless"]["do"].startswith("`export NO_SUCH_KEY=...` where the engine starts")
+    assert f"gexdesk guidelines check {tmp_path / 'rules.toml'}" in found["guidelines"]["do"]
+    assert found["source gone"]["do"].startswith("make it, or correct `path`")
+    assert not any("see what was found" in finding["do"] for finding in found.values())
     assert "rules.toml" in found["guidelines"]["found"]
     assert findings(tmp_path, "workers = 2", code=1)["configuration"]["state"] == "fault"
 

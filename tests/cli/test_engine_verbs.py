@@ -172,6 +172,22 @@ def test_a_configuration_that_cannot_be_used_is_one_line_that_names_it(tmp_path:
     assert not (tmp_path / "state").exists()
 
 
+def test_a_key_that_is_not_there_is_named_with_file_source_and_variable(tmp_path: Path) -> None:
+    source = '[[sources]]\nname = "gexbot-spx"\nkind = "http"\nurl = "https://x/q"\nkey_param = "key"\nkey_env = "GEXBOT_KEY"'
+    (tmp_path / "keyless.toml").write_text(source)
+    words = 'keyless.toml: source gexbot-spx: key_env = "GEXBOT_KEY": the environment has no GEXBOT_KEY: export it'
+    for verb in ((), ("run",)):
+        said = gexdesk(tmp_path, *verb, "--config", "keyless.toml", "--state", "state")
+        assert (said.code, said.out) == (1, "")
+        assert said.err.startswith(f"gexdesk: {words}")
+        assert said.err.count("\n") == 1
+    (tmp_path / "key").write_text("abc")
+    (tmp_path / "key").chmod(0o644)
+    (tmp_path / "keyless.toml").write_text(source.replace('key_env = "GEXBOT_KEY"', 'key_file = "key"'))
+    said = gexdesk(tmp_path, "run", "--config", "keyless.toml", "--state", "state")
+    assert said.err.startswith("gexdesk: keyless.toml: source gexbot-spx: key_file: key file key has mode 0644")
+
+
 def test_a_damaged_store_is_named_and_the_folder_is_free_again(home: Path) -> None:
     (home / "state").mkdir(mode=0o700)
     (home / "state" / "metadata.duckdb").write_bytes(b"no database" * 1000)

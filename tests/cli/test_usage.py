@@ -41,6 +41,39 @@ def test_wrong_usage_is_two(arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        (("guidelines", "rollback", "--reason", "x"), "--version: Which version; `gexdesk guidelines history` lists them."),
+        (("guidelines", "test"), "symbol, data_type, volume, open_interest, gamma_change, data_age_s, expected_level"),
+        (("override", "spx", "--reason", "x"), "--to: The level: CRITICAL, HIGH, MEDIUM or LOW."),
+        (("override", "--to", "LOW", "--reason", "x"), "`gexdesk sources` lists sources, `gexdesk queue --list` jobs."),
+        (("backfill", "--reason", "x"), "--gap: Id of the gap; `gexdesk gaps` lists them."),
+        (("cancel", "--reason", "x"), "`gexdesk queue --list` lists them."),
+        (("dead", "retry", "--reason", "x"), "`gexdesk dead list` lists them."),
+        (("incidents", "take"), "`gexdesk incidents list` lists them."),
+        (("quarantine", "release", "--reason", "x"), "`gexdesk quarantine list` lists them."),
+        (("promote", "spx"), "--reason: Why; goes to the audit."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_left_out_is_told_with_where_to_find_it(arguments: tuple[str, ...], where: str) -> None:
+    said = in_here(*arguments)
+    assert said.code == 2
+    assert where in said.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("title", ["1", "#41", " 7 "])
+def test_a_report_takes_words_and_a_number_is_an_incident_to_show(title: str, tmp_path: Path) -> None:
+    said = in_here("incidents", "report", title, "--state", tmp_path)
+    number = title.strip(" #")
+    assert said.code == 1
+    assert "takes words" in said.err
+    assert f"`gexdesk incidents show {number}`" in said.err
+    assert f"`gexdesk incidents export {number}`" in said.err
+    assert "no engine answers" in in_here("incidents", "report", "1 strike is off", "--state", tmp_path).err
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("override", "spx", "--to", "URGENT", "--reason", "x"), "'URGENT' is no level; there are CRITICAL, HIGH, MEDIUM, LOW"),
