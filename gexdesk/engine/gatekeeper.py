@@ -10,8 +10,8 @@ from gexdesk.engine.beats import Beats
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.symbols import Symbols
 from gexdesk.engine.tasks import Head
-from gexdesk.gates.facts import Facts, Finding, Known, Outcome
-from gexdesk.gates.judge import Verdict, judge, releases
+from gexdesk.gates.facts import Facts, Finding, Known, Outcome, begins_anew
+from gexdesk.gates.judge import Verdict, judge, releases, returns
 from gexdesk.gates.jump import check_levels
 from gexdesk.gates.moves import Moves
 from gexdesk.model.exposure import Exposure
@@ -35,6 +35,7 @@ class _Past:
     """Hold what one source of one symbol was judged by so far; ``run`` is what it is held for at present."""
 
     before: Facts | None = None
+    earlier: Facts | None = None
     yesterday: Facts | None = None
     passed: int = 0
     seen: dict[int, float] = field(default_factory=dict)
@@ -107,9 +108,13 @@ class Gatekeeper:
         elif past.before is not None:
             past.before, past.moves, past.seen = None, Moves(), {}
         known = self._known(facts, past, history=history)
-        verdict = judge(facts, known, self._symbols.of(head.symbol).limits)
+        limits = self._symbols.of(head.symbol).limits
+        verdict = judge(facts, known, limits)
         if history:
             verdict = Verdict(tuple(_as_flag(finding) for finding in verdict.findings))
+        elif verdict.held and returns(facts, verdict, known, past.earlier, limits):
+            verdict = Verdict(tuple(_as_flag(finding) for finding in verdict.findings))
+            past.before = past.before if begins_anew(facts) else past.earlier
         elif verdict.held:
             verdict = self._held(facts, verdict, past, known)
         good = past.before
@@ -133,7 +138,7 @@ class Gatekeeper:
         past = self._past.setdefault((facts.source, facts.symbol), _Past())
         past.run.clear()
         past.verdicts.clear()
-        past.before, past.seen, past.moves = facts, {}, Moves()
+        past.before, past.earlier, past.seen, past.moves = facts, None, {}, Moves()
 
     def held_since(self, source: str, symbol: str) -> float | None:
         """Return since when every snapshot of a source is held back; None while the last one passed."""
@@ -195,7 +200,7 @@ class Gatekeeper:
             return verdict
         past.run.clear()
         past.verdicts.clear()
-        past.before, past.moves, past.passed = None, Moves(), 0  # a new level: what the old one explains is no measure of it
+        past.before, past.earlier, past.moves, past.passed = None, None, Moves(), 0  # a new level: what the old one explains is no measure of it
         findings = tuple(_as_flag(finding) for finding in verdict.findings)
         return Verdict((Finding("release", Outcome.FLAG, "released_by_rule", why), *findings))
 
@@ -216,7 +221,7 @@ class Gatekeeper:
             self._sent.setdefault(facts.evidence.inputs, facts.symbol)
             while len(self._sent) > SENT:
                 del self._sent[next(iter(self._sent))]
-        past.before = facts
+        past.earlier, past.before = before, facts
         self._twins.setdefault(_kind(facts), {})[facts.symbol] = facts
 
 

@@ -1,8 +1,10 @@
 """Check that it is the symbol's own: not another's numbers, not a multiple of them, calls not puts, not what was there before."""
 
 import math
+from statistics import median
 
 from gexdesk.gates.facts import Evidence, Facts, Finding, Known, Limits, Outcome, begins_anew, dollars, likeness, points, share
+from gexdesk.model.market import session
 
 GATE = "identity"
 _FACTOR = 1.35
@@ -17,6 +19,11 @@ _NO_STEP = 0.2
 _TWIN_INTEREST = 0.002
 _SCALES = (10.0, 100.0, 1000.0)
 _NEAR_SCALE = 0.3
+_NEAR_FACTOR = 0.6
+_ONE_FACTOR = 0.4
+"""How far strikes' own factors may be from their median, log, median: five minutes of trading move them apart by more."""
+
+_FEWEST_RATIOS = 3
 _STRAIGHT = 0.06
 _APART = 0.003
 _LEANS = 0.3
@@ -146,16 +153,38 @@ def _scale(facts: Facts, known: Known) -> Finding | None:
         return None
     interest = facts.open_interest is not None and before.open_interest is not None
     found, expected = (facts.open_interest, before.open_interest) if interest else (facts.gross_gex, before.gross_gex)
-    if not found or not expected or (not interest and begins_anew(facts)):
+    if not found or not expected:
         return None
+    grows = not interest and begins_anew(facts)
     for scale in _SCALES:
         for factor, words in ((scale, f"{scale:.0f} times"), (1 / scale, f"1/{scale:.0f} of")):
-            if abs(math.log(found / expected / factor)) < _NEAR_SCALE:
+            if grows and not _at_once(facts, before, factor):
+                continue
+            if abs(math.log(found / expected / factor)) < (_NEAR_FACTOR if grows else _NEAR_SCALE):
                 what = f"open interest {found:,.0f} is {words} the last, {expected:,.0f}"
                 if not interest:
                     what = f"gross GEX {dollars(found)} is {words} the last, {dollars(expected)}"
                 return _wrong("scaled", what, found, expected)
     return None
+
+
+def _at_once(facts: Facts, before: Facts, factor: float) -> bool:
+    """Say whether a table by volume, while little was traded, went by a factor as no trading makes it go.
+
+    Trades add to some strikes and not to others, a wrong unit takes all by one factor; and what was traded since the open is not
+    taken back.
+    """
+    now, was, open_at = facts.evidence, before.evidence, session(facts.market_at).opens_at
+    if now is None or was is None or session(facts.market_at).kind != "regular" or before.market_at < open_at:
+        return False
+    if factor < 1:
+        return True
+    held = dict(was.ladder)
+    ratios = [math.log(abs(net / held[strike])) for strike, net in now.ladder if strike in held]
+    if len(ratios) < _FEWEST_RATIOS:
+        return False
+    middle = median(ratios)
+    return abs(middle - math.log(factor)) < _NEAR_FACTOR and median(abs(ratio - middle) for ratio in ratios) < _ONE_FACTOR
 
 
 def _elsewhere(facts: Facts, known: Known) -> Finding | None:

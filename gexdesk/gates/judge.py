@@ -3,12 +3,20 @@
 import math
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gexdesk.gates import coverage, identity, jump, open_interest, ordering, skew, spot
 from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, likeness, share
 
 _CHECKS = (skew.check, ordering.check, identity.check, spot.check, open_interest.check, coverage.check, jump.check)
+
+_BY_THE_LAST = frozenset({"scaled", "sign_flipped", "level_jumped", "spot_moved", "strikes_missing"})
+"""What is found by comparing with the one before alone."""
+
+_LEVEL_AS_BEFORE = 3.0
+_SPOT_AS_BEFORE = 0.02
+_SHAPE_AS_BEFORE = 0.1
+_SHAPE_LASTS_S = 900.0
 
 RELEASE_COUNT = 5
 RELEASE_CONFIRMED_COUNT = 3
@@ -54,6 +62,32 @@ def judge(facts: Facts, known: Known, limits: Limits) -> Verdict:
     if any(finding.word == "reordered" for finding in found):
         found = [finding for finding in found if finding.gate in ("ordering", "skew")]
     return Verdict(tuple(found))
+
+
+def returns(facts: Facts, verdict: Verdict, known: Known, earlier: Facts | None, limits: Limits) -> bool:
+    """Say whether a held table by volume only goes back to where its source was: the one that passed in between was the odd one.
+
+    Such a table has nothing of its own to be judged by. One that was wrong and could not be told from a market that moved must
+    not hold back what is right after it.
+
+    Args:
+        earlier: What passed before ``known.before``.
+    """
+    before, held = known.before, {finding.word for finding in verdict.findings if finding.outcome is Outcome.QUARANTINE}
+    if earlier is None or before is None or facts.evidence is None or not facts.evidence.by_volume or not held <= _BY_THE_LAST:
+        return False
+    moved, grown = share(facts.spot, earlier.spot), share(facts.gross_gex, earlier.gross_gex)
+    if abs(moved or 0.0) > _SPOT_AS_BEFORE:
+        return False
+    # Where the one before that had no numbers, the one in between was the first of its day: nothing says that it was right.
+    if held != {"spot_moved"} and grown is not None:
+        fell, alike = (facts.gross_gex or 0.0) < (before.gross_gex or 0.0), likeness(facts.evidence, earlier.evidence)
+        if 1 + grown < 1 / _LEVEL_AS_BEFORE or (1 + grown > _LEVEL_AS_BEFORE and not fell):
+            return False
+        soon = facts.market_at - earlier.market_at < _SHAPE_LASTS_S
+        if soon and alike is not None and alike < _SHAPE_AS_BEFORE:
+            return False
+    return not judge(facts, structs.replace(known, before=earlier), limits).held
 
 
 def releases(run: Sequence[Facts], verdicts: Sequence[Verdict], known: Known, passed: int) -> str:
