@@ -75,7 +75,11 @@ class Terminal:
         return {(self.screen.buffer[y][column].fg, self.screen.buffer[y][column].bold) for column in range(x, x + len(text))}
 
     def press(self, keys: str) -> None:
-        os.write(self._fd, keys.encode())
+        self.send(keys.encode())
+
+    def send(self, data: bytes) -> None:
+        """Send bytes as they are, whether they are text or not."""
+        os.write(self._fd, data)
 
     def resize(self, columns: int, rows: int) -> None:
         """Give the window another size, of which the program is told."""

@@ -21,6 +21,7 @@ from gexdesk.tui.house import House, config_folder
 from gexdesk.tui.screens.desk import DeskScreen
 from gexdesk.tui.screens.staged import Staged
 from gexdesk.tui.sight import Sight
+from gexdesk.tui.terminal_input import ForgivingDriver
 from gexdesk.tui.theme import DEFAULT_THEME, Themes
 
 RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
@@ -63,7 +64,7 @@ class DeskApp(App[int]):
     ) -> None:
         # Textual picks its filter for NO_COLOR before it knows the theme, and the one for true colours would paint the
         # accent black on black. Asking for terminal colours gets the one that drops colours.
-        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
+        super().__init__(driver_class=ForgivingDriver, ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.connect = connect
         self.sample = sample
         self.operator = printable(operator, 24)

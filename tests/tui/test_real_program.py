@@ -106,3 +106,28 @@ def test_a_hung_engine_is_said_and_a_killed_one_is_started_again(state: Path) ->
     desk.until(lambda text: "stop the engine" in text, "the question on leaving")
     desk.press("s")
     assert desk.wait() == 0
+
+
+def test_bytes_that_are_no_text_are_left_out_and_the_rest_of_what_is_typed_or_pasted_counts(state: Path) -> None:
+    desk = Terminal(state)
+    desk.until(received, "a kept promise")
+    desk.send(b"\xff\xed\xa0\x80j")
+    desk.until(lambda text: "> gexbot-ndx" in text, "the cursor one row down")
+    desk.send(b":")
+    desk.send(b"caf\xc3")
+    desk.until(lambda text: "caf" in text, "what was text of it")
+    desk.send(b"x")
+    desk.until(lambda text: "cafx" in text, "what came after it")
+    desk.send("é".encode()[:1])
+    desk.rest(0.3)
+    desk.send("é".encode()[1:])  # one character in two reads
+    desk.until(lambda text: "cafxé" in text, "the whole character")
+    desk.send(b"\x1b[200~P\xff" + b"y" * 9 + b"\xfeq\x1b[201~")  # a paste stays one, and never becomes keys
+    desk.until(lambda text: "cafxéPyyyyyyyyyq" in text, "the paste, in the line")
+    desk.send(b"\x1b")
+    desk.until(lambda text: "cafx" not in text, "the line gone")
+    assert "Traceback" not in desk.raw.decode(errors="replace")
+    desk.press("q")
+    desk.until(lambda text: "stop the engine" in text, "the question on leaving")
+    desk.press("s")
+    assert desk.wait() == 0
