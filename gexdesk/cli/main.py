@@ -1,5 +1,6 @@
 """The program ``gexdesk``: one verb a task, each in the file of its family; heavy imports wait until a verb runs."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +26,7 @@ from gexdesk.cli import (
 )
 from gexdesk.cli.answer import refuse, say
 from gexdesk.model.errors import GexdeskError
+from gexdesk.model.text import printable
 
 app = App(
     name="gexdesk",
@@ -55,6 +57,13 @@ app.register_install_completion_command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb; exit 0 done, 1 refused or bad data, 2 wrong usage."""
     tokens = list(sys.argv[1:] if arguments is None else arguments)
+    for number, token in enumerate(tokens, 1):
+        try:
+            token.encode()
+        except UnicodeEncodeError:  # bytes that the shell passed on, which neither the engine nor the audit can hold
+            shown = ascii(os.fsencode(token))[2:-1]
+            say(f"gexdesk: argument {number} is not valid UTF-8: {printable(shown, 60)}; write it as text")
+            sys.exit(2)
     try:
         code = app(tokens, exit_on_error=False)
     except MissingArgumentError as error:  # which one is said; where to find a value is not

@@ -109,3 +109,10 @@ def test_the_program_runs_as_a_module_and_tells_its_version(tmp_path: Path) -> N
     from gexdesk import __version__
 
     assert gexdesk(tmp_path, "--version").out.strip() == __version__
+
+
+@pytest.mark.parametrize("words", [(), *VERBS], ids=" ".join)
+def test_an_argument_that_is_no_text_is_refused_in_one_line(words: tuple[str, ...]) -> None:
+    said = in_here(*words, "caf\udcff")  # as Python hands on the byte FF
+    assert (said.code, said.out) == (2, "")
+    assert said.err == f"gexdesk: argument {len(words) + 1} is not valid UTF-8: caf\\xff; write it as text\n"
