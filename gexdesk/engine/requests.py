@@ -22,7 +22,7 @@ from gexdesk.model.errors import AddressRefused, GexdeskError, PayloadError, Sto
 from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.payload import Arrival, Asked, Payload
-from gexdesk.model.request import Accepted, RequestStands, RequestStatus, Submission
+from gexdesk.model.request import RECORDS_MOST, Accepted, RequestStands, RequestStatus, Submission
 from gexdesk.model.text import printable, symbol_of
 from gexdesk.queues.base import Queue
 from gexdesk.sources.address import Addresses
@@ -122,8 +122,9 @@ class Requests:
         if symbol is None or not 1 <= len(asked.market_symbol) <= 10:
             raise SubmissionRefused(f"market_symbol {printable(asked.market_symbol, 20)!r}: 1 to 10 of A-Z 0-9 . _ ^ - are allowed")
         expected = asked.metadata.expected_records
-        if expected is not None and expected < 1:
-            raise SubmissionRefused(f"expected_records is {expected}: at least 1 is allowed")
+        if expected is not None and not 1 <= expected <= RECORDS_MOST:
+            found = printable(str(expected), 20) if abs(expected) < 10**18 else "a number of more than 18 digits"
+            raise SubmissionRefused(f"expected_records is {found}: 1 to {RECORDS_MOST:,} is allowed")
         if self.waiting >= OPEN_LIMIT:
             raise SubmissionRefused(f"{self.waiting:,} requests are open; send it again later", retry_after_s=5)
         account = self._account(destination.source)

@@ -22,6 +22,7 @@ DEFAULT_FILE = Path(__file__).with_name("default.toml")
 """The set that ships."""
 
 MAX_FILE_BYTES = 256 * 1024
+_DOTS_A_LINE = 64
 MAX_GUIDELINES = 500
 _THRESHOLDS: dict[str, dict[str, tuple[str, ...]]] = {
     "classes.impact": {"high": ("volume_over", "open_interest_over"), "medium": ("volume_from", "open_interest_from")},
@@ -115,6 +116,11 @@ def read(text: str, file: str = "guidelines") -> RuleSet:
     if len(text) > MAX_FILE_BYTES:
         raise _too_large(Place(file))
     text = text.replace("\r\n", "\n")
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > _DOTS_A_LINE:
+            # The reader's memory grows with the square of the parts of a key: a line of 262 KB of them would take all there is.
+            found = f"{line.count('.'):,} dots"
+            raise refuse(Place(file, number), "the line has too many dots", found, f"{_DOTS_A_LINE} in a line")
     try:
         document = tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, and integers of thousands of digits

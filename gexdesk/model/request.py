@@ -33,14 +33,17 @@ class PriorityHint(StrEnum):
     CRITICAL = "critical"
 
 
+RECORDS_MOST = 1_000_000_000
+
+
 class RequestMetadata(Struct, frozen=True, forbid_unknown_fields=True):
     """Say more about what is asked for; None where nothing is said.
 
     Attributes:
-        expected_records: At least 1.
+        expected_records: 1 to a billion.
     """
 
-    expected_records: Annotated[int, Meta(ge=1)] | None = None
+    expected_records: Annotated[int, Meta(ge=1, le=RECORDS_MOST)] | None = None
     data_quality: DataQuality | None = None
     priority_hint: PriorityHint | None = None
 

@@ -32,6 +32,8 @@ R = TypeVar("R")
 TEXT_LIMIT = 1000
 Columns = Mapping[str, tuple[pl.DataType, Callable[[R], Any]]]
 
+_UNFIT = (TypeError, OverflowError, UnicodeError, pl.exceptions.PolarsError)
+
 TEXT, REAL, WHOLE, BOOL, TIME = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean(), pl.Datetime("us")
 TEXTS, REALS = pl.List(pl.String), pl.List(pl.Float64)
 _MATCHES = pl.List(pl.Struct({"guideline": pl.String, "level": pl.String, "score": pl.Float64, "requires": pl.String}))
@@ -53,7 +55,11 @@ def microseconds(at: float | None) -> int | None:
 
 
 def columns_of(records: Sequence[R], columns: Columns[R]) -> pl.DataFrame:
-    """Return one row a record in the given order, NaN as null. Raises StoreError where a value does not fit its column."""
+    """Return one row a record in the given order, NaN as null, and so what its column cannot hold: a row is never lost for a value.
+
+    Raises:
+        StoreError: The records are none that these columns are of.
+    """
     try:
         return pl.DataFrame(
             {
@@ -61,19 +67,30 @@ def columns_of(records: Sequence[R], columns: Columns[R]) -> pl.DataFrame:
                 for name, (dtype, value) in columns.items()
             }
         ).with_columns(pl.col(pl.Float64).fill_nan(None))
-    except (TypeError, OverflowError, UnicodeError, pl.exceptions.PolarsError) as error:
+    except _UNFIT as error:
         raise StoreError(f"a record cannot be stored: {_line(str(error).partition(chr(10))[0])}") from error
 
 
 def _column(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
     if not isinstance(dtype, pl.List):
-        return pl.Series(name, values, dtype=dtype)
+        try:
+            return pl.Series(name, values, dtype=dtype)
+        except _UNFIT:
+            return pl.Series(name, [value if _fits(value, dtype) else None for value in values], dtype=dtype)
     # Polars takes 3 to 20 us a row for lists as they are; flat and gathered up again by row it is under one.
     flat = _flat(name, list(chain.from_iterable(values)), dtype.inner)
     at = pl.Series("at", [row for row, some in enumerate(values) for _ in some], dtype=pl.UInt32)
     gathered = pl.DataFrame([at, flat]).group_by("at", maintain_order=True).agg(name)
     rows = pl.DataFrame(pl.Series("at", range(len(values)), dtype=pl.UInt32))
     return rows.join(gathered, on="at", how="left", maintain_order="left")[name].fill_null([])
+
+
+def _fits(value: Any, dtype: pl.DataType) -> bool:
+    try:
+        pl.Series([value], dtype=dtype)
+    except _UNFIT:
+        return False
+    return True
 
 
 def _flat(name: str, values: list[Any], dtype: Any) -> pl.Series:

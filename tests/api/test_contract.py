@@ -102,6 +102,8 @@ WRONG = [
     ({"source_url": ""}, "URL"),
     ({"metadata": {"expected_records": 0}}, "expected_records"),
     ({"metadata": {"expected_records": 1.5}}, "expected_records"),
+    ({"metadata": {"expected_records": 2**63}}, "expected_records"),
+    ({"metadata": {"expected_records": 10**400}}, "expected_records"),
     ({"metadata": {"data_quality": "best"}}, "data_quality"),
     ({"metadata": {"priority_hint": "urgent"}}, "priority_hint"),
     ({"metadata": {"level": "CRITICAL"}}, "level"),

@@ -15,9 +15,10 @@ from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import StoreError
 from gexdesk.model.exposure import Conventions, Exposure
 from gexdesk.model.level import Level
-from gexdesk.stores.base import JobRecord, KeptSnapshot
+from gexdesk.stores.base import JobRecord, KeptSnapshot, RequestRecord
 from gexdesk.stores.lake import Lake
 from gexdesk.stores.metadata import Metadata
+from gexdesk.stores.newest import Wanted
 from tests.until import until
 
 NOW = 1_772_463_600.0
@@ -94,26 +95,29 @@ async def test_critical_is_stored_before_what_waits_longer(keeper: Keeper) -> No
 async def test_while_much_comes_it_is_gathered_for_longer_but_not_where_critical_waits(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(keep, "GATHERINGS", 1_000)
     batches: list[int] = []
     write = Metadata.write
     monkeypatch.setattr(Metadata, "write", lambda self, batch: (batches.append(len(batch.jobs)), write(self, batch))[1])
 
-    async def flow(name: str, level: Level) -> None:
-        """Bring twenty results every hundredth of a second for half a second."""
-        some = []
-        for number in range(1_000):
-            some.append(asyncio.create_task(keeper.store(record(f"{name}-{number}", level if number == 100 else Level.LOW), ())))
-            if number % 20 == 19:
-                await asyncio.sleep(0.01)
-        await asyncio.gather(*some)
+    def bring(count: int, level: Level = Level.LOW) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(keeper.store(record(f"{level}-{next(numbers)}", level), ())) for _ in range(count)]
 
-    await flow("calm", Level.LOW)
-    assert sum(batches) == 1_000
-    assert max(batches) > 700
-    batches.clear()
-    await flow("urgent", Level.CRITICAL)
-    assert sum(batches) == 1_000
-    assert batches[0] == 1, "CRITICAL goes at once, alone"
+    numbers = itertools.count()
+    few = bring(keep.MANY_ITEMS - 1)
+    await asyncio.gather(*few)
+    assert batches == [keep.MANY_ITEMS - 1]
+    many = bring(keep.MANY_ITEMS)
+    await asyncio.sleep(2 * keep.GATHER_S)
+    many += bring(10)
+    await asyncio.sleep(2 * keep.GATHER_S)
+    assert len(batches) == 1, "more may come"
+    many += bring(1, Level.CRITICAL)
+    await asyncio.gather(*many)
+    assert batches[1:] == [1, keep.MANY_ITEMS + 10], "CRITICAL goes at once, alone"
+    full = bring(keep.BATCH_ITEMS)
+    await asyncio.gather(*full)
+    assert batches[3:] == [keep.BATCH_ITEMS]
 
 
 async def test_a_lost_metadata_beside_a_lake_is_said_and_taken_back(tmp_path: Path) -> None:
@@ -139,3 +143,12 @@ async def test_a_lost_metadata_beside_a_lake_is_said_and_taken_back(tmp_path: Pa
     assert line.text == (
         "m.duckdb was missing beside a lake of 1 files; 1 snapshot headers are rebuilt from it, jobs and decisions are lost"
     )
+
+
+async def test_a_value_that_no_column_holds_costs_its_row_that_value_alone(keeper: Keeper) -> None:
+    """Rows are stored many at once: one that could not be would keep all the others waiting, whatever their level."""
+    asked = RequestRecord("r-1", "https://x/a", "snapshot", "SPX", NOW, "jm", Level.LOW, None, "FAILED", expected_records=2**63)
+    keeper.note(asked)
+    await asyncio.wait_for(keeper.store(record("good"), ()), 10)
+    [row] = await keeper.reading(lambda metadata: metadata.newest(Wanted("requests", 10)))
+    assert (row["request_id"], row["expected_records"]) == ("r-1", None)

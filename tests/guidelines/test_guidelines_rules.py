@@ -1,6 +1,7 @@
 """A guideline file is taken whole or refused at a line and column."""
 
 import re
+import time
 
 import pytest
 
@@ -185,3 +186,10 @@ def test_a_byte_order_mark_and_windows_line_ends_are_taken(tmp_path):
 def test_five_hundred_guidelines_are_taken():
     rules = read(HEAD + "".join(RULE.replace("one", f"r{number}") for number in range(500)))
     assert len(rules.active) == 500
+
+
+def test_a_key_of_a_hundred_thousand_parts_is_refused_before_it_is_read() -> None:
+    began = time.process_time()
+    with pytest.raises(GuidelineError, match="line 2: the line has too many dots"):
+        read("\n" + "a." * 131_000 + "b = 1")
+    assert time.process_time() - began < 1.0
