@@ -200,7 +200,8 @@ class Gatekeeper:
             return verdict
         past.run.clear()
         past.verdicts.clear()
-        past.before, past.earlier, past.moves, past.passed = None, None, Moves(), 0  # a new level: what the old one explains is no measure of it
+        past.before = past.earlier = None
+        past.moves, past.passed = Moves(), 0  # a new level: what the old one explains is no measure of it
         findings = tuple(_as_flag(finding) for finding in verdict.findings)
         return Verdict((Finding("release", Outcome.FLAG, "released_by_rule", why), *findings))
 

@@ -112,7 +112,7 @@ class ClockedDesk:
     def incidents(self, kind: str) -> list[IncidentView]:
         """Return what is open of a kind."""
         view = parts_of(self.engine).picture.take("")
-        return [one for one in view.incidents if one.kind == kind and one.state != "resolved"]
+        return [one for one in view.incidents if one.kind == kind and one.state not in ("closed", "resolved")]
 
 
 def fed(name: str, symbol: str, every_s: float, **fields: object) -> dict[str, object]:

@@ -67,7 +67,7 @@ async def test_what_was_missed_is_filled_at_low_and_readers_keep_what_they_have(
         assert (await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap", dry_run=True)).done is False
         done = desk.count + 1
         outcome = await pull(desk.engine, Verb.BACKFILL, gap.gap, "the vendor was away", target_kind="gap")
-        assert (outcome.done, outcome.affected) == (True, 1)
+        assert (outcome.done, outcome.moved_jobs) == (True, 1)
         (gap,) = await gaps(desk)
         assert (gap.filling_since is not None, gap.filled_at) == (True, None), "not before it is stored"
         await desk.through(done)
@@ -78,7 +78,7 @@ async def test_what_was_missed_is_filled_at_low_and_readers_keep_what_they_have(
         assert gap.filled_at is not None
         with pytest.raises(LeverRefused, match="filled already"):
             await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
-        assert [(line["actor"], line["act"]) for line in await desk.engine.audit(5)][0] == ("jm", "backfill")
+        assert next((line["actor"], line["act"]) for line in await desk.engine.audit(5)) == ("jm", "backfill")
     (job,) = rows("SELECT level FROM jobs WHERE source = 'gap-fill'", state)
     assert job["level"] == "LOW"
     stored = rows("SELECT as_of FROM snapshots WHERE source = 'gap-fill' AND NOT quarantined ORDER BY as_of", state)
