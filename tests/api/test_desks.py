@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from gexdesk.api.client import Client
 from gexdesk.api.keys import Scope
+from gexdesk.api.routes import desk as desk_routes
 from gexdesk.desk import Desk
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.view import DeskView
@@ -35,7 +37,9 @@ class TestEngine(DeskContract):
             assert await anext(stream, None) is None
 
 
-async def test_while_nothing_changes_a_screen_is_sent_the_time_alone_and_a_program_the_picture(tmp_path: Path) -> None:
+async def test_while_nothing_changes_a_screen_is_sent_the_time_alone_and_a_program_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with on_tcp(tmp_path) as desk:
         still, key = await desk.engine.view(), desk.key(Scope.READ)
 
@@ -53,6 +57,10 @@ async def test_while_nothing_changes_a_screen_is_sent_the_time_alone_and_a_progr
         async with desk.socket("/api/v1/views?moments=true", key) as screen:
             kinds = [type(await screen.recv()) for _ in range(8)]
             assert kinds == [bytes, str, str, str, str, bytes, str, str]
+        monkeypatch.setattr(desk_routes, "MOMENT_EACH_S", 2.0)
+        async with desk.socket("/api/v1/views?moments=true", key) as screen:
+            kinds = [type(await screen.recv()) for _ in range(5)]
+            assert kinds == [bytes, str, str, bytes, str], "at 0, 2, 4, 5 and 7"
         seen = [view async for view in _until_away(Client(desk.state).views())]
         assert [view.sequence for view in seen][-1] == 7
         assert all(replace(view, sequence=0, taken_at=0, completed=0) == replace(still, sequence=0, taken_at=0) for view in seen)

@@ -24,6 +24,9 @@ from tests.bench._terminal import ENVIRONMENT, Terminal
 STARTS, KEYS = 5, 120
 SLOW_BYTES_PER_S = 32_000
 WARM_S, IDLE_S = 4.0, 20.0
+STILL_S = 80.0
+"""Rows of a desk on which nothing changes are drawn less often from here on."""
+
 FROZEN_S = 20.0
 LARGE_CONTRACTS, LARGE_BYTES, LARGE_EACH_S = 12_600, 5_000_000, 0.5
 TITLE = b"SOURCES"
@@ -188,7 +191,7 @@ def _bytes(quiet: str, busy: str) -> list[Row]:
         found.append(row("sent a second while frozen", frozen / (IDLE_S / 2), "bytes", target=0.0))
     with _screen("desk", quiet) as terminal, _screen("empty") as empty:
         terminal.until(TITLE, 20.0)
-        terminal.during(WARM_S)
+        terminal.during(STILL_S)
         written, _, share = terminal.during(IDLE_S)
         _, _, of_empty = empty.during(IDLE_S)
     return [

@@ -18,6 +18,7 @@ from gexdesk.model.view import IncidentView, LogLine, OverrideView
 from gexdesk.tui.app import DeskApp
 from gexdesk.tui.forms.kill import KillForm
 from gexdesk.tui.forms.lever import LeverForm
+from gexdesk.tui.screens.beat import STILL_TICKS
 from gexdesk.tui.screens.help import HelpScreen, help_lines
 from gexdesk.tui.widgets.status import acts
 
@@ -1173,6 +1174,31 @@ async def test_a_beat_on_a_quiet_desk_refreshes_the_clock_and_nothing_else() -> 
         await seat.beat()
         assert {name for name, _ in refreshed} == {"status"}
         assert sum(width for _, width in refreshed) <= 4
+
+
+async def test_rows_are_drawn_each_second_until_nothing_has_changed_for_a_minute_and_again_at_once_when_it_does() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        main, drawn = seat.app.main, []
+        table, view = main.cursor.sources, seat.desk.held[-1]
+        paint = table.paint
+        table.paint = lambda rows=None: (drawn.extend(rows), paint(rows))[1] if rows is not None else paint()  # type: ignore[method-assign]
+
+        async def rows_in(ticks: int) -> int:
+            drawn.clear()
+            for _ in range(ticks):
+                main.tick()
+            return len(drawn)
+
+        height = table.size.height
+        assert await rows_in(4) == height
+        await rows_in(STILL_TICKS)
+        assert await rows_in(16) == height, "each row once in four seconds"
+        seat.desk.push(replace(view, sequence=2, taken_at=AT + 90.0))
+        await seat.rest()
+        assert await rows_in(16) == height, "the time alone is no change"
+        seat.desk.push(replace(view, sequence=3, taken_at=AT + 91.0, sources=(a_source(queued=9), *view.sources[1:])))
+        await seat.rest()
+        assert await rows_in(4) == height
 
 
 def test_what_is_served_from_a_standby_is_in_force_and_many_are_counted() -> None:

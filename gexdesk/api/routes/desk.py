@@ -22,6 +22,9 @@ from gexdesk.model.view import DeskView, Moment
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
 ENDED = "the key that was shown has ended or was revoked"
+MOMENT_EACH_S = 0.4
+"""How often a screen hears at least that the engine is there: at every second picture."""
+
 ANSWERS: tuple[Any, ...] = tuple(question.answer for question in get_args(AnyLook))
 """What a look may answer, in the order of the questions."""
 
@@ -59,6 +62,7 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
             return
         try:
             sent = await engine.view()
+            told_at = sent.taken_at
             await socket.send_bytes(msgspec.json.encode(sent))
             async for picture in engine.views():
                 if not guard.still_in(visitor):
@@ -66,9 +70,11 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
                     return
                 moment = Moment(picture.sequence, picture.taken_at)
                 if moments and moment.of(sent) == picture:
-                    await socket.send_text(msgspec.json.encode(moment).decode())
+                    if picture.taken_at - told_at >= MOMENT_EACH_S:
+                        told_at = picture.taken_at
+                        await socket.send_text(msgspec.json.encode(moment).decode())
                     continue
-                sent = picture
+                sent, told_at = picture, picture.taken_at
                 await socket.send_bytes(msgspec.json.encode(picture))
             await socket.close(code=GOING_AWAY, reason="the engine is stopping")
         except (WebSocketDisconnect, RuntimeError):

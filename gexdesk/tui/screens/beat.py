@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from gexdesk.model.view import DeskView
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.theme import Inks
 from gexdesk.tui.widgets.pane import Pane
@@ -13,6 +14,9 @@ STAGGERED = ("waiting", "latency", "both", "symbols", "sources")
 TURN = {"status": 0, "needs": 0, "notice": 0, "guidelines": 1, "decisions": 2, "dialog": 0}
 NEVER_DIM = ("dialog", "notice", "status", "keys", "small")
 """Panes that say why the others are dim."""
+
+STILL_TICKS = round(75 / TICK_S)
+"""Ticks without any change but the time's, from which every age there is one of minutes: rows take turns in four seconds."""
 
 HASTY_TICKS = 6
 """Ticks after a lever in which nothing waits for its turn: whoever acted looks for what came of it."""
@@ -38,6 +42,8 @@ class Beat:
         self._tick = 0
         self._dimmed = False
         self._hasty = 0
+        self._seen: DeskView | None = None
+        self._still = 0
 
     def hasten(self) -> None:
         """Draw everything at each tick for a while."""
@@ -71,9 +77,22 @@ class Beat:
             self._hasty -= 1
             self.paint_all()
             return
+        slow = self._stands_still() and self._tick // 4 % 4
         for name in self.shown():
             pane = self.panes[name]
             if name in STAGGERED:
-                pane.paint(pane.quarter(self._tick))
+                if not slow:
+                    pane.paint(pane.quarter(self._tick))
             elif TURN.get(name) == turn:
                 pane.paint()
+
+    def _stands_still(self) -> bool:
+        """Tell whether nothing but the time changed for so long that no word changes from one second to the next."""
+        before, view = self._seen, self.sight.shown
+        self._seen = view
+        # A picture that is the one before in all but its time shares its parts with it.
+        same = before is not None and view is not None and all(
+            getattr(view, part) is getattr(before, part) for part in ("levels", "sources", "symbols")
+        )
+        self._still = self._still + 1 if same else 0
+        return self._still >= STILL_TICKS
