@@ -129,7 +129,7 @@ class Client:
         except InvalidStatus as refused:
             raise EngineAway(f"the engine {self._line.name} lets nobody in: {_trouble(refused.response.body).message}") from None
         except (OSError, WebSocketException, msgspec.DecodeError) as error:
-            raise EngineAway(f"no engine answers {self._line.name} ({printable(str(error))})") from error
+            raise self._away(error) from error
         raise EngineAway("the engine ended")
 
     async def look(self, question: Look[Seen]) -> Seen:
@@ -166,10 +166,23 @@ class Client:
             async with self._line.http(timeout_s or self._timeout_s) as client:
                 answer = await client.request(method, f"{_PREFIX}{path}", content=body, headers=self._headers)
         except (httpx2.HTTPError, OSError) as error:
-            raise EngineAway(f"no engine answers {self._line.name} ({type(error).__name__})") from error
+            raise self._away(error) from error
         if answer.is_success:
             return answer.content
         raise _trouble(answer.content)
+
+    def _away(self, error: BaseException) -> EngineAway:
+        """Say why nobody answers, and what to do; the class of an error says nothing to anybody."""
+        causes = [error]
+        while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
+            causes.append(cause)
+        where = self._line.name
+        if any(isinstance(one, PermissionError) for one in causes):
+            words = "its socket is for its user alone, and for the group that `socket_group` in its configuration names"
+            return EngineAway(f"no engine answers {where} to you: {words}")
+        if any(isinstance(one, TimeoutError) or type(one).__name__.endswith("Timeout") for one in causes):
+            return EngineAway(f"no engine answers {where} in time: one is there that is busy or hangs; its log says more")
+        return EngineAway(f"no engine answers {where}: {self._line.to_start}")
 
 
 def _trouble(body: bytes | bytearray | None) -> GexdeskError:

@@ -21,9 +21,15 @@ LARGEST_BYTES = 16 * 1024 * 1024
 
 
 class Line(Protocol):
-    """Reach one engine; ``name`` says where, for a sentence."""
+    """Reach one engine.
+
+    Attributes:
+        name: Where it is, for a sentence.
+        to_start: What to do where none is.
+    """
 
     name: str
+    to_start: str
 
     def http(self, timeout_s: float) -> "AbstractAsyncContextManager[httpx2.AsyncClient]":
         """Open a client whose paths are the engine's."""
@@ -39,7 +45,8 @@ class SocketLine:
 
     def __init__(self, state: Path) -> None:
         self._state = state
-        self.name = f"in {state}"
+        self.name = f"in {printable(str(state), 200)}"
+        self.to_start = "start one with `gexdesk run`, or `gexdesk` with the desk; --state FOLDER reaches one that runs elsewhere"
 
     @asynccontextmanager
     async def http(self, timeout_s: float) -> "AsyncIterator[httpx2.AsyncClient]":
@@ -82,6 +89,7 @@ class TcpLine:
         self._netloc = parts.netloc
         self._secure = "s" if parts.scheme == "https" else ""
         self.name = f"at {printable(parts.netloc, 80)}"
+        self.to_start = "start one over there with `gexdesk run --listen HOST:PORT`, or look whether the network lets you reach it"
 
     @asynccontextmanager
     async def http(self, timeout_s: float) -> "AsyncIterator[httpx2.AsyncClient]":
