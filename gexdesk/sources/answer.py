@@ -10,6 +10,11 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     import httpx2
 
+RETRY_AFTER_CAP_S = 300.0
+"""Longest wait a server is granted: a header that asks for years must not switch a feed off."""
+
+_YEAR_S = 365.25 * 86_400
+
 
 def status_line(code: int) -> str:
     """Return e.g. ``503 Service Unavailable``, in the standard's words and not the server's."""
@@ -42,6 +47,21 @@ def retry_after_s(value: str, now: float) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+
+
+def asked_wait(asked_s: float) -> str:
+    """Say how long a server asks to be left alone, and where that is more than is granted, how long it will be."""
+    words = f"the server asks to wait {_span(asked_s)}"
+    return words if asked_s <= RETRY_AFTER_CAP_S else f"{words}; asked again in {_span(RETRY_AFTER_CAP_S)}"
+
+
+def _span(seconds: float) -> str:
+    if seconds >= 100 * _YEAR_S:
+        return "over 100 years"
+    for unit_s, unit in ((_YEAR_S, "years"), (86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def validators_of(headers: "httpx2.Headers") -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gexdesk.model.clock import Clock
+from gexdesk.model.errors import FetchError
 from gexdesk.sources.base import BreakerMoved, BreakerState
 
 FAILURES_TO_OPEN = 5
@@ -82,10 +83,10 @@ class Breaker:
             self._move("half_open")
         try:
             yield
-        except Exception:
+        except Exception as error:
             self._failures += 1
             if probing or (self._failures >= FAILURES_TO_OPEN and self.state == "closed"):
-                self._open()
+                self._open(_asked_s(error))
             raise
         except BaseException:
             if probing:
@@ -98,16 +99,22 @@ class Breaker:
                 self._openings = 0
                 self._move("closed")
 
-    def _open(self) -> None:
+    def _open(self, asked_s: float) -> None:
         wait_s = min(LONGEST_OPEN_S, FIRST_OPEN_S * 2.0 ** min(self._openings, 8)) * (1 + JITTER * self._jitter())
         self._openings += 1
-        self._move("open", wait_s)
+        self._move("open", max(wait_s, asked_s))  # the probe that is told is the one that is made
 
     def _move(self, state: BreakerState, wait_s: float | None = None) -> None:
         self.state = state
         self.probe_at = None if wait_s is None else self._clock.now() + wait_s
         self._due = self._clock.monotonic() + (wait_s or 0.0)
         self._told(BreakerMoved(state, self.probe_at))
+
+
+def _asked_s(error: Exception) -> float:
+    """Return the wait a server asked for with its refusal, as its reader has capped it; 0 where it asked for none."""
+    asked_s = error.details.get("retry_after_s") if isinstance(error, FetchError) else None
+    return asked_s if isinstance(asked_s, float) else 0.0
 
 
 def _nobody(moved: BreakerMoved) -> None:

@@ -16,7 +16,16 @@ from gexdesk.model.clock import Clock
 from gexdesk.model.errors import FetchError, GexdeskError, OversizePayload, PayloadError, SettingsError
 from gexdesk.model.payload import Arrival
 from gexdesk.model.text import printable
-from gexdesk.sources.answer import may_pass, origin_of, retry_after_s, status_line, validators_of, why
+from gexdesk.sources.answer import (
+    RETRY_AFTER_CAP_S,
+    asked_wait,
+    may_pass,
+    origin_of,
+    retry_after_s,
+    status_line,
+    validators_of,
+    why,
+)
 from gexdesk.sources.backoff import RETRY_FIRST_S, STORE_FIRST_S, backoff_s
 from gexdesk.sources.base import Deliver, Failed, Fetched, Report, Unchanged
 from gexdesk.sources.breaker import Breaker
@@ -31,7 +40,6 @@ if TYPE_CHECKING:
     import httpx2
 
 BODY_CAP_BYTES = 256 << 20
-RETRY_AFTER_CAP_S = 300.0
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
@@ -147,7 +155,7 @@ class Http:
         if self._held is not None:  # only to be handed over: that presses no server
             return backoff_s(failures, min(STORE_FIRST_S, interval_s), self._jitter)
         if isinstance(asked_s, float):
-            wait_s = max(interval_s, min(asked_s, RETRY_AFTER_CAP_S))
+            wait_s = max(interval_s, asked_s)
         else:
             soon = error.details.get("passing") is True
             wait_s = backoff_s(failures, min(RETRY_FIRST_S, interval_s) if soon else interval_s, self._jitter)
@@ -193,7 +201,7 @@ class Http:
         """Hold the answer where it is new.
 
         Raises:
-            FetchError: With ``retry_after_s`` where the server asked for a wait.
+            FetchError: With ``retry_after_s`` where the server asked for a wait, at most ``RETRY_AFTER_CAP_S``.
             OversizePayload: The body is over the cap.
         """
         async with client.stream("GET", self._url, headers=self._validators) as response:
@@ -240,7 +248,8 @@ class Http:
         if code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
             asked_s = retry_after_s(response.headers.get("retry-after", ""), self._clock.now())
             if asked_s is not None:
-                raise FetchError(f"{status_line(code)}: the server asks to wait {asked_s:.0f} s", retry_after_s=asked_s)
+                words = f"{status_line(code)}: {asked_wait(asked_s)}"
+                raise FetchError(words, retry_after_s=min(asked_s, RETRY_AFTER_CAP_S))
         raise FetchError(status_line(code), passing=code >= 500 or code in _PASSING)
 
     def _clean(self, text: str, limit: int = 200) -> str:

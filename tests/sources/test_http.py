@@ -362,6 +362,8 @@ async def test_the_pace_follows_the_market(moment: str, pace: Pace, waits_s: flo
         ("40", 40.0),
         ("2", 15.0),  # never faster than the pace
         ("99999999", 300.0),
+        ("99999999999999999999", 300.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 300.0),
         (format_datetime(datetime.fromtimestamp(1_750_000_050, UTC), usegmt=True), 50.0),
         ("soon", 1.5),
         ("-5", 1.5),
@@ -374,6 +376,29 @@ async def test_honours_retry_after_up_to_five_minutes(status: int, value: str, w
     assert done.asked_at[1] == pytest.approx(waits_s)
     assert done.desk.failures[0].startswith(str(status))
     assert ("the server asks to wait" in done.desk.failures[0]) == (waits_s != 1.5)
+    assert done.desk.failures[0].endswith("; asked again in 5 min") == (waits_s == 300.0)
+
+
+@pytest.mark.parametrize("value", ["99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_a_server_that_asks_for_ages_is_probed_when_the_breaker_says_and_is_back_with_its_first_answer(value: str):
+    told: list[tuple[float, object]] = []
+    clock = RunningClock()
+    async with FeedServer(*[Answer(status=503, headers={"Retry-After": value})] * 6, Answer(body=b"1")) as server:
+        source = Http("spx", server.url, pace=Pace(15.0), clock=clock, jitter=lambda: 0.0)
+        desk = Desk(_NoRig())
+
+        def report(outcome):
+            told.append((clock.monotonic(), outcome))
+            desk.report(outcome)
+
+        began_at, began = clock.now(), clock.monotonic()
+        await run_until(source.run(desk.deliver, report), lambda: len(desk.bodies) >= 1)
+    assert desk.failures[0] == "503 Service Unavailable: the server asks to wait over 100 years; asked again in 5 min"
+    moves = [(at - began, o.state, o.probe_at and o.probe_at - began_at) for at, o in told if isinstance(o, BreakerMoved)]
+    assert moves == [
+        (1200.0, "open", 1500.0), (1500.0, "half_open", None), (1500.0, "open", 1800.0), (1800.0, "half_open", None),
+        (1800.0, "closed", None),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
