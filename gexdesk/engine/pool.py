@@ -24,6 +24,7 @@ TOGETHER_BYTES = 64 * 1024
 TOGETHER_LIMIT_S = 2.0
 """Far above what so many small ones need. If they take longer, each is done again alone, with the whole limit."""
 
+OVERTAKING = 32
 RESPAWN_S = 1.0
 OnSlice = Callable[[Sequence[float], int, bool, float], None]
 """When each CRITICAL task of a slice was asked for, how many others it held, whether the slot is a reserved one, its seconds."""
@@ -36,12 +37,15 @@ BEGIN_LIMIT_S = 10.0
 class _Waiting:
     """Order by level; at the same level what is not decided yet goes first, for it may turn out to matter more.
 
+    Only so many that came later go first: what is decided holds a worker's slot, and nothing behind it is begun meanwhile.
+
     Attributes:
+        place: Its number, and for what is decided that many more.
         alone: A process died with it in company: nobody knows whose fault it was.
     """
 
     rank: int
-    decided: bool
+    place: int
     number: int
     task: Task = field(compare=False)
     done: asyncio.Future[Reply] = field(compare=False)
@@ -105,7 +109,9 @@ class Pool:
             DecoderDied: The process that had it was killed or crashed.
         """
         done = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(level.rank, isinstance(task, ProcessTask), next(self._numbers), task, done)
+        number = next(self._numbers)
+        place = number + OVERTAKING * isinstance(task, ProcessTask)
+        waiting = _Waiting(level.rank, place, number, task, done)
         self._push(waiting)
         reply: Reply = await waiting.done
         return msgspec.structs.replace(reply, message=self._redact(reply.message)) if isinstance(reply, Refused) else reply
@@ -231,6 +237,7 @@ class Pool:
             stdout=asyncio.subprocess.PIPE,
             stderr=None,
             env=env,
+            start_new_session=True,  # ^C at the engine's terminal is for the engine, also while this one still starts
         )
         self._children.add(child)
         return child

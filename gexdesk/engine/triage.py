@@ -37,7 +37,7 @@ from gexdesk.queues.base import Queue
 from gexdesk.stores.base import DecisionRecord, LiveValue, SymbolMinute
 
 DEATHS_ALLOWED = 2
-UNTRIAGED_PER_SOURCE = 500
+UNTRIAGED_PER_SOURCE = 100
 AWAY_S = 0.2
 WHOLE_AT_MOST = 5_000
 """With so many payloads under way small ones are only measured, so that their results do not fill the memory: 50 MB at most."""

@@ -43,7 +43,7 @@ AWAY_S = 0.5
 """Between two tries to end a job while the queue is away; its lease is renewed as soon as that can be."""
 
 
-READY_AT_ONCE = 16
+READY_AT_ONCE = 64
 """Jobs that a slot takes in one claim, where their results came with triage: a shared queue is a server's turn away."""
 PUBLISHING = 64
 """Results on their way to readers at once; a slot that has one more waits with it."""
