@@ -5,6 +5,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from msgspec import structs
@@ -257,7 +258,6 @@ class SymbolRates(_Strict):
 
     rate: float | None = Field(default=None, ge=-0.1, le=1)
     dividend_yield: float | None = Field(default=None, ge=0, le=1)
-    multiplier: float | None = Field(default=None, gt=0)
 
 
 class PagerSettings(_Strict):
@@ -294,10 +294,11 @@ class Rates(_Strict):
             raise ValueError(f"not a symbol: {bad[0]!r}; allowed is upper case [A-Z0-9._^-]{{1,16}}")
         return symbols
 
-    def conventions(self) -> ConventionBook:
-        """Return them as stored with each snapshot."""
+    def conventions(self, multipliers: Mapping[str, float] = MappingProxyType({})) -> ConventionBook:
+        """Return them as stored with each snapshot, with the multipliers of symbols that have their own."""
         usual = Conventions(rate=self.rate, dividend_yield=self.dividend_yield, multiplier=self.multiplier)
         own = {name: structs.replace(usual, **rates.model_dump(exclude_none=True)) for name, rates in self.symbols.items()}
+        own |= {name: structs.replace(own.get(name, usual), multiplier=multiplier) for name, multiplier in multipliers.items()}
         return ConventionBook(usual, own)
 
 
@@ -373,6 +374,7 @@ class SymbolSettings(_Strict):
         readers: Who is to be named when it fails, e.g. a pit or a program.
         serving, standby: Sources; None takes the first and the second configured source that names the symbol.
         aliases: Other names and roots under which feeds carry it.
+        multiplier: Underlying units a contract controls; None takes that of ``rates``. A document's own goes before.
         failover_after_s: Serve it from the standby once the serving source was frozen, silent or held back for so long; None
             leaves that to operators.
         fail_back_after_s: Serve it from the first source again once that was well for so long.
@@ -386,6 +388,7 @@ class SymbolSettings(_Strict):
     serving: str | None = None
     standby: str | None = None
     aliases: tuple[str, ...] = ()
+    multiplier: float | None = Field(default=None, gt=0)
     failover_after_s: float | None = Field(default=None, ge=1, le=3600)
     fail_back_after_s: float = Field(default=120.0, ge=1, le=86_400)
     history: Path | None = None
@@ -527,6 +530,11 @@ class Settings(_Strict):
     log: LogSettings = LogSettings()
     mode: Literal["live", "sample"] = "live"
     _read_from: Path | None = PrivateAttr(None)
+
+    @property
+    def conventions(self) -> ConventionBook:
+        """Return the conventions of every computed exposure."""
+        return self.rates.conventions({symbol.name: symbol.multiplier for symbol in self.symbols if symbol.multiplier is not None})
 
     @property
     def named(self) -> str:

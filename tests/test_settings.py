@@ -63,7 +63,7 @@ def test_a_whole_configuration_is_read_as_it_is_meant(tmp_path: Path, monkeypatc
     assert settings.state == tmp_path / "kept" / "here"
     assert settings.guidelines.file == tmp_path / "rules.toml"
     assert (settings.engine.workers, settings.engine.pool_processes, settings.engine.gate_bytes) == (4, 2, 1024)
-    conventions = settings.rates.conventions().usual
+    conventions = settings.conventions.usual
     assert (conventions.rate, conventions.dividend_yield, conventions.multiplier) == (0.05, 0.013, 100.0)
     assert [settings.promise_s(level) for level in LEVELS] == [10.0, 300.0, 1800.0, 3600.0]
     http, drop, morning = settings.sources
@@ -267,11 +267,13 @@ def test_a_source_may_not_watch_the_state_folder(tmp_path: Path) -> None:
 
 
 def test_a_symbol_s_own_rates_go_before_the_usual_ones(tmp_path: Path) -> None:
-    text = "[rates]\nrate = 0.05\n[rates.symbols.QQQ]\ndividend_yield = 0.006\n[rates.symbols.XSP]\nmultiplier = 10\nrate = 0\n"
-    book = load_settings(written(tmp_path, text)).rates.conventions()
+    text = "[rates]\nrate = 0.05\n[rates.symbols.QQQ]\ndividend_yield = 0.006\n[rates.symbols.XSP]\nrate = 0\n"
+    text += '[[symbols]]\nname = "XSP"\nmultiplier = 10\n[[symbols]]\nname = "MINI"\nmultiplier = 1\n'
+    book = load_settings(written(tmp_path, text)).conventions
     assert (book.of("SPX").rate, book.of("SPX").dividend_yield) == (0.05, 0.013)
     assert (book.of("QQQ").rate, book.of("QQQ").dividend_yield) == (0.05, 0.006)
     assert (book.of("XSP").rate, book.of("XSP").dividend_yield, book.of("XSP").multiplier) == (0.0, 0.013, 10.0)
+    assert (book.of("MINI").rate, book.of("MINI").multiplier, book.of("SPX").multiplier) == (0.05, 1.0, 100.0)
 
 
 def test_rates_of_no_symbol_are_refused(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def assemble(
     promises_s = {level: settings.promise_s(level) for level in LEVELS}
     promises = Promises(promises_s)
     deviation = Deviation()
-    conventions = settings.rates.conventions()
+    conventions = settings.conventions
 
     keys = {source.name: key for source in settings.sources if (key := key_of(source, settings)) is not None}
     chronicle = Chronicle(clock, log)
