@@ -357,8 +357,9 @@ def assemble(
         turn=turn,
     )
     schedules = Schedules(
-        schedules_of(settings), standing=standing, levels=levels, record=record, chronicle=chronicle, clock=clock, turn=turn
-    )
+        schedules_of(settings), standing=standing, levels=levels, keeper=keeper, record=record, chronicle=chronicle, clock=clock,
+        turn=turn,
+    )  # fmt: skip
     on_jobs = JobLevers(
         queue=queue,
         flights=flights,

@@ -7,6 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.keep import Keeper
 from gexdesk.engine.levers.levels import LevelLevers
 from gexdesk.engine.levers.record import Record
 from gexdesk.engine.levers.targets import Target
@@ -18,6 +19,7 @@ from gexdesk.model.errors import GexdeskError
 from gexdesk.model.level import Level
 from gexdesk.model.market import NEW_YORK, is_trading_day, new_york_date
 from gexdesk.model.view import ScheduleView
+from gexdesk.stores.base import OverrideRecord
 
 ACTOR = "schedule"
 LOOK_S = 0.5
@@ -71,11 +73,13 @@ class _Stands(Struct):
 
     Attributes:
         times: Of the occurrence that is on or the next one.
+        override: What it armed last.
     """
 
     schedule: Schedule
     times: tuple[float, float] | None = None
     armed: bool = False
+    override: Override | None = None
     warned: bool = False
 
 
@@ -87,12 +91,13 @@ class Schedules:
     """
 
     def __init__(
-        self, schedules: Sequence[Schedule], *, standing: Standing, levels: LevelLevers, record: Record, chronicle: Chronicle,
-        clock: Clock, turn: asyncio.Lock,
+        self, schedules: Sequence[Schedule], *, standing: Standing, levels: LevelLevers, keeper: Keeper, record: Record,
+        chronicle: Chronicle, clock: Clock, turn: asyncio.Lock,
     ) -> None:  # fmt: skip
         self._stands = [_Stands(schedule) for schedule in schedules]
         self._standing = standing
         self._levels = levels
+        self._keeper = keeper
         self._record = record
         self._chronicle = chronicle
         self._clock = clock
@@ -113,6 +118,9 @@ class Schedules:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        for stands in self._stands:
+            if stands.armed:
+                self._keep(stands, ended_at=self._clock.now())  # without an engine it holds nothing
 
     def views(self, now: float) -> tuple[ScheduleView, ...]:
         """Show every schedule, in the configuration's order."""
@@ -144,22 +152,30 @@ class Schedules:
         skipped = self._standing.skips(schedule.name, ends_at)
         if stands.armed and skipped:
             stands.armed = False  # an operator cleared it, which is in the audit as the operator's act
+            self._keep(stands, ended_at=now)
         elif begins_at <= now < ends_at and not stands.armed and not skipped and schedule.target.key not in self._standing.armed:
-            await self._arm(stands, ends_at)
+            await self._arm(stands, begins_at, ends_at)
         elif stands.armed and not stands.warned and ends_at - now <= min(WARN_S, (ends_at - begins_at) / 2):
             stands.warned = True
             words = f"schedule {schedule.name} ends at {_clock_time(ends_at)}: {schedule.target} goes back then"
             self._chronicle.tell("lever", words, grave=True)
 
-    async def _arm(self, stands: _Stands, ends_at: float) -> None:
+    def _keep(self, stands: _Stands, ended_at: float | None = None) -> None:
+        """Record the override of the occurrence that is on: set, or ended."""
+        if stands.override is not None:
+            target = stands.schedule.target
+            self._keeper.override(OverrideRecord(target.kind, target.name, stands.override, ended_at))
+
+    async def _arm(self, stands: _Stands, begins_at: float, ends_at: float) -> None:
         schedule, key = stands.schedule, stands.schedule.target.key
         async with self._turn:
-            now = self._clock.now()
-            override = Override(
-                schedule.level, f"{ACTOR} {schedule.name}", schedule.reason, since=now, until=ends_at, bound=schedule.bound
+            # Since its begin by the calendar: an engine that was started anew within it goes on with the same record.
+            stands.override = Override(
+                schedule.level, f"{ACTOR} {schedule.name}", schedule.reason, since=begins_at, until=ends_at, bound=schedule.bound
             )
-            self._standing.armed[key] = Armed(schedule.name, override)
+            self._standing.armed[key] = Armed(schedule.name, stands.override)
             stands.armed = True
+            self._keep(stands)
             moved = await self._levels.apply_schedule(key)
             own = self._standing.own(key)
             after = f"{schedule.words} until {_clock_time(ends_at)}"
@@ -175,6 +191,7 @@ class Schedules:
         async with self._turn:
             armed = self._standing.armed.pop(key, None)
             stands.armed = False
+            self._keep(stands, ended_at=self._clock.now())
             if armed is None:
                 return
             moved = await self._levels.apply_schedule(key)

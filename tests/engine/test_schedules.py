@@ -18,7 +18,7 @@ from gexdesk.model.lever import Verb
 from gexdesk.model.market import NEW_YORK
 from gexdesk.settings import Settings
 from gexdesk.stores.audit import Audit
-from tests.engine.desk_setting import folder_source, gexbot_at, hand_in, parts_of, pull
+from tests.engine.desk_setting import folder_source, gexbot_at, hand_in, parts_of, pull, rows
 from tests.engine.test_levers import jobs_of
 from tests.until import until
 
@@ -176,6 +176,43 @@ async def test_an_operator_goes_before_a_schedule_and_may_end_it_early_for_this_
         assert await _levels(engine, {Level.LOW})  # also after a restart
     async with desk(tmp_path, ShiftedClock(at("2026-03-03T08:40"))) as engine:
         assert await _levels(engine, {Level.CRITICAL})
+
+
+async def test_a_schedules_override_is_recorded_as_one_with_its_author_and_its_end(tmp_path: Path) -> None:
+    """Set, ended by a stop, in force again for the next engine of the same occurrence, ended early by an operator, and on time."""
+
+    def recorded() -> list[dict[str, object]]:
+        names = "target_kind, target, level, author, reason"
+        times = ", ".join(f"epoch({name}) AS {name}" for name in ("since", "until", "ended_at"))
+        return rows(f"SELECT {names}, {times} FROM overrides ORDER BY since", tmp_path / "state")
+
+    begins, ends = at("2026-03-02T08:25"), at("2026-03-02T08:45")
+    held = {"target_kind": "source", "target": "small", "level": "CRITICAL", "author": "schedule cpi", "reason": "CPI at 08:30"}
+    async with desk(tmp_path, (clock := ShiftedClock(at("2026-03-02T08:30")))) as engine:
+        await until(lambda: _held(engine, 1))
+    [first] = recorded()
+    assert first == held | {"since": begins, "until": ends, "ended_at": pytest.approx(clock.now(), abs=5.0)}
+    async with desk(tmp_path, (clock := ShiftedClock(at("2026-03-02T08:35")))) as engine:
+        await until(lambda: _held(engine, 1))
+        await pull(engine, Verb.CLEAR, "small", "postponed")
+        cleared_at = clock.now()
+        await until(lambda: _held(engine, 0))
+        clock.shift_s += at("2026-03-03T08:44:59") - clock.now()
+        await until(lambda: _levels_armed(engine))
+        await until(lambda: not parts_of(engine).standing.armed)
+    one, two = recorded()
+    assert one == held | {"since": begins, "until": ends, "ended_at": pytest.approx(cleared_at, abs=5.0)}
+    day = 86_400.0
+    assert two == held | {"since": begins + day, "until": ends + day, "ended_at": pytest.approx(ends + day, abs=1.0)}
+
+
+async def _held(engine, count: int) -> bool:  # type: ignore[no-untyped-def]
+    sql = "SELECT 1 FROM overrides WHERE ended_at IS NULL"
+    return len(await parts_of(engine).keeper.reading(lambda metadata: metadata._found(sql, {}))) == count
+
+
+async def _levels_armed(engine) -> bool:  # type: ignore[no-untyped-def]
+    return bool(parts_of(engine).standing.armed)
 
 
 async def _skipped(engine) -> bool:  # type: ignore[no-untyped-def]
