@@ -10,7 +10,7 @@ import contextlib
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -29,7 +29,7 @@ from redis.exceptions import (
 from gexdesk.model.errors import QueueAway, QueueError
 from gexdesk.model.text import printable
 from gexdesk.queues.redis_library import Library
-from gexdesk.queues.redis_wire import Answer, Reply, answer_of, encode
+from gexdesk.queues.redis_wire import Answer, Reply, WireJob, answer_of, encode, moved_on
 
 CONNECT_S = 3.0
 REPLY_S = 2.0
@@ -39,7 +39,7 @@ _PASSING = frozenset(("BUSY", "MISCONF", "NOREPLICAS", "UNKILLABLE", "UNBLOCKED"
 """Codes of refusals that end by themselves and have no class of their own in redis-py."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
-_ACTS_A_CALL, _JOBS_A_CALL = 64, 500
+_ACTS_A_CALL, _JOBS_A_CALL = 256, 500
 
 T = TypeVar("T")
 
@@ -51,6 +51,7 @@ class Act(Struct, eq=False):
         weight: Jobs in it; a call takes so many that others do not wait long for it.
         parcels: Bytes that the words speak of by number.
         behind: Whoever waits for the others goes first: a call takes one such act, and more where there is room.
+        alone: It failed in company, and nobody knows whose fault that was.
         arrived: Called with the answer before anything else is done, and with whether the caller has gone meanwhile.
     """
 
@@ -62,6 +63,12 @@ class Act(Struct, eq=False):
     arrived: Callable[[Reply, bool], None] | None
     parcels: Sequence[bytes] = ()
     behind: bool = False
+    alone: bool = False
+
+    @property
+    def puts(self) -> bool:
+        """Say whether it puts jobs, and may do so together with others: one step for many costs a fraction of many steps."""
+        return self.words[0] == "put" and not self.alone
 
 
 class Line:
@@ -259,11 +266,12 @@ class Line:
         while not all(act.answer.done() for act in acts):
             adds = any(act.adds for act in acts)
             function = self._library.add if adds else self._library.run
+            steps = _steps(acts)
             parcels, before = list[bytes](), list[int]()
-            for act in acts:
+            for step in steps:
                 before.append(1 + len(parcels))
-                parcels += act.parcels
-            body = encode((self._name, self._number, self.birth, [act.words for act in acts], before if parcels else False))
+                parcels += (parcel for act in step for parcel in act.parcels)
+            body = encode((self._name, self._number, self.birth, list(map(_words, steps)), before if parcels else False))
             try:
                 raw = await self._exchange(function, (body, *parcels))
             except (RedisError, OSError, TimeoutError) as error:
@@ -287,13 +295,23 @@ class Line:
             self._loaded = False
             was_away, self.away_since = self.away_since is not None, None
             self._heard(answer)
-            for act, reply in zip(acts, answer.replies, strict=True):
-                if act.arrived is not None:
-                    act.arrived(reply, act.answer.done())
-                if not act.answer.done():
-                    act.answer.set_result(reply)
+            for step, reply in zip(steps, answer.replies, strict=True):
+                if len(step) > 1 and not reply.ok:
+                    self._again_alone(step)
+                    continue
+                for act in step:
+                    if act.arrived is not None:
+                        act.arrived(reply, act.answer.done())
+                    if not act.answer.done():
+                        act.answer.set_result(reply)
+            acts = [act for act in acts if not act.alone or act.answer.done()]
             if was_away:
                 self._back()
+
+    def _again_alone(self, step: Sequence[Act]) -> None:
+        for act in step:
+            act.alone = True
+        self._pending.extendleft(reversed(step))
 
     async def _exchange(self, function: str, arguments: Sequence[bytes]) -> bytes:
         if self._connection is None:
@@ -352,6 +370,32 @@ class Line:
                     await connection.disconnect(nowait=not release)
             with contextlib.suppress(RedisError, OSError, KeyError, TimeoutError):
                 await self._client.connection_pool.release(connection)
+
+
+def _steps(acts: Sequence[Act]) -> list[list[Act]]:
+    """Return the acts of a call, all that put jobs in the place of the first of them."""
+    steps: list[list[Act]] = []
+    puts: list[Act] = []
+    for act in acts:
+        if not act.puts:
+            steps.append([act])
+            continue
+        if not puts:
+            steps.append(puts)
+        puts.append(act)
+    return steps
+
+
+def _words(step: Sequence[Act]) -> Sequence[object]:
+    """Return what a step asks for; the parcels of several acts are numbered on."""
+    if len(step) == 1:
+        return step[0].words
+    jobs: list[object] = []
+    before = 0
+    for act in step:
+        jobs += moved_on(cast("Sequence[WireJob]", act.words[1]), before)
+        before += len(act.parcels)
+    return ("put", jobs)
 
 
 def _passes(error: Exception) -> bool:

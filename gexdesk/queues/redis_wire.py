@@ -1,5 +1,6 @@
 """Lay out jobs and answers as they travel to Redis and back: msgpack arrays, levels by rank, no null (false stands for it)."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -151,3 +152,8 @@ def wire_of(job: Job, parcel: bool | int, ready: bool) -> WireJob:
         False if job.deadline_at is None else job.deadline_at, job.attempt, job.superseded, job.note, int(job.place),
         False if job.decided is None else job.decided.rank, job.decided_score, parcel, ready,
     )  # fmt: skip
+
+
+def moved_on(jobs: Sequence[WireJob], by: int) -> Sequence[WireJob]:
+    """Return jobs whose parcels stand behind so many others."""
+    return [msgspec.structs.replace(job, parcel=job.parcel + by) if job.parcel is not True and job.parcel else job for job in jobs]
