@@ -95,7 +95,7 @@ async def test_critical_is_stored_before_what_waits_longer(keeper: Keeper) -> No
 async def test_while_much_comes_it_is_gathered_for_longer_but_not_where_critical_waits(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keep, "GATHERINGS", 1_000)
+    monkeypatch.setattr(keep, "GATHERINGS", 100)
     batches: list[int] = []
     write = Metadata.write
     monkeypatch.setattr(Metadata, "write", lambda self, batch: (batches.append(len(batch.jobs)), write(self, batch))[1])
@@ -112,12 +112,12 @@ async def test_while_much_comes_it_is_gathered_for_longer_but_not_where_critical
     many += bring(10)
     await asyncio.sleep(2 * keep.GATHER_S)
     assert len(batches) == 1, "more may come"
-    many += bring(1, Level.CRITICAL)
-    await asyncio.gather(*many)
-    assert batches[1:] == [1, keep.MANY_ITEMS + 10], "CRITICAL goes at once, alone"
-    full = bring(keep.BATCH_ITEMS)
-    await asyncio.gather(*full)
-    assert batches[3:] == [keep.BATCH_ITEMS]
+    [critical] = bring(1, Level.CRITICAL)
+    await asyncio.wait_for(critical, 5.0)
+    assert batches[1:] == [1], "CRITICAL goes at once, alone"
+    many += bring(keep.BATCH_ITEMS - len(many))
+    await asyncio.wait_for(asyncio.gather(*many), 5.0)
+    assert batches[2:] == [keep.BATCH_ITEMS], "a full batch waits for nobody"
 
 
 async def test_a_lost_metadata_beside_a_lake_is_said_and_taken_back(tmp_path: Path) -> None:
