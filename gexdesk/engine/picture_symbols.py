@@ -5,6 +5,7 @@ from gexdesk.engine.gatekeeper import Gatekeeper
 from gexdesk.engine.quarantine import Quarantine
 from gexdesk.engine.serving import Serving
 from gexdesk.engine.symbols import Symbols
+from gexdesk.gates.ordering import REVISED
 from gexdesk.model.symbol_view import FeedOfSymbol
 from gexdesk.model.text import printable
 from gexdesk.model.view import SymbolView
@@ -111,8 +112,8 @@ def _of_value(value: LiveValue, now: float) -> tuple[str, str]:
         return "old", f"its stamp is {age_s / 60:.0f} minutes old"
     if exposure.quality is not None and exposure.quality < GOOD_QUALITY:
         return f"qual {exposure.quality:.0%}", "; ".join(exposure.quality_reasons)
-    if value.flags:
-        return "flagged", " ".join(flag.replace("_", " ") + "," for flag in value.flags).rstrip(",")
+    if told := [flag.replace("_", " ") for flag in value.flags if flag != REVISED]:
+        return "flagged", ", ".join(told)
     if value.delay_s >= DELAYED_S:
         return f"D{value.delay_s / 60:.0f}", f"its quotes are delayed by {value.delay_s / 60:.0f} minutes"
     return "ok", ""

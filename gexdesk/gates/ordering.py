@@ -3,6 +3,8 @@
 from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome
 
 GATE = "ordering"
+REVISED = "revised"
+"""Noted, and no fault: feeds that stamp whole seconds revise themselves all the time."""
 
 
 def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
@@ -17,5 +19,5 @@ def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
     now, was = facts.evidence, before.evidence
     if back_s == 0 and now is not None and was is not None and now.inputs != was.inputs:
         text = "other numbers under the stamp of the one before"
-        return [Finding(GATE, Outcome.FLAG, "revised", text, facts.as_of, before.as_of)]
+        return [Finding(GATE, Outcome.FLAG, REVISED, text, facts.as_of, before.as_of)]
     return []
