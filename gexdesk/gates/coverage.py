@@ -63,11 +63,11 @@ def _cut(facts: Facts, before: Facts) -> Finding | None:
 def _strikes(facts: Facts, before: Facts, known: Known) -> Finding | None:
     """Find a given table that lost its heaviest strikes, or a fifth of them, while the spot stayed."""
     now, was = facts.evidence, before.evidence
-    if now is None or was is None or not now.given or not was.strikes:
+    if now is None or was is None or not now.given or now.strikes >= was.strikes:
         return None
     present = {strike for strike, _ in now.ladder}
     gone = [strike for strike, _ in was.ladder[:_HEAVIEST] if strike not in present]
-    if now.strikes >= was.strikes or (len(gone) < _HEAVY_GONE and now.strikes >= was.strikes * _NARROWED):
+    if len(gone) < _HEAVY_GONE and now.strikes >= was.strikes * _NARROWED:
         return None
     text = f"{now.strikes} strikes, {was.strikes} before"
     text += f"; the heavy ones {', '.join(f'{strike:g}' for strike in gone[:4])} are missing" if gone else ""

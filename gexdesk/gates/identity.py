@@ -19,6 +19,9 @@ _NO_STEP = 0.2
 _TWIN_INTEREST = 0.002
 _SCALES = (10.0, 100.0, 1000.0)
 _NEAR_SCALE = 0.3
+_NO_SCALE = 1.5
+"""No ratio, log, below this is near a power of ten."""
+
 _NEAR_FACTOR = 0.6
 _ONE_FACTOR = 0.4
 """How far strikes' own factors may be from their median, log, median: five minutes of trading move them apart by more."""
@@ -105,14 +108,12 @@ def _sides(facts: Facts, known: Known) -> Finding | None:
         text = f"calls and puts are swapped: {now.call_open_interest:,.0f} calls open, before {was.call_open_interest:,.0f}"
         return _wrong("sides_swapped", text, now.call_open_interest, was.call_open_interest)
     alike = likeness(facts.evidence, before.evidence)
-    leans, leant = lean(facts), lean(before)
-    turned = leans is not None and leant is not None and abs(leant) > _LEANS and abs(leans) > _LEANS and leans * leant < 0
+    # What was traded so far may lean either way; only what is held does not turn round.
+    turned = not now.by_volume and known.same_session(facts) and _turned_round(facts, before)
     soon = facts.market_at - before.market_at < _SHAPE_WITHIN_S
     # Where one strike outweighs all others the spot may cross it; the strikes themselves keep their shape then.
     moved = abs(share(facts.spot, before.spot) or 0.0) > _CROSSES
-    # What was traded so far may lean either way; only what is held does not turn round.
-    bound = 0.0 if moved else _LIKE_ENOUGH
-    turned = turned and not now.by_volume and known.same_session(facts) and (alike is None or alike < bound)
+    turned = turned and (alike is None or alike < (0.0 if moved else _LIKE_ENOUGH))
     if turned or (alike is not None and alike < (_OPPOSITE_VOLUME if now.by_volume else _OPPOSITE) and soon):
         text = f"every strike changed its sign: net GEX {dollars(facts.net_gex)}, the last one was {dollars(before.net_gex)}"
         return _wrong("sign_flipped", text, facts.net_gex, before.net_gex)
@@ -146,6 +147,11 @@ def lean(facts: Facts) -> float | None:
     return tilted / whole if whole > 0 else None
 
 
+def _turned_round(facts: Facts, before: Facts) -> bool:
+    leans, leant = lean(facts), lean(before)
+    return leans is not None and leant is not None and abs(leant) > _LEANS and abs(leans) > _LEANS and leans * leant < 0
+
+
 def _scale(facts: Facts, known: Known) -> Finding | None:
     """Find open interest, or where none is given gross GEX, that is a power of ten times the last."""
     before = known.before
@@ -155,12 +161,14 @@ def _scale(facts: Facts, known: Known) -> Finding | None:
     found, expected = (facts.open_interest, before.open_interest) if interest else (facts.gross_gex, before.gross_gex)
     if not found or not expected:
         return None
+    ratio = math.log(found / expected)
+    if abs(ratio) < _NO_SCALE:
+        return None
     grows = not interest and begins_anew(facts)
     for scale in _SCALES:
         for factor, words in ((scale, f"{scale:.0f} times"), (1 / scale, f"1/{scale:.0f} of")):
-            if grows and not _at_once(facts, before, factor):
-                continue
-            if abs(math.log(found / expected / factor)) < (_NEAR_FACTOR if grows else _NEAR_SCALE):
+            near = abs(ratio - math.log(factor)) < (_NEAR_FACTOR if grows else _NEAR_SCALE)
+            if near and (not grows or _at_once(facts, before, factor)):
                 what = f"open interest {found:,.0f} is {words} the last, {expected:,.0f}"
                 if not interest:
                     what = f"gross GEX {dollars(found)} is {words} the last, {dollars(expected)}"
@@ -198,9 +206,10 @@ def _elsewhere(facts: Facts, known: Known) -> Finding | None:
     if low > high_before or high < low_before:
         text = f"strikes {points(low)} to {points(high)}, the last ones were {points(low_before)} to {points(high_before)}"
         return _wrong("other_symbol", text, low, low_before)
+    if now.by_volume or not known.same_session(facts) or facts.market_at - before.market_at >= _SHAPE_WITHIN_S:
+        return None
     alike = likeness(facts.evidence, before.evidence)
-    near = not now.by_volume and known.same_session(facts) and facts.market_at - before.market_at < _SHAPE_WITHIN_S
-    if alike is not None and near and abs(alike) < _STRANGE and _shared(facts, before) < _MOST_STRIKES_GONE:
+    if alike is not None and abs(alike) < _STRANGE and _shared(facts, before) < _MOST_STRIKES_GONE:
         ago_s = facts.market_at - before.market_at
         text = f"its heaviest strikes are not those of {ago_s:.0f} s ago (alike by {alike:.2f}, 1 is the same)"
         return _wrong("other_symbol", text, alike, 1.0)

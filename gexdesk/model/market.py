@@ -188,6 +188,7 @@ def _date(day: int) -> date:
     return date.fromordinal(int(day) + _EPOCH)
 
 
+@lru_cache(maxsize=1024)
 def _moment(day: date, wall: time) -> float:
     return datetime.combine(day, wall, NEW_YORK).timestamp()
 
