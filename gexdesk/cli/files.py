@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from gexdesk.cli.answer import LINE_LIMIT, as_json, refuse, say, table
 from gexdesk.cli.arguments import AsJson, StateFolder, state_folder
+from gexdesk.cli.service import Service
 from gexdesk.model.errors import SettingsError
 from gexdesk.model.text import printable
 
@@ -99,7 +100,9 @@ def init(
 ) -> int:  # fmt: skip
     """Write a commented configuration and the default guidelines to start from.
 
-    Example: `gexdesk init ~/.config/gexdesk --systemd --prometheus`
+    With --systemd the state is in /var/lib/gexdesk, the members of group gexdesk operate, and what root has to do is said.
+
+    Example: `gexdesk init /etc/gexdesk --systemd --prometheus`
     """
     from importlib.resources import files
 
@@ -113,15 +116,22 @@ def init(
     there = [name for name in starters if (base / name).exists()]
     if there:
         raise SettingsError(f"{base / there[0]} is there already; nothing was written")
-    program = shutil.which("gexdesk") or str(Path(sys.argv[0]).absolute())
+    own = Path(sys.argv[0]).absolute()
+    program = str(own) if own.name == "gexdesk" else shutil.which("gexdesk") or f"{sys.executable} -m gexdesk"
+    service = Service(base, program) if systemd else None
     try:
+        made = not base.exists()
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, starter in starters.items():
-            text = starter.read_text(encoding="utf-8").replace("@PROGRAM@", program).replace("@CONFIG@", str(base / "gexdesk.toml"))
-            (base / name).write_text(text, encoding="utf-8")
+            text = starter.read_text(encoding="utf-8")
+            (base / name).write_text(text if service is None else service.fitted(text), encoding="utf-8")
             say(f"wrote {base / name}")
+        if service is not None:
+            service.open_to_group([base / name for name in starters], made=made)
     except OSError as error:
         raise SettingsError(f"{base} cannot be written: {error.strerror}") from error
+    for line in service.told() if service is not None else ():
+        say(line)
     return 0
 
 

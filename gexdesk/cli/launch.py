@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import pwd
 import subprocess
 import sys
 import time
@@ -46,8 +47,19 @@ def held(state: Path) -> bool:
 
 
 def start(state: Path, arguments: list[str]) -> "subprocess.Popen[bytes]":
-    """Start ``gexdesk run`` in a session of its own: no hang-up of our terminal reaches it."""
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Start ``gexdesk run`` in a session of its own: no hang-up of our terminal reaches it.
+
+    Raises:
+        EngineAway: The folder is another user's, whose engine it is, or it cannot be written.
+    """
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = state.stat().st_uid
+    except OSError as error:
+        raise EngineAway(f"no engine answers in {state}, and none can be started there: {error.strerror}") from None
+    if owner != os.geteuid():
+        do = "whoever owns it starts it, e.g. `systemctl start gexdesk`; operators belong to the group that `socket_group` names"
+        raise EngineAway(f"no engine answers you in {state}, which is {_name(owner)}'s: {do}")
     log = os.open(state / LOG_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(
@@ -76,6 +88,14 @@ async def ensure(state: Path, arguments: list[str], child: "subprocess.Popen[byt
                 raise EngineAway(f"the engine ended while starting: {_last_line(state / LOG_NAME)}")
         await asyncio.sleep(0.05)
     raise EngineAway(f"the engine does not answer after {START_LIMIT_S:g} s; see {state / LOG_NAME}")
+
+
+def _name(uid: int) -> str:
+    """Return a user's login name, ``uid 1234`` where there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def _last_line(log: Path) -> str:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 
 from gexdesk.cli import launch
 from gexdesk.stores.audit import Audit
-from tests.cli.program import Said, gexdesk, in_here, started
+from tests.cli.program import Said, environment, gexdesk, in_here, started
 from tests.engine.desk_setting import drop, gexbot_at
+from tests.engine.pool_samples import alive, pool_children
 from tests.until import until
 
 CONFIGURATION = """
@@ -143,6 +145,20 @@ def test_a_signal_ends_it_cleanly(home: Path, engine: "subprocess.Popen[str]", n
     assert not launch.held(home / "state")
 
 
+def test_an_interrupt_at_the_terminal_while_the_pool_starts_ends_all_of_it_without_a_traceback(home: Path) -> None:
+    arguments = [sys.executable, "-m", "gexdesk", "run", "--config", "gexdesk.toml", "--state", "state"]
+    running = subprocess.Popen(
+        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(home), cwd=home, process_group=0
+    )
+    children: list[int] = []
+    wait_for(lambda: children.extend(pool_children(running.pid)) or bool(children))
+    os.killpg(running.pid, signal.SIGINT)  # what a terminal sends for ^C: to its whole foreground group
+    _, said = running.communicate(timeout=30)
+    assert not [word for word in ("Traceback", "Fatal Python error", "KeyboardInterrupt") if word in said], said
+    assert "pool process" not in said, said
+    wait_for(lambda: not any(alive(pid) for pid in children))
+
+
 @pytest.mark.parametrize("how", ["--config", "GEXDESK_CONFIG"])
 def test_a_configuration_that_is_named_and_missing_is_an_error_never_the_sample(tmp_path: Path, how: str) -> None:
     missing = str(tmp_path / "missing.toml")
@@ -207,6 +223,14 @@ async def test_starting_twice_at_once_gives_one_engine(home: Path) -> None:
     assert [child.pid for child in children if child.poll() is None] == [holder]
     assert f"another engine (process {holder}) runs on" in (home / "state" / "engine.log").read_text()
     assert (await asyncio.to_thread(gexdesk, home, "stop", "--state", "state")).code == 0
+
+
+def test_no_engine_is_started_on_what_is_another_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root, or an operator, who opens a service's desk while the service is down must not put files of his into its state."""
+    monkeypatch.setattr("gexdesk.cli.launch.os.geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(launch.EngineAway, match=rf"no engine answers you in {tmp_path}, which is \w+'s: whoever owns it starts it"):
+        launch.start(tmp_path, [])
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_an_engine_that_cannot_start_is_away_with_its_last_word(home: Path) -> None:
