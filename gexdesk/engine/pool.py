@@ -37,10 +37,12 @@ BEGIN_LIMIT_S = 10.0
 class _Waiting:
     """Order by level; at the same level what is not decided yet goes first, for it may turn out to matter more.
 
-    Only so many that came later go first: what is decided holds a worker's slot, and nothing behind it is begun meanwhile.
+    What is decided holds a worker's slot, and what waits for that may be of any level: so it goes as HIGH at least, and of those
+    that came later only so many go first.
 
     Attributes:
         place: Its number, and for what is decided that many more.
+        level: Its own, as a rank.
         alone: A process died with it in company: nobody knows whose fault it was.
     """
 
@@ -49,6 +51,7 @@ class _Waiting:
     number: int
     task: Task = field(compare=False)
     done: asyncio.Future[Reply] = field(compare=False)
+    level: int = field(compare=False)
     alone: bool = field(compare=False, default=False)
     asked_at: float = field(compare=False, default_factory=time.monotonic)
 
@@ -110,8 +113,9 @@ class Pool:
         """
         done = asyncio.get_running_loop().create_future()
         number = next(self._numbers)
-        place = number + OVERTAKING * isinstance(task, ProcessTask)
-        waiting = _Waiting(level.rank, place, number, task, done)
+        held = isinstance(task, ProcessTask)
+        rank = min(level.rank, Level.HIGH.rank) if held else level.rank
+        waiting = _Waiting(rank, number + OVERTAKING * held, number, task, done, level.rank)
         self._push(waiting)
         reply: Reply = await waiting.done
         return msgspec.structs.replace(reply, message=self._redact(reply.message)) if isinstance(reply, Refused) else reply
@@ -237,7 +241,7 @@ class Pool:
             stdout=asyncio.subprocess.PIPE,
             stderr=None,
             env=env,
-            start_new_session=True,  # ^C at the engine's terminal is for the engine, also while this one still starts
+            start_new_session=False,  # ^C at the engine's terminal is for the engine, also while this one still starts
         )
         self._children.add(child)
         return child
@@ -270,7 +274,7 @@ class Pool:
 def _words(waiting: _Waiting) -> str:
     task = waiting.task
     doing = "processes" if isinstance(task, ProcessTask) else "decides"
-    return f"{doing} {task.ref.stored_bytes:,} bytes at {LEVELS[waiting.rank]}"
+    return f"{doing} {task.ref.stored_bytes:,} bytes at {LEVELS[waiting.level]}"
 
 
 def _how(returncode: int | None) -> str:
