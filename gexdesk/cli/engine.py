@@ -128,13 +128,14 @@ async def _serve(
     doors = [door.listen_tcp(settings.listen)] if settings.listen is not None else []
 
     loop = asyncio.get_running_loop()
+    # Before it starts: an interrupt that only cancels is lost where something that starts takes it for its own.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the terminal it was started from may go
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, engine.stopping.set)
     app = make_app(engine, Guard(state, read_only=settings.read_only))  # takes a quarter of a second: while nothing comes yet
     gc.collect()
     gc.disable()  # what a recovery makes stays: to look through it again and again would double its time
     await engine.start()
-    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the terminal it was started from may go
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, engine.stopping.set)
     server = Server(app, door.listen(state, settings.socket_group), *doors)
     await server.start()
     garbage.rarely()  # nor does a later one, which would hold up the loop for a tenth of a second

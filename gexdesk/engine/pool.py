@@ -241,7 +241,7 @@ class Pool:
             stdout=asyncio.subprocess.PIPE,
             stderr=None,
             env=env,
-            start_new_session=False,  # ^C at the engine's terminal is for the engine, also while this one still starts
+            start_new_session=True,  # ^C at the engine's terminal is for the engine, also while this one still starts
         )
         self._children.add(child)
         return child
