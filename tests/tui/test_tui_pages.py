@@ -23,6 +23,7 @@ from page_answers import (
 )
 from textual.pilot import Pilot
 
+from gexdesk.model.errors import LeverRefused
 from gexdesk.model.incident_report import as_markdown
 from gexdesk.model.lever import Verb
 from gexdesk.model.look import (
@@ -537,6 +538,62 @@ async def test_an_incident_is_copied_as_markdown_with_one_key_and_a_long_one_wri
         assert len(sent) == 1
         await seat.press("c")
         assert "was not written: File exists" in page.notice.text
+
+
+# ------------------------------------------------------------------ every lever of every page
+DEEDS = [
+    ("incidents", ["s"], Verb.SNOOZE, "incident"),
+    ("incidents", ["M"], Verb.MUTE, "incident"),
+    ("incidents", ["E"], Verb.RESOLVE, "incident"),
+    ("quarantine", ["L"], Verb.RELEASE, "quarantine"),
+    ("quarantine", ["J"], Verb.REFUSE, "quarantine"),
+    ("queue", ["X"], Verb.CANCEL, "job"),
+    ("dead", ["T"], Verb.RETRY, "dead"),
+    ("dead", ["D"], Verb.DISCARD, "dead"),
+    ("gaps", ["down", "B"], Verb.BACKFILL, "gap"),
+    ("symbol", ["plus"], Verb.PROMOTE, "symbol"),
+    ("symbol", ["minus"], Verb.DEMOTE, "symbol"),
+    ("symbol", ["P"], Verb.PAUSE, "source"),
+    ("source", ["O", "2"], Verb.OVERRIDE, "source"),
+    ("source", ["C"], Verb.CLEAR, "source"),
+    ("source", ["P"], Verb.PAUSE, "source"),
+]
+
+
+@pytest.mark.parametrize(("name", "keys", "verb", "kind"), DEEDS)
+async def test_every_lever_of_a_page_wants_a_reason_and_a_refusal_stays_in_sight_unsent(name, keys, verb, kind) -> None:
+    async with opened(name, size=NARROW) as (seat, page):
+        looked = len(seat.desk.pulled)
+        await seat.press(*keys, "enter")
+        assert page.dialog.text.startswith(f"── {verb.value.upper()} ")
+        assert seat.desk.pulled[looked:] == [], "no reason, no lever"
+        seat.desk.refusal = lambda lever: None if lever.dry_run else LeverRefused("it was changed by kd 1 s ago")
+        await seat.type("why not")
+        await seat.press("enter", "enter", "enter")
+        [lever] = seat.desk.pulled[looked:]
+        assert (lever.verb, lever.target_kind, lever.reason, lever.actor) == (verb, kind, "why not", "jm")
+        assert "it was changed by kd 1 s ago" in page.dialog.text
+        assert page.dialog.form is not None
+        await seat.press("escape")
+        assert page.dialog.form is None
+        seat.desk.refusal = lambda lever: None
+        await seat.press(*(key for key in keys if key != "down"))
+        await seat.type("why not")
+        await seat.press("enter")
+        assert len(seat.desk.pulled) == looked + 2
+        assert page.dialog.form is None, "what was done closes the dialog"
+
+
+async def test_looking_at_an_incident_is_told_taking_needs_no_dialog_and_a_note_its_words() -> None:
+    async with opened("incidents") as (seat, page):
+        assert [(lever.verb, lever.target) for lever in seat.desk.pulled] == [(Verb.SEE, page.incidents.cursor.removeprefix("#"))]
+        await seat.press("a")
+        assert (seat.desk.pulled[-1].verb, seat.desk.pulled[-1].target_kind) == (Verb.TAKE, "incident")
+        await seat.press("n", "enter")
+        assert seat.desk.pulled[-1].verb is Verb.TAKE, "a note without words is none"
+        await seat.type("called them")
+        await seat.press("enter")
+        assert (seat.desk.pulled[-1].verb, seat.desk.pulled[-1].text) == (Verb.NOTE, "called them")
 
 
 # ------------------------------------------------------------------ looks

@@ -23,6 +23,9 @@ DEVIATION_LIMIT = 0.01
 
 LAG_SHOWN_S = 2.0
 
+BESIDE_FROM = 130
+"""Columns from which slots stand beside the figures."""
+
 
 class EngineeringPage(ReadingPage):
     """Show the figures that engineers ask for."""
@@ -43,13 +46,12 @@ class EngineeringPage(ReadingPage):
         return (self.lines, self.inside)
 
     def place(self, space: Region) -> dict[str, Region]:
-        """Put them side by side where there is room; else slots stand below, as many as there is room for."""
+        """Put them side by side where there is room; else they are one text, so that all of it can be scrolled to."""
         x, y, width, height = space
-        if width >= 130:
+        if width >= BESIDE_FROM:
             left = 84
             return {"figures": Region(x, y, left, height), "inside": Region(x + left + 2, y, width - left - 2, height)}
-        lower = min(6, height // 3)
-        return {"figures": Region(x, y, width, height - lower), "inside": Region(x, y + height - lower, width, lower)}
+        return {"figures": space}
 
     async def fetch(self) -> None:
         """Ask the engine. Raises EngineAway, StoreError."""
@@ -69,6 +71,7 @@ class EngineeringPage(ReadingPage):
             [],
         ]  # fmt: skip
         lines += [[(" THE PROMISE", "bold")], *facts(_promise(seen, view), width)]
+        lines += [] if self.app.size.width >= BESIDE_FROM else [[], *self._inside(width)]
         lines += [[], [(" STORES", "bold")], *facts(_stores(seen, self.sight.now), width)]
         lines += [[], [(" MACHINE", "bold")], *facts(_machine(seen, view), width)]
         lines += [[], *_scores(seen, width)]
@@ -136,13 +139,17 @@ def _scores(seen: MachineSeen, width: int) -> list[list[Run]]:
     ]
     if not seen.parts:
         return [*lines, [(" none was decided by guidelines", "faint")]]
-    heads = "".join(fit(word, 11, right=True) for word in PARTS)
+    heads = "".join(fit(word, _cells(word), right=True) for word in PARTS)
     lines.append([(f" {fit('', 9)}{fit('count', 8, right=True)}{fit('score', 8, right=True)}{heads}", "faint")])
     return [*lines, *(_part(part) for part in seen.parts)]
 
 
+def _cells(word: str) -> int:
+    return max(9, len(word) + 2)
+
+
 def _part(part: PartsView) -> list[Run]:
-    cells = "".join(fit(f"{getattr(part, name):.3f}", 11, right=True) for name in PARTS)
+    cells = "".join(fit(f"{getattr(part, name):.3f}", _cells(name), right=True) for name in PARTS)
     return [(f" {fit(part.level, 9)}", "bold"), (f"{fit(figures.count(part.count), 8, right=True)}{part.score:8.3f}{cells}", "")]
 
 

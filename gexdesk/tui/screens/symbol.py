@@ -436,7 +436,8 @@ def _much(change: float | None, gross: float | None) -> bool:
 def _moved_gex(exposure: Exposure, before: Figures | None) -> str:
     if before is None or before.net_gex is None or exposure.net_gex is None:
         return ""
-    return f"moved {figures.billions(exposure.net_gex - before.net_gex, exposure.gross_gex)}"
+    moved = figures.billions(exposure.net_gex - before.net_gex, exposure.gross_gex)
+    return f"moved {moved}" if any(c in "123456789" for c in moved) else ""
 
 
 def whole_parts(text: str, width: int) -> str:

@@ -64,7 +64,7 @@ class GuidelinesPane(Pane):
         runs: list[Run] = [(" 5 GUIDELINES ", "bold")]
         if note := note_runs(view):
             return [*runs, *note]
-        if first is not None:
+        if first is not None and first.session:
             runs += [(f" {fit(first.name, min(22, len(first.name)))} ", ""), (f"{figures.count(first.last_minute)} a minute  ", "")]
         for run in (*self._totals(view, 0), (f"   {view.guidelines_version}", "faint")):
             if sum(width_of(text) for text, _ in (*runs, run)) > self.size.width:

@@ -292,6 +292,9 @@ class Table(Pane):
         # A title that says its filter covers the headings it needs, whole ones only.
         title = fit(title, min(width_of(title), self.size.width - 2))
         covered = max(0, width_of(title) + 2 - at)
-        while covered and covered < len(over) and over[covered - 1] != " ":
-            covered += 1
+        begins = 0
+        for i, width in chosen[1:]:
+            if begins < covered and over[begins:covered].strip() and self.columns[i].title:
+                covered = max(covered, begins + width + 1)
+            begins += width + 1
         return [(" ", ""), (fit(title, at - 2 + covered), "bold"), (" ", ""), (over[covered:], "faint")]
