@@ -137,9 +137,10 @@ def _of_chain(snapshot: Snapshot, chain: Chain, rate: float, dividend_yield: flo
 
 
 def _of_table(snapshot: Snapshot, table: StrikeTable) -> Evidence:
-    by_volume = not np.nan_to_num(table.net_gex).any()
+    weight = np.fmax(np.abs(table.net_gex), 0.0)  # NaN weighs nothing
+    by_volume = not weight.any()
     net = table.net_gex_volume if by_volume else table.net_gex
-    weight = np.abs(np.nan_to_num(net))
+    weight = np.fmax(np.abs(net), 0.0) if by_volume else weight
     heaviest = np.argsort(-weight, kind="stable")[:LADDER]
     heaviest = heaviest[weight[heaviest] > 0]
     interest = [table.call_open_interest, table.put_open_interest]
