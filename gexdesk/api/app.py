@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from gexdesk import __version__
 from gexdesk.api.answers import answer_errors
 from gexdesk.api.describe import components, own_words
 from gexdesk.api.guard import Guard
+from gexdesk.api.query import only_known
 from gexdesk.api.routes.configured import RulesShape, SourcesShape, configured
 from gexdesk.api.routes.desk import ANSWERS, CopyShape, StatusShape, desk
 from gexdesk.api.routes.ingest import QueueStands, ingest
@@ -24,7 +25,8 @@ PREFIX = "/api/v1"
 _WORDS = """Ingest gamma-exposure data by priority. Keys go as `X-API-Key` or `Authorization: Bearer`.
 
 WebSockets, with the same keys (scope read): `/api/v1/ingest/status` sends `{"type": "queue_status", ...}` every second and
-`{"type": "processing_update", ...}` as jobs move; `/api/v1/views` sends the desk's picture four times a second."""
+`{"type": "processing_update", ...}` as jobs move; `/api/v1/views` sends the desk's picture four times a second; with
+`?moments=true` it sends `{"sequence": ..., "taken_at": ...}` as text while nothing else changes."""
 
 _SHAPES = (
     Accepted, AnyLook, CopyShape, DeskView, Lever, LeverOutcome, QueueStands, ReadyShape, RequestStands, RowsShape, RulesShape,
@@ -41,6 +43,7 @@ def make_app(engine: Served, guard: Guard) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(only_known)],
     )
     answer_errors(app)
     app.include_router(probes(engine, guard))
