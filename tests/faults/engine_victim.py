@@ -26,7 +26,7 @@ from gexdesk.stores.metadata import Metadata
 from gexdesk.stores.spool import Spool
 
 POINTS: dict[str, tuple[type, str]] = {
-    "receive": (Spool, "keep"),
+    "receive": (Spool, "keep_together"),
     "enqueue": (EmbeddedQueue, "put"),
     "claim": (EmbeddedQueue, "claim"),
     "publish": (Publish, "publish"),
@@ -88,11 +88,17 @@ def _say(case: Case, *words: str) -> None:
 
 def _listen(case: Case) -> None:
     """Write down what the engine promises, from the moment it does."""
-    keep, ack = Spool.keep, EmbeddedQueue.ack
+    keep, keep_together, ack = Spool.keep, Spool.keep_together, EmbeddedQueue.ack
 
     async def kept(self: Spool, *arguments: Any, **named: Any) -> Any:
         found = await keep(self, *arguments, **named)
         _say(case, "kept", found[0].payload_id)
+        return found
+
+    async def kept_together(self: Spool, *arguments: Any) -> Any:
+        found = await keep_together(self, *arguments)
+        for payload, _ in found:
+            _say(case, "kept", payload.payload_id)
         return found
 
     def acked(self: EmbeddedQueue, claim: Claim) -> Any:
@@ -104,7 +110,7 @@ def _listen(case: Case) -> None:
 
         return heard()
 
-    Spool.keep, EmbeddedQueue.ack = kept, acked  # type: ignore[method-assign]
+    Spool.keep, Spool.keep_together, EmbeddedQueue.ack = kept, kept_together, acked  # type: ignore[method-assign]
 
 
 async def live(case: Case) -> None:

@@ -40,7 +40,7 @@ static void wrote(int fd, off_t at, ssize_t length) {
 
 static void synced(int fd) {
     struct stat found;
-    char line[8192], path[4096], link[64];
+    char line[96], path[4096], link[64];
     if (fstat(fd, &found) != 0) return;
     if (S_ISREG(found.st_mode)) {
         say(line, snprintf(line, sizeof line, "S %lu %ld\n", found.st_ino, (long)found.st_size));
@@ -49,12 +49,18 @@ static void synced(int fd) {
         ssize_t length = readlink(link, path, sizeof path - 1);
         if (length < 0) return;
         path[length] = 0;
-        say(line, snprintf(line, sizeof line, "D %s\n", path));
         DIR *folder = opendir(path);
         if (!folder) return;
-        for (struct dirent *entry; (entry = readdir(folder));)
-            say(line, snprintf(line, sizeof line, "N %s %lu\n", entry->d_name, entry->d_ino));
+        /* One write: other threads log meanwhile. */
+        char *all = NULL;
+        size_t size = 0;
+        FILE *lines = open_memstream(&all, &size);
+        fprintf(lines, "D %s\n", path);
+        for (struct dirent *entry; (entry = readdir(folder));) fprintf(lines, "N %s %lu\n", entry->d_name, entry->d_ino);
         closedir(folder);
+        fclose(lines);
+        say(all, (int)size);
+        free(all);
     }
 }
 
