@@ -208,13 +208,14 @@ class RedisQueue:
                 await self._send_parcel(jobs[at].job_id, parcel, patience_s)
         for piece in _pieces(parcels or [b""] * len(jobs)):
             inline = [parcel for parcel in parcels[piece] if len(parcel) <= INLINE_BYTES]
-            wires = [wire_of(job, bool(parcels), ready) for job in jobs[piece]]
-            if inline:
+            if parcels:
                 number = count(1)
                 wires = [
                     wire_of(job, next(number) if len(parcel) <= INLINE_BYTES else True, ready)
                     for job, parcel in zip(jobs[piece], parcels[piece], strict=True)
                 ]
+            else:
+                wires = [wire_of(job, False, ready) for job in jobs[piece]]
             weight = sum(map(_weight, parcels[piece])) if parcels else len(wires)
             await self._ask("put", int, wires, adds=True, weight=weight, parcels=inline, patience_s=patience_s)
         self.nudge({job.level for job in jobs})

@@ -270,7 +270,8 @@ class Line:
             parcels, before = list[bytes](), list[int]()
             for step in steps:
                 before.append(1 + len(parcels))
-                parcels += (parcel for act in step for parcel in act.parcels)
+                for act in step:
+                    parcels += act.parcels
             body = encode((self._name, self._number, self.birth, list(map(_words, steps)), before if parcels else False))
             try:
                 raw = await self._exchange(function, (body, *parcels))
@@ -319,10 +320,11 @@ class Line:
                 self._connection = await self._client.connection_pool.get_connection()  # type: ignore[no-untyped-call]
             self._connection.socket_timeout = None  # the deadline below is the only one: redis-py's costs a task a send
         connection, name, keys = self._connection, function.encode(), self._keys.encode()
-        packed = b"*%d\r\n$5\r\nFCALL\r\n$%d\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n" % (
-            4 + len(arguments), len(name), name, len(keys), keys,
+        packed = b"*%d\r\n$5\r\nFCALL\r\n$%d\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
+            4 + len(arguments), len(name), name, len(keys), keys, len(arguments[0]), arguments[0],
         )  # fmt: skip
-        packed += b"".join(b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments)
+        if len(arguments) > 1:
+            packed += b"".join([b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments[1:]])
         async with asyncio.timeout(REPLY_S):
             await connection.send_packed_command((packed,), check_health=False)
             return bytes(await connection.read_response(disable_decoding=True))
@@ -374,6 +376,8 @@ class Line:
 
 def _steps(acts: Sequence[Act]) -> list[list[Act]]:
     """Return the acts of a call, all that put jobs in the place of the first of them."""
+    if len(acts) == 1:
+        return [list(acts)]
     steps: list[list[Act]] = []
     puts: list[Act] = []
     for act in acts:
