@@ -58,6 +58,7 @@ from gexdesk.engine.look_source import SourceLooks
 from gexdesk.engine.look_symbols import SymbolLooks
 from gexdesk.engine.lookout import Lookout
 from gexdesk.engine.measure import RESERVED, Measure
+from gexdesk.engine.open_letters import OpenLetters
 from gexdesk.engine.ownership import Ownership
 from gexdesk.engine.pager import Pager, Paging
 from gexdesk.engine.picture import Picture
@@ -274,6 +275,7 @@ def assemble(
         names=symbols.aliases,
     )
     expectations = Expectations(chronicle)
+    letters = OpenLetters()
     work = Work(
         requests=requests,
         expectations=expectations,
@@ -295,6 +297,7 @@ def assemble(
         reserved=RESERVED,
         parcels=state / "carried",
         conventions=conventions,
+        letters=letters,
     )
     story_at = clock.now() + (REPLAY_LEAD_S if once else 0.0)
     taken = Path(sharing.shared, "taken") if sharing is not None else state
@@ -409,7 +412,7 @@ def assemble(
         Feeds(ledger, standing, cache),
         Gaps(ledger),
         SymbolCauses(provision, ledger, standing, cache),
-        DeadLetters(ledger),
+        DeadLetters(ledger, letters),
         Stores(keeper),
         SharedQueue(queue),
         *((fleet,) if fleet is not None else ()),
@@ -479,6 +482,7 @@ def assemble(
             requests=requests,
             leases=leases,
             work=work,
+            letters=letters,
             elsewhere=Elsewhere(queue, flights, work, clock),
             supply=supply,
             rulebook=rulebook,

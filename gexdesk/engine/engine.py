@@ -27,6 +27,7 @@ from gexdesk.engine.levers.levels import LevelLevers
 from gexdesk.engine.levers.levers import Levers
 from gexdesk.engine.lock import StateLock
 from gexdesk.engine.lookout import Lookout
+from gexdesk.engine.open_letters import HELD, OpenLetters
 from gexdesk.engine.pager import Pager
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
@@ -95,6 +96,7 @@ class Parts:
     requests: Requests
     leases: Leases
     work: Work
+    letters: OpenLetters
     elsewhere: Elsewhere
     supply: Supply
     rulebook: Rulebook
@@ -169,6 +171,7 @@ class Engine:
         await parts.keeper.start()
         await parts.provision.open()
         await self._restore_counts()
+        parts.letters.load(await parts.keeper.reading(lambda metadata: metadata.open_letters(HELD)))
         since = parts.clock.now() - HISTORY_S
         parts.triage.begin(await parts.keeper.reading(lambda metadata: metadata.symbol_minutes(since)))
         for name in (COPIES_NAME, "columns"):

@@ -65,7 +65,7 @@ class Account:
     last_heard_at: float | None = None
     last_error: str = ""
     last_refusal: str = ""
-    last_dead_job: str = ""
+    unkept: int = 0
     refused_in_a_row: int = 0
     failing_since: float | None = None
     decided: Level | None = None
@@ -175,7 +175,7 @@ class Account:
     def refused(self, at: float, reason: str, job_id: str = "") -> None:
         """Note a payload that ended in the dead letters, with the reason; one that never became a job has no id."""
         self.dead += 1
-        self.last_dead_job = job_id
+        self.unkept += not job_id
         self.refused_in_a_row += 1
         self.last_refusal = reason
         self._errors.append(at)

@@ -16,6 +16,7 @@ from gexdesk.engine.keep import Keeper
 from gexdesk.engine.leases import Leases
 from gexdesk.engine.ledger import Ledger
 from gexdesk.engine.measure import Measure
+from gexdesk.engine.open_letters import OpenLetters
 from gexdesk.engine.parcel import drop, unwrap
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.publish import Publish
@@ -30,7 +31,7 @@ from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.payload import Payload
 from gexdesk.model.record_view import SlotView
 from gexdesk.queues.base import Queue
-from gexdesk.stores.base import DeadLetter, JobRecord, KeptSnapshot
+from gexdesk.stores.base import DeadLetter, JobRecord, KeptSnapshot, OpenLetter
 from gexdesk.stores.spool import Spool
 
 ATTEMPTS_ALLOWED = 4
@@ -77,7 +78,7 @@ class Work:
         self, *, queue: Queue, pool: Pool, flights: Flights, leases: Leases, publish: Publish, keeper: Keeper, spool: Spool,
         ledger: Ledger, deviation: Deviation, flow: Flow, chronicle: Chronicle, clock: Clock,
         requests: Requests, expectations: Expectations, workers: int, reserved: int, conventions: ConventionBook,
-        names: Mapping[str, str], measure: Measure, parcels: Path,
+        names: Mapping[str, str], measure: Measure, parcels: Path, letters: OpenLetters,
     ) -> None:  # fmt: skip
         """Prepare the slots.
 
@@ -108,6 +109,7 @@ class Work:
         self.failed = 0
         self.dead = 0
         self._dead_here: set[str] = set()
+        self._letters = letters
         self.elsewhere = 0
         self.for_others = 0
         self._parcels = parcels
@@ -376,6 +378,7 @@ class Work:
         self._died(job.job_id)
         self._flights.end(job.job_id)
         account.refused(now, bury.error, job.job_id)
+        self._letters.buried(OpenLetter(job.job_id, job.source, job.symbol, bury.error, now))
         await self._requests.job_ended(record)
         name = payload.name if payload else job.job_id
         self._chronicle.tell("dead", f"{job.source} dead letter: {name}: {bury.error}", grave=True, job=job.job_id)
@@ -401,12 +404,17 @@ class Work:
 
     def revived(self, job_id: str) -> None:
         """Note that a dead letter waits again."""
+        self._letters.settled(job_id)
         if job_id in self._dead_here:
             self._dead_here.discard(job_id)
             self.dead -= 1
             flight = self._flights.get(job_id)
             if flight is not None:
                 self._ledger.adopt(flight.payload.source).dead -= 1
+
+    def discarded(self, job_id: str) -> None:
+        """Note that a dead letter was let go."""
+        self._letters.settled(job_id)
 
     async def _store_cancelled(self, job: Job, flight: Flight | None, bury: Bury) -> None:
         record = self._record(job, flight, "DEAD", error=bury.error)

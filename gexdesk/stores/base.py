@@ -174,6 +174,16 @@ class DeadLetter(Struct, frozen=True):
     attempts: int
 
 
+class OpenLetter(Struct, frozen=True):
+    """Name a dead letter that nobody tried again or let go; ``symbol`` is empty where the payload does not say."""
+
+    job_id: str
+    source: str
+    symbol: str
+    reason: str
+    buried_at: float
+
+
 class OverrideRecord(Struct, frozen=True):
     """Record an override as it was set (``ended_at`` None) or ended."""
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from gexdesk.model.errors import StoreError
 from gexdesk.model.text import printable
-from gexdesk.stores.base import Batch, DeadLetter, DecisionRecord, JobRecord, SymbolMinute
+from gexdesk.stores.base import Batch, DeadLetter, DecisionRecord, JobRecord, OpenLetter, SymbolMinute
 from gexdesk.stores.durable import make_folder
 from gexdesk.stores.lake import strikes_key
 from gexdesk.stores.newest import Wanted, newest, newest_arrow
@@ -295,6 +295,15 @@ class Metadata:
             asked,
         )
         return [DeadLetter(*row) for row in found]
+
+    def open_letters(self, limit: int) -> list[OpenLetter]:
+        """Return the newest dead letters that nobody settled, without what operators cancelled. Raises StoreError."""
+        found = self._found(
+            "SELECT job_id, dead_letters.source, jobs.symbol, reason, epoch(buried_at) FROM dead_letters JOIN jobs USING (job_id) "
+            "WHERE status = 'DEAD' AND kind <> 'cancelled' ORDER BY buried_at DESC LIMIT $limit",
+            {"limit": limit},
+        )
+        return [OpenLetter(job_id, source, symbol or "", reason, buried_at) for job_id, source, symbol, reason, buried_at in found]
 
     def decisions(self, limit: int, source: str = "", job_id: str = "", since: float = 0.0) -> list[DecisionRecord]:
         """Return the last decisions, of one source or one job where it is named, the newest first. Raises StoreError.

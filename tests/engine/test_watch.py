@@ -12,6 +12,7 @@ from gexdesk.engine.flow import Flow
 from gexdesk.engine.incidents.condition import Condition
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.open_letters import OpenLetters
 from gexdesk.engine.standing import Pause, Standing
 from gexdesk.engine.watch.backlog import Backlog
 from gexdesk.engine.watch.dead import DeadLetters
@@ -28,6 +29,7 @@ from gexdesk.metrics.slo import Promises
 from gexdesk.model.job import LevelDepth
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.queues.base import QueueState
+from gexdesk.stores.base import OpenLetter
 from gexdesk.stores.cache import EmbeddedCache
 from tests.virtual_clock import VirtualClock
 
@@ -176,9 +178,9 @@ def test_a_failure_is_grave_where_readers_may_be_hit(
     assert (found.severity, found.symbols) == (severity, symbols)
 
 
-def test_missed_messages_and_dead_letters_are_told_for_a_minute_after_the_last(account: Account) -> None:
+def test_missed_messages_and_what_was_refused_without_a_letter_are_told_for_a_minute_after_the_last(account: Account) -> None:
     ledger = Ledger([account])
-    gaps, dead = Gaps(ledger), DeadLetters(ledger)
+    gaps, dead = Gaps(ledger), DeadLetters(ledger, OpenLetters())
     assert [*gaps.conditions(0.0), *dead.conditions(0.0)] == []
     account.missed_some(3, "after 1,204")
     account.refused(100.0, "truncated")
@@ -190,6 +192,23 @@ def test_missed_messages_and_dead_letters_are_told_for_a_minute_after_the_last(a
     assert list(gaps.conditions(160.0)) == []
     assert kinds(list(dead.conditions(189.0))) == ["dead_letters"]
     assert list(dead.conditions(190.0)) == []
+
+
+def test_a_dead_letter_is_told_until_somebody_settles_it_under_its_own_symbol_else_its_source(account: Account) -> None:
+    letters = OpenLetters()
+    dead = DeadLetters(Ledger([account]), letters)
+    letters.load([OpenLetter("1", "cboe-spx", "SPX", "crossed", 50.0)])
+    [found] = dead.conditions(1e6)
+    assert (found.subject, found.text, found.job_id) == ("SPX", "cboe-spx: 1 payload refused: crossed", "1")
+    account.refused(100.0, "truncated", "2")
+    letters.buried(OpenLetter("2", "cboe-spx", "", "truncated", 100.0))
+    [found] = dead.conditions(2e6)
+    assert (found.subject, found.text, found.job_id) == ("cboe-spx", "cboe-spx: 2 payloads refused: truncated", "2")
+    assert found.came_at == 100.0
+    letters.settled("2")
+    assert [(c.job_id, c.came_at) for c in dead.conditions(3e6)] == [("1", 50.0)]
+    letters.settled("1")
+    assert list(dead.conditions(3e6)) == []
 
 
 class Line:

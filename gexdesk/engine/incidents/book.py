@@ -20,6 +20,9 @@ CLOSED_HELD = 100
 MEMBERS_HELD = 200
 """Causes that an incident names at most: beyond that, those that have gone are let go of, the first to come first."""
 
+SAME_S = 0.001
+"""Times that lie closer are one: the stores keep them to the microsecond."""
+
 RESTART_S = 30.0
 """After a start, the causes of what an earlier engine left open have this long to be found again."""
 
@@ -121,6 +124,8 @@ class Book:
         if fresh.closed_at is not None:
             if worse:
                 return self._reopen(fresh, condition, now, "got worse")
+            if condition.came_at > known.condition.came_at + SAME_S:
+                return self._reopen(fresh, condition, now, "came again")
             self._incidents[fresh.number] = fresh
             return []
         if worse:

@@ -109,6 +109,7 @@ class JobLevers:
             return LeverOutcome(False, "nothing sent", before, after, 0, 1, "", costs)
         async with self._record.of(lever, f"job {job_id}", before, after):
             self._spool.forget(job_id)
+        self._work.discarded(job_id)
         await self._mark(job_id, "DISCARDED", f"discarded by {lever.actor}: {lever.reason}")
         self._chronicle.tell("lever", f"{lever.actor} discard job {job_id} ({lever.reason})")
         return LeverOutcome(True, f"{lever.actor} discard job {job_id} ({lever.reason})", before, after, 0, 1, "", costs)
