@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tests.engine.desk_setting import drop, gexbot_at
 from tests.faults.engine_process import Burst
-from tests.faults.engine_victim import POINTS, Case
+from tests.faults.engine_victim import AT_ONCE, POINTS, Case
 
 KILLS = 5
 FULL_KILLS = 200
@@ -75,7 +75,7 @@ def _kill(folder: Path, victims: "subprocess.Popen[str]", kills: int) -> Outcome
     for point in POINTS:
         for number in range(kills):
             drop_some(burst)
-            case = Case(str(burst.config), str(burst.state), f"{folder}/said", point, number % 2 == 1, dice.randint(1, 3))
+            case = Case(str(burst.config), str(burst.state), f"{folder}/said", point, number % 2 == 1, 1 if point in AT_ONCE else dice.randint(1, 3))
             status = _live(victims, case)
             killed[point] += status == _KILLED
             failed += status not in (0, _KILLED)

@@ -36,6 +36,10 @@ POINTS: dict[str, tuple[type, str]] = {
 }
 
 
+AT_ONCE = frozenset({"receive", "lake"})
+"""Points that many payloads pass in one call: a second one may not come."""
+
+
 class Case(NamedTuple):
     """Say when to die: before or after the nth call at a point; without one, live on until all is done."""
 

@@ -26,7 +26,7 @@ from gexdesk.stores.spool import Spool
 from tests.engine.desk_setting import rows
 from tests.faults.engine_process import Burst
 from tests.faults.engine_steps import drop_some
-from tests.faults.engine_victim import POINTS, Case
+from tests.faults.engine_victim import AT_ONCE, POINTS, Case
 
 CUTS = 10
 FULL_CUTS = 500
@@ -120,7 +120,7 @@ class _Desk:
         for _ in range(cuts):
             drop_some(self._burst)
             point, after = self._dice.choice(list(POINTS)), self._dice.random() < 0.5
-            status = self._one(Case(*self._where, point, after, self._dice.randint(1, 4)))
+            status = self._one(Case(*self._where, point, after, 1 if point in AT_ONCE else self._dice.randint(1, 4)))
             total.failed += status not in (0, _KILLED)
             if status == _KILLED:
                 total.cuts += 1
