@@ -75,7 +75,8 @@ def _kill(folder: Path, victims: "subprocess.Popen[str]", kills: int) -> Outcome
     for point in POINTS:
         for number in range(kills):
             drop_some(burst)
-            case = Case(str(burst.config), str(burst.state), f"{folder}/said", point, number % 2 == 1, 1 if point in AT_ONCE else dice.randint(1, 3))
+            call = 1 if point in AT_ONCE else dice.randint(1, 3)
+            case = Case(str(burst.config), str(burst.state), f"{folder}/said", point, number % 2 == 1, call)
             status = _live(victims, case)
             killed[point] += status == _KILLED
             failed += status not in (0, _KILLED)
