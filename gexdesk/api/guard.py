@@ -1,5 +1,6 @@
 """The guard at the door: who calls, and whether they may do what they ask."""
 
+import math
 import pwd
 import time
 from collections.abc import Callable
@@ -90,9 +91,9 @@ class Guard:
         return visitor
 
     def _within(self, caller: str, per_minute: int) -> None:
-        wait_s = self._rate.wait_s(caller, per_minute)
+        wait_s = math.ceil(self._rate.wait_s(caller, per_minute))  # up: who comes back when told is let in
         if wait_s:
-            raise TooMany(f"over {per_minute} calls a minute; come back in {wait_s:.0f} s", retry_after_s=round(wait_s, 1))
+            raise TooMany(f"over {per_minute} calls a minute; come back in {wait_s} s", retry_after_s=wait_s)
 
 
 def _bearer(header: str) -> str:

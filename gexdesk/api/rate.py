@@ -6,6 +6,9 @@ from collections.abc import Callable
 BUCKETS = 10_000
 """Callers remembered; the longest unheard of is forgotten first, and starts with a full bucket."""
 
+_ROUNDING = 1e-9
+"""Of a token: who waited as long as told is not refused for the last bit of a sum."""
+
 
 class RateLimit:
     """Count calls per caller.
@@ -27,8 +30,9 @@ class RateLimit:
         per_s, room = per_minute / 60, max(1.0, per_minute / 6)
         held, at = self._buckets.pop(caller, (room, now))
         held = min(room, held + (now - at) * per_s)
-        left = held - 1 if held >= 1 else held
+        free = held >= 1 - _ROUNDING
+        left = held - 1 if free else held
         self._buckets[caller] = (left, now)
         if len(self._buckets) > BUCKETS:
             self._buckets.popitem(last=False)
-        return 0.0 if held >= 1 else (1 - held) / per_s
+        return 0.0 if free else (1 - held) / per_s

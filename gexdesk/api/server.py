@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from collections.abc import Generator, Sequence
 from typing import Any
 
@@ -21,7 +22,10 @@ CALLS_AT_ONCE = 256
 """Calls over TCP answered at once; more are refused with 503, so that a flood does not take the engine's memory."""
 
 LINES_AT_ONCE = 512
-"""Connections over TCP; more are dropped at once. The unix socket is not counted: whoever has to act gets in."""
+"""Connections over TCP; for one more a line that has not sent a whole request head is dropped, and where there is none the new one.
+The unix socket is held to nothing: whoever has to act gets in."""
+
+UNIX_HOST = "the unix socket"
 
 WATCHERS_AT_ONCE = 64
 """WebSockets over TCP."""
@@ -37,15 +41,35 @@ class _KnownPeer(H11Protocol):
     """HTTP with the peer's user in ``client``: ASGI itself does not carry SO_PEERCRED. Lines that say nothing are dropped."""
 
     _late: asyncio.TimerHandle | None = None
+    """Runs while a whole request head is waited for."""
+    _since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         caller = _caller(transport)
         self.client = caller or self.client
-        if caller is None and len(self.connections) > LINES_AT_ONCE:
+        self._since = self.loop.time()
+        if caller is None and len(self.connections) > LINES_AT_ONCE and not self._make_room():
             transport.abort()
             return
         self._late = self.loop.call_later(HEAD_LIMIT_S, transport.abort)
+
+    def _make_room(self) -> bool:
+        """Drop the line over TCP that has said least for longest, of the address that has most such; say whether there was one."""
+        silent = [line for line in self.connections if isinstance(line, _KnownPeer) and line._late and line.host != UNIX_HOST]
+        if not silent:
+            return False
+        crowd = Counter(line.host for line in silent)
+        dropped = max(silent, key=lambda line: (crowd[line.host], -line._since))
+        dropped._forget_late()
+        dropped.transport.abort()
+        return True
+
+    @property
+    def host(self) -> str:
+        """Return the peer's address, ``UNIX_HOST`` on the unix socket."""
+        host, port = self.client or ("", 0)
+        return UNIX_HOST if port == UNIX else host
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from openapi_spec_validator import validate
 
-from gexdesk.api import server
+from gexdesk.api import door, server
 from gexdesk.api.app import make_app
 from gexdesk.api.guard import Guard
 from gexdesk.api.keys import Scope
@@ -197,6 +197,12 @@ async def test_lines_that_say_nothing_and_lines_too_many_are_dropped(tmp_path: P
             ended = await asyncio.gather(*(asyncio.wait_for(reader.read(), 1) for reader, _ in idle), return_exceptions=True)
             assert sum(isinstance(end, TimeoutError) for end in ended) == 4
             assert await asyncio.to_thread(lambda: httpx_over_socket(desk.state)) == 200  # operators on the socket get in
+            assert await answers(desk), "a whole request gets the place of a line that says nothing"
+            with door.connect(desk.state) as quiet:  # a silent line on the socket is never the one that goes
+                assert await answers(desk)
+                quiet.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                quiet.settimeout(5)
+                assert (await asyncio.to_thread(quiet.recv, 100)).startswith(b"HTTP/1.1 200")
         finally:
             for _, writer in idle:
                 writer.transport.abort()
@@ -399,3 +405,27 @@ async def test_metrics_are_what_prometheus_reads(tmp_path: Path) -> None:
         assert buckets[-1].labels["le"] == "+Inf"
         [received] = [s for s in families["gexdesk_source_payloads"].samples if s.labels.get("source") == "drop"]
         assert received.value == 1
+
+
+async def test_a_query_parameter_that_is_unknown_or_comes_twice_is_refused_by_name_on_every_route(tmp_path: Path) -> None:
+    async with on_tcp(tmp_path) as desk:
+        key = with_key(desk.key(Scope.ADMIN))
+        document = (await desk.http.get("/openapi.json")).json()
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                filled = re.sub(r"\{[^}]*\}", "SPX", path)
+                answer = await desk.http.request(method, f"{filled}?bogus=1", headers=key)
+                assert answer.status_code == 400, (method, path, answer.text)
+                said = in_shape(answer)
+                assert said["error"] == "bad_request"
+                assert said["message"].startswith("query: there is no parameter 'bogus'; ")
+                assert said["details"] == {"parameter": "bogus"}
+                for parameter in operation.get("parameters", []):
+                    if parameter["in"] == "query":
+                        name = parameter["name"]
+                        assert name in said["message"]
+                        answer = await desk.http.request(method, f"{filled}?{name}=1&{name}=2", headers=key)
+                        assert answer.status_code == 400, (method, path, answer.text)
+                        assert in_shape(answer)["message"] == f"query: {name} is given 2 times; give it once"
+        assert (await desk.http.get(f"{V1}/jobs?limit=1", headers=key)).status_code == 200
+        assert (await desk.http.get(f"{V1}/jobs?", headers=key)).status_code == 200

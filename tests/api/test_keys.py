@@ -11,13 +11,15 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 
 import pytest
+from starlette.requests import HTTPConnection
 from websockets.exceptions import ConnectionClosed
 
 from gexdesk.api import door
 from gexdesk.api.client import Client
+from gexdesk.api.guard import Guard
 from gexdesk.api.keys import KEYS_NAME, KeyBook, Scope
 from gexdesk.api.rate import BUCKETS, RateLimit
-from gexdesk.api.refusals import NoKey
+from gexdesk.api.refusals import NoKey, TooMany
 from gexdesk.model.errors import EngineAway, SettingsError, StoreError, UnknownTarget
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.stores.audit import Audit
@@ -97,7 +99,9 @@ async def test_both_headers_are_taken_and_a_wrong_key_is_none(tmp_path: Path) ->
             refused = await desk.http.get(VIEW, headers=headers)
             assert (refused.status_code, in_shape(refused)["error"]) == (401, "no_key")
             assert key not in refused.text
-        assert (await desk.http.get(f"{VIEW}?X-API-Key={key}")).status_code == 401
+        in_query = await desk.http.get(f"{VIEW}?X-API-Key={key}")
+        assert in_query.status_code == 400  # a key is no parameter, and is not repeated
+        assert key not in in_query.text
 
 
 async def test_a_running_engine_sees_keys_made_ended_and_revoked_at_once(tmp_path: Path) -> None:
@@ -210,3 +214,25 @@ def test_a_group_may_reach_the_socket_and_nothing_else(tmp_path: Path) -> None:
         assert stat.S_IMODE((state / door.SOCKET_NAME).stat().st_mode) == 0o600
     with pytest.raises(SettingsError, match="no group is named 'nobody-knows-it'"):
         door.listen(state, "nobody-knows-it")
+
+
+def test_a_caller_without_a_key_is_told_whole_seconds_and_let_in_after_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("gexdesk.api.guard.time.monotonic", lambda: now[0])
+    guard = Guard(tmp_path)
+    call = HTTPConnection({"type": "http", "headers": [], "client": ("10.0.0.9", 4321)})
+    refused = 0
+    for step in range(200):
+        try:
+            guard.visitor(call)
+        except TooMany as error:
+            refused += 1
+            wait_s = error.details["retry_after_s"]
+            assert wait_s >= 1
+            assert f"come back in {wait_s} s" in error.message
+            now[0] += wait_s
+            with pytest.raises(NoKey):
+                guard.visitor(call)
+        except NoKey:
+            now[0] += 0.001 * step
+    assert refused > 20
