@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from gexdesk.engine.engine import Engine
+from gexdesk.engine.watch.dead import DeadLetters
 from gexdesk.model.errors import LeverRefused, StoreError, UnknownTarget
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
-from gexdesk.model.look import HandOverLook, HandOverSeen, IncidentLook, IncidentSeen
+from gexdesk.model.look import DeadLook, HandOverLook, HandOverSeen, IncidentLook, IncidentSeen
 from gexdesk.model.view import IncidentView
 from gexdesk.stores.audit import Audit, verify
-from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, rows, settings_of
+from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, parts_of, rows, settings_of
 from tests.until import until
 
 
@@ -235,11 +236,35 @@ async def test_what_a_shift_takes_over_counts_as_seen(tmp_path: Path) -> None:
         assert (found.seen, found.owner) == (True, "")
 
 
+async def test_dead_letters_hold_their_incident_until_somebody_settles_them_also_for_the_next_engine(tmp_path: Path) -> None:
+    async with desk(tmp_path) as engine:
+        drop(tmp_path / "drop", "a.json", b"{")
+        drop(tmp_path / "drop", "b.json", b"[1")
+        drop(tmp_path / "drop", "c.json", gexbot_at(1.0))
+        await until(lambda: two(engine))
+    async with desk(tmp_path) as engine:  # it buried nothing, and finds what waits
+        letters = (await engine.look(DeadLook())).letters
+        cause = DeadLetters(parts_of(engine).ledger, parts_of(engine).letters)
+        [found] = cause.conditions(parts_of(engine).clock.now() + 86_400.0)
+        assert (found.subject, found.symbols) == ("drop", ()), "SPX came well: it is not to blame"
+        assert (found.text.partition(":")[2][:19], found.job_id) == (" 2 payloads refused", letters[0].job_id)
+        assert found.came_at == pytest.approx(letters[0].buried_at, abs=1e-3)
+        await act(engine, Verb.DISCARD, letters[0].job_id, reason="not ours", kind="dead")
+        [found] = cause.conditions(parts_of(engine).clock.now())
+        assert found.text.startswith("drop: 1 payload refused: ")
+        await act(engine, Verb.RETRY, letters[1].job_id, reason="mended", kind="dead")
+        await until(lambda: parts_of(engine).work.dead == 1)  # refused again: a new letter
+        [found] = cause.conditions(parts_of(engine).clock.now())
+        assert found.came_at > letters[1].buried_at + 0.001
+        await act(engine, Verb.DISCARD, letters[1].job_id, reason="not ours", kind="dead")
+        assert list(cause.conditions(parts_of(engine).clock.now())) == []
+
+
 async def test_dead_letters_open_an_incident_that_leads_to_the_source(tmp_path: Path) -> None:
     async with desk(tmp_path) as engine:
         drop(tmp_path / "drop", "a.json", b"{")
         drop(tmp_path / "drop", "b.json", gexbot_at(1.0))
         await until(lambda: two(engine))
         found = (await seen(engine, 2)).incident
-        assert (found.kind, found.source, found.severity) == ("dead_letters", "drop", 1)
+        assert (found.kind, found.source, found.severity, found.subject) == ("dead_letters", "drop", 1, "drop")
         assert found.text.startswith("drop: 1 payload refused: ")

@@ -265,6 +265,20 @@ async def test_what_was_resolved_by_hand_opens_again_when_it_gets_worse_or_comes
     assert floor.timeline()[-1] == "reopened"
 
 
+async def test_a_cause_that_stays_and_comes_again_opens_what_was_resolved_also_after_a_restart(tmp_path: Path) -> None:
+    floor = Floor(tmp_path)
+    dead = replace(wrong(severity=1), came_at=1_000.1234564)
+    await floor.pass_s(1_000, dead)
+    assert floor.shown() == [(1, "open", "SPX")], "for as long as it is there"
+    await floor.incidents.change(1, lambda i: replace(i, resolved=True, closed_at=floor.clock.now(), seen=True))
+    again = Floor(tmp_path, floor.clock)
+    await again.pass_s(1_000, replace(dead, came_at=1_000.123457))  # as a store gives it back
+    assert again.shown() == [], "it was resolved, and nothing came since"
+    await again.pass_s(1, replace(dead, came_at=1_500.0))
+    assert again.shown() == [(1, "open", "SPX")]
+    assert again.timeline()[-1] == "reopened"
+
+
 @pytest.mark.parametrize(("target_kind", "target", "covered"), [
     ("source", "cboe-spx", True), ("source", "cboe-ndx", False), ("vendor", "cboe", True), ("vendor", "cbo", False),
     ("symbol", "SPX", True), ("symbol", "NDX", False),
