@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -223,6 +224,21 @@ async def test_starting_twice_at_once_gives_one_engine(home: Path) -> None:
     assert [child.pid for child in children if child.poll() is None] == [holder]
     assert f"another engine (process {holder}) runs on" in (home / "state" / "engine.log").read_text()
     assert (await asyncio.to_thread(gexdesk, home, "stop", "--state", "state")).code == 0
+
+
+def test_what_is_submitted_is_told_with_seconds_and_in_json_as_the_interface_has_it(home: Path) -> None:
+    (home / "gexdesk.toml").write_text(CONFIGURATION + '[submit]\nhosts = ["feed.invalid"]\n')
+    running = started(home, "run", "--config", "gexdesk.toml", "--state", "state")
+    try:
+        wait_for(lambda: launch.runs(home / "state"))
+        asked = ("submit", "https://feed.invalid/SPX.json", "--symbol", "SPX", "--state", home / "state")
+        said = in_here(*asked)
+        assert said.code == 0
+        assert re.fullmatch(r"taken at [A-Z]+, place \d+, ready in about \d+(\.\d+)? (s|min)\n", said.err)
+        assert re.fullmatch(r"PT\d+\.\d+S", in_here(*asked, "--json").document["estimated_processing_time"])
+    finally:
+        running.terminate()
+        running.communicate(timeout=30)
 
 
 def test_no_engine_is_started_on_what_is_another_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
