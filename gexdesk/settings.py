@@ -644,9 +644,10 @@ def load_settings(path: Path | None, state: Path | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        what = "no such key here; is it misspelt?" if first["type"] == "extra_forbidden" else first["msg"]
+        said = first["msg"].removeprefix("Value error, ")
+        what = "no such key here; is it misspelt?" if first["type"] == "extra_forbidden" else said
         # What stands under a key that does not exist may be a misplaced secret: only its name is shown.
-        found = "" if first["type"] == "extra_forbidden" else f"; found {str(first.get('input'))[:80]!r}"
+        found = "" if first["type"] == "extra_forbidden" else _found(first["type"], first.get("input"))
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         # A source's kind stands in the way to its key, and in no file.
         key = ".".join(str(part) for number, part in enumerate(first["loc"]) if (number, first["loc"][0]) != (2, "sources"))
@@ -656,6 +657,19 @@ def load_settings(path: Path | None, state: Path | None = None) -> Settings:
         return settings
     settings._read_from = path
     return _relative_to(path.parent, settings)
+
+
+def _found(fault: str, value: object) -> str:
+    """Say what was found as a file would have it; where keys lack or do not go together their place says it."""
+    if isinstance(value, bool):
+        return f"; found {str(value).lower()}"
+    if isinstance(value, int | float):
+        return f"; found {value:.6g}" if abs(value) > 1e15 else f"; found {value}"
+    if isinstance(value, str):
+        return f"; found {value[:80]!r}"
+    if fault in ("missing", "value_error"):
+        return ""
+    return "; found a list" if isinstance(value, list | tuple) else "; found a table" if isinstance(value, dict) else ""
 
 
 _PREFIX = "GEXDESK_"

@@ -111,7 +111,7 @@ HTTP = '[[sources]]\nkind = "http"\nname = "x"\n'
         ("[engine]\ntask_limit_s = inf", "engine.task_limit_s: Input should be a finite number", "inf"),
         ("[rates]\nrate = nan", "rates.rate", "nan"),
         ("state = 5", "state: ", "5"),
-        ("guidelines = []", "guidelines: ", "[]"),
+        ("guidelines = []", "guidelines: ", "a list"),
         ("sources = 'x'", "sources: ", "x"),
         ("[promises_s]\nURGENT = 3", "promises_s.URGENT", "URGENT"),
         ("[promises_s]\nCRITICAL = -1", "promises_s.CRITICAL", "-1"),
@@ -119,7 +119,7 @@ HTTP = '[[sources]]\nkind = "http"\nname = "x"\n'
         (SOURCE + 'name = "Drop Box"', "sources.0.directory.name", "Drop Box"),
         (SOURCE + 'name = "../../x"', "sources.0.directory.name", "../../x"),
         (SOURCE + 'name = "x"\nlevel = "critical"', "sources.0.directory.level: Input should be 'CRITICAL', 'HIGH'", "critical"),
-        (SOURCE + 'name = "x"\nsymbols = ["spx"]', "sources.0.directory.symbols: Value error, not a symbol: 'spx'", "spx"),
+        (SOURCE + 'name = "x"\nsymbols = ["spx"]', "sources.0.directory.symbols: not a symbol: 'spx'", "spx"),
         (SOURCE + 'name = "x"\nformat = "excel"', "sources.0.directory.format", "excel"),
         (SOURCE + 'name = "x"\ndelay_s = -1', "sources.0.directory.delay_s", "-1"),
         (SOURCE + 'name = "x"\nurl = "https://x"', "sources.0.directory.url: no such key here", "misspelt"),
@@ -279,3 +279,19 @@ def test_a_symbol_s_own_rates_go_before_the_usual_ones(tmp_path: Path) -> None:
 def test_rates_of_no_symbol_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="not a symbol: 'spx'"):
         load_settings(written(tmp_path, "[rates.symbols.spx]\nrate = 0.05\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[schedules]]\nname = "open"\n',
+        '[[schedules]]\nname = "a"\nsymbols = ["SPX"]\nlevel = "HIGH"\nbegins = "09:30"\nto = "09:30"\nreason = "x"\n',
+        '[[sources]]\nkind = "directory"\nname = "a"\npath = "in"\nlevel = "auto"\n' * 2,
+        "[engine]\nslots = true\n",
+    ],
+)
+def test_a_fault_is_told_in_the_house_s_words_without_those_of_the_validator(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(written(tmp_path, text))
+    for leak in ("Value error", "{'", "PosixPath", "True", "datetime", "[{"):
+        assert leak not in refused.value.message, refused.value.message

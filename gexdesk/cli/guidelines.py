@@ -24,6 +24,7 @@ app = App(name="guidelines", help="Read, test, explain, compare, apply and roll 
 RuleFile = Annotated[Path | None, Parameter(name="--guidelines", help="Rule file; default: the rules in force.")]
 Force = Annotated[bool, Parameter(negative="", help="Also in locked hours; the audit says so.")]
 COLUMNS = "symbol, data_type, volume, open_interest, gamma_change, data_age_s, expected_level"
+LARGEST = 1e15
 DATA_TYPES = ("real_time", "snapshot", "historical")
 
 
@@ -40,11 +41,15 @@ def check(
     file = file or _configured()
     rules = rules_of(file)
     named = str(file) if file is not None else "the default set"
+    now = time.time()
+    expired = [g.name for g in rules.active if g.expires is not None and g.expires <= now]
+    active = len(rules.active) - len(expired)
     if json:
-        figures = {"guidelines": len(rules.guidelines), "active": len(rules.active)}
+        figures = {"guidelines": len(rules.guidelines), "active": active, "expired": expired}
         as_json({"file": named, "name": rules.name, "version": rules.version, **figures})
     else:
-        say(f"{named} is good: {rules.name} {rules.version}, {len(rules.active)} of {len(rules.guidelines)} guidelines active")
+        over = f"; expired: {', '.join(expired)}" if expired else ""
+        say(f"{named} is good: {rules.name} {rules.version}, {active} of {len(rules.guidelines)} guidelines active{over}")
     return 0
 
 
@@ -133,6 +138,9 @@ def explain(
         raise GuidelineError(f"{symbol!r} is no symbol; write it as in SPX")
     if data_type not in DATA_TYPES:
         raise GuidelineError(f"{data_type!r} is no data type; allowed: {', '.join(DATA_TYPES)}")
+    for option, value in (("--volume", volume), ("--open-interest", open_interest), ("--gamma-change", gamma_change)):
+        _figure(option, value)
+    _figure("--data-age-s", data_age_s, least=-LARGEST)  # a stamp from the future is decided on: its clock is wrong
     now = time.time()
     features = Features(normal, "", data_type, volume, open_interest, gamma_change, data_age_s)
     decision = explained(features, _rules(guidelines, state), now)
@@ -235,6 +243,12 @@ def rollback(
     """
     lever = Lever(Verb.ROLLBACK, "", reason, target_kind="guidelines", to=version, forced=force, dry_run=dry_run)
     return pull_lever(at, lever, json=json)
+
+
+def _figure(option: str, value: float | None, least: float = 0.0) -> None:
+    """Refuse a figure that is none, or larger than any market's, as ``test`` does in a file."""
+    if value is not None and not least <= value <= LARGEST:
+        raise GuidelineError(f"{option} {value:.6g} is not a number from {least:g} to {LARGEST:g}")
 
 
 def _rules(file: Path | None, state: Path | None) -> "RuleSet":

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,8 +82,8 @@ def text_of(path: Path) -> str:
     place = Place(str(path))
     try:
         if not path.is_file():
-            found = "a folder" if path.is_dir() else "no such file"
-            raise refuse(place, f"{found}", found, "a TOML file of guidelines")
+            found = _in_its_place(path)
+            raise refuse(place, found, found, "a TOML file of guidelines")
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
@@ -96,6 +97,18 @@ def text_of(path: Path) -> str:
         line = raw.count(b"\n", 0, error.start) + 1
         fault = f"the byte 0x{raw[error.start]:02x} is not UTF-8"
         raise refuse(Place(str(path), line), fault, f"0x{raw[error.start]:02x}", "text in UTF-8") from None
+
+
+def _in_its_place(path: Path) -> str:
+    """Say what stands where no file does. Raises OSError where that cannot be seen."""
+    kinds = {
+        stat.S_IFDIR: "a folder", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+    }  # fmt: skip
+    try:
+        return kinds.get(stat.S_IFMT(path.stat().st_mode), "no file")
+    except FileNotFoundError:
+        return "a link to nothing" if path.is_symlink() else "no such file"
 
 
 def load_default() -> RuleSet:

@@ -1,6 +1,7 @@
 """``gexdesk guidelines``: exit codes, the keys of its answers, and refusals that name the line."""
 
 import json
+import os
 
 import pytest
 
@@ -134,3 +135,37 @@ def test_diff_tries_a_file_on_the_recorded_decisions(ask, tmp_path):
     assert movers == [("SPX", "CRITICAL", "HIGH", 10), ("NDX", "CRITICAL", "HIGH", 5)]
     assert ask("diff", calmer, "--state", state, "--last", 6, "--json")[1]["rows"] == 6
     assert "15 of 30 decisions would change; 0 CRITICAL instead of 15" in ask("diff", calmer, "--state", state)[2]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--data-age-s", "nan"), ("--data-age-s", "inf"), ("--volume", "nan"), ("--volume", "-1"),
+     ("--volume", "1e308"), ("--open-interest", "inf"), ("--gamma-change", "inf")],
+)  # fmt: skip
+def test_a_figure_that_is_none_is_refused_in_a_short_line(ask, option, value):
+    figures = {"--symbol": "SPX", "--data-age-s": "1"} | {option: value}
+    least = "-1e+15" if option == "--data-age-s" else "0"
+    code, _, said = ask("explain", *(f"{name}={figure}" for name, figure in figures.items()))
+    assert (code, said) == (1, f"gexdesk: {option} {float(value):.6g} is not a number from {least} to 1e+15\n")
+
+
+def test_check_counts_what_can_decide_now_and_names_what_has_expired(ask, tmp_path):
+    rules = tmp_path / "rules.toml"
+    rule = '[[guideline]]\nname = "{}"\nlevel = "HIGH"\nwhen = "volume > 1"\n{}'
+    text = TEXT[: TEXT.index("[[guideline]]")] + rule.format("old", "expires = 2020-01-01\n") + rule.format("new", "")
+    rules.write_text(text)
+    code, found, _ = ask("check", rules, "--json")
+    assert (code, found["guidelines"], found["active"], found["expired"]) == (0, 2, 1, ["old"])
+    assert "1 of 2 guidelines active; expired: old" in ask("check", rules)[2]
+
+
+def test_what_stands_in_a_rule_file_s_place_is_named(ask, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    found = {"pipe": "a named pipe", "loop": "levels of symbolic links", "dangling": "a link to nothing", "none": "no such file"}
+    for name, words in found.items():
+        code, _, said = ask("check", tmp_path / name)
+        assert code == 1
+        assert words in said, said
+    assert "/dev/null: a device" in ask("check", "/dev/null")[2]

@@ -28,7 +28,7 @@ class Levers:
         """Do it, or say what it would do; errors as in ``Family.pull``, and LeverRefused without a reason or past its time."""
         async with self._turn:
             if lever.not_after is not None and self._clock.now() > lever.not_after:
-                raise LeverRefused(f"{lever.verb} came when its sender had stopped waiting; nothing was done")
+                raise LeverRefused(f"{lever.verb} came when its sender had stopped waiting; nothing was done, try again")
             lever = replace(lever, reason=printable(lever.reason, REASON_LIMIT))
             if not lever.reason and not lever.dry_run and lever.verb.needs_reason:
                 raise LeverRefused(f"{lever.verb} needs a reason; it goes to the audit")
