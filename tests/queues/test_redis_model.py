@@ -29,7 +29,7 @@ class RedisMachine(QueueMachine):
         super().teardown()
 
 
-TestRedisModel = RedisMachine.TestCase
+TestRedisModel = pytest.mark.timeout(600)(RedisMachine.TestCase)
 TestRedisModel.settings = settings(
     max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
