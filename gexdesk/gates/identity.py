@@ -51,6 +51,12 @@ def _wrong(word: str, text: str, found: float | None, expected: float | None) ->
     return Finding(GATE, Outcome.QUARANTINE, word, text, found, expected, wrong=True)
 
 
+def _near(found: float | None, other: float | None, within: float) -> bool:
+    """Say whether a number is as good as another one; one that is not known is near none."""
+    off = share(found, other)
+    return off is not None and abs(off) <= within
+
+
 def _twin(facts: Facts, known: Known) -> Finding | None:
     """Find the other symbol whose numbers these are: the very same ones, or a spot far off and right at that symbol's."""
     before = known.before
@@ -64,8 +70,8 @@ def _twin(facts: Facts, known: Known) -> Finding | None:
         return None
     interest_moved = abs(share(facts.open_interest, before.open_interest) or 0.0) > _TWIN_INTEREST
     for twin in known.twins:
-        at_spot = abs(share(facts.spot, twin.spot) or 1.0) <= _TWIN_SPOT
-        at_interest = abs(share(facts.open_interest, twin.open_interest) or 1.0) <= _TWIN_INTEREST
+        at_spot = _near(facts.spot, twin.spot, _TWIN_SPOT)
+        at_interest = _near(facts.open_interest, twin.open_interest, _TWIN_INTEREST)
         # Among many symbols one is always near by chance: a spot alone says it only where no market goes in one step.
         if at_spot and (abs(off) > _NO_STEP or (at_interest and interest_moved)):
             text = f"carries {twin.symbol}'s numbers: spot {points(facts.spot)}, {twin.symbol}'s is {points(twin.spot)}"

@@ -225,7 +225,7 @@ def test_what_cannot_be_stored_is_refused_before_anything_is(metadata: Metadata,
 
 
 def test_a_count_that_no_column_holds_is_unknown_and_its_row_stays(metadata: Metadata) -> None:
-    metadata.write(Batch(snapshots=(kept("j1"), kept("j2", body="b", contracts=2**80))))
+    metadata.write(Batch(snapshots=(kept("j1", contracts=7), kept("j2", body="b", contracts=2**80))))
     assert ask(metadata, "SELECT job_id, contracts IS NULL FROM snapshots ORDER BY job_id") == [("j1", False), ("j2", True)]
 
 
