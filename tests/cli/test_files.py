@@ -32,7 +32,8 @@ def test_inspect_counts_every_row_and_computes(tmp_path: Path) -> None:
 
 def test_inspect_answers_a_list_for_many_records_and_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
-    (tmp_path / "day.jsonl.gz").write_bytes(gzip.compress(b"\n".join([gexbot(), gexbot(ticker="NDX"), gexbot(ticker="VIX")]), mtime=0))
+    day_of_three = b"\n".join([gexbot(), gexbot(ticker="NDX"), gexbot(ticker="VIX")])
+    (tmp_path / "day.jsonl.gz").write_bytes(gzip.compress(day_of_three, mtime=0))
     (tmp_path / "table.csv").write_bytes(cboe_csv())
     said = in_here("inspect", tmp_path / "day.jsonl.gz", tmp_path / "table.csv", "--json")
     assert said.code == 0
