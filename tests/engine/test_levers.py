@@ -382,7 +382,7 @@ async def test_a_pause_that_a_crash_left_half_done_is_agreed_on_at_the_next_star
 async def test_a_lever_whose_sender_gave_up_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     async with stopped_engine(tmp_path) as engine:
         late = Lever(Verb.PAUSE, "small", "vendor call", not_after=time.time() - 0.1)
-        with pytest.raises(LeverRefused, match="nothing was done"):
+        with pytest.raises(LeverRefused, match="nothing was done, try again"):
             await engine.pull(late)
         assert (await shown(engine, "small")).paused_by == ""
 
