@@ -67,7 +67,10 @@ async def test_a_desk_whose_redis_is_set_up_to_lose_jobs_does_not_start(tmp_path
         ('url = "redis://:s3cret@h/0"', "key_env or key_file"),
         ('url = "redis://h"\nprefix = "a{b}"', "prefix"),
         ('url = "redis://h"\nkey_env = "A"\nkey_file = "b"', "not from both"),
-        ('url = "redis://h"\nkey_env = "GEXDESK_NO_SUCH_KEY"', r'\[redis\]: key_env = "GEXDESK_NO_SUCH_KEY": the environment has no GEXDESK_NO_SUCH_KEY'),
+        (
+            'url = "redis://h"\nkey_env = "GEXDESK_NO_SUCH_KEY"',
+            r'\[redis\]: key_env = "GEXDESK_NO_SUCH_KEY": the environment has no GEXDESK_NO_SUCH_KEY',
+        ),
         ('url = "redis://h"\npassword = "s3cret"', "no such key here"),
     ],
 )
