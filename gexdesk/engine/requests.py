@@ -89,6 +89,17 @@ class Requests:
             self._known[record.request_id] = record
             if record.status in _ENDS:
                 self._ended.append(record.request_id)
+        await self._keep_anew(kept)
+
+    async def _keep_anew(self, kept: Sequence[RequestRecord]) -> None:
+        """Put into the stores what the log alone knows: an engine that is killed takes along the rows it had not written yet."""
+        if not kept:
+            return
+        since = min(record.requested_at for record in kept)
+        stored = await self._keeper.reading(lambda metadata: metadata.request_statuses(since))
+        for record in kept:
+            if stored.get(record.request_id) != record.status:
+                self._keeper.note(_without_query(record))
 
     def start(self) -> None:
         """Begin to fetch what has no payload yet."""
@@ -151,7 +162,7 @@ class Requests:
         )
         await self._log.append(record)
         self._known[record.request_id] = record
-        self._keeper.note(replace(record, source_url=record.source_url.partition("?")[0]))
+        self._keeper.note(_without_query(record))
         self._push(record)
         async with self._news:
             self._news.notify_all()
@@ -335,7 +346,7 @@ class Requests:
         old = self._clock.now() - KEEP_ENDED_S
         while self._ended and (len(self._known) > KNOWN_LIMIT or (self._known[self._ended[0]].completed_at or 0.0) < old):
             del self._known[self._ended.popleft()]
-        self._keeper.note(replace(record, source_url=record.source_url.partition("?")[0]))
+        self._keeper.note(_without_query(record))
         try:
             await self._log.append(record)
             if self._log.is_long(len(self._known)):
@@ -353,6 +364,11 @@ def _remark(record: RequestRecord, judged: Sequence[Judged]) -> str:
         return printable(f"the document is of {others}, {record.symbol} was asked for")
     held = next((one for one in judged if one.verdict.held and one.facts.symbol == record.symbol), None)
     return printable(f"held back from readers: {held.verdict.words}") if held is not None else ""
+
+
+def _without_query(record: RequestRecord) -> RequestRecord:
+    """Return what the stores may hold: the part of a URL that may carry a key is left to the owner-only log."""
+    return replace(record, source_url=record.source_url.partition("?")[0])
 
 
 def _duration(seconds: float) -> str:

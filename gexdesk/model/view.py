@@ -376,7 +376,7 @@ class DeskView(Struct, frozen=True):
         slots: Jobs the engine can process at once, CRITICAL's reserve included.
         pager: ``-`` (none is configured), ``ok``, or ``failing: `` and why the last page was not sent.
         mutes: Maintenance windows in force.
-        read_only: The engine was started so that nothing can be changed through it.
+        read_only: Who is shown this can change nothing: the engine was started so, or their key may only read.
         shift_by, shift_since: Who took the shift over, and when; empty and None before the first.
         bound: None from an engine before this version.
         engines: Every engine of the fleet, this one first; empty where there is none. Levels and their queues are the fleet's;

@@ -339,6 +339,11 @@ class Metadata:
         found = self._found(f"SELECT {_taken(JOBS)} FROM jobs WHERE job_id = $job_id", {"job_id": job_id})  # noqa: S608
         return msgspec.convert(dict(zip(JOBS, found[0], strict=True)), JobRecord) if found else None
 
+    def request_statuses(self, since: float) -> dict[str, str]:
+        """Return how each request stands that was made from a time on, UTC seconds, by its id. Raises StoreError."""
+        found = "SELECT request_id, status FROM requests WHERE requested_at >= make_timestamp($since)"
+        return dict(self._found(found, {"since": microseconds(since)}))
+
     def longest_critical_s(self) -> float | None:
         """Return the longest that a recorded CRITICAL job was worked on; None where there is none. Raises StoreError."""
         longest = "SELECT max(epoch(available_at - started_at)) FROM jobs WHERE level = 'CRITICAL'"

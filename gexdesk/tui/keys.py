@@ -41,6 +41,7 @@ KEYS = (
     Key("colon,ctrl+p", "command", ":", "command", "type a command: Tab completes, letters in order find it"),
     Key("slash", "find", "/", "find", "show only rows with a text, !without it, ~regular expression; Esc clears"),
     Key("space", "mark", "Space", "", "mark the row: levers and export act on all marked ones; Esc takes the marks back"),
+    Key("asterisk", "mark_all", "*", "", "mark every row that the filter lets pass; where all are, take the marks back"),
     Key("y", "copy", "y", "", "copy the row to your own clipboard, through the terminal"),
     Key("f", "faults", "f", "faults", "show only rows with a fault; again shows all"),
     Key("z", "freeze", "z", "freeze", "freeze the picture to read it; the engine goes on"),
@@ -86,7 +87,7 @@ LEVER_KEYS = tuple(key for key in KEYS if key.action.startswith("lever("))
 
 _EVERYWHERE = (
     "move(1)", "move(-1)", "move(10)", "move(-10)", "move(-1000000)", "move(1000000)", "find", "freeze", "theme", "help", "command",
-    "mark", "copy",
+    "mark", "mark_all", "copy",
 )  # fmt: skip
 PAGE_KEYS = (
     Key("escape", "back", "Esc", "back", "clear the filter, else back to where the page was opened"),

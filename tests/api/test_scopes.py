@@ -1,5 +1,6 @@
 """Who may do what: every operation with every scope and without a key. A new route without a line here fails."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,16 @@ async def test_every_websocket_with_every_scope_and_with_no_key(tmp_path: Path, 
                 pass
         assert refused.value.response.status_code == 401
         assert b'"error":"no_key"' in bytes(refused.value.response.body or b"")
+
+
+async def test_a_key_that_may_only_read_is_told_so_with_the_picture_before_it_asks_for_a_lever(tmp_path: Path) -> None:
+    async with on_tcp(tmp_path) as desk:
+        for scope, only_reads in ((Scope.READ, True), (Scope.OPERATE, False)):
+            key = desk.key(scope) if scope is Scope.READ else desk.key(Scope.READ, scope)
+            assert (await desk.http.get(f"{V1}/view", headers=with_key(key))).json()["read_only"] is only_reads
+            async with desk.socket(f"{V1}/views", key) as socket:
+                for _ in range(2):
+                    assert json.loads(await socket.recv())["read_only"] is only_reads
 
 
 async def test_a_read_only_engine_refuses_every_change_whatever_the_key(tmp_path: Path) -> None:

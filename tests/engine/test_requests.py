@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from gexdesk.api.client import Client
@@ -295,6 +296,25 @@ async def test_a_kill_between_the_end_of_a_job_and_its_note_is_made_good(
             found = await engine.request(taken.request_id)
             assert (found.status, found.records_processed) == (RequestStatus.COMPLETED, 1)
         assert sum(request.path == "/feed/later.json" for request in feed.requests) == 1
+
+
+async def test_what_the_log_knows_and_a_kill_kept_from_the_stores_is_stored_by_the_next_engine(tmp_path: Path) -> None:
+    async with FeedServer(Answer(body=gexbot_at(3.0))) as feed:
+        async with desk(tmp_path, feed) as engine:
+            feed.answers = [Answer(body=gexbot_at(1.0))]
+            done = await engine.submit(asking(feed, "a.json?key=s3cret"), "jm")
+            await ended(engine, done.request_id)
+            await pull(engine, Verb.PAUSE, "own")
+            waits = await engine.submit(asking(feed, "b.json"), "jm")
+        with duckdb.connect(str(tmp_path / "state" / "metadata.duckdb")) as stores:  # rows that were waiting when it was killed
+            stores.execute("DELETE FROM requests WHERE request_id = $id", {"id": waits.request_id})
+            lost = "UPDATE requests SET status = 'QUEUED', completed_at = NULL WHERE request_id = $id"
+            stores.execute(lost, {"id": done.request_id})
+        async with engine_on(settings(tmp_path, feed)):
+            pass
+    found = rows("SELECT request_id, status, completed_at IS NULL AS open, source_url FROM requests", tmp_path / "state")
+    kept = {row["request_id"]: (row["status"], row["open"], row["source_url"].rpartition("/")[2]) for row in found}
+    assert kept == {done.request_id: ("COMPLETED", False, "a.json"), waits.request_id: ("QUEUED", True, "b.json")}
 
 
 async def test_damaged_and_half_written_lines_of_the_log_cost_only_themselves(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ async def test_a_read_only_engine_is_said_on_every_screen_and_levers_say_so_befo
         for key in ("plus", "P", "K", "U"):
             await seat.press(key)
             assert no_form(seat)
-            assert "this engine is read-only" in seat.text("notice")
+            assert "read-only: this engine was started so, or your key may only read" in seat.text("notice")
         await seat.press("w")
         assert "READ-ONLY" in seat.app.screen.status.text
         assert (seat.desk.asked, seat.desk.pulled) == ([], [])
@@ -109,6 +109,20 @@ async def test_n_goes_through_what_needs_you_gravest_first_and_i_opens_the_grave
 
 
 # ---------------------------------------------------------------------- marks
+async def test_one_key_marks_all_that_the_filter_shows_and_takes_the_marks_back() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("asterisk")
+        assert "4 SOURCES 19 marked" in seat.text("sources")
+        await seat.press("asterisk")
+        assert "marked" not in seat.text("sources")
+        await seat.press("slash")
+        await seat.type("files")
+        await seat.press("enter", "asterisk", "escape")
+        assert "4 SOURCES 1 marked" in seat.text("sources")
+        await seat.press("asterisk")  # some are marked: then all
+        assert "4 SOURCES 19 marked" in seat.text("sources")
+
+
 async def test_one_dialog_acts_on_all_marked_rows_one_after_the_other() -> None:
     async with seated(FakeDesk(a_view())) as seat:
         await seat.press("space", "space", "down", "space")

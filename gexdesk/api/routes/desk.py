@@ -48,8 +48,7 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
     @router.get("/view", **described(DeskView, says="The newest picture of the desk"))
     async def view(request: Request) -> Response:
         """Return the newest picture of the desk."""
-        guard.allowed(request, Scope.READ)
-        return as_json(await engine.view())
+        return as_json(_as_seen_by(guard.allowed(request, Scope.READ), await engine.view()))
 
     @router.websocket("/views")
     async def views(socket: WebSocket, moments: bool = False) -> None:
@@ -61,10 +60,11 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
         if visitor is None:
             return
         try:
-            sent = await engine.view()
+            sent = _as_seen_by(visitor, await engine.view())
             told_at = sent.taken_at
             await socket.send_bytes(msgspec.json.encode(sent))
-            async for picture in engine.views():
+            async for newest in engine.views():
+                picture = _as_seen_by(visitor, newest)
                 if not guard.still_in(visitor):
                     await socket.close(code=POLICY_VIOLATION, reason=ENDED)
                     return
@@ -111,6 +111,11 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
         return as_json(StatusShape("stopping"))
 
     return router
+
+
+def _as_seen_by(visitor: Visitor, picture: DeskView) -> DeskView:
+    """Tell who may only read that nothing can be changed from there, before a lever is asked for."""
+    return picture if Scope.OPERATE in visitor.scopes else replace(picture, read_only=True)
 
 
 async def let_in(socket: WebSocket, guard: Guard) -> Visitor | None:

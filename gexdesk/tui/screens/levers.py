@@ -65,7 +65,7 @@ class Levers:
         if self.sight.newest is None:
             return "no engine answers yet"
         if self.sight.newest.read_only:
-            return "this engine is read-only: it was started so, and nothing can be changed through it"
+            return "read-only: this engine was started so, or your key may only read; nothing can be changed from here"
         if self.sight.wound:
             return "the desk shows history: z returns to now, then levers act"
         if self.sight.frozen_at is not None:

@@ -171,6 +171,12 @@ class Staged(Screen[None]):
             table.mark()
             self.notice.paint()
 
+    def action_mark_all(self) -> None:
+        """Mark every row that is shown, or take the marks back."""
+        if (table := self.rows()) is not None:
+            table.mark_all()
+            self.notice.paint()
+
     def action_copy(self) -> None:
         """Copy the row under the cursor to the clipboard of whoever sits at the terminal."""
         table = self.rows()

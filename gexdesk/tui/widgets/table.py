@@ -166,6 +166,14 @@ class Table(Pane):
         self.move(1)
         self.paint()
 
+    def mark_all(self) -> None:
+        """Mark every row that passes the filter, or take the marks back where all are marked."""
+        if set(self.rows) <= self.marked.keys():
+            self.marked.clear()
+        else:
+            self.marked |= dict.fromkeys(self.rows)
+        self.paint()
+
     def unmark(self) -> None:
         """Take all marks back."""
         self.marked.clear()
