@@ -132,10 +132,10 @@ class Terminal:
                 return code
         pytest.fail(f"the program does not end:\n{self.text}")
 
-    def hang_up(self) -> None:
-        """Drop the line, as a lost SSH connection does."""
+    def hang_up(self) -> int:
+        """Drop the line, as a lost SSH connection does; return the exit code."""
         self._close()
-        self._process.wait(DEADLINE_S)
+        return self._process.wait(DEADLINE_S)
 
     @classmethod
     def close_all(cls) -> None:

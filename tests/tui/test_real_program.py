@@ -58,6 +58,21 @@ def test_an_operator_opens_pauses_leaves_and_comes_back(state: Path) -> None:
     assert not engine_pids(state), "stopped as asked"
 
 
+UNTOLD = (
+    "import signal, subprocess, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+    "sys.exit(abs(subprocess.run([sys.executable, '-m', 'gexdesk', '--state', sys.argv[1]], start_new_session=True).returncode))"
+)
+"""Runs the desk below ``nohup`` and in a session that the terminal is not of: no signal tells it that the line is gone."""
+
+
+def test_a_screen_that_no_signal_tells_of_it_ends_with_its_terminal_too(state: Path) -> None:
+    screen = Terminal(state, arguments=("-c", UNTOLD, str(state)))
+    screen.until(received, "a kept promise")
+    pids = engine_pids(state)
+    assert screen.hang_up() == signal.SIGHUP
+    assert engine_pids(state) == pids, "the engine outlives the terminal"
+
+
 def test_a_frozen_terminal_a_storm_of_sizes_and_a_slow_line_harm_nobody(state: Path) -> None:
     desk = Terminal(state)
     desk.until(received, "a kept promise")
