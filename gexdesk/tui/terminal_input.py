@@ -26,7 +26,7 @@ class ForgivingDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Take the terminal over; a hang-up ends the screen even below ``nohup``."""
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def run_input_thread(self) -> None:
         """Hand on what is typed and pasted until the program ends."""
