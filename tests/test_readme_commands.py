@@ -143,6 +143,7 @@ def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path, vendor: F
         assert reader.number in reader.types("incidents list").out
         assert "ndx" in reader.types("incidents show").out
         reader.types("incidents take")
+        assert "flip is off" in reader.types("incidents report").err
         assert "ndx" in reader.types("handover").out
 
         reader.key = reader.types("key create").out.split()[-1]

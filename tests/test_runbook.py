@@ -12,6 +12,7 @@ from gexdesk.engine.incidents.looks import runbook
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
 from gexdesk.tui.keys import KEYS
+from gexdesk.tui.screens.dead import DeadPage
 from tests.cli.program import VERBS
 from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, pull, rows, settings_of
 from tests.until import until
@@ -32,7 +33,8 @@ def test_a_section_says_what_it_means_what_to_check_and_what_to_press(kind: Kind
 
 
 def test_keys_and_verbs_in_it_are_there() -> None:
-    shown = {key for entry in KEYS for key in entry.shown.replace("-", " - ").split() if len(key) == 1} | {"+", "-"}
+    words = [word for entry in (*KEYS, *DeadPage.KEYS) for word in entry.shown.replace("-", " - ").split()]
+    shown = {word for word in words if len(word) == 1} | {"+", "-"}
     keys = set(re.findall(r"`([^`\s])`", TEXT))
     assert {"P", "K", "-"} <= keys
     assert keys <= shown, f"no such keys: {sorted(keys - shown)}"

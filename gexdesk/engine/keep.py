@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError, StoreError
@@ -94,6 +96,7 @@ class Keeper:
         self._clock = clock
         self._folder = folder
         self._items: list[_Item] = []
+        self._writing: list[_Item] = []
         self._loose = _Loose()
         self._wake = asyncio.Event()
         self._room = asyncio.Semaphore(ROOM_ITEMS)
@@ -190,10 +193,17 @@ class Keeper:
         self._loose.sources = records
         self._wake.set()
 
-    def job(self, record: JobRecord) -> None:
-        """Add what became of a job's record since, to the next batch."""
-        self._loose.jobs.append(record)
-        self._wake.set()
+    async def amend(self, job_id: str, status: str, note: str) -> None:
+        """Say in a job's record what became of it since; the next end of the job replaces it. Raises StoreError."""
+        waits = next((item for item in reversed((*self._writing, *self._items)) if item.job.job_id == job_id), None)
+        if waits is not None:  # what is stored of it is older than what is about to be
+            waits.job = replace(waits.job, status=status, note=note)
+            found: JobRecord | None = waits.job if waits in self._writing else None
+        else:
+            found = await self.reading(lambda metadata: metadata.job(job_id))
+        if found is not None:
+            self._loose.jobs.append(replace(found, status=status, note=note))
+            self._wake.set()
 
     def note(self, record: Note) -> None:
         """Add a request, a version of the guidelines, an incident or a gap to the next batch; it replaces its older record."""
@@ -240,6 +250,7 @@ class Keeper:
         items: list[_Item] = []
         if not (alone and loose.any()):
             items, self._items = self._next()
+        self._writing = items
         batch = Batch(
             snapshots=tuple(snapshot for item in items for snapshot in item.snapshots),
             jobs=(*loose.jobs, *(item.job for item in items)),
@@ -256,9 +267,11 @@ class Keeper:
             async with self._turn:
                 await asyncio.to_thread(self._write, batch)
         except (GexdeskError, OSError) as error:
+            self._writing = []
             self._loose.before(loose)
             self._put_back(items, error)
             return False
+        self._writing = []
         self._written += 1
         self._size = min(BATCH_ITEMS, max(self._size, 2 * len(items)))
         for item in items:

@@ -72,6 +72,39 @@ async def test_a_full_disk_is_no_verdict_on_what_waits_for_it(keeper: Keeper, mo
     assert isinstance(bad.exception(), StoreError)
 
 
+@pytest.mark.parametrize("when", ["waits", "is written", "fails", "is stored"])
+async def test_what_became_of_a_job_is_the_last_word_wherever_its_record_is(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    written, begun, go_on = Lake.write, threading.Event(), threading.Event()
+
+    def slow(lake: Lake, snapshots: tuple[KeptSnapshot, ...]) -> None:
+        first = not begun.is_set()
+        begun.set()
+        go_on.wait(10)
+        if when == "fails" and first:
+            raise StoreError("once")
+        written(lake, snapshots)
+
+    snapshots = (KeptSnapshot("j", 0, "s", "aa", NOW, 0.0, Exposure("gexbot", "SPX", NOW, 5000.0, Conventions()), b""),)
+    if when in ("is written", "fails"):
+        monkeypatch.setattr(Lake, "write", slow)
+    storing = asyncio.create_task(keeper.store(record("j"), snapshots))
+    await asyncio.sleep(0)
+    if when == "is stored":
+        await storing
+    elif when != "waits":
+        await until(begun.is_set)
+    await keeper.amend("j", "DISCARDED", "not ours")
+    go_on.set()
+    await storing
+    await keeper.store(record("later"), ())
+
+    found = await keeper.reading(lambda metadata: metadata.job("j"))
+    assert found is not None
+    assert (found.status, found.note) == ("DISCARDED", "not ours")
+
+
 async def test_critical_is_stored_before_what_waits_longer(keeper: Keeper) -> None:
     stored: list[str] = []
 

@@ -201,7 +201,7 @@ async def test_undo_takes_back_what_the_operator_did_last(tmp_path: Path) -> Non
         outcome = await pull(engine, Verb.UNDO, "", "wrong source")
         assert (outcome.before, outcome.after) == ("CRITICAL by jm", "at least HIGH by jm")
         assert {job.level for job in await jobs_of(engine, "small")} == {H}
-        with pytest.raises(LeverRefused, match="you did nothing"):
+        with pytest.raises(LeverRefused, match="nothing of yours is left to take back"):
             await pull(engine, Verb.UNDO, "", "again")  # an undo is not undone
         await pull(engine, Verb.CLEAR, "small")
         await pull(engine, Verb.UNDO, "", "not yet")
@@ -216,9 +216,10 @@ async def test_undo_takes_back_what_the_operator_did_last(tmp_path: Path) -> Non
         await pull(engine, Verb.UNDO, "", "wrong one")
         assert parts_of(engine).standing.pause_of("small") is None
         await pull(engine, Verb.RESUME_ALL)
-        await pull(engine, Verb.UNDO, "", "too early")
-        assert (await newest(engine)).stopped
-    assert audit_of(tmp_path)[-1].reason == "undo of resume_all everything: too early"
+        with pytest.raises(LeverRefused, match="resume_all everything cannot be taken back"):  # the kill switch is typed in full
+            await pull(engine, Verb.UNDO, "", "too early")
+        assert not (await newest(engine)).stopped
+    assert [line.reason for line in audit_of(tmp_path)][-2:] == ["undo of pause small: wrong one", "a test"]
 
 
 async def test_undo_takes_an_act_on_several_targets_back_whole_and_names_what_it_cannot(tmp_path: Path) -> None:
@@ -234,7 +235,7 @@ async def test_undo_takes_an_act_on_several_targets_back_whole_and_names_what_it
         assert outcome.message == "2 done: big small"
         assert [*await jobs_of(engine, "small"), *await jobs_of(engine, "big")] == before
         assert {job.level for job in before} == {H}
-        with pytest.raises(LeverRefused, match="you did nothing"):
+        with pytest.raises(LeverRefused, match="nothing of yours is left to take back"):
             await pull(engine, Verb.UNDO, "", "again")
 
         for source in ("small", "big"):

@@ -3,8 +3,6 @@
 import asyncio
 from contextlib import suppress
 
-from msgspec.structs import replace
-
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.flight import Flights
@@ -90,7 +88,7 @@ class JobLevers:
         async with self._record.of(lever, f"job {job_id}", before, after):
             # The record first: the job may have ended again before its revival returns.
             self._flights.add(self._receive.flight_of(payload, ref))
-            await self._mark(job_id, JobStatus.QUEUED, f"tried again by {lever.actor}")
+            await self._keeper.amend(job_id, JobStatus.QUEUED, f"tried again by {lever.actor}")
             async with undone(lambda: self._still_dead(job_id)):
                 if not await self._queue.revive([job_id]):
                     raise LeverRefused(f"job {job_id} is no dead letter any more; nothing was done")
@@ -110,7 +108,7 @@ class JobLevers:
         async with self._record.of(lever, f"job {job_id}", before, after):
             self._spool.forget(job_id)
         self._work.discarded(job_id)
-        await self._mark(job_id, "DISCARDED", f"discarded by {lever.actor}: {lever.reason}")
+        await self._keeper.amend(job_id, "DISCARDED", f"discarded by {lever.actor}: {lever.reason}")
         self._chronicle.tell("lever", f"{lever.actor} discard job {job_id} ({lever.reason})")
         return LeverOutcome(True, f"{lever.actor} discard job {job_id} ({lever.reason})", before, after, 0, 1, "", costs)
 
@@ -125,10 +123,4 @@ class JobLevers:
 
     async def _still_dead(self, job_id: str) -> None:
         self._flights.end(job_id)
-        await self._mark(job_id, JobStatus.DEAD, "")
-
-    async def _mark(self, job_id: str, status: str, note: str) -> None:
-        """Say in the job's record what became of its letter; the next end of the job replaces it."""
-        record = await self._keeper.reading(lambda metadata: metadata.job(job_id))
-        if record is not None:
-            self._keeper.job(replace(record, status=status, note=note))
+        await self._keeper.amend(job_id, JobStatus.DEAD, "")

@@ -124,12 +124,12 @@ class LevelLevers:
             return
         async with self._turn:
             now = self._clock.now()
-            ending = dict.fromkeys(self._standing.expired(now), "its time had come")
+            for key in self._standing.expired(now):
+                await self._end(Target.of(key), "its time had come")
             for key in self._standing.overrides(now):
                 if not await self._targets.is_open(Target.of(key)):
-                    ending[key] = "its job has ended"
-            for key, why in ending.items():
-                await self._end(Target.of(key), why)
+                    # Whoever cancelled the job can still take that back.
+                    await self._end(Target.of(key), "its job has ended", follows=True)
 
     def touched(self, key: str) -> None:
         """Note that a target's override was changed through another engine, which moved its jobs."""
@@ -152,15 +152,16 @@ class LevelLevers:
             for target in [Target.of(key)]
         )  # fmt: skip
 
-    async def _end(self, target: Target, why: str) -> None:
+    async def _end(self, target: Target, why: str, *, follows: bool = False) -> None:
         override = self._standing.own(target.key)
         if override is None:
             return
         # The jobs first: should that fail, the override is still there to be ended a second later.
         moved = await self._move(target, self._standing.scheduled(target.key, self._clock.now()))
         await self._record.add(
-            actor="clock", act="override_ended", target=str(target), reason=why, before=_words(override), after=DECIDED
-        )
+            actor="clock", act="override_ended", target=str(target), reason=why, before=_words(override), after=DECIDED,
+            follows=follows,
+        )  # fmt: skip
         await self._keep(target, None)
         self._chronicle.tell("lever", f"{target} override {_words(override)} ended, {why}; {moved} queued jobs went back")
 

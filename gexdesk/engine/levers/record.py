@@ -45,15 +45,22 @@ class Record:
             await self.add(actor=lever.actor, act=f"{act} failed", target=target, reason=why, before=after, after=before)
             raise
 
-    async def add(self, *, actor: str, act: str, target: str, reason: str, before: str, after: str) -> None:
-        """Append one entry; synced when it returns. Raises StoreError."""
+    async def add(
+        self, *, actor: str, act: str, target: str, reason: str, before: str, after: str, follows: bool = False
+    ) -> None:
+        """Append one entry; synced when it returns. Raises StoreError.
+
+        Args:
+            follows: It follows from another act: whoever looked at the target, or would undo that act, may go on.
+        """
         at = self._clock.now()
         await asyncio.to_thread(
             self._audit.append, actor=actor, act=act, target=target, reason=reason, before=before, after=after, at=at
         )
         self.latest = actor
         self._targets[actor] = target
-        self.heard(target, actor, at)
+        if not follows:
+            self.heard(target, actor, at)
 
     def heard(self, target: str, actor: str, at: float) -> None:
         """Note that somebody acted on a target, here or through another engine, which has it in its own audit."""

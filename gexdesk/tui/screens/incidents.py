@@ -174,8 +174,15 @@ class IncidentsPage(ReadingPage):
             self.open_page("payload", found.job_id)
         elif found.kind == "dead_letters" and found.source:
             self.open_page("dead", found.source)
+        elif job_id := self._refused_of(found.source):
+            self.open_page("payload", job_id)
         else:
             self.notice.say("no single payload caused it: o opens the source, Tab the text")
+
+    def _refused_of(self, source: str) -> str:
+        """Return the payload of its source that another open incident is about: what is silent may send what nobody can use."""
+        others = self.incidents.records.values() if source else ()
+        return next((other.job_id for other in others if other.source == source and other.job_id and other.closed_at is None), "")
 
     def action_report(self) -> None:
         """Copy the story of the incident under the cursor as Markdown, or write it where a terminal takes no so long text."""

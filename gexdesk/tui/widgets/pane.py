@@ -33,6 +33,7 @@ class Pane(Widget, can_focus=False, inherit_bindings=False):
         self.sight = sight
         self._inks: Inks = {"": Style()}
         self._painted: list[Line] = []
+        self._painted_size = Size()
         self._drew: list[tuple[Run, ...]] = []
         self._dimmed = False
 
@@ -47,7 +48,7 @@ class Pane(Widget, can_focus=False, inherit_bindings=False):
 
     def paint(self, rows: Iterable[int] | None = None) -> None:
         """Draw some rows, or all, and ask for the changed cells to be sent."""
-        width, height = self.size
+        width, height = self._painted_size = self.size
         if len(self._painted) != height:
             self._painted, self._drew = [()] * height, [()] * height
         for y in range(height) if rows is None else rows:
@@ -96,6 +97,13 @@ class Pane(Widget, can_focus=False, inherit_bindings=False):
     def render(self) -> RenderResult:
         """Give nothing: lines come from ``render_line``."""
         return ""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Give lines that were drawn for the present size: those of another may miss the row under the cursor."""
+        if self._painted_size != self.size:
+            self._painted = []
+            self.paint()
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Turn a painted line into one segment per run."""
