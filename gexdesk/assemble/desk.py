@@ -377,8 +377,9 @@ def assemble(
     )
     on_rules = GuidelineLevers(rulebook, record)
     pauses = PauseLevers(
-        queue=queue, ledger=ledger, standing=standing, supply=supply, record=record, chronicle=chronicle, clock=clock
-    )
+        queue=queue, ledger=ledger, standing=standing, supply=supply, record=record, chronicle=chronicle, clock=clock,
+        serving=provision.serving,
+    )  # fmt: skip
     mutes, pager = Mutes(state / "mutes.json"), Pager(Paging(**settings.pager.model_dump()), chronicle)
     incidents = Incidents(
         chronicle=chronicle, clock=clock, shelf=Shelf(state / "incidents"), mutes=mutes, pager=pager,

@@ -187,6 +187,10 @@ class Serving:
                 return source
         return next((account.name for account in self._symbols.sources_of(symbol) if account.name != now), "")
 
+    def standbys(self, source: str) -> dict[str, str]:
+        """Return the symbols that a source serves now, each with its standby; empty where there is none."""
+        return {symbol: self.standby(symbol) for symbol, serving in self._source.items() if serving == source}
+
     def carries(self, symbol: str, source: str) -> Account:
         """Return the account of a source that may serve a symbol. Raises LeverRefused."""
         accounts = {account.name: account for account in self._symbols.sources_of(symbol)}

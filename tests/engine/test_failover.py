@@ -107,6 +107,14 @@ async def test_a_calm_that_is_broken_begins_anew(tmp_path: Path) -> None:
         assert await rule_acts(desk) == [("first", "second")]
 
 
+async def test_whoever_pauses_what_serves_is_told_what_else_could(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, _):
+        asked = await pull(desk.engine, Verb.PAUSE, "first", dry_run=True)
+        assert asked.costs == "readers keep the last value; fail-over serves SPX from second"
+        asked = await pull(desk.engine, Verb.PAUSE, "second", dry_run=True)
+        assert asked.costs == "readers keep the last value", "it serves nothing"
+
+
 async def test_a_standby_that_is_ill_itself_is_not_failed_over_to(tmp_path: Path) -> None:
     async with served(tmp_path) as (desk, _):
         await both(desk, 90.0, first="silent", second="silent")

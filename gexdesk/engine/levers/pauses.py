@@ -6,6 +6,7 @@ from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.levers.record import Record, jobs, undone
 from gexdesk.engine.levers.targets import source_of
+from gexdesk.engine.serving import Serving
 from gexdesk.engine.standing import Pause, Standing
 from gexdesk.engine.supply import Supply
 from gexdesk.model.clock import Clock
@@ -13,6 +14,9 @@ from gexdesk.model.errors import LeverRefused
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.text import printable
 from gexdesk.queues.base import Queue
+
+NAMED = 2
+"""Symbols that are named where a source serves more of them."""
 
 
 class PauseLevers:
@@ -22,7 +26,7 @@ class PauseLevers:
 
     def __init__(
         self, *, queue: Queue, ledger: Ledger, standing: Standing, supply: Supply, record: Record, chronicle: Chronicle,
-        clock: Clock,
+        clock: Clock, serving: Serving,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._ledger = ledger
@@ -31,6 +35,7 @@ class PauseLevers:
         self._record = record
         self._chronicle = chronicle
         self._clock = clock
+        self._serving = serving
 
     async def pull(self, lever: Lever) -> LeverOutcome:
         """Do it, or say what it would do; errors as in ``Family.pull``."""
@@ -53,7 +58,7 @@ class PauseLevers:
         before, after = ("paused", "running") if held else ("running", "paused")
         count = len(await self._queue.jobs_of(account.name))
         if pausing:
-            helps, costs = f"fetching stops, {jobs(count)} held", "readers keep the last value"
+            helps, costs = f"fetching stops, {jobs(count)} held", f"readers keep the last value{self._others(account)}"
         else:
             helps, costs = f"fetching starts, {jobs(count)} back at their places", ""
         if lever.dry_run:
@@ -74,6 +79,15 @@ class PauseLevers:
         words = f"{lever.actor} {lever.verb} {account.name}: {moved} jobs {'held' if pausing else 'released'} ({lever.reason})"
         self._chronicle.tell("lever", words)
         return LeverOutcome(True, words, before, after, moved, account.revision, helps, costs)
+
+    def _others(self, account: Account) -> str:
+        """Say what a fail-over could do for those who read what it serves."""
+        standbys = self._serving.standbys(account.name)
+        ready = [f"{symbol} from {standby}" for symbol, standby in standbys.items() if standby]
+        if not ready:
+            return ", there is no standby" if standbys else ""
+        more = f" and {len(ready) - NAMED} more" if len(ready) > NAMED else ""
+        return f"; fail-over serves {', '.join(ready[:NAMED])}{more}"
 
     async def _kill_switch(self, lever: Lever) -> LeverOutcome:
         stopping = lever.verb is Verb.PAUSE_ALL

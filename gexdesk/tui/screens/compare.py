@@ -16,6 +16,8 @@ from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.page import Page
 from gexdesk.tui.widgets.pane import BLANK, Pane
 
+OF_WHAT = (" GEX is apart by a share of the larger gross GEX,", " flip, walls and spot by a share of the spot")
+
 
 class ComparePage(Page):
     """Compare the serving source with another."""
@@ -104,6 +106,9 @@ class SidesPane(Pane):
         if y == 3:
             stamps = (figures.UNKNOWN if at is None else figures.time_of_day(int(at)) for at in (seen.left_as_of, seen.right_as_of))
             return ((fit(" market time", 16), "faint"), *((fit(stamp, cells, right=True) + "  ", "") for stamp in stamps))
+        legend = y - 5 - len(seen.rows)
+        if seen.rows and 0 <= legend < len(OF_WHAT):
+            return ((OF_WHAT[legend], "faint"),)
         if not 0 <= y - 4 < len(seen.rows):
             return BLANK
         row = seen.rows[y - 4]

@@ -76,5 +76,7 @@ class GuidelinesPane(Pane):
 def note_runs(view: DeskView) -> list[Run]:
     """Say what is wrong with the rule file, until it is mended; else what waits to be applied; empty without either."""
     if view.guidelines_fault:
-        return [(f" ! {view.guidelines_fault}", "eye")]
+        place, colon, fault = view.guidelines_fault.partition(": ")
+        # Where in the file counts in a narrow panel, not in which folder: the page of the guidelines names it whole.
+        return [(f" ! {place.rpartition('/')[2]}{colon}{fault}", "eye")]
     return [(f" STAGED {view.guidelines_staged}", "bold"), ("   g shows it", "faint")] if view.guidelines_staged else []
