@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from gexdesk.model.lever import Lever, LeverOutcome
-from gexdesk.model.look import Look, Seen
+from gexdesk.model.look.base import Look, Seen
 from gexdesk.model.view import DeskView
 
 

@@ -17,7 +17,7 @@ from gexdesk.api.routes.probes import ReadyShape, probes
 from gexdesk.api.routes.stream import stream
 from gexdesk.api.served import Served
 from gexdesk.model.lever import Lever, LeverOutcome
-from gexdesk.model.look import AnyLook
+from gexdesk.model.look.every import AnyLook
 from gexdesk.model.request import Accepted, RequestStands, Submission
 from gexdesk.model.view import DeskView
 

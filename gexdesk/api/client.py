@@ -24,7 +24,7 @@ from gexdesk.model.errors import (
     UnknownTarget,
 )
 from gexdesk.model.lever import Lever, LeverOutcome
-from gexdesk.model.look import Look, Seen
+from gexdesk.model.look.base import Look, Seen
 from gexdesk.model.request import Accepted, RequestStands, Submission
 from gexdesk.model.text import printable
 from gexdesk.model.view import DeskView, Moment

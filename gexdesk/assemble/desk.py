@@ -103,24 +103,15 @@ from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
 from gexdesk.model.daytime import read_span
 from gexdesk.model.level import LEVELS, Level
-from gexdesk.model.look import (
-    AuditLook,
-    CompareLook,
-    DeadLook,
-    GapsLook,
-    GuidelinesLook,
-    HandOverLook,
-    HistoryLook,
-    IncidentLook,
-    JobsLook,
-    LogLook,
-    MachineLook,
-    PayloadLook,
-    QuarantineLook,
-    SourceLook,
-    SymbolLook,
-    TrendLook,
-)
+from gexdesk.model.look.guidelines import GuidelinesLook
+from gexdesk.model.look.handover import HandOverLook
+from gexdesk.model.look.history import HistoryLook, TrendLook
+from gexdesk.model.look.incident import IncidentLook
+from gexdesk.model.look.machine import MachineLook
+from gexdesk.model.look.queue import JobsLook
+from gexdesk.model.look.record import AuditLook, LogLook
+from gexdesk.model.look.source import DeadLook, PayloadLook, SourceLook
+from gexdesk.model.look.symbol import CompareLook, GapsLook, QuarantineLook, SymbolLook
 from gexdesk.model.view import LogLine
 from gexdesk.queues.redis_name import engine_name
 from gexdesk.settings import LOCK_NAME, HttpSource, Settings

@@ -10,7 +10,7 @@ from msgspec import Struct
 from gexdesk.api.client import Client
 from gexdesk.model.errors import GexdeskError, GuidelineError
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.look import GuidelinesLook
+from gexdesk.model.look.guidelines import GuidelinesLook
 
 TARGET = "guidelines"
 REASON = "certify changes the guidelines while ingesting"

@@ -12,7 +12,7 @@ from gexdesk.cli.levers import DryRun, Reason, pull_lever
 from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.errors import UnknownTarget
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.look import DeadLook, DeadSeen
+from gexdesk.model.look.source import DeadLook, DeadSeen
 
 app = App(name="dead", help="List, show, try again or let go what could not be processed.")
 JobId = Annotated[str, Parameter(help="Id of the dead letter's job; `gexdesk dead list` lists them.")]

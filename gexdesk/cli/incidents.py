@@ -13,7 +13,8 @@ from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.errors import LeverRefused, SettingsError
 from gexdesk.model.incident_report import as_markdown, incident_lines, moment, state_words
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.look import HandOverLook, HandOverSeen, IncidentLook, IncidentSeen
+from gexdesk.model.look.handover import HandOverLook, HandOverSeen
+from gexdesk.model.look.incident import IncidentLook, IncidentSeen
 
 app = App(name="incidents", help="List, show, take, snooze, note, mute, resolve, report and export incidents.")
 Number = Annotated[int, Parameter(help="The incident's number; `gexdesk incidents list` lists them.")]

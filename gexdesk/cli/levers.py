@@ -14,7 +14,7 @@ from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.errors import LeverRefused
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.look import JobsLook, JobsSeen
+from gexdesk.model.look.queue import JobsLook, JobsSeen
 from gexdesk.model.text import symbol_of
 from gexdesk.model.view import SourceView
 

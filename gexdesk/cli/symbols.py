@@ -11,7 +11,7 @@ from gexdesk.cli.arguments import AsJson
 from gexdesk.cli.levers import DryRun, Reason, pull_lever
 from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.look import GapsLook, GapsSeen, QuarantineLook, QuarantineSeen
+from gexdesk.model.look.symbol import GapsLook, GapsSeen, QuarantineLook, QuarantineSeen
 from gexdesk.model.market import NEW_YORK
 from gexdesk.model.symbol_view import QuarantineCase
 

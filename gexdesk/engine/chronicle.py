@@ -6,7 +6,7 @@ from heapq import merge
 from itertools import islice
 
 from gexdesk.model.clock import Clock
-from gexdesk.model.look import LogLook, LogSeen
+from gexdesk.model.look.record import LogLook, LogSeen
 from gexdesk.model.text import printable
 from gexdesk.model.view import LogLine
 

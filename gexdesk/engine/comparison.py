@@ -10,7 +10,7 @@ from gexdesk.gates.agree import apart, compare, disagreements
 from gexdesk.gates.facts import Facts, dollars, points
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import UnknownTarget
-from gexdesk.model.look import CompareLook, CompareSeen
+from gexdesk.model.look.symbol import CompareLook, CompareSeen
 from gexdesk.model.symbol_view import CompareRow
 from gexdesk.model.text import printable
 

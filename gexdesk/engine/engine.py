@@ -54,7 +54,7 @@ from gexdesk.model.event import QueueEvent
 from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS
 from gexdesk.model.lever import Lever, LeverOutcome
-from gexdesk.model.look import Look, Seen
+from gexdesk.model.look.base import Look, Seen
 from gexdesk.model.market import session, session_id
 from gexdesk.model.request import Accepted, RequestStands, Submission
 from gexdesk.model.text import printable

@@ -16,7 +16,7 @@ from gexdesk.engine.symbols import Symbols
 from gexdesk.gates.pulse import INTERVALS
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import UnknownTarget
-from gexdesk.model.look import GapsLook, GapsSeen
+from gexdesk.model.look.symbol import GapsLook, GapsSeen
 from gexdesk.model.symbol_view import GapView
 from gexdesk.model.text import printable
 from gexdesk.stores.base import GapRecord, LiveValue

@@ -8,7 +8,7 @@ from gexdesk.engine.serving import Served
 from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
 from gexdesk.model.clock import Clock
-from gexdesk.model.look import HandOverLook, HandOverSeen, StandingView
+from gexdesk.model.look.handover import HandOverLook, HandOverSeen, StandingView
 
 GAPS_SHOWN = 50
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from gexdesk.model.clock import Clock
-from gexdesk.model.look import AuditLook, AuditSeen
+from gexdesk.model.look.record import AuditLook, AuditSeen
 from gexdesk.model.record_view import ActView
 from gexdesk.stores.audit import Audit, AuditLine, verify
 

@@ -1,7 +1,7 @@
 """Look at the dead letters that nobody settled."""
 
 from gexdesk.engine.keep import Keeper
-from gexdesk.model.look import DeadLook, DeadSeen, DeadView
+from gexdesk.model.look.source import DeadLook, DeadSeen, DeadView
 from gexdesk.stores.base import DeadLetter
 from gexdesk.stores.spool import Spool
 

@@ -11,7 +11,7 @@ from gexdesk.guidelines.reload import Fault
 from gexdesk.guidelines.tally import Tally
 from gexdesk.model.clock import Clock
 from gexdesk.model.level import Level
-from gexdesk.model.look import (
+from gexdesk.model.look.guidelines import (
     FaultView,
     GuidelinesLook,
     GuidelinesSeen,

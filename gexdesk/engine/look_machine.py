@@ -16,7 +16,7 @@ from gexdesk.engine.work import Work
 from gexdesk.metrics.deviation import Deviation
 from gexdesk.model.clock import Clock
 from gexdesk.model.level import LEVELS, Level
-from gexdesk.model.look import MachineLook, MachineSeen
+from gexdesk.model.look.machine import MachineLook, MachineSeen
 from gexdesk.model.record_view import PartsView
 from gexdesk.model.text import printable
 from gexdesk.stores.spool import Spool

@@ -10,7 +10,7 @@ from gexdesk.engine.look_dead import DeadLooks
 from gexdesk.engine.look_source import decided
 from gexdesk.model.errors import StoreError, UnknownTarget
 from gexdesk.model.job import JobStatus
-from gexdesk.model.look import DeadLook, PayloadLook, PayloadSeen
+from gexdesk.model.look.source import DeadLook, PayloadLook, PayloadSeen
 from gexdesk.model.payload import Payload, PayloadRef
 from gexdesk.model.record_view import BeginningView, DecidedView, JobStands, KeptView
 from gexdesk.model.text import printable

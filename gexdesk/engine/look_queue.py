@@ -4,7 +4,7 @@ from gexdesk.engine.flight import Flights
 from gexdesk.engine.flow import Flow
 from gexdesk.model.job import Job
 from gexdesk.model.level import Level
-from gexdesk.model.look import JobsLook, JobsSeen, JobView
+from gexdesk.model.look.queue import JobsLook, JobsSeen, JobView
 from gexdesk.queues.base import Queue
 
 LIMIT = 2_000

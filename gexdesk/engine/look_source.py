@@ -9,7 +9,7 @@ from gexdesk.engine.look_dead import DeadLooks
 from gexdesk.engine.provision import Provision
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import UnknownTarget
-from gexdesk.model.look import CarriedView, DeadLook, SourceLook, SourceSeen
+from gexdesk.model.look.source import CarriedView, DeadLook, SourceLook, SourceSeen
 from gexdesk.model.record_view import DecidedView
 from gexdesk.model.text import printable
 from gexdesk.stores.base import DecisionRecord

@@ -7,7 +7,7 @@ import numpy as np
 from gexdesk.engine.provision import Provision
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import UnknownTarget
-from gexdesk.model.look import QuarantineLook, QuarantineSeen, SymbolLook, SymbolSeen
+from gexdesk.model.look.symbol import QuarantineLook, QuarantineSeen, SymbolLook, SymbolSeen
 from gexdesk.model.snapshot import StrikeTable
 from gexdesk.model.symbol_view import FeedOfSymbol, Point, StrikeRow
 from gexdesk.model.text import printable, symbol_of

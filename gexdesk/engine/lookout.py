@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from gexdesk.model.errors import UnknownTarget
-from gexdesk.model.look import Look, Seen
+from gexdesk.model.look.base import Look, Seen
 
 Handler = Callable[[Any], Awaitable[Any]]
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from gexdesk.model.look import IncidentSeen
+from gexdesk.model.look.incident import IncidentSeen
 from gexdesk.model.text import printable
 
 _MARKS = "\\`*_{}[]<>#|!"

@@ -13,7 +13,7 @@ from textual.screen import Screen
 
 from gexdesk.desk import Desk
 from gexdesk.model.errors import EngineAway, GexdeskError
-from gexdesk.model.look import HistoryLook
+from gexdesk.model.look.history import HistoryLook
 from gexdesk.model.text import printable
 from gexdesk.model.view import DeskView
 from gexdesk.tui import keymap as keymaps

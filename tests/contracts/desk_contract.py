@@ -16,7 +16,9 @@ from gexdesk.desk import Desk
 from gexdesk.model.errors import EngineAway, LeverRefused, StoreError, UnknownTarget
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.look import HandOverLook, HistoryLook, IncidentLook
+from gexdesk.model.look.handover import HandOverLook
+from gexdesk.model.look.history import HistoryLook
+from gexdesk.model.look.incident import IncidentLook
 from gexdesk.model.view import DeskView
 from tests.until import until
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from clocked_desk import ClockedDesk, clocked, fed
 
-from gexdesk.model.look import CompareLook
+from gexdesk.model.look.symbol import CompareLook
 from gexdesk.model.symbol_view import CompareRow
 from tests.moments.market import SPX
 

@@ -9,7 +9,7 @@ from desk_setting import pull, rows
 
 from gexdesk.model.errors import LeverRefused
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import GapsLook
+from gexdesk.model.look.symbol import GapsLook
 from gexdesk.model.symbol_view import GapView
 from gexdesk.sources.base import Missed
 from tests.moments.market import NDX, SPX

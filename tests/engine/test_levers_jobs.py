@@ -9,7 +9,7 @@ from gexdesk.model.errors import LeverRefused, UnknownTarget
 from gexdesk.model.job import Job, JobStatus
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
-from gexdesk.model.look import DeadLook, DeadSeen
+from gexdesk.model.look.source import DeadLook, DeadSeen
 from tests.engine.desk_setting import engine_on, gexbot_at, hand_in, parts_of, pull, rows, source_of
 from tests.engine.test_levers import audit_of, in_order, jobs_of, settings_in, stopped_engine
 from tests.until import until

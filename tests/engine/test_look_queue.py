@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import JobsLook
+from gexdesk.model.look.queue import JobsLook
 from tests.engine.desk_setting import engine_on, folder_source, gexbot_at, hand_in, pull, settings_of
 
 

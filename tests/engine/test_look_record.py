@@ -12,7 +12,9 @@ from gexdesk.model.errors import UnknownTarget
 from gexdesk.model.job import JobStatus
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import AuditLook, DeadLook, LogLook, MachineLook, PayloadLook, SourceLook
+from gexdesk.model.look.machine import MachineLook
+from gexdesk.model.look.record import AuditLook, LogLook
+from gexdesk.model.look.source import DeadLook, PayloadLook, SourceLook
 from tests.engine.desk_setting import (
     chain_at,
     drop,

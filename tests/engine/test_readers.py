@@ -8,7 +8,7 @@ from desk_setting import drop, engine_on, folder_source, gexbot_at, pull
 from gexdesk.engine.engine import Engine
 from gexdesk.model.errors import LeverRefused, UnknownTarget
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import CompareLook, GapsLook, QuarantineLook, SymbolLook
+from gexdesk.model.look.symbol import CompareLook, GapsLook, QuarantineLook, SymbolLook
 from gexdesk.model.view import SymbolView
 from gexdesk.settings import Settings
 from tests.until import until

@@ -7,7 +7,7 @@ from typing import Any
 from clocked_desk import ClockedDesk, clocked, fed
 from desk_setting import rows
 
-from gexdesk.model.look import QuarantineLook
+from gexdesk.model.look.symbol import QuarantineLook
 from gexdesk.model.symbol_view import QuarantineCase
 from tests.moments.market import Ticker
 

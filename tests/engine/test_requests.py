@@ -20,7 +20,7 @@ from gexdesk.engine.requests import KEEP_ENDED_S, Requests
 from gexdesk.model.errors import SubmissionRefused, UnknownTarget
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import SymbolLook
+from gexdesk.model.look.symbol import SymbolLook
 from gexdesk.model.request import DataType, PriorityHint, RequestMetadata, RequestStands, RequestStatus, Submission
 from gexdesk.settings import Settings
 from tests.cli.program import started

@@ -11,7 +11,7 @@ from gexdesk.guidelines.rules import DEFAULT_FILE
 from gexdesk.model.errors import GuidelineError, LeverRefused
 from gexdesk.model.level import Level
 from gexdesk.model.lever import LeverOutcome, Verb
-from gexdesk.model.look import GuidelinesLook, GuidelinesSeen
+from gexdesk.model.look.guidelines import GuidelinesLook, GuidelinesSeen
 from gexdesk.model.market import NEW_YORK
 from gexdesk.settings import Settings
 from gexdesk.stores.audit import Audit

@@ -6,7 +6,7 @@ import pytest
 
 from gexdesk.model.errors import LeverRefused
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import HandOverLook
+from gexdesk.model.look.handover import HandOverLook
 from tests.engine.desk_setting import parts_of, pull
 from tests.engine.test_failover import served
 from tests.moments.market import SPX

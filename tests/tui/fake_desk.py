@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from gexdesk.model.errors import EngineAway, GexdeskError, UnknownTarget
 from gexdesk.model.level import DEFAULT_PROMISE_S, LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
-from gexdesk.model.look import Look, Seen
+from gexdesk.model.look.base import Look, Seen
 from gexdesk.model.view import (
     HISTOGRAM_EDGES_S,
     DeskView,

@@ -7,48 +7,23 @@ from fake_desk import AT, a_symbol, a_view
 from gexdesk.model.decision import Decision, Freshness, Match, Override, ScoreParts
 from gexdesk.model.exposure import Conventions, Exposure, ZeroGamma
 from gexdesk.model.level import Level
-from gexdesk.model.look import (
-    AuditLook,
-    AuditSeen,
-    CarriedView,
+from gexdesk.model.look.guidelines import GuidelinesLook, GuidelinesSeen, MoverView, RuleView, StagedView, TrialView, VersionView
+from gexdesk.model.look.handover import HandOverLook, HandOverSeen, StandingView
+from gexdesk.model.look.history import TrendLook, TrendSeen
+from gexdesk.model.look.incident import EntryView, IncidentLook, IncidentSeen, MemberView
+from gexdesk.model.look.machine import MachineLook, MachineSeen
+from gexdesk.model.look.queue import JobsLook, JobsSeen, JobView
+from gexdesk.model.look.record import AuditLook, AuditSeen, LogLook, LogSeen
+from gexdesk.model.look.source import CarriedView, DeadLook, DeadSeen, DeadView, PayloadLook, PayloadSeen, SourceLook, SourceSeen
+from gexdesk.model.look.symbol import (
     CompareLook,
     CompareSeen,
-    DeadLook,
-    DeadSeen,
-    DeadView,
-    EntryView,
     GapsLook,
     GapsSeen,
-    GuidelinesLook,
-    GuidelinesSeen,
-    HandOverLook,
-    HandOverSeen,
-    IncidentLook,
-    IncidentSeen,
-    JobsLook,
-    JobsSeen,
-    JobView,
-    LogLook,
-    LogSeen,
-    MachineLook,
-    MachineSeen,
-    MemberView,
-    MoverView,
-    PayloadLook,
-    PayloadSeen,
     QuarantineLook,
     QuarantineSeen,
-    RuleView,
-    SourceLook,
-    SourceSeen,
-    StagedView,
-    StandingView,
     SymbolLook,
     SymbolSeen,
-    TrendLook,
-    TrendSeen,
-    TrialView,
-    VersionView,
 )
 from gexdesk.model.record_view import (
     ActView,

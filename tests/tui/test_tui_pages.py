@@ -26,21 +26,11 @@ from textual.pilot import Pilot
 from gexdesk.model.errors import LeverRefused
 from gexdesk.model.incident_report import as_markdown
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import (
-    AuditLook,
-    AuditSeen,
-    DeadLook,
-    DeadSeen,
-    GapsLook,
-    GapsSeen,
-    GuidelinesLook,
-    IncidentLook,
-    LogLook,
-    PayloadLook,
-    QuarantineLook,
-    SourceLook,
-    SymbolLook,
-)
+from gexdesk.model.look.guidelines import GuidelinesLook
+from gexdesk.model.look.incident import IncidentLook
+from gexdesk.model.look.record import AuditLook, AuditSeen, LogLook
+from gexdesk.model.look.source import DeadLook, DeadSeen, PayloadLook, SourceLook
+from gexdesk.model.look.symbol import GapsLook, GapsSeen, QuarantineLook, SymbolLook
 from gexdesk.model.record_view import BeginningView
 from gexdesk.model.view import EngineView
 from gexdesk.tui.app import DeskApp

@@ -10,7 +10,7 @@ from gexdesk.api.describe import described
 from gexdesk.api.guard import Guard
 from gexdesk.api.keys import Scope
 from gexdesk.api.served import Served
-from gexdesk.model.look import GuidelinesLook
+from gexdesk.model.look.guidelines import GuidelinesLook
 
 
 class SourceShape(Struct, frozen=True):

@@ -16,7 +16,8 @@ from gexdesk.api.keys import Scope
 from gexdesk.api.served import Served
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.lever import Lever, LeverOutcome
-from gexdesk.model.look import AnyLook, Look
+from gexdesk.model.look.base import Look
+from gexdesk.model.look.every import AnyLook
 from gexdesk.model.view import DeskView, Moment
 
 POLICY_VIOLATION = 1008

@@ -12,7 +12,7 @@ from gexdesk.api.guard import Guard
 from gexdesk.api.keys import Scope
 from gexdesk.api.refusals import BadRequest
 from gexdesk.api.served import Served
-from gexdesk.model.look import SymbolLook, SymbolSeen
+from gexdesk.model.look.symbol import SymbolLook, SymbolSeen
 from gexdesk.model.text import symbol_of
 
 ARROW_TYPE = "application/vnd.apache.arrow.stream"

@@ -4,7 +4,7 @@ from functools import cache
 from importlib import resources
 
 from gexdesk.engine.incidents.incidents import Incidents
-from gexdesk.model.look import EntryView, IncidentLook, IncidentSeen, MemberView
+from gexdesk.model.look.incident import EntryView, IncidentLook, IncidentSeen, MemberView
 
 
 class IncidentLooks:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import JobView
+from gexdesk.model.look.queue import JobView
 from gexdesk.model.view import DeskView, IncidentView, SourceView, SymbolView
 
 ON_SOURCES = (Verb.PAUSE, Verb.RESUME)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
-from gexdesk.model.look import AuditLook, AuditSeen
+from gexdesk.model.look.record import AuditLook, AuditSeen
 from gexdesk.model.record_view import ActView
 from gexdesk.tui import figures
 from gexdesk.tui.house import House

@@ -7,7 +7,7 @@ from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import CompareLook, CompareSeen, SymbolLook
+from gexdesk.model.look.symbol import CompareLook, CompareSeen, SymbolLook
 from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import Aim, at_symbol
 from gexdesk.tui.house import House

@@ -7,7 +7,7 @@ from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import DeadLook, DeadView
+from gexdesk.model.look.source import DeadLook, DeadView
 from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import Aim
 from gexdesk.tui.house import House

@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
-from gexdesk.model.look import MachineLook, MachineSeen
+from gexdesk.model.look.machine import MachineLook, MachineSeen
 from gexdesk.model.record_view import PartsView, SlotView
 from gexdesk.model.view import DeskView
 from gexdesk.tui import figures

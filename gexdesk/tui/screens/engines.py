@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
-from gexdesk.model.look import MachineLook, MachineSeen
+from gexdesk.model.look.machine import MachineLook, MachineSeen
 from gexdesk.model.view import EngineView
 from gexdesk.tui import figures
 from gexdesk.tui.house import House

@@ -7,7 +7,7 @@ from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import GapsLook
+from gexdesk.model.look.symbol import GapsLook
 from gexdesk.model.symbol_view import GapView
 from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import Aim

@@ -15,7 +15,7 @@ from textual.geometry import Region
 from gexdesk.model.errors import EngineAway, GexdeskError
 from gexdesk.model.level import LEVELS
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.look import GuidelinesLook, GuidelinesSeen, RuleView, TrialView, VersionView
+from gexdesk.model.look.guidelines import GuidelinesLook, GuidelinesSeen, RuleView, TrialView, VersionView
 from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import Aim
 from gexdesk.tui.house import House

@@ -7,7 +7,7 @@ from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.look import HandOverLook, HandOverSeen, StandingView
+from gexdesk.model.look.handover import HandOverLook, HandOverSeen, StandingView
 from gexdesk.model.view import IncidentView, MuteView
 from gexdesk.tui import figures
 from gexdesk.tui.house import House

@@ -10,7 +10,7 @@ from textual.geometry import Region
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.incident_report import as_markdown
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.look import IncidentLook, IncidentSeen, MemberView
+from gexdesk.model.look.incident import IncidentLook, IncidentSeen, MemberView
 from gexdesk.model.view import IncidentView
 from gexdesk.tui import clipboard, export, figures
 from gexdesk.tui.forms.aim import Aim, at_incident

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
-from gexdesk.model.look import LogLook, LogSeen
+from gexdesk.model.look.record import LogLook, LogSeen
 from gexdesk.model.view import LogLine
 from gexdesk.tui import figures
 from gexdesk.tui.forms.base import Step

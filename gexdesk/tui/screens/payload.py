@@ -7,7 +7,7 @@ from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import PayloadLook, PayloadSeen
+from gexdesk.model.look.source import PayloadLook, PayloadSeen
 from gexdesk.model.record_view import BeginningView
 from gexdesk.tui import figures
 from gexdesk.tui.decided import decided_lines

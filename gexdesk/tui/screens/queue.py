@@ -7,7 +7,7 @@ from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import JobsLook, JobView
+from gexdesk.model.look.queue import JobsLook, JobView
 from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import ON_SOURCES, Aim, at_job, at_source
 from gexdesk.tui.house import House

@@ -7,7 +7,8 @@ from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import SourceLook, SourceSeen, TrendLook, TrendSeen
+from gexdesk.model.look.history import TrendLook, TrendSeen
+from gexdesk.model.look.source import SourceLook, SourceSeen
 from gexdesk.model.record_view import DecidedView
 from gexdesk.model.view import SourceView
 from gexdesk.tui import figures

@@ -9,7 +9,7 @@ from textual.geometry import Region
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.exposure import Exposure
 from gexdesk.model.lever import Verb
-from gexdesk.model.look import SymbolLook, SymbolSeen
+from gexdesk.model.look.symbol import SymbolLook, SymbolSeen
 from gexdesk.model.symbol_view import Figures, StrikeRow
 from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import ON_SOURCES, Aim, at_source, at_symbol
