@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gexdesk.cli.main import app
-from gexdesk.settings import load_settings
+from gexdesk.settings.load import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,7 +8,10 @@ from gexdesk.assemble.desk import assemble
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import GuidelineError, SettingsError
 from gexdesk.model.level import DEFAULT_PROMISE_S, LEVELS, Level
-from gexdesk.settings import DirectorySource, HttpSource, ReplaySource, Settings, default_state, find_configuration, load_settings
+from gexdesk.settings.desk import Settings
+from gexdesk.settings.load import load_settings
+from gexdesk.settings.places import default_state, find_configuration
+from gexdesk.settings.sources import DirectorySource, HttpSource, ReplaySource
 
 WHOLE = """
 state = "kept/here"

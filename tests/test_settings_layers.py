@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gexdesk.model.errors import SettingsError
-from gexdesk.settings import Settings, load_settings
+from gexdesk.settings.desk import Settings
+from gexdesk.settings.load import load_settings
 from tests.cli.program import gexdesk
 
 FILE = """

@@ -10,7 +10,8 @@ from gexdesk.assemble.keys import key_of, password_of
 from gexdesk.assemble.links import client_of
 from gexdesk.assemble.offline import rules_of
 from gexdesk.model.errors import GexdeskError
-from gexdesk.settings import RedisSettings, Settings
+from gexdesk.settings.desk import Settings
+from gexdesk.settings.engine import RedisSettings
 
 
 class Part(Struct, frozen=True):

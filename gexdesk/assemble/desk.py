@@ -114,7 +114,9 @@ from gexdesk.model.look.source import DeadLook, PayloadLook, SourceLook
 from gexdesk.model.look.symbol import CompareLook, GapsLook, QuarantineLook, SymbolLook
 from gexdesk.model.view import LogLine
 from gexdesk.queues.redis_name import engine_name
-from gexdesk.settings import LOCK_NAME, HttpSource, Settings
+from gexdesk.settings.desk import Settings
+from gexdesk.settings.places import LOCK_NAME
+from gexdesk.settings.sources import HttpSource
 from gexdesk.sources.address import Addresses
 from gexdesk.sources.directory import Directory
 from gexdesk.sources.fetch_once import FetchOnce, SourceKey

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from gexdesk.model.errors import SettingsError
-from gexdesk.settings import AnySource, HttpSource, RedisStreamSource, Settings, WebSocketSource
+from gexdesk.settings.desk import Settings
+from gexdesk.settings.sources import AnySource, HttpSource, RedisStreamSource, WebSocketSource
 from gexdesk.sources.secret import Secret
 
 LIVE_SOURCES = (HttpSource, WebSocketSource, RedisStreamSource)

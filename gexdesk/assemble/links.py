@@ -8,7 +8,8 @@ from gexdesk.model.clock import Clock
 from gexdesk.queues.base import Queue
 from gexdesk.queues.embedded import EmbeddedQueue
 from gexdesk.queues.redis_name import engine_name
-from gexdesk.settings import RedisSettings, Settings
+from gexdesk.settings.desk import Settings
+from gexdesk.settings.engine import RedisSettings
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

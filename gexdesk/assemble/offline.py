@@ -18,7 +18,7 @@ from gexdesk.guidelines.versions import Version, Versions
 from gexdesk.model.decision import Decision
 from gexdesk.model.errors import GuidelineError, StoreError
 from gexdesk.model.features import Features
-from gexdesk.settings import Rates
+from gexdesk.settings.symbols import Rates
 from gexdesk.stores.audit import Audit, BrokenLink, verify
 from gexdesk.stores.query import Rows, run_query
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from gexdesk.sample.story import SOURCES
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 
 
 def sample_settings(state: Path) -> Settings:

@@ -13,7 +13,8 @@ from gexdesk.engine.ledger import Account
 from gexdesk.engine.requests import SUBMITTED
 from gexdesk.model.clock import Clock
 from gexdesk.model.text import printable
-from gexdesk.settings import AnySource, DirectorySource, HttpSource, RedisStreamSource, ReplaySource, Settings, WebSocketSource
+from gexdesk.settings.desk import Settings
+from gexdesk.settings.sources import AnySource, DirectorySource, HttpSource, RedisStreamSource, ReplaySource, WebSocketSource
 from gexdesk.sources.base import Source
 from gexdesk.sources.directory import Directory
 from gexdesk.sources.http import Http

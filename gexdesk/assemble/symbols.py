@@ -11,7 +11,8 @@ from gexdesk.gates.agree import Tolerances
 from gexdesk.gates.facts import Limits
 from gexdesk.model.daytime import WEEKDAYS, DaySpan, days_since_1970, read_time
 from gexdesk.model.decision import Bound
-from gexdesk.settings import Settings, SymbolSettings
+from gexdesk.settings.desk import Settings
+from gexdesk.settings.symbols import SymbolSettings
 
 
 def schedules_of(settings: Settings) -> list[Schedule]:

@@ -16,7 +16,8 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 
 def state_folder(state: Path | None) -> Path:
     """Return the state folder a verb means: the one named, else ``$GEXDESK_STATE``, the configuration's, the sample desk's."""
-    from gexdesk.settings import default_state, find_configuration, load_settings, named_state
+    from gexdesk.settings.load import load_settings
+    from gexdesk.settings.places import default_state, find_configuration, named_state
 
     if state is not None:
         return state

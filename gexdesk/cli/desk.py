@@ -26,7 +26,8 @@ def desk(*, config: ConfigPath = None, state: StateFolder = None) -> int:
 
     Example: `gexdesk --config ~/.config/gexdesk/gexdesk.toml`
     """
-    from gexdesk.settings import default_state, find_configuration, load_settings, named_state
+    from gexdesk.settings.load import load_settings
+    from gexdesk.settings.places import default_state, find_configuration, named_state
 
     config = config or find_configuration()
     if not sys.stdout.isatty():
@@ -131,7 +132,7 @@ def _screen(state: Path, arguments: list[str], *, sample: bool) -> int:
 
 def _headless(config: Path | None, state: Path | None) -> int:
     from gexdesk.cli.engine import run_engine
-    from gexdesk.settings import load_settings
+    from gexdesk.settings.load import load_settings
 
     if config is not None:
         return run_engine(load_settings(config, state), status_lines=True)

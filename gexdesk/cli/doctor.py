@@ -17,7 +17,7 @@ from gexdesk.cli.arguments import AsJson, StateFolder
 from gexdesk.model.errors import GexdeskError
 
 if TYPE_CHECKING:
-    from gexdesk.settings import Settings
+    from gexdesk.settings.desk import Settings
 
 FREE_LEAST_GB = 5.0
 FILES_LEAST = 1024
@@ -54,7 +54,8 @@ def doctor(
 
 
 def _all(config: Path | None, state: Path | None) -> Iterator[Finding]:
-    from gexdesk.settings import default_state, find_configuration, load_settings, named_state
+    from gexdesk.settings.load import load_settings
+    from gexdesk.settings.places import default_state, find_configuration, named_state
 
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", "ok", version)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gexdesk.api.client import Client
     from gexdesk.engine.closing import Closing
     from gexdesk.engine.engine import Engine
-    from gexdesk.settings import Settings
+    from gexdesk.settings.desk import Settings
 
 STOP_LIMIT_S = 20.0
 
@@ -42,7 +42,8 @@ def run(
     Example: `gexdesk run --config gexdesk.toml --until-idle --json`
     """
     from gexdesk.assemble.sample import sample_settings
-    from gexdesk.settings import default_state, load_settings, named_state
+    from gexdesk.settings.load import load_settings
+    from gexdesk.settings.places import default_state, named_state
 
     folder = state or named_state() or default_state() / "sample"
     settings = sample_settings(folder) if sample else load_settings(config, state)

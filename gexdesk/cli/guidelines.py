@@ -258,7 +258,8 @@ def _rules(file: Path | None, state: Path | None) -> "RuleSet":
 
 
 def _configured() -> Path | None:
-    from gexdesk.settings import find_configuration, load_settings
+    from gexdesk.settings.load import load_settings
+    from gexdesk.settings.places import find_configuration
 
     config = find_configuration()
     return load_settings(config).guidelines.file if config is not None else None

@@ -19,7 +19,7 @@ from gexdesk.model.text import printable
 
 if TYPE_CHECKING:
     from gexdesk.model.view import DeskView, SourceView
-    from gexdesk.settings import Settings
+    from gexdesk.settings.desk import Settings
 
 AHEAD = 200
 """Files handed over and not finished yet: what an import takes of the disk beside the payloads themselves."""
@@ -65,7 +65,9 @@ def _files(paths: list[Path]) -> list[Path]:
 
 
 def _settings(config: Path | None, state: Path | None) -> "Settings":
-    from gexdesk.settings import Settings, find_configuration, load_settings
+    from gexdesk.settings.desk import Settings
+    from gexdesk.settings.load import load_settings
+    from gexdesk.settings.places import find_configuration
 
     config = config if config is not None else find_configuration()
     if config is None:

@@ -34,7 +34,7 @@ def crashed(state: Path) -> bool:
 
 def held(state: Path) -> bool:
     """Say whether an engine holds a state folder: also one that is still starting, or already ending."""
-    from gexdesk.settings import LOCK_NAME
+    from gexdesk.settings.places import LOCK_NAME
 
     try:
         with open(state / LOCK_NAME, "rb") as lock:

@@ -20,7 +20,7 @@ from gexdesk.model.text import printable
 
 if TYPE_CHECKING:
     from gexdesk.model.view import LogLine
-    from gexdesk.settings import LogSettings
+    from gexdesk.settings.engine import LogSettings
 
 LINE_LIMIT = 8_000
 _OURS = re.compile(r"gxd_[A-Za-z0-9_-]{8,}")

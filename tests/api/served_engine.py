@@ -19,7 +19,7 @@ from gexdesk.api.guard import Guard
 from gexdesk.api.keys import KeyBook, Scope
 from gexdesk.api.server import Server
 from gexdesk.engine.engine import Engine
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from tests.engine.desk_setting import engine_on, folder_source, settings_of
 
 

@@ -17,7 +17,7 @@ from gexdesk.engine.engine import Engine
 from gexdesk.guidelines.rules import DEFAULT_FILE
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.payload import Arrival
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from gexdesk.stores.cache import EmbeddedCache
 from tests.bench._documents import QUOTED, cboe_chain
 

@@ -23,7 +23,7 @@ from gexdesk.assemble.desk import assemble
 from gexdesk.engine.engine import Engine
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.payload import Arrival
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from tests.bench import Row, rate, row
 from tests.bench._flood import SOURCES, classic, settings
 

@@ -11,7 +11,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from gexdesk.api.keys import Scope
-from gexdesk.settings import load_settings
+from gexdesk.settings.load import load_settings
 from tests.api.served_engine import on_tcp, with_key
 from tests.cli.program import in_here
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gexdesk.guidelines.rules import load
-from gexdesk.settings import load_settings
+from gexdesk.settings.load import load_settings
 from tests.cli.program import Said, gexdesk, in_here
 from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, settings_of
 from tests.formats.format_samples import HTML, cboe_csv, cboe_json, gexbot

@@ -16,7 +16,7 @@ from gexdesk.model.level import LEVELS
 from gexdesk.model.market import NEW_YORK
 from gexdesk.model.payload import Arrival
 from gexdesk.model.view import IncidentView, SymbolView
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from gexdesk.sources.base import Deliver, Fetched, Outcome, Report
 from gexdesk.stores.base import LiveValue
 from tests.virtual_clock import VirtualClock

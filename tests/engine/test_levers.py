@@ -15,7 +15,7 @@ from gexdesk.model.job import Job
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.view import SourceView
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from gexdesk.stores.audit import Audit, AuditLine, verify
 from tests.engine.desk_setting import (
     drop,

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from gexdesk.engine.engine import Engine
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from tests.engine.desk_setting import engine_on, gexbot_at, settings_of, source_of
 from tests.feed_server import Answer, FeedServer
 from tests.queues.valkey_server import ValkeyServer

@@ -10,7 +10,7 @@ from gexdesk.model.errors import LeverRefused, UnknownTarget
 from gexdesk.model.lever import Verb
 from gexdesk.model.look.symbol import CompareLook, GapsLook, QuarantineLook, SymbolLook
 from gexdesk.model.view import SymbolView
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from tests.until import until
 
 

@@ -22,7 +22,7 @@ from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
 from gexdesk.model.look.symbol import SymbolLook
 from gexdesk.model.request import DataType, PriorityHint, RequestMetadata, RequestStands, RequestStatus, Submission
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from tests.cli.program import started
 from tests.engine.desk_setting import engine_on, gexbot_at, in_house_at, parts_of, pull, rows
 from tests.feed_server import Answer, FeedServer

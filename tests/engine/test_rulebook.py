@@ -13,7 +13,7 @@ from gexdesk.model.level import Level
 from gexdesk.model.lever import LeverOutcome, Verb
 from gexdesk.model.look.guidelines import GuidelinesLook, GuidelinesSeen
 from gexdesk.model.market import NEW_YORK
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from gexdesk.stores.audit import Audit
 from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, hand_in, parts_of, pull, rows
 from tests.until import until

@@ -16,7 +16,7 @@ from gexdesk.model.decision import Bound
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
 from gexdesk.model.market import NEW_YORK
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from gexdesk.stores.audit import Audit
 from tests.engine.desk_setting import folder_source, gexbot_at, hand_in, parts_of, pull, rows
 from tests.engine.test_levers import jobs_of

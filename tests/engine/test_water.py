@@ -9,7 +9,7 @@ from gexdesk.model.clock import SystemClock
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
 from gexdesk.model.payload import Arrival
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from gexdesk.stores.spool import Spool
 from tests.engine.desk_setting import engine_on, folder_source, gexbot_at, parts_of, pull, rows, settings_of
 from tests.until import until

@@ -20,7 +20,7 @@ from gexdesk.engine.publish import Publish
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.job import Claim
 from gexdesk.queues.embedded import EmbeddedQueue
-from gexdesk.settings import load_settings
+from gexdesk.settings.load import load_settings
 from gexdesk.stores.lake import Lake
 from gexdesk.stores.metadata import Metadata
 from gexdesk.stores.spool import Spool

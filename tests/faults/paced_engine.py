@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gexdesk.assemble.desk import assemble
 from gexdesk.cli.engine import _serve
-from gexdesk.settings import load_settings
+from gexdesk.settings.load import load_settings
 
 
 class PacedClock:

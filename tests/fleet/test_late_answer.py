@@ -9,7 +9,7 @@ from gexdesk.assemble.desk import assemble
 from gexdesk.fleet.board import Board
 from gexdesk.fleet.told import Told
 from gexdesk.model.clock import SystemClock
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from tests.engine.desk_setting import gexbot_at
 from tests.feed_server import Answer, FeedServer
 from tests.queues.valkey_server import ValkeyServer

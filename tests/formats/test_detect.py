@@ -10,7 +10,7 @@ from format_samples import DUMP, HTML, LOG, OTHERS, OWN, gexbot
 from gexdesk.formats.detect import FORMATS, choose, decode
 from gexdesk.model.errors import MalformedPayload, UnrecognisedFormat
 from gexdesk.model.text import printable
-from gexdesk.settings import FormatName
+from gexdesk.settings.sources import FormatName
 
 
 def test_the_names_and_delays_are_those_of_the_configuration() -> None:

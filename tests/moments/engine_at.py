@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gexdesk.cli import engine as command
 from gexdesk.model import clock
-from gexdesk.settings import load_settings
+from gexdesk.settings.load import load_settings
 
 
 class OtherClock:

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from gexdesk.assemble.desk import assemble
 from gexdesk.engine.engine import Engine
 from gexdesk.model.market import NEW_YORK, session, settles_at
-from gexdesk.settings import Settings
+from gexdesk.settings.desk import Settings
 from tests.moments.scene import Scene, all_held
 from tests.virtual_clock import VirtualClock
 

@@ -13,7 +13,7 @@ from gexdesk.assemble.desk import assemble
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import QueueError, SettingsError
-from gexdesk.settings import load_settings
+from gexdesk.settings.load import load_settings
 from tests.queues.valkey_server import ValkeyServer
 from tests.until import until
 

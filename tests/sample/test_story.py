@@ -19,7 +19,7 @@ from gexdesk.model.features import Features
 from gexdesk.model.level import Level
 from gexdesk.sample.story import FLOOD_S, LENGTH_S, MOVES_S, SILENCE_S, SOURCES, START_AT
 from gexdesk.sample.symbols import FORTY
-from gexdesk.settings import Rates
+from gexdesk.settings.symbols import Rates
 
 REAL_TIME = [s.name for s in SOURCES if s.delay_s == 0 and s.name != "backfill"]
 
