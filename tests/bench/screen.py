@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, aclosing, contextmanager, suppress
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter, sleep
@@ -221,9 +221,10 @@ async def _worst_lag(state: Path, terminal: Terminal) -> float:
     """Return how long the engine's own loop stood still at most, by its own pictures, while nobody reads what a screen writes."""
     worst, began = 0.0, perf_counter()
     terminal.press(b"t" * 40)  # a whole screen in another theme each time: more than a terminal holds
-    async for view in Client(state).views():
-        if perf_counter() - began > 10.0:  # what it tells is of the last ten seconds
-            worst = max(worst, view.loop_lag_s)
-        if perf_counter() - began > FROZEN_S:
-            return worst
+    async with aclosing(Client(state).views()) as views:
+        async for view in views:
+            if perf_counter() - began > 10.0:  # what it tells is of the last ten seconds
+                worst = max(worst, view.loop_lag_s)
+            if perf_counter() - began > FROZEN_S:
+                return worst
     raise EngineAway("the engine ended")
