@@ -574,6 +574,14 @@ async def test_every_lever_of_a_page_wants_a_reason_and_a_refusal_stays_in_sight
         assert page.dialog.form is None, "what was done closes the dialog"
 
 
+async def test_a_reader_who_may_only_read_looks_at_an_incident_without_being_told_so_each_second() -> None:
+    async with opened("incidents", laid(read_only=True)) as (seat, page):
+        assert seat.desk.pulled == []
+        assert "read-only" not in page.notice.text
+        await seat.press("a")
+        assert "read-only" in page.notice.text, "who asks for it is told"
+
+
 async def test_looking_at_an_incident_is_told_taking_needs_no_dialog_and_a_note_its_words() -> None:
     async with opened("incidents") as (seat, page):
         assert [(lever.verb, lever.target) for lever in seat.desk.pulled] == [(Verb.SEE, page.incidents.cursor.removeprefix("#"))]

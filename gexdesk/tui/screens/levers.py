@@ -117,9 +117,10 @@ class Levers:
             self._show(form)
 
     def send_now(self, lever: Lever, quiet: bool = False) -> None:
-        """Pull a lever that hides and changes nothing, without a dialog; a quiet one says nothing where it was done."""
+        """Pull a lever that hides and changes nothing, without a dialog; a quiet one tells only of an error."""
         if self._hindrance():
-            self.notice.say(self._hindrance, grave=True)
+            if not quiet:
+                self.notice.say(self._hindrance, grave=True)
             return
 
         async def send() -> None:
