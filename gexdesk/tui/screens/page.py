@@ -76,7 +76,7 @@ class Page(Staged):
             self.status, self.notice, KeysPane("keys", self.sight, relabelled((*self.KEYS, *PAGE_KEYS), house.keymap)), self.dialog,
             SmallPane("small", self.sight),
         )  # fmt: skip
-        self.levers = Levers(self, house, notice=self.notice, aimed=self.aims, too_small=lambda: self.app.size.width < LEAST.width)
+        self.levers = Levers(self, house, notice=self.notice, aimed=self.aims, too_small=lambda: _too_small(self.app.size))
         self._layout = PageLayout(self.regions)
         self._tick = 0
         self._asking = self._again = False
@@ -124,7 +124,7 @@ class Page(Staged):
         """Return a region for every pane that is shown; a dialog takes from the page's space."""
         width, height = size
         rows = min(self.dialog.form.rows, height - 1) if self.dialog.form is not None else 0
-        if width < LEAST.width or height < LEAST.height:
+        if _too_small(size):
             found = {"small": Region(0, 0, width, height - rows)}
         else:
             foot = rows or 2
@@ -263,3 +263,8 @@ class Page(Staged):
     def action_leave(self) -> None:
         """Ask on the desk whether the engine goes on."""
         self.app.action_leave()  # type: ignore[attr-defined]
+
+
+def _too_small(size: Size) -> bool:
+    """Tell whether a window shows none of the page."""
+    return size.width < LEAST.width or size.height < LEAST.height
