@@ -83,12 +83,20 @@ class Guard:
             changes: Whether anything is changed by it, which a read-only engine refuses; None: by everything but reading.
         """
         visitor = self.visitor(call)
+        self.covers(visitor, scope, changes=changes)
+        return visitor
+
+    def covers(self, visitor: Visitor, scope: Scope, *, changes: bool | None = None) -> None:
+        """Let pass who may do what needs a scope, where only what they sent says which it is. Raises NotAllowed.
+
+        Args:
+            changes: As in ``allowed``.
+        """
         if scope not in visitor.scopes:
             has = ", ".join(sorted(visitor.scopes))
-            raise NotAllowed(f"{printable(visitor.name, 60)} may {has}; this needs {scope}")
+            raise NotAllowed(f"{printable(visitor.name, 60)} may {has}; this needs {scope}", needs=scope)
         if self._read_only and (scope is not Scope.READ if changes is None else changes):
             raise NotAllowed("this engine was started read-only: nothing can be changed through it")
-        return visitor
 
     def _within(self, caller: str, per_minute: int) -> None:
         wait_s = math.ceil(self._rate.wait_s(caller, per_minute))  # up: who comes back when told is let in

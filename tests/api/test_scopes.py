@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from fastapi.routing import iter_route_contexts
@@ -10,6 +11,7 @@ from websockets.exceptions import InvalidStatus
 from gexdesk.api.app import make_app
 from gexdesk.api.guard import Guard
 from gexdesk.api.keys import Scope
+from gexdesk.model.look.every import AnyLook
 from tests.api.served_engine import in_shape, on_tcp, with_key
 
 V1 = "/api/v1"
@@ -25,7 +27,7 @@ NEEDS: dict[tuple[str, str], Scope | None] = {
     ("GET", f"{V1}/sources"): Scope.READ,
     ("GET", f"{V1}/rules"): Scope.READ,
     ("GET", f"{V1}/view"): Scope.READ,
-    ("POST", f"{V1}/look"): Scope.READ,
+    ("POST", f"{V1}/look"): Scope.READ,  # or what ``ASKS`` says of the question
     ("POST", f"{V1}/levers"): Scope.OPERATE,
     ("POST", f"{V1}/metadata/copy"): Scope.ADMIN,
     ("POST", f"{V1}/stop"): Scope.ADMIN,
@@ -34,6 +36,26 @@ NEEDS: dict[tuple[str, str], Scope | None] = {
     **{("GET", f"{V1}/{name}"): Scope.READ for name in KEPT},
     ("GET", f"{V1}/audit"): Scope.OPERATE,
 }
+ASKS: dict[str, tuple[dict[str, object], Scope]] = {
+    "JobsLook": ({}, Scope.READ),
+    "DeadLook": ({}, Scope.READ),
+    "GuidelinesLook": ({}, Scope.READ),
+    "IncidentLook": ({"number": 1}, Scope.READ),
+    "HandOverLook": ({}, Scope.READ),
+    "HistoryLook": ({}, Scope.READ),
+    "TrendLook": ({"what": "level", "name": "HIGH", "from_at": 0.0, "to_at": 1.0}, Scope.READ),
+    "SymbolLook": ({"symbol": "SPX"}, Scope.READ),
+    "QuarantineLook": ({}, Scope.READ),
+    "CompareLook": ({"symbol": "SPX"}, Scope.READ),
+    "GapsLook": ({}, Scope.READ),
+    "SourceLook": ({"source": "drop"}, Scope.READ),
+    "PayloadLook": ({"job_id": "x"}, Scope.READ),
+    "LogLook": ({}, Scope.READ),
+    "AuditLook": ({"check": True}, Scope.OPERATE),
+    "MachineLook": ({}, Scope.READ),
+}
+"""Every question of ``POST /look``: the fields that make one, and the scope it needs."""
+
 SOCKETS = {f"{V1}/views": Scope.READ, f"{V1}/ingest/status": Scope.READ}
 MUTATING = {f"{V1}/ingest/priority", f"{V1}/levers", f"{V1}/stop"}
 PAST_THE_GUARD = {200, 202, 400, 404}
@@ -45,6 +67,29 @@ def test_every_route_is_in_the_table(tmp_path: Path) -> None:
     calls = {(method, route.path) for route in routes for method in route.methods or () if method != "HEAD"}
     assert calls == NEEDS.keys()
     assert {route.path for route in routes if not route.methods} == SOCKETS.keys()
+
+
+def test_every_question_is_in_the_table() -> None:
+    assert {question.__name__ for question in get_args(AnyLook)} == ASKS.keys()
+
+
+def test_what_a_route_and_a_question_give_alike_needs_the_same_scope() -> None:
+    assert ASKS["AuditLook"][1] is NEEDS["GET", f"{V1}/audit"]
+
+
+async def test_every_question_with_every_scope(tmp_path: Path) -> None:
+    async with on_tcp(tmp_path) as desk:
+        keys = {scope: desk.key(scope, name=scope) for scope in Scope}
+        for name, (fields, needed) in ASKS.items():
+            body = {"type": name, **fields}
+            assert (await desk.http.post(f"{V1}/look", json=body)).status_code == 401, name
+            for scope in Scope:
+                answer = await desk.http.post(f"{V1}/look", json=body, headers=with_key(keys[scope]))
+                if scope in (needed, Scope.ADMIN):
+                    assert answer.status_code in (200, 404), (name, scope, answer.text)
+                else:
+                    assert answer.status_code == 403, (name, scope)
+                    assert in_shape(answer)["details"] == {"needs": needed}
 
 
 @pytest.fixture(autouse=True)

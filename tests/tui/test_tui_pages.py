@@ -23,6 +23,7 @@ from page_answers import (
 )
 from textual.pilot import Pilot
 
+from gexdesk.api.refusals import NotAllowed
 from gexdesk.model.errors import LeverRefused
 from gexdesk.model.incident_report import as_markdown
 from gexdesk.model.lever import Verb
@@ -367,6 +368,27 @@ async def test_the_audit_says_whether_its_chain_holds_and_checks_again_when_aske
         assert [q.check for q in desk.questions if isinstance(q, AuditLook)][-1]
 
 
+async def test_who_may_not_see_the_audit_is_told_once_what_is_missing_and_asked_for_no_more() -> None:
+    class Closed(Asking):
+        async def look(self, question: Any) -> Any:
+            if isinstance(question, AuditLook):
+                self.questions.append(question)
+                raise NotAllowed("loader (key 1f00ba12) may read; this needs operate", needs="operate")
+            return await super().look(question)
+
+    desk = Closed(a_view())
+    async with opened("audit", desk, size=NARROW) as (seat, page):
+        assert "not shown: your key lacks operate" in text(page, "chain")
+        assert "loader" not in page.notice.text
+        for _ in range(40):
+            page.tick()
+        await answered(seat)
+        assert len([q for q in desk.questions if isinstance(q, AuditLook)]) == 1
+        await seat.press("v")
+        await answered(seat)
+        assert len([q for q in desk.questions if isinstance(q, AuditLook)]) == 2
+
+
 async def test_the_log_follows_holds_still_and_jumps_to_a_time() -> None:
     desk = Asking(a_view())
     async with opened("log", desk) as (seat, page):
@@ -572,6 +594,34 @@ async def test_every_lever_of_a_page_wants_a_reason_and_a_refusal_stays_in_sight
         await seat.press("enter")
         assert len(seat.desk.pulled) == looked + 2
         assert page.dialog.form is None, "what was done closes the dialog"
+
+
+@pytest.mark.parametrize("name", ["source", "symbol", "queue"])
+async def test_r_never_pauses_and_p_lets_a_paused_source_run_again(name: str) -> None:
+    async with opened(name) as (seat, page):
+        await seat.press("R")
+        assert page.dialog.form is None
+        assert "gexbot-spx is not paused" in page.notice.text
+    view = a_view()
+    stopped = tuple(replace(source, state="stopped") for source in view.sources)
+    async with opened(name, laid(replace(view, stopped=True, sources=stopped))) as (seat, page):
+        await seat.press("R")
+        assert page.dialog.form is None
+        assert "everything is stopped: K starts it again" in page.notice.text
+    paused = tuple(replace(source, state="paused", paused_by="kd") for source in view.sources)
+    async with opened(name, laid(replace(view, sources=paused))) as (seat, page):
+        for key in ("R", "P"):
+            await seat.press(key)
+            assert page.dialog.text.startswith("── RESUME gexbot-spx ")
+            assert {lever.verb for lever in seat.desk.asked} == {Verb.RESUME}
+            await seat.press("escape")
+
+
+async def test_a_symbol_without_an_override_has_none_to_clear() -> None:
+    async with opened("symbol") as (seat, page):
+        await seat.press("C")
+        assert page.dialog.form is None
+        assert "SPX has no override of its own" in page.notice.text
 
 
 async def test_a_reader_who_may_only_read_looks_at_an_incident_without_being_told_so_each_second() -> None:

@@ -13,11 +13,13 @@ from gexdesk.api.body import body_of
 from gexdesk.api.describe import GUARDED, described
 from gexdesk.api.guard import Guard, Visitor
 from gexdesk.api.keys import Scope
+from gexdesk.api.refusals import BadRequest
 from gexdesk.api.served import Served
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look.base import Look
 from gexdesk.model.look.every import AnyLook
+from gexdesk.model.look.record import AuditLook
 from gexdesk.model.view import DeskView, Moment
 
 POLICY_VIOLATION = 1008
@@ -28,6 +30,9 @@ MOMENT_EACH_S = 0.4
 
 ANSWERS: tuple[Any, ...] = tuple(question.answer for question in get_args(AnyLook))
 """What a look may answer, in the order of the questions."""
+
+ASKED_BY: dict[type[Look[Any]], Scope] = {AuditLook: Scope.OPERATE}
+"""What a question needs other than ``read``: the same as the route that gives the same."""
 
 
 class StatusShape(Struct, frozen=True):
@@ -84,8 +89,13 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
     @router.post("/look", **described(ANSWERS, takes=AnyLook, refusals=(*GUARDED, 404), says="The answer to the question"))
     async def look(request: Request) -> Response:
         """Answer what the picture does not hold."""
-        guard.allowed(request, Scope.READ)
-        question: Look[Any] = await body_of(request, AnyLook)
+        visitor = guard.visitor(request)
+        try:
+            question: Look[Any] = await body_of(request, AnyLook)
+        except BadRequest:
+            guard.covers(visitor, Scope.READ)  # what is wrong with a question hears who may ask one
+            raise
+        guard.covers(visitor, ASKED_BY.get(type(question), Scope.READ), changes=False)
         seen = await engine.look(question)
         return as_json(seen)
 

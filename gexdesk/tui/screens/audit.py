@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual.geometry import Region
 
-from gexdesk.model.errors import EngineAway
+from gexdesk.model.errors import EngineAway, GexdeskError
 from gexdesk.model.look.record import AuditLook, AuditSeen
 from gexdesk.model.record_view import ActView
 from gexdesk.tui import figures
@@ -39,12 +39,14 @@ class AuditPage(Page):
     def __init__(self, house: House) -> None:
         self.seen: AuditSeen | None = None
         self._check = True
+        self._refused = ""
+        """Why the engine does not show it; then it is asked again only when the operator does."""
         super().__init__(house)
 
     def panes(self) -> Sequence[Pane]:
         """Return what the chain is worth, the acts, and all of the one under the cursor."""
         self.acts: Listing[ActView] = Listing(
-            "acts", self.sight, "AUDIT", COLUMNS, row=self._row, nothing="nothing was changed yet",
+            "acts", self.sight, "AUDIT", COLUMNS, row=self._row, nothing="no act to show",
             text=lambda a: f"{a.actor} {a.act} {a.target} {a.before} {a.after} {a.reason}",
         )  # fmt: skip
         self.table = self.acts
@@ -65,9 +67,22 @@ class AuditPage(Page):
         desk = self.house.desk()
         if desk is None:
             raise EngineAway("no engine answers")
-        check, self._check = self._check, False
-        self.seen = await desk.look(AuditLook(limit=LIMIT, check=check))
+        check, self._check, self._refused = self._check, False, ""
+        try:
+            self.seen = await desk.look(AuditLook(limit=LIMIT, check=check))
+        except GexdeskError as error:
+            if error.kind == "not_allowed":
+                needs = error.details.get("needs")
+                self._refused = f"your key lacks {needs}" if needs else error.message
+                return
+            self._check = check
+            raise
         self.acts.take({str(act.sequence): act for act in reversed(self.seen.acts)})
+
+    def ask(self) -> None:
+        """Ask the engine, unless it has said that it shows this to others alone: that does not change by itself."""
+        if self._check or not self._refused:
+            super().ask()
 
     def moved(self) -> None:
         """Tell about the act under the cursor."""
@@ -81,6 +96,8 @@ class AuditPage(Page):
 
     def _chain(self, width: int) -> list[list[Run]]:
         seen = self.seen
+        if self._refused:
+            return [[(" CHAIN  ", "faint"), (f"not shown: {self._refused}", "eye")]]
         if seen is None or seen.checked_at is None:
             return [[(" CHAIN  ", "faint"), ("being checked ...", "faint")]]
         at = f"   checked at {figures.time_of_day(int(seen.checked_at))}"
