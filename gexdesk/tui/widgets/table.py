@@ -122,9 +122,13 @@ class Table(Pane):
         self.wanted, self.faults = wanted, faults
         items = self.items()
         self.rows = [name for name in self._came if name in items and self._passes(*items[name])]
+        self.settle()
+        self.paint()
+
+    def settle(self) -> None:
+        """Put a cursor that stands on no row onto the first one."""
         if self.cursor not in self.rows and self.rows:
             self.cursor = self.rows[0]
-        self.paint()
 
     def _passes(self, text: str, fault: bool) -> bool:
         return (fault or not self.faults) and matcher(self.wanted)(text)
@@ -181,18 +185,21 @@ class Table(Pane):
 
     @property
     def chosen(self) -> list[str]:
-        """Return the marked rows in their order; without any, the one under the cursor."""
-        marked = [name for name in self.rows if name in self.marked]
-        return marked or ([self.target] if self.target is not None else [])
+        """Return all marked rows in their order, those that a filter hides as well; without any, the one under the cursor."""
+        if not self.marked:
+            return [self.target] if self.target is not None else []
+        came = set(self._came)
+        return [*(name for name in self._came if name in self.marked), *(name for name in self.marked if name not in came)]
 
     @contextmanager
     def standing_on(self, name: str) -> Iterator[None]:
-        """Look from another row for a moment: whatever asks for the row under the cursor gets that one."""
-        at, self.cursor = self.cursor, name
+        """Look from another row for a moment, a hidden one as well: whatever asks for the row under the cursor gets that one."""
+        at, rows = self.cursor, self.rows
+        self.cursor, self.rows = name, [name]
         try:
             yield
         finally:
-            self.cursor = at
+            self.cursor, self.rows = at, rows
 
     def record(self, name: str) -> Struct | None:
         """Return all that is known of a row, as an export writes it; None where there is nothing."""
