@@ -41,7 +41,7 @@ class Publish:
         if not flight.historical(account):
             await self._live(account, job, flight, results)
         available_at = self._clock.now()
-        self._promises.record(job.level, max(0.0, available_at - flight.payload.received_at))
+        self._promises.record(job.promised, max(0.0, available_at - flight.payload.received_at))
         return available_at
 
     def stored(self, flight: Flight, account: Account) -> None:
@@ -78,7 +78,7 @@ class Publish:
             symbol=computed.exposure.symbol,
             source=job.source,
             job_id=job.job_id,
-            level=job.level,
+            level=job.promised,
             why=flight.decision.winner if flight.decision is not None else job.note,
             received_at=flight.payload.received_at,
             available_at=self._clock.now(),

@@ -41,8 +41,10 @@ BACKOFF_S = (1.0, 5.0, 25.0)
 CRITICAL_BACKOFF_S = (0.5, 2.0, 8.0)
 """What fails for a while is tried ever later; CRITICAL so that all of its tries are within its promise."""
 AWAY_S = 0.5
-"""Between two tries to end a job while the queue is away; its lease is renewed as soon as that can be."""
+"""Between two tries to end a job while the queue is away or cannot write; its lease is renewed as soon as that can be."""
 
+SAID_EVERY_S = 10.0
+"""That ends cannot be written is said so often, however many wait for it."""
 
 READY_AT_ONCE = 64
 """Jobs that a slot takes in one claim, where their results came with triage: a shared queue is a server's turn away."""
@@ -116,6 +118,7 @@ class Work:
         self._busy: set[str] = set()
         self._publishing = asyncio.Semaphore(PUBLISHING)
         self._in_hand: dict[str, tuple[Job, float]] = {}
+        self._said_at: float | None = None
 
     @property
     def slots(self) -> int:
@@ -199,7 +202,7 @@ class Work:
             self._end_later(claim, self._bury(claim, None, Bury("process", "store_error", lost)))
             return
         flight.started_at = self._clock.now()
-        self._requests.job_began(claim.job.job_id, claim.job.level, flight.started_at)
+        self._requests.job_began(claim.job.job_id, claim.job.promised, flight.started_at)
         match await self._outcome(claim.job, flight):
             case Done(results=results):
                 # The slot is free once the value is computed; publishing and storing go on behind it, under the same lease.
@@ -294,7 +297,12 @@ class Work:
         await self._retry(claim, flight, outcome)
 
     def _end_later(self, claim: Claim, ending: Coroutine[None, None, None]) -> None:
-        self._later(ending).add_done_callback(lambda _: self._busy.discard(claim.job.job_id))
+        def ended(task: asyncio.Task[None]) -> None:
+            self._busy.discard(claim.job.job_id)
+            if task.cancelled() or task.exception() is not None:
+                self._leases.release(claim)  # what nobody ends any more must run out
+
+        self._later(ending).add_done_callback(ended)
 
     def _later(self, ending: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(ending)
@@ -310,6 +318,10 @@ class Work:
             except QueueAway:
                 await self._clock.sleep(AWAY_S)
                 continue
+            except StoreError as error:
+                self._say_refused(error)  # a full disk says nothing about the job
+                await self._clock.sleep(AWAY_S)
+                continue
             except LeaseLost:
                 self._leases.release(claim)
                 if flight is not None and flight.foreign:
@@ -318,16 +330,22 @@ class Work:
             self._leases.release(claim)
             return True
 
+    def _say_refused(self, error: StoreError) -> None:
+        now = self._clock.monotonic()
+        if self._said_at is None or now - self._said_at >= SAID_EVERY_S:
+            self._said_at = now
+            self._chronicle.tell("engine", f"queue: {error.message}; jobs that are through wait for it", grave=True)
+
     async def _retry(self, claim: Claim, flight: Flight | None, retry: Retry) -> None:
         told = await self._told(claim, flight, lambda held: self._queue.retry(held, retry.after_s, retry.error))
         if told and flight is not None and flight.foreign:
             self._forget(claim.job.job_id, flight)  # whoever claims it next fetches it
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """Say why an ending failed: its lease is no longer renewed, so the job is run again."""
+        """Say why an ending failed: its lease is no longer renewed, so a job that is still open is run again."""
         self._endings.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._chronicle.tell("engine", f"a job could not be ended: {error}; it is run again", grave=True)
+            self._chronicle.tell("engine", f"a job could not be ended: {error}; it is run again when its lease is over", grave=True)
 
     async def _complete(self, claim: Claim, flight: Flight, results: tuple[Computed, ...], available_at: float) -> None:
         account = self._ledger.adopt(claim.job.source)
@@ -371,7 +389,10 @@ class Work:
         payload = flight.payload if flight is not None else None
         letter = _letter(job, payload, bury, now)
         record = self._record(job, flight, "DEAD", error=bury.error)
-        await self._keeper.store(record, (), letter)
+        try:
+            await self._keeper.store(record, (), letter)
+        except StoreError as error:  # these rows alone are not taken: the queue still has its word that the job is dead
+            self._chronicle.tell("engine", f"the record of a dead letter is lost: {error.message}", grave=True, job=job.job_id)
         if not await self._told(claim, flight, lambda held: self._queue.bury(held, bury.error)):
             return
         self.for_others += flight is not None and flight.foreign
@@ -434,7 +455,7 @@ class Work:
             job_id=job.job_id,
             source=job.source,
             symbol=job.symbol,
-            level=job.level,
+            level=job.promised,
             score=job.score,
             status=status,
             received_at=job.received_at,

@@ -49,7 +49,7 @@ class Promises:
         return self._by_level[level]
 
     def record(self, level: Level, seconds: float) -> bool:
-        """Count a latency at the level the job had when it became available, and say whether it kept the promise.
+        """Count a latency at the level whose promise the job was given (``Job.promised``), and say whether it was kept.
 
         Raises:
             ValueError: It is not a finite number.

@@ -106,7 +106,13 @@ class KeptSnapshot(Struct, frozen=True, gc=False):
 
 
 class JobRecord(Struct, frozen=True, gc=False):
-    """Record how one job went; written once, when it is stored or dead. Times are UTC seconds, None where it did not get there."""
+    """Record how one job went; written once, when it is stored or dead. Times are UTC seconds, None where it did not get there.
+
+    Attributes:
+        level: Whose promise it was given and whose capacity it used (``Job.promised``), after every override: an escalated job
+            stands at the level below the one it waited at, and ``note`` says that it was raised. What the guidelines said of it
+            is in its decision.
+    """
 
     job_id: str
     source: str
