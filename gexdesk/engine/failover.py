@@ -5,6 +5,7 @@ from gexdesk.engine.gatekeeper import Gatekeeper
 from gexdesk.engine.levers.record import Record
 from gexdesk.engine.serving import FailedOver, Serving
 from gexdesk.engine.symbols import Plan, Symbols
+from gexdesk.model.errors import GexdeskError
 
 RULE = "rule"
 _ILL = ("FROZEN", "SILENT", "REPEATS", "QUARANTINE")
@@ -25,15 +26,18 @@ class FailOver:
         self._well_since: dict[str, float] = {}
 
     async def look(self, now: float) -> None:
-        """Change over what was ill, or is well again, for long enough. Raises StoreError where it cannot be put on record."""
+        """Change over what was ill, or is well again, for long enough; what is refused is told, and its time begins anew."""
         for plan in self._symbols.expected():
             if plan.failover_after_s is None:
                 continue
             over = self._serving.failed_over(plan.name)
-            if over is None:
-                await self._away(plan, plan.failover_after_s, now)
-            elif over.author == RULE:
-                await self._back(plan, over, now)
+            try:
+                if over is None:
+                    await self._away(plan, plan.failover_after_s, now)
+                elif over.author == RULE:
+                    await self._back(plan, over, now)
+            except GexdeskError as error:
+                self._chronicle.tell("engine", f"rule: {plan.name} goes on as it is served: {error.message}", grave=True)
 
     async def _away(self, plan: Plan, after_s: float, now: float) -> None:
         source, standby = self._serving.serving(plan.name), self._serving.standby(plan.name)
@@ -63,5 +67,10 @@ class FailOver:
     async def _change(self, symbol: str, source: str, to: str, over: FailedOver | None) -> None:
         reason = over.reason if over is not None else f"{to} has been well again for long enough"
         await self._record.add(actor=RULE, act="failover", target=symbol, reason=reason, before=source, after=to)
-        await self._serving.change(symbol, to, over)
+        try:
+            await self._serving.change(symbol, to, over)
+        except GexdeskError as error:  # another engine of the fleet set it since, or the disk refused
+            why = error.message
+            await self._record.add(actor=RULE, act="failover failed", target=symbol, reason=why, before=to, after=source)
+            raise
         self._chronicle.tell("lever", f"rule: {symbol} served by {to} instead of {source}: {reason}", grave=over is not None)

@@ -18,7 +18,6 @@ from gexdesk.engine.serving import Serving
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.symbols import Symbols
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import StoreError
 from gexdesk.stores.base import LiveCache
 from gexdesk.stores.newest import Wanted
 
@@ -34,7 +33,6 @@ class Provision:
     ) -> None:  # fmt: skip
         self._cache = cache
         self._keeper = keeper
-        self._chronicle = chronicle
         self.symbols = symbols
         self.beats = Beats(symbols, standing)
         self.gates = Gatekeeper(symbols, ledger, self.beats)
@@ -68,10 +66,7 @@ class Provision:
         self.comparison.look(now)
         self.gaps.look(now)
         self.quarantine.tidy(now)
-        try:
-            await self.failover.look(now)
-        except StoreError as error:
-            self._chronicle.tell("engine", f"a fail-over could not be put on record: {error.message}", grave=True)
+        await self.failover.look(now)
 
     def save(self) -> None:
         """Write down what is held back. Raises StoreError."""

@@ -10,7 +10,8 @@ import pytest
 from clocked_desk import BEGINS_AT, ClockedDesk, clocked, fed
 from desk_setting import parts_of, pull
 
-from gexdesk.engine.serving import OLDER, market_at
+from gexdesk.engine.serving import OLDER, Served, market_at
+from gexdesk.model.errors import LeverRefused
 from gexdesk.model.lever import Verb
 from gexdesk.stores.base import LiveValue
 from tests.moments.market import SPX
@@ -95,6 +96,25 @@ async def test_what_is_ill_for_long_enough_is_served_by_the_standby_and_by_the_f
         assert (value.source, view.serving, view.failed_over) == ("first", "first", "")
         assert value.available_at - back >= CALM_S
         assert await rule_acts(desk) == [("second", "first"), ("first", "second")]
+
+
+async def test_a_change_that_the_fleet_refuses_is_told_and_tried_again_and_stops_nothing(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, _):
+        parts, refusing = parts_of(desk.engine), True
+
+        async def share(symbol: str, served: Served) -> None:
+            if refusing:
+                raise LeverRefused(f"{symbol} was changed by kl on other just now; nothing was done, look again")
+
+        parts.provision.serving.shares(share)
+        await both(desk, 10.0 + AFTER_S + 4 * EVERY_S, first="silent")
+        assert not desk.engine.stopping.is_set(), desk.engine.fault
+        assert desk.live("SPX").source == "first"
+        assert any("changed by kl on other" in line.text for line in parts.chronicle.lines())
+        assert [line["act"] for line in await desk.engine.audit(2)] == ["failover failed", "failover"]
+        refusing = False
+        await both(desk, AFTER_S + 4 * EVERY_S, first="silent")
+        assert desk.live("SPX").source == "second"
 
 
 async def test_a_calm_that_is_broken_begins_anew(tmp_path: Path) -> None:
