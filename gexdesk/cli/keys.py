@@ -13,6 +13,12 @@ from gexdesk.model.errors import SettingsError
 
 app = App(name="key", help="Keys for callers over TCP: create, list, revoke.")
 
+READS_TOO = {
+    "operate": "the desk, promote, demote, override and clear look before they act",
+    "submit": "`gexdesk status` has to read how it stands",
+}
+"""What of a scope does not work with a key that may not read."""
+
 
 @app.command
 def create(
@@ -49,6 +55,10 @@ def create(
     else:
         print(secret)
         say(f"key {key.id} of {key.name}: {', '.join(key.scopes)}, until {_day(key.until)}; it is not shown again")
+    if not key.allows(Scope.READ):
+        for word, needs in READS_TOO.items():
+            if word in key.scopes:
+                say(f"this key may {word} and not read, and {needs}: make one with --scope read --scope {word}")
     return 0
 
 

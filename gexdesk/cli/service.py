@@ -33,6 +33,7 @@ class Service:
             ("@STATE@", STATE), ("@COMMANDS@", commands),
             ('# state = "~/.local/state/gexdesk"', f'state = "{STATE}"'),
             ('# socket_group = "gexdesk"', f'socket_group = "{USER}"'),
+            ("The key: gexdesk key create", f"The key: runuser -u {USER} -- {self._program} key create --state {STATE}"),
         ):  # fmt: skip
             text = text.replace(mark, value)
         return text
