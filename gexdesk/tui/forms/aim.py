@@ -118,3 +118,37 @@ def at_incident(incident: IncidentView) -> Aim:
     """Aim at an incident."""
     words = f"#{incident.number} {incident.subject}"
     return Aim("incident", str(incident.number), words, None, incident.state, incident.revision, incident.readers)
+
+
+Aimed = tuple[Verb, Aim] | str
+"""The lever that a key means on what is under the cursor, and its target; or why there is none."""
+
+
+def lever_on_source(verb: Verb, source: SourceView, view: DeskView, serves: str = "", readers: tuple[str, ...] = ()) -> Aimed:
+    """Return the lever that a key means on a source as the picture has it; ``serves`` and ``readers`` as in ``at_source``.
+
+    The pause key lets a paused source run again; the resume key never pauses, also where it is the kill switch that holds it.
+    """
+    if verb is Verb.PAUSE and source.paused_by:
+        verb = Verb.RESUME
+    elif verb is Verb.RESUME and not source.paused_by:
+        return "everything is stopped: K starts it again" if view.stopped else f"{source.name} is not paused"
+    elif verb is Verb.CLEAR and not source.override:
+        return f"{source.name} has no override"
+    return verb, at_source(source, serves, readers)
+
+
+def lever_on_symbol(verb: Verb, symbol: SymbolView, view: DeskView) -> Aimed:
+    """Return the lever that a key means on a symbol as the picture has it: a pause is of the source that serves it."""
+    name = symbol.symbol
+    if verb in ON_SOURCES:
+        if not symbol.served_by:
+            return f"nothing serves {name}"
+        source = next((s for s in view.sources if s.name == symbol.served_by), None)
+        if source is None:
+            return f"the engine no longer knows {symbol.served_by}"
+        return lever_on_source(verb, source, view, name, symbol.readers)
+    if verb is Verb.CLEAR and not any((o.kind, o.target) == ("symbol", name) for o in view.overrides):
+        return f"{name} has no override of its own"
+    aim = at_symbol(symbol, verb, view)
+    return f"{name} has no other source" if verb is Verb.FAILOVER and not aim.choices else (verb, aim)

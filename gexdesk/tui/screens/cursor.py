@@ -3,7 +3,7 @@
 from gexdesk.model.lever import Verb
 from gexdesk.model.view import DeskView
 from gexdesk.tui import figures
-from gexdesk.tui.forms.aim import ON_SOURCES, Aim, at_source, at_symbol
+from gexdesk.tui.forms.aim import Aimed, lever_on_source, lever_on_symbol
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.sources import SourcesTable
 from gexdesk.tui.widgets.symbols import SymbolsTable
@@ -54,7 +54,7 @@ class Cursor:
             if table.adopt():
                 table.paint()
 
-    def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":
+    def aim(self, verb: Verb) -> Aimed:
         """Return the lever that a key means and what it is aimed at, as it is seen now; or why there is none."""
         name, view = self.table.target, self.sight.shown
         if name is None or view is None:
@@ -63,38 +63,21 @@ class Cursor:
             symbol = self.symbols.symbol(name)
             if symbol is None:
                 return f"the engine no longer knows {name}"
-            if verb not in ON_SOURCES:
-                held = any((o.kind, o.target) == ("symbol", name) for o in view.overrides)
-                if verb is Verb.CLEAR and not held:
-                    return f"{name} has no override of its own"
-                aim = at_symbol(symbol, verb, view)
-                return f"{name} has no other source" if verb is Verb.FAILOVER and not aim.choices else (verb, aim)
-            if not symbol.served_by:
-                return f"nothing serves {name}"
-            source = self.sight.source(symbol.served_by)
-            serves, readers = name, symbol.readers
-        else:
-            if verb is Verb.FAILOVER:
-                return self._failover_from(name, view)
-            source, serves, readers = self.sight.source(name), "", self.sight.readers_of(name)
+            return lever_on_symbol(verb, symbol, view)
+        if verb is Verb.FAILOVER:
+            return self._failover_from(name, view)
+        source = self.sight.source(name)
         if source is None:
             return f"the engine no longer knows {name}"
-        if verb is Verb.PAUSE and source.paused_by:
-            verb = Verb.RESUME
-        elif verb is Verb.RESUME and not source.paused_by:
-            return "everything is stopped: K starts it again" if view.stopped else f"{source.name} is not paused"
-        elif verb is Verb.CLEAR and not source.override:
-            return f"{source.name} has no override"
-        return verb, at_source(source, serves, readers)
+        return lever_on_source(verb, source, view, readers=self.sight.readers_of(name))
 
-    def _failover_from(self, source: str, view: DeskView) -> "tuple[Verb, Aim] | str":
+    def _failover_from(self, source: str, view: DeskView) -> Aimed:
         """Aim at the symbol that a source serves, where it is one: failover acts on symbols."""
         served = [s for s in view.symbols if s.served_by == source]
         if len(served) != 1:
             what = f"serves {figures.many(len(served), 'symbol')}" if served else "serves nothing now"
             return f"{source} {what}: failover acts on symbols; Tab takes the cursor there, / {source} finds them, Space marks"
-        aim = at_symbol(served[0], Verb.FAILOVER, view)
-        return (Verb.FAILOVER, aim) if aim.choices else f"{served[0].symbol} has no other source"
+        return lever_on_symbol(Verb.FAILOVER, served[0], view)
 
     def filter_words(self) -> str:
         """Say which filter is on; empty without one."""

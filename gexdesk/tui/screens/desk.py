@@ -10,7 +10,7 @@ from textual.layout import Layout
 
 from gexdesk.model.lever import Verb
 from gexdesk.tui.arrange import DeskLayout, Wants, arrange
-from gexdesk.tui.forms.aim import Aim
+from gexdesk.tui.forms.aim import Aim, Aimed
 from gexdesk.tui.forms.base import Step
 from gexdesk.tui.forms.find import FindForm
 from gexdesk.tui.forms.lever import LeverForm
@@ -21,7 +21,7 @@ from gexdesk.tui.saved import Arrangement
 from gexdesk.tui.screens.beat import TICK_S, Beat
 from gexdesk.tui.screens.cursor import Cursor
 from gexdesk.tui.screens.leaving import Leaving
-from gexdesk.tui.screens.levers import Aimed, Levers
+from gexdesk.tui.screens.levers import Levers
 from gexdesk.tui.screens.staged import Staged
 from gexdesk.tui.theme import inks
 from gexdesk.tui.widgets.decisions import DecisionsPane

@@ -12,7 +12,7 @@ from textual.worker import Worker
 from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, QueueError
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb, together
-from gexdesk.tui.forms.aim import Aim
+from gexdesk.tui.forms.aim import Aim, Aimed
 from gexdesk.tui.forms.base import NOT_KNOWN, Step
 from gexdesk.tui.forms.kill import KillForm
 from gexdesk.tui.forms.lever import LeverForm
@@ -28,10 +28,6 @@ AT_ONCE = (Verb.TAKE, Verb.SEE)
 
 NOT_REACHED_S = 1.0
 """An engine that is away is known at once; what takes longer was sent and had no answer."""
-
-
-Aimed = tuple[Verb, Aim] | str
-"""The lever that a key means on one row, and its target; or why there is none."""
 
 
 class Levers:

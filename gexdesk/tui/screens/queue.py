@@ -9,7 +9,7 @@ from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Verb
 from gexdesk.model.look.queue import JobsLook, JobView
 from gexdesk.tui import figures
-from gexdesk.tui.forms.aim import ON_SOURCES, Aim, at_job, at_source
+from gexdesk.tui.forms.aim import ON_SOURCES, Aimed, at_job, lever_on_source
 from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run
 from gexdesk.tui.keys import LEVER_KEYS, Key
@@ -99,7 +99,7 @@ class QueuePage(Page):
         """Say why the row under the cursor stands there."""
         self.body[1].paint()
 
-    def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":
+    def aim(self, verb: Verb) -> Aimed:
         """Aim at the job under the cursor; a pause at its source."""
         job, view = self.jobs.under_cursor, self.sight.shown
         if job is None or view is None:
@@ -108,7 +108,7 @@ class QueuePage(Page):
             source = self.sight.source(job.source)
             if source is None:
                 return f"the engine no longer knows {job.source}"
-            return Verb.RESUME if source.paused_by else Verb.PAUSE, at_source(source)
+            return lever_on_source(verb, source, view, readers=self.sight.readers_of(source.name))
         return verb, at_job(job)
 
     def action_payload(self) -> None:

@@ -13,7 +13,7 @@ from gexdesk.model.record_view import DecidedView
 from gexdesk.model.view import SourceView
 from gexdesk.tui import figures
 from gexdesk.tui.decided import decided_lines
-from gexdesk.tui.forms.aim import Aim, at_source
+from gexdesk.tui.forms.aim import Aimed, lever_on_source
 from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run, fit
 from gexdesk.tui.keys import LEVER_KEYS, Key
@@ -140,18 +140,12 @@ class SourcePage(ReadingPage):
         self.rearrange()
         self.paint_body()
 
-    def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":
+    def aim(self, verb: Verb) -> Aimed:
         """Aim at the source."""
-        source = self.source
-        if source is None:
+        source, view = self.source, self.sight.shown
+        if source is None or view is None:
             return f"the engine no longer knows {self.name_wanted}"
-        if verb in (Verb.PAUSE, Verb.RESUME):
-            verb = Verb.RESUME if source.paused_by else Verb.PAUSE
-        elif verb is Verb.CLEAR and not source.override:
-            return f"{source.name} has no override"
-        view = self.sight.shown
-        served = [s for s in view.symbols if s.served_by == source.name] if view is not None else []
-        return verb, at_source(source, readers=tuple(dict.fromkeys(reader for symbol in served for reader in symbol.readers)))
+        return lever_on_source(verb, source, view, readers=self.sight.readers_of(source.name))
 
     # ------------------------------------------------------------------ drawing
     def _facts(self, width: int) -> list[list[Run]]:

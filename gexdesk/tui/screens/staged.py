@@ -10,12 +10,13 @@ from textual.worker import Worker
 
 from gexdesk.model.lever import Verb
 from gexdesk.tui import clipboard
+from gexdesk.tui.forms.aim import Aimed
 from gexdesk.tui.forms.base import Form, Step
 from gexdesk.tui.forms.command import CommandForm
 from gexdesk.tui.forms.find import FindForm
 from gexdesk.tui.house import House
 from gexdesk.tui.keys import Key
-from gexdesk.tui.screens.levers import Aimed, Levers
+from gexdesk.tui.screens.levers import Levers
 from gexdesk.tui.screens.pages import PAGES, page_of
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.dialog import DialogPane

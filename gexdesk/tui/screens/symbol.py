@@ -12,7 +12,7 @@ from gexdesk.model.lever import Verb
 from gexdesk.model.look.symbol import SymbolLook, SymbolSeen
 from gexdesk.model.symbol_view import Figures, StrikeRow
 from gexdesk.tui import figures
-from gexdesk.tui.forms.aim import ON_SOURCES, Aim, at_source, at_symbol
+from gexdesk.tui.forms.aim import Aimed, lever_on_symbol
 from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run, fit, width_of
 from gexdesk.tui.keys import LEVER_KEYS, Key
@@ -159,19 +159,13 @@ class SymbolPage(Page):
         """Show what was held back."""
         self.open_page("quarantine", self.symbol)
 
-    def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":
+    def aim(self, verb: Verb) -> Aimed:
         """Aim at the symbol; a pause at the source that serves it."""
         view = self.sight.shown
         symbol = next((s for s in view.symbols if s.symbol == self.symbol), None) if view is not None else None
         if view is None or symbol is None:
             return f"the engine no longer knows {self.symbol}"
-        if verb in ON_SOURCES:
-            source = self.sight.source(symbol.served_by)
-            if source is None:
-                return f"nothing serves {self.symbol}"
-            return Verb.RESUME if source.paused_by else Verb.PAUSE, at_source(source, self.symbol, symbol.readers)
-        aim = at_symbol(symbol, verb, view)
-        return f"{self.symbol} has no other source" if verb is Verb.FAILOVER and not aim.choices else (verb, aim)
+        return lever_on_symbol(verb, symbol, view)
 
     # ------------------------------------------------------------------ drawing
     def _curve(self) -> Curve | None:
