@@ -74,6 +74,7 @@ class _Stands(Struct):
     Attributes:
         times: Of the occurrence that is on or the next one.
         override: What it armed last.
+        failing: Its last turn failed, which was told.
     """
 
     schedule: Schedule
@@ -81,6 +82,7 @@ class _Stands(Struct):
     armed: bool = False
     override: Override | None = None
     warned: bool = False
+    failing: bool = False
 
 
 class Schedules:
@@ -102,15 +104,17 @@ class Schedules:
         self._chronicle = chronicle
         self._clock = clock
         self._turn = turn
+        self._unmoved: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Arm what is on already, so that nothing is decided without it; end what ended meanwhile; then follow the clock."""
+        """Arm what is on already, so that nothing is decided without it; end what ended meanwhile; then follow the clock.
+
+        Queued jobs are moved once the queue answers.
+        """
         if self._stands:
+            self._unmoved = {stands.schedule.target.key for stands in self._stands}  # also those of what has ended meanwhile
             await self._look()
-            for key in {stands.schedule.target.key for stands in self._stands} - {*self._standing.armed}:
-                async with self._turn:
-                    await self._levels.apply_schedule(key)
             self._task = asyncio.create_task(self._run(), name="schedules")
 
     async def stop(self) -> None:
@@ -137,8 +141,13 @@ class Schedules:
         for stands in self._stands:
             try:
                 await self._follow(stands, self._clock.now())
+                await self._move(stands.schedule)
             except (GexdeskError, OSError) as error:
-                self._chronicle.tell("engine", f"schedule {stands.schedule.name}: {error}; trying again", grave=True)
+                if not stands.failing:
+                    self._chronicle.tell("engine", f"schedule {stands.schedule.name}: {error}; trying again", grave=True)
+                stands.failing = True
+            else:
+                stands.failing = False
 
     async def _follow(self, stands: _Stands, now: float) -> None:
         schedule = stands.schedule
@@ -169,14 +178,6 @@ class Schedules:
     async def _arm(self, stands: _Stands, begins_at: float, ends_at: float) -> None:
         schedule, key = stands.schedule, stands.schedule.target.key
         async with self._turn:
-            # Since its begin by the calendar: an engine that was started anew within it goes on with the same record.
-            stands.override = Override(
-                schedule.level, f"{ACTOR} {schedule.name}", schedule.reason, since=begins_at, until=ends_at, bound=schedule.bound
-            )
-            self._standing.armed[key] = Armed(schedule.name, stands.override)
-            stands.armed = True
-            self._keep(stands)
-            moved = await self._levels.apply_schedule(key)
             own = self._standing.own(key)
             after = f"{schedule.words} until {_clock_time(ends_at)}"
             if own is not None:
@@ -184,22 +185,39 @@ class Schedules:
             await self._record.add(
                 actor=ACTOR, act="armed", target=str(schedule.target), reason=_reason(schedule), before="", after=after
             )
-        self._chronicle.tell("lever", f"schedule {schedule.name}: {schedule.target} is {after}; {moved} queued jobs moved")
+            # Since its begin by the calendar: an engine that was started anew within it goes on with the same record.
+            stands.override = Override(
+                schedule.level, f"{ACTOR} {schedule.name}", schedule.reason, since=begins_at, until=ends_at, bound=schedule.bound
+            )
+            self._standing.armed[key] = Armed(schedule.name, stands.override)
+            stands.armed = True
+            self._keep(stands)
+            self._unmoved.add(key)
+        self._chronicle.tell("lever", f"schedule {schedule.name}: {schedule.target} is {after}")
 
     async def _end(self, stands: _Stands) -> None:
         schedule, key = stands.schedule, stands.schedule.target.key
         async with self._turn:
-            armed = self._standing.armed.pop(key, None)
+            if key in self._standing.armed:
+                await self._record.add(
+                    actor=ACTOR, act="ended", target=str(schedule.target), reason=_reason(schedule), before=schedule.words,
+                    after="as the guidelines decide",
+                )  # fmt: skip
+                self._unmoved.add(key)
+            self._standing.armed.pop(key, None)
             stands.armed = False
             self._keep(stands, ended_at=self._clock.now())
-            if armed is None:
-                return
-            moved = await self._levels.apply_schedule(key)
-            await self._record.add(
-                actor=ACTOR, act="ended", target=str(schedule.target), reason=_reason(schedule), before=schedule.words,
-                after="as the guidelines decide",
-            )  # fmt: skip
-        self._chronicle.tell("lever", f"schedule {schedule.name} ended; {moved} queued jobs went back")
+        self._chronicle.tell("lever", f"schedule {schedule.name} ended")
+
+    async def _move(self, schedule: Schedule) -> None:
+        """Move the queued jobs of a target whose override was armed or ended; what it governs from now on waits for no queue."""
+        key = schedule.target.key
+        if key in self._unmoved:
+            async with self._turn:
+                moved = await self._levels.apply_schedule(key)
+                self._unmoved.discard(key)
+            if moved:
+                self._chronicle.tell("lever", f"schedule {schedule.name}: {moved} queued jobs of {schedule.target} moved")
 
     def _view(self, stands: _Stands, now: float) -> ScheduleView:
         schedule, times = stands.schedule, stands.times

@@ -20,6 +20,7 @@ from gexdesk.settings.desk import Settings
 from gexdesk.stores.audit import Audit
 from tests.engine.desk_setting import folder_source, gexbot_at, hand_in, parts_of, pull, rows
 from tests.engine.test_levers import jobs_of
+from tests.queues.valkey_server import ValkeyServer
 from tests.until import until
 
 WEEKDAYS = frozenset(range(5))
@@ -87,7 +88,9 @@ class ShiftedClock(SystemClock):
 
 
 @asynccontextmanager
-async def desk(folder: Path, clock: ShiftedClock, **fields: object) -> AsyncIterator:  # type: ignore[type-arg]
+async def desk(
+    folder: Path, clock: ShiftedClock, *, redis: dict[str, str] | None = None, **fields: object
+) -> AsyncIterator:  # type: ignore[type-arg]
     """Run a desk whose ``small`` is LOW and is CRITICAL by a schedule from 08:25 to 08:45."""
     table = {"name": "cpi", "target": "small", "level": "CRITICAL", "from": "08:25", "to": "08:45", "reason": "CPI at 08:30"}
     settings = Settings.model_validate(
@@ -96,6 +99,7 @@ async def desk(folder: Path, clock: ShiftedClock, **fields: object) -> AsyncIter
             "sources": [folder_source("small", folder / "small", assume={"volume": 10, "open_interest": 10})],
             "schedules": [table | fields],
         }
+        | ({} if redis is None else {"redis": redis})
     )
     engine = assemble(settings, clock)
     await engine.start()
@@ -176,6 +180,35 @@ async def test_an_operator_goes_before_a_schedule_and_may_end_it_early_for_this_
         assert await _levels(engine, {Level.LOW})  # also after a restart
     async with desk(tmp_path, ShiftedClock(at("2026-03-03T08:40"))) as engine:
         assert await _levels(engine, {Level.CRITICAL})
+
+
+async def test_an_engine_starts_without_redis_and_a_schedule_governs_at_once_and_moves_when_redis_is_back(tmp_path: Path) -> None:
+    server = ValkeyServer("--appendonly", "yes", "--appendfsync", "always")
+    redis = {"url": server.url}
+    try:
+        clock = ShiftedClock(at("2026-03-02T08:20"))
+        async with desk(tmp_path, clock, redis=redis) as engine:
+            await hand_in(engine, "small", snapshot(clock, "S0"))
+            assert await _levels(engine, {Level.LOW})
+        server.kill()
+        async with desk(tmp_path, (clock := ShiftedClock(at("2026-03-02T08:30"))), redis=redis) as engine:
+            governing = parts_of(engine).standing.override("small", clock.now())
+            assert governing is not None
+            assert governing.level is Level.CRITICAL
+            server.start()
+            await until(lambda: not parts_of(engine).queue.away)
+            await until(lambda: _levels(engine, {Level.CRITICAL}))
+            server.kill()
+            await until(lambda: parts_of(engine).queue.away)
+            clock.shift_s += at("2026-03-02T08:45:01") - clock.now()
+            await until(lambda: not parts_of(engine).standing.armed)
+            server.start()
+            await until(lambda: not parts_of(engine).queue.away)
+            await until(lambda: _levels(engine, {Level.LOW}))
+        acts = [line.act for line in Audit(tmp_path / "state" / "audit.jsonl").read(9) if line.actor == "schedule"]
+        assert acts == ["armed", "ended"]
+    finally:
+        server.close()
 
 
 async def test_a_schedules_override_is_recorded_as_one_with_its_author_and_its_end(tmp_path: Path) -> None:

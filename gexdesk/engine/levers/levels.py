@@ -20,7 +20,7 @@ from gexdesk.engine.standing import Standing
 from gexdesk.engine.triage import Triage
 from gexdesk.model.clock import Clock
 from gexdesk.model.decision import Bound, Override
-from gexdesk.model.errors import LeverRefused
+from gexdesk.model.errors import LeverRefused, QueueAway
 from gexdesk.model.job import Job, Place
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
@@ -119,8 +119,11 @@ class LevelLevers:
         return Lever(verb, target.name, "", target_kind=target.kind, level=override.level, for_s=for_s)
 
     async def end_expired(self) -> None:
-        """End overrides whose time has come or whose job has ended; queued jobs go back to what the guidelines decided."""
-        if not self._leads():
+        """End overrides whose time has come or whose job has ended; queued jobs go back to what the guidelines decided.
+
+        While the queue is away nothing is: operators would wait with their levers for what cannot be moved.
+        """
+        if not self._leads() or self._queue.away:
             return
         async with self._turn:
             now = self._clock.now()
@@ -136,7 +139,13 @@ class LevelLevers:
         self._count(Target.of(key))
 
     async def apply_schedule(self, key: str) -> int:
-        """Move the queued jobs of a target where its overrides now put them; the caller holds the turn. Returns how many moved."""
+        """Move the queued jobs of a target where its overrides now put them; the caller holds the turn. Returns how many moved.
+
+        Raises:
+            QueueError: The queue is away or refused; nobody who waits for the turn is kept waiting for it.
+        """
+        if self._queue.away:
+            raise QueueAway("queued jobs are moved once the queue answers")
         target = Target.of(key)
         self._count(target)
         return await self._move(target, self._standing.override(key, self._clock.now()))
