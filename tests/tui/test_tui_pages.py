@@ -559,7 +559,7 @@ DEEDS = [
     ("incidents", ["E"], Verb.RESOLVE, "incident"),
     ("quarantine", ["L"], Verb.RELEASE, "quarantine"),
     ("quarantine", ["J"], Verb.REFUSE, "quarantine"),
-    ("queue", ["X"], Verb.CANCEL, "job"),
+    ("queue", ["down", "X"], Verb.CANCEL, "job"),
     ("dead", ["T"], Verb.RETRY, "dead"),
     ("dead", ["D"], Verb.DISCARD, "dead"),
     ("gaps", ["down", "B"], Verb.BACKFILL, "gap"),
@@ -594,34 +594,6 @@ async def test_every_lever_of_a_page_wants_a_reason_and_a_refusal_stays_in_sight
         await seat.press("enter")
         assert len(seat.desk.pulled) == looked + 2
         assert page.dialog.form is None, "what was done closes the dialog"
-
-
-@pytest.mark.parametrize("name", ["source", "symbol", "queue"])
-async def test_r_never_pauses_and_p_lets_a_paused_source_run_again(name: str) -> None:
-    async with opened(name) as (seat, page):
-        await seat.press("R")
-        assert page.dialog.form is None
-        assert "gexbot-spx is not paused" in page.notice.text
-    view = a_view()
-    stopped = tuple(replace(source, state="stopped") for source in view.sources)
-    async with opened(name, laid(replace(view, stopped=True, sources=stopped))) as (seat, page):
-        await seat.press("R")
-        assert page.dialog.form is None
-        assert "everything is stopped: K starts it again" in page.notice.text
-    paused = tuple(replace(source, state="paused", paused_by="kd") for source in view.sources)
-    async with opened(name, laid(replace(view, sources=paused))) as (seat, page):
-        for key in ("R", "P"):
-            await seat.press(key)
-            assert page.dialog.text.startswith("── RESUME gexbot-spx ")
-            assert {lever.verb for lever in seat.desk.asked} == {Verb.RESUME}
-            await seat.press("escape")
-
-
-async def test_a_symbol_without_an_override_has_none_to_clear() -> None:
-    async with opened("symbol") as (seat, page):
-        await seat.press("C")
-        assert page.dialog.form is None
-        assert "SPX has no override of its own" in page.notice.text
 
 
 async def test_a_reader_who_may_only_read_looks_at_an_incident_without_being_told_so_each_second() -> None:
