@@ -128,7 +128,7 @@ class Gatekeeper:
         facts = _with_levels(judged.facts, exposure)
         past = self._past.setdefault((facts.source, facts.symbol), _Past())
         findings = judged.verdict.findings
-        if not judged.verdict.held and (past.levels is None or past.levels.as_of <= facts.as_of):
+        if not judged.verdict.held and (past.levels is None or past.levels.stamped_at <= facts.stamped_at):
             findings += tuple(check_levels(facts, past.levels))
             past.levels = facts
         return Judged(facts, Verdict(findings), judged.good)

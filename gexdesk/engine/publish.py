@@ -68,7 +68,7 @@ class Publish:
     async def _hold(self, judged: Judged, value: LiveValue, strikes: bytes, ordinal: int) -> None:
         self._quarantine.hold(judged, value, strikes, ordinal)
         good = self._gates.last_good(value.source, value.symbol)
-        if good is not None and good.as_of > judged.facts.as_of:
+        if good is not None and good.stamped_at > judged.facts.stamped_at:
             self._quarantine.passed(good, "")
         elif self._serving.serving(value.symbol) == value.source:
             await self._cache.mark(value.symbol, HELD_BACK)

@@ -123,7 +123,7 @@ class Serving:
         """Take a good value; readers get it where its source serves the symbol and nothing newer of it is there."""
         key = (value.symbol, value.source)
         held = self._offers.get(key)
-        if held is None or value.exposure.as_of >= held.value.exposure.as_of:
+        if held is None or stamped_at(value) >= stamped_at(held.value):
             self._offers[key] = Offer(value, strikes)
         if value.symbol not in self._source:
             self._serve(value.symbol, value.source)
@@ -243,8 +243,8 @@ class Serving:
         strikes = offer.strikes if offer is not None and offer.value.job_id == value.job_id else b""
         same = before is not None and before.source == value.source and shown.session == session
         shown.strikes, shown.strikes_before = strikes, shown.strikes if same else b""
-        if exposure.as_of - shown.pointed_at >= POINT_EVERY_S or OLDER in value.flags:
-            shown.pointed_at = exposure.as_of
+        if stamped_at(value) - shown.pointed_at >= POINT_EVERY_S or OLDER in value.flags:
+            shown.pointed_at = stamped_at(value)
             shown.points.append(Point(exposure.as_of, exposure.spot, exposure.net_gex, exposure.zero_gamma.value))
 
     def _serve(self, symbol: str, source: str) -> None:
@@ -269,7 +269,12 @@ async def _alone(symbol: str, served: Served) -> None:
 
 def market_at(value: LiveValue) -> float:
     """Return the moment of the market a value speaks of: its stamp less the known delay, never later than its receipt."""
-    return min(value.exposure.as_of, value.received_at) - value.delay_s
+    return stamped_at(value) - value.delay_s
+
+
+def stamped_at(value: LiveValue) -> float:
+    """Return a value's stamp, never later than its receipt: one in the future must not keep out what comes after it."""
+    return min(value.exposure.as_of, value.received_at)
 
 
 def figures_of(value: LiveValue) -> Figures:

@@ -233,11 +233,12 @@ class Triage:
     def _decided(self, flight: Flight, found: Triaged, account: Account) -> Job:
         payload, now = flight.payload, self._clock.now()
         lead = max(found.heads, key=lambda head: head.as_of)
+        stamped_at = min(lead.as_of, payload.received_at)  # a stamp in the future would make every successor the older one
         account.delay_s = account.delay_of(lead.delay_s)
         account.seen_symbols.update(head.symbol for head in found.heads)
         beside = payload.asked is not None and is_history(account, payload)  # history that a request brought: no word of its feed
         if not beside:
-            account.stamped(lead.symbol, lead.as_of)
+            account.stamped(lead.symbol, stamped_at)
         flight.judged = tuple(self._judged(account, head, payload) for head in found.heads)
         held = flight.judged[found.heads.index(lead)].verdict.held
         features = self._precedents.features(account, lead, now, payload.asked, held=held)
@@ -267,7 +268,7 @@ class Triage:
             score=decision.score,
             freshness=decision.freshness,
             received_at=payload.received_at,
-            as_of=lead.as_of,
+            as_of=stamped_at,
             deadline_at=None if promise_s is None else payload.received_at + promise_s,
             note="override" if decision.override is not None else "",
             decided=decided,

@@ -77,9 +77,14 @@ class Facts(Struct, frozen=True, gc=False):
     evidence: Evidence | None = None
 
     @property
+    def stamped_at(self) -> float:
+        """Return the stamp as far as it can be believed: one in the future must not make every later snapshot an old one."""
+        return min(self.as_of, self.received_at)
+
+    @property
     def market_at(self) -> float:
         """Return when the market was so: the stamp less the known delay, never later than the receipt."""
-        return min(self.as_of, self.received_at) - self.delay_s
+        return self.stamped_at - self.delay_s
 
 
 class Common(Struct, frozen=True):

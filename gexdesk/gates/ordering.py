@@ -12,12 +12,12 @@ def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
     before = known.before
     if before is None or before.shift_s != facts.shift_s:
         return []
-    back_s = before.as_of - facts.as_of
+    back_s = before.stamped_at - facts.stamped_at
     if back_s > 0:
         text = f"its stamp is {back_s:.1f} s older than the one before"
         return [Finding(GATE, Outcome.FLAG, "reordered", text, facts.as_of, before.as_of)]
     now, was = facts.evidence, before.evidence
-    if back_s == 0 and now is not None and was is not None and now.inputs != was.inputs:
+    if before.as_of == facts.as_of and now is not None and was is not None and now.inputs != was.inputs:
         text = "other numbers under the stamp of the one before"
         return [Finding(GATE, Outcome.FLAG, REVISED, text, facts.as_of, before.as_of)]
     return []

@@ -32,7 +32,7 @@ class Job(Struct, frozen=True, array_like=True, gc=False):
     Attributes:
         job_id: Equal to the payload's id.
         symbol: Symbol of the payload's newest snapshot.
-        as_of: Stamp of that snapshot; conflation compares it.
+        as_of: Stamp of that snapshot, never later than its receipt; conflation compares it.
         freshness: ``Freshness`` as int; smaller is stricter.
         deadline_at: received_at + the level's promise; None is best effort and goes last.
         attempt: Times it was claimed so far.

@@ -168,3 +168,27 @@ async def test_older_data_says_so_until_readers_have_what_they_had(tmp_path: Pat
         assert all(value.source == "second" and OLDER in value.flags for value in older)
         assert all(OLDER not in value.flags for value in later if market_at(value) >= had)
         assert market_at(desk.live("SPX")) > had
+
+
+async def test_one_stamp_ahead_is_neither_kept_for_a_fail_over_nor_ahead_of_its_successors_in_the_queue(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, _):
+        parts, at = parts_of(desk.engine), desk.clock.now()
+        await desk.send(("second", SPX.gexbot(at + 3_000.0, numbers_of=at)))
+        await desk.until(at + EVERY_S)
+        await both(desk, 10.0)
+        offer = parts.provision.serving.offered("SPX", "second")
+        assert offer is not None
+        assert offer.value.exposure.as_of == pytest.approx(at + 2 * EVERY_S, abs=1.0), "what a fail-over gives is the newest"
+        await parts.queue.stop_all(True)
+        at = desk.clock.now()
+        await desk.feeds["second"].give(SPX.gexbot(at + 3_000.0, numbers_of=at))
+        await desk.until(at + EVERY_S)
+        await desk.feeds["second"].give(SPX.gexbot(at + EVERY_S))
+        jobs = ()
+        for _ in range(5_000):
+            await desk.clock.advance(0.01)
+            jobs = sorted(await parts.queue.jobs_of("second"), key=lambda job: job.received_at)
+            if len(jobs) == 2:
+                break
+        assert [job.superseded for job in jobs] == [True, False]
+        await parts.queue.stop_all(False)

@@ -8,11 +8,15 @@ from generated_day import Moment, rows, strikes_of
 
 from gexdesk.model.snapshot import Snapshot
 
-Fault = Callable[[Moment, list[Moment], list[Moment], np.random.Generator], Snapshot | None]
+Fault = Callable[[Moment, list[Moment], list[Moment], np.random.Generator], Snapshot | tuple[Snapshot, Snapshot] | None]
 """Spoils a moment; given what came before it of the symbol, another symbol's moments of the same time, and a die.
 
-None where it cannot be laid over this moment.
+Of two snapshots the first comes a second earlier, passes, and is what hides the second. None where it cannot be laid over
+this moment.
 """
+
+AHEAD_S = 3_000.0
+"""Far into the future, and less than the hour from which on a stamp is held back for itself."""
 
 
 def wrong_spot(moment: Moment, past: list[Moment], others: list[Moment], rng: np.random.Generator) -> Snapshot | None:
@@ -102,6 +106,19 @@ def yesterdays_interest(moment: Moment, past: list[Moment], others: list[Moment]
     return replace(snapshot, chain=replace(chain, open_interest=interest))
 
 
+def swapped_behind_a_stamp_ahead(
+    moment: Moment, past: list[Moment], others: list[Moment], rng: np.random.Generator
+) -> tuple[Snapshot, Snapshot] | None:
+    """Stamp one good snapshot fifty minutes ahead, then carry another symbol's document, which is "older" than that."""
+    swapped, good = swapped_symbol(moment, past, others, rng), moment.snapshot
+    assert swapped is not None
+    if good.chain is not None:
+        good = replace(good, chain=replace(good.chain, iv=good.chain.iv * 1.00001))
+    else:
+        good = _weighed(good, 1.0001)
+    return replace(good, as_of=moment.at - 1.0 + AHEAD_S, quoted_at=moment.at - 1.0), swapped
+
+
 FAULTS: dict[str, Fault] = {
     "wrong spot": wrong_spot,
     "swapped symbol": swapped_symbol,
@@ -110,4 +127,5 @@ FAULTS: dict[str, Fault] = {
     "stale numbers": stale_numbers,
     "missing strikes": missing_strikes,
     "yesterday's open interest": yesterdays_interest,
+    "swapped symbol behind a stamp ahead": swapped_behind_a_stamp_ahead,
 }
