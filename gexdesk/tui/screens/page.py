@@ -198,8 +198,6 @@ class Page(Staged):
             self.notice.say(f"{type(error).__name__}: {error}", grave=True)
         finally:
             self._asking = False
-        if self.table is not None and self.table.adopt():
-            self.rearrange()
         self.paint_body()
         self.answered = not self._again
         if self._again:

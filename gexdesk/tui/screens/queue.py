@@ -47,7 +47,7 @@ class WhyPane(Pane):
         """Draw its one line."""
         job = self._table.under_cursor
         if self._table.cursor is None and self._table.rows:
-            return ((" the rows follow the true order; j takes one, and they stand still; k at the top lets go", "faint"),)
+            return ((" the rows follow the true order; j takes one and all stand, k at the top goes on", "faint"),)
         if job is None:
             return ((" nothing under the cursor", "faint"),)
         return ((f" {job.reason or 'decided by an earlier engine'}", ""), (f"   {job.note}" if job.note else "", "bold"))
