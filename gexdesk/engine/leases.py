@@ -40,17 +40,34 @@ class Leases:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    @property
+    def held(self) -> int:
+        """Return how many claims are renewed."""
+        return len(self._held)
+
     def hold(self, claim: Claim) -> None:
-        """Renew a claim from now on."""
+        """Renew a claim from now on, and no earlier one of the same job any more."""
         self._held[claim.job.job_id] = claim
 
+    def hold_on(self, claim: Claim) -> None:
+        """Renew a claim again that a renewal may have taken for lost, unless another attempt is in hand."""
+        self._held.setdefault(claim.job.job_id, claim)
+
     def latest(self, claim: Claim) -> Claim:
-        """Return a claim as last renewed."""
-        return self._held.get(claim.job.job_id, claim)
+        """Return a claim as last renewed; never that of another attempt, whose fence is not this one's to show."""
+        return self._of(claim) or claim
 
     def release(self, claim: Claim) -> Claim:
-        """Stop renewing and return the claim as last renewed."""
-        return self._held.pop(claim.job.job_id, claim)
+        """Stop renewing and return the claim as last renewed; another attempt of the same job is left alone."""
+        latest = self.latest(claim)
+        if self._of(claim) is not None:
+            del self._held[claim.job.job_id]
+        return latest
+
+    def _of(self, claim: Claim) -> Claim | None:
+        """Return what is held of the same attempt."""
+        held = self._held.get(claim.job.job_id)
+        return held if held is not None and held.fence == claim.fence else None
 
     async def _renew(self) -> None:
         while True:
@@ -58,16 +75,15 @@ class Leases:
             await asyncio.gather(*map(self._renewed, list(self._held.values())))  # together: thousands may wait for the stores
 
     async def _renewed(self, claim: Claim) -> None:
-        job_id = claim.job.job_id
         try:
             renewed = await self._queue.heartbeat(claim, self.lease_s)
         except LeaseLost:
-            self._held.pop(job_id, None)
+            self.release(claim)
         except (QueueError, StoreError):
             pass  # the queue itself is away: the lease runs out, and the job is run again
         else:
-            if job_id in self._held:
-                self._held[job_id] = renewed
+            if self._of(claim) is not None:
+                self._held[claim.job.job_id] = renewed
 
     async def _sweep(self) -> None:
         while True:
