@@ -318,8 +318,9 @@ class Work:
             except QueueAway:
                 await self._clock.sleep(AWAY_S)
                 continue
-            except StoreError as error:
-                self._say_refused(error)  # a full disk says nothing about the job
+            except StoreError as error:  # a full disk says nothing about the job
+                self._leases.hold_on(claim)  # a renewal that met the end under way took it for lost
+                self._say_refused(error)
                 await self._clock.sleep(AWAY_S)
                 continue
             except LeaseLost:
