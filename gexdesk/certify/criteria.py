@@ -1,6 +1,7 @@
 """Judge a run: SC-1 to SC-5 and the stages' limits, each with its figures. What was not measured is failed."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -85,9 +86,14 @@ def _accounted(m: Measured) -> Criterion:
     wrong = [d for d, o in given.items() if d in ended and (ended[d] == "DEAD") != (o.turn is Turn.BROKEN)]
     strangers = sum(digest not in m.offered.by_digest for digest in ended)
     broken = sum(o.turn is Turn.BROKEN for o in given.values())
-    twice = len(r) - len(set(r.job_id))
+    # A document that was processed twice has two jobs of one digest; only what a replay plays again is meant to have them.
+    jobs = Counter(digest for digest, source in zip(r.sha256, r.source, strict=True) if not source.startswith(PLAYED))
+    twice = sum(jobs.values()) - len(jobs)
     played = sum(count["received"] for name, count in m.closing["sources"].items() if name.startswith(PLAYED))
+    offered, kept = m.offered.documents + played, m.closing["received"]
     faults = []
+    if offered != kept:
+        faults.append(f"{offered:,} documents were offered, {kept:,} were accepted")
     if missing:
         faults.append(f"{len(missing):,} documents were offered and have no end ({_named(missing, given)})")
     if wrong:
@@ -98,7 +104,6 @@ def _accounted(m: Measured) -> Criterion:
         faults.append(f"{still:,} were still open at the end")
     if m.closing["repeats"] < m.offered.again:
         faults.append(f"{m.offered.again:,} repeats were offered, {m.closing['repeats']:,} were taken for such")
-    offered, kept = m.offered.documents + played, m.closing["received"]
     figures: Figures = {
         "offered": offered, "accepted": kept, "completed": m.closing["completed"], "dead_letters": m.closing["dead"],
         "broken_offered": broken, "repeats": m.closing["repeats"], "repeats_offered": m.offered.again,

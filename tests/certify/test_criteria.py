@@ -55,8 +55,19 @@ def test_what_nobody_offered_and_what_ended_twice_is_told(tmp_path: Path) -> Non
     setting.jobs[7].offered = False
     assert "1 were never offered" in failed(setting, tmp_path)["accounted"]
     setting = went_well()
-    setting.jobs.append(replace(setting.jobs[0]))
+    setting.jobs.append(replace(setting.jobs[0], job_id="a job of its own"))
     assert "1 ended twice" in failed(setting, tmp_path)["accounted"]
+    setting = went_well()
+    again = replace(setting.jobs[0], feed=FEED["tape-0"])
+    setting.jobs += [replace(again, job_id="one round"), replace(again, job_id="the next round")]
+    assert "ended twice" not in failed(setting, tmp_path).get("accounted", "")
+
+
+def test_what_was_offered_and_what_was_accepted_must_be_as_many(tmp_path: Path) -> None:
+    setting = went_well()
+    setting.closing = {"received": len(setting.jobs) + setting.again + 2}
+    count = len(setting.jobs) + setting.again
+    assert failed(setting, tmp_path)["accounted"] == f"{count:,} documents were offered, {count + 2:,} were accepted"
 
 
 def test_an_unrecognised_repeat_is_told(tmp_path: Path) -> None:
