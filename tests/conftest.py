@@ -1,1 +1,9 @@
-"""Put this folder on the path, so that every test may import what they share, e.g. ``virtual_clock``."""
+"""Put this folder on the path, so that every test may import what they share, e.g. ``virtual_clock``.
+
+The desk of whoever runs the tests is none of theirs: nothing in the environment names its configuration, its state or its key.
+"""
+
+import os
+
+for _name in [name for name in os.environ if name.startswith("GEXDESK_") and not name.startswith("GEXDESK_TEST_")]:
+    del os.environ[_name]

@@ -15,7 +15,7 @@ from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson, StateFolder, span_s, state_folder
 from gexdesk.cli.notify import Supervisor
 from gexdesk.cli.reach import HERE, At, engine_at
-from gexdesk.model.errors import EngineAway
+from gexdesk.model.errors import EngineAway, SettingsError
 
 if TYPE_CHECKING:
     from gexdesk.api.client import Client
@@ -28,30 +28,47 @@ STOP_LIMIT_S = 20.0
 
 def run(
     *,
-    config: Annotated[Path | None, Parameter(name="--config", help="Configuration file.")] = None,
+    config: Annotated[Path | None, Parameter(name="--config", help="Configuration file; default: the user's.")] = None,
     state: StateFolder = None,
     duration: Annotated[str | None, Parameter(name="--for", help="End after a time, e.g. 30s, 5m.")] = None,
     until_idle: Annotated[bool, Parameter(negative="", help="End when folders and replays have given everything.")] = False,
-    sample: Annotated[bool, Parameter(negative="", help="Run the sample desk.")] = False,
+    sample: Annotated[bool, Parameter(negative="", help="Run the sample desk, whatever is configured.")] = False,
     listen: Annotated[str | None, Parameter(help="Answer on TCP, too: HOST:PORT; keys are needed there.")] = None,
     read_only: Annotated[bool, Parameter(negative="", help="Let nobody change anything through it.")] = False,
     json: AsJson = False,
 ) -> int:
-    """Run the engine alone, in the foreground, until it is stopped. Without a configuration: default rules, no sources.
+    """Run the engine alone, in the foreground, until it is stopped.
+
+    Without a configuration it runs only where --state names a folder: with default rules, and no sources but those submitted.
 
     Example: `gexdesk run --config gexdesk.toml --until-idle --json`
     """
-    from gexdesk.assemble.sample import sample_settings
-    from gexdesk.settings.load import load_settings
-    from gexdesk.settings.places import default_state, named_state
-
-    folder = state or named_state() or default_state() / "sample"
-    settings = sample_settings(folder) if sample else load_settings(config, state)
+    settings = _settings(config, state, sample=sample)
     if listen is not None:
         settings = settings.model_copy(update={"listen": listen})
     if read_only:
         settings = settings.model_copy(update={"read_only": True})
     return run_engine(settings, until_idle=until_idle, for_s=None if duration is None else span_s(duration), json=json)
+
+
+def _settings(config: Path | None, state: Path | None, *, sample: bool) -> "Settings":
+    """Return what is to run: the sample, or the desk that every other verb means. Raises SettingsError."""
+    from gexdesk.assemble.sample import sample_settings
+    from gexdesk.settings.load import load_settings
+    from gexdesk.settings.places import default_state, find_configuration, named_state
+
+    if sample and config is not None:
+        raise SettingsError("--sample and --config name two desks: leave one out")
+    if sample:
+        return sample_settings(state or named_state() or default_state() / "sample")
+    config = config or find_configuration()
+    if config is None and state is None and named_state() is None:
+        # An engine nobody asked for, in a folder where no other verb looks for it, would run with nothing to do.
+        raise SettingsError(
+            "there is no configuration to run: `gexdesk init` writes one to start from, --config or $GEXDESK_CONFIG names one; "
+            "`gexdesk run --sample` runs the sample desk, --state FOLDER an engine without sources"
+        )
+    return load_settings(config, state)
 
 
 def stop(*, at: At = HERE) -> int:

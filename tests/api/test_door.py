@@ -19,6 +19,7 @@ from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.stores.audit import Audit
 from tests.api.served_engine import ask_raw, served
+from tests.cli.program import environment
 from tests.engine.desk_setting import rows
 from tests.until import until
 
@@ -142,7 +143,7 @@ async def test_an_engine_that_is_hung_or_killed_is_away_and_the_next_one_is_ther
             return False
         return True
 
-    engine = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    engine = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment(tmp_path))
     try:
         await until(there)
         stream = client.views()
@@ -160,7 +161,7 @@ async def test_an_engine_that_is_hung_or_killed_is_away_and_the_next_one_is_ther
         engine.wait()
         with pytest.raises(EngineAway):
             await client.view()
-        engine = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        engine = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment(tmp_path))
         await until(there)  # the socket that was left behind is replaced
         assert (await client.view()).engine_id != first.engine_id
         await client.stop()

@@ -41,11 +41,18 @@ class Said(Struct, frozen=True):
         return json.loads(self.out)
 
 
-def in_here(*arguments: object) -> Said:
-    """Run the program in this process: quicker, where it starts no event loop and touches no signal."""
+NOWHERE = "/nonexistent"
+"""Where nothing of the user's is found, and nothing can be written."""
+
+
+def in_here(*arguments: object, **more: str) -> Said:
+    """Run the program in this process: quicker, where it starts no event loop and touches no signal; ``more`` is environment."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ({"XDG_CONFIG_HOME": NOWHERE, "XDG_STATE_HOME": NOWHERE} | more).items():
+            patch.setenv(name, value)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
     return Said(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 

@@ -82,6 +82,42 @@ def test_run_for_a_time_ends_by_itself_without_any_configuration(tmp_path: Path)
     assert time.monotonic() - began < 20
 
 
+def test_run_means_the_desk_that_every_other_verb_means(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    text = f'state = "{tmp_path}/mine"\n[[sources]]\nname = "own"\nkind = "directory"\npath = "{tmp_path}/in"\nlevel = "auto"\n'
+    config = tmp_path / ".config" / "gexdesk" / "gexdesk.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(text)
+    said = gexdesk(tmp_path, "run", "--for", "0.2s", "--json")
+    assert list(said.document["sources"]) == ["own"]
+    assert (tmp_path / "mine" / "metadata.duckdb").is_file(), "where status looks, too"
+    (tmp_path / "other.toml").write_text(text.replace("own", "other"))
+    said = gexdesk(tmp_path, "run", "--for", "0.2s", "--json", GEXDESK_CONFIG="other.toml")
+    assert list(said.document["sources"]) == ["other"]
+    said = gexdesk(tmp_path, "run", "--for", "0.2s", "--json", "--config", "other.toml")
+    assert list(said.document["sources"]) == ["other"], "what is named goes before what is found"
+    said = gexdesk(tmp_path, "run", "--sample", "--state", "sample", "--for", "0.2s", "--json", GEXDESK_CONFIG="other.toml")
+    assert "gexbot-spx" in said.document["sources"]
+    missing = gexdesk(tmp_path, "run", "--for", "0.2s", GEXDESK_CONFIG="missing.toml")
+    assert (missing.code, missing.out) == (1, "")
+    assert "$GEXDESK_CONFIG names missing.toml" in missing.err
+
+
+def test_run_without_any_configuration_says_what_to_do_and_starts_nothing(tmp_path: Path) -> None:
+    said = gexdesk(tmp_path, "run", "--for", "0.2s", "--json")
+    assert (said.code, said.document["error"]) == (1, "settings_error")
+    for words in ("gexdesk init", "--config", "$GEXDESK_CONFIG", "gexdesk run --sample", "--state FOLDER"):
+        assert words in said.err
+    assert not (tmp_path / ".local").exists()
+
+
+def test_run_refuses_the_sample_and_a_configuration_at_once(home: Path) -> None:
+    said = gexdesk(home, "run", "--sample", "--config", "gexdesk.toml", "--state", "state", "--for", "0.2s")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "gexdesk: --sample and --config name two desks: leave one out\n"
+    assert not (home / "state").exists()
+
+
 def test_an_engine_that_fails_does_not_end_as_if_all_were_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise RuntimeError("a fault of ours")
