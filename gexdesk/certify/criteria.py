@@ -166,9 +166,9 @@ def _inside(at: F8, part: tuple[float, float]) -> NDArray[np.bool_]:
 
 
 def _urgent(m: Measured) -> NDArray[np.bool_]:
-    """Say of each job whether it was CRITICAL; what was offered broken can never be available, whatever its source's level."""
+    """Say of each job whether it was decided CRITICAL, wherever it was moved since; what was offered broken can never be available."""
     broken = {digest for digest, offer in m.offered.by_digest.items() if offer.turn is Turn.BROKEN}
-    pairs = zip(m.record.level, m.record.sha256, strict=True)
+    pairs = zip(m.record.decided_level, m.record.sha256, strict=True)
     return np.array([level == Level.CRITICAL and digest not in broken for level, digest in pairs], dtype=bool)
 
 

@@ -107,6 +107,17 @@ def test_critical_data_that_was_decided_lower_is_told(tmp_path: Path) -> None:
     assert "10 of the others were 5 s old" in why["SC-1"]
 
 
+def test_the_promise_is_that_of_what_was_decided_wherever_it_was_moved_since(tmp_path: Path) -> None:
+    setting = went_well()
+    lowered = next(job for job in setting.jobs if job.level == "CRITICAL")
+    lowered.decided_level, lowered.level, lowered.took_s = "CRITICAL", "LOW", 31.0
+    assert "1 of 280 came later than 30 s" in failed(setting, tmp_path)["SC-1"]
+    setting = went_well()
+    raised = next(job for job in setting.jobs if job.level == "HIGH")
+    raised.decided_level, raised.level, raised.took_s = "HIGH", "CRITICAL", 200.0
+    assert not {"SC-1", "SC-5", "process"} & failed(setting, tmp_path).keys()
+
+
 def test_too_few_dispatches_fail(tmp_path: Path) -> None:
     setting = went_well()
     setting.plan = PLAN.__class__(**{**_as_dict(PLAN), "dispatches": 100_000})
