@@ -1,6 +1,7 @@
 """Change the guidelines while data flows: apply, roll back, hand in what cannot be used, over and over."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -112,8 +113,9 @@ class Changes:
         try:
             outcome = await self._client.pull(Lever(Verb.APPLY, "", REASON, target_kind=TARGET, text=text + INVALID))
         except GuidelineError as error:
-            line = str((text + INVALID).count("\n", 0, (text + INVALID).index("volume >> 1")) + 1)
-            await self._note("invalid", at, began, error.message, held=line in error.message, version=before)
+            line = (text + INVALID).count("\n", 0, (text + INVALID).index("volume >> 1")) + 1
+            named = re.search(rf"\bline {line}\b", error.message) is not None
+            await self._note("invalid", at, began, error.message, held=named, version=before)
         except GexdeskError as error:
             await self._note("invalid", at, began, error.message, held=False)
         else:

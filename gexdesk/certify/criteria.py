@@ -102,6 +102,8 @@ def _accounted(m: Measured) -> Criterion:
         faults.append(f"{strangers:,} were never offered, {twice:,} ended twice")
     if still := _open(m):
         faults.append(f"{still:,} were still open at the end")
+    if not m.killed:
+        faults.append("no decoder was there to be killed at the peak: the run had one fault less than it must")
     if m.closing["repeats"] < m.offered.again:
         faults.append(f"{m.offered.again:,} repeats were offered, {m.closing['repeats']:,} were taken for such")
     figures: Figures = {
@@ -166,7 +168,7 @@ def _inside(at: F8, part: tuple[float, float]) -> NDArray[np.bool_]:
 
 
 def _urgent(m: Measured) -> NDArray[np.bool_]:
-    """Say of each job whether it was decided CRITICAL, wherever it was moved since; what was offered broken can never be available."""
+    """Say of each job whether it was decided CRITICAL, wherever it was moved since; what was offered broken is never available."""
     broken = {digest for digest, offer in m.offered.by_digest.items() if offer.turn is Turn.BROKEN}
     pairs = zip(m.record.decided_level, m.record.sha256, strict=True)
     return np.array([level == Level.CRITICAL and digest not in broken for level, digest in pairs], dtype=bool)

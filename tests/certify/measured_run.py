@@ -57,6 +57,7 @@ class Setting:
     graded: dict[str, Any] = field(default_factory=dict)
     again: int = 3
     plan: Plan = PLAN
+    killed: bool = True
 
 
 def went_well() -> Setting:
@@ -129,7 +130,7 @@ def measured(setting: Setting, folder: Path) -> Measured:
         machine=MACHINE, plan=setting.plan, parts={name: (BEGAN + a, BEGAN + b) for name, (a, b) in parts.items()},
         offered=offered, record=record, closing=closing, samples=(Sample(1.0, "steady", 1, 1, 0, 0, 0.01, 8.0),),
         changes=tuple(setting.changes), raised=raised_feed().symbols, versions=frozenset({"changed-1"}), base="base",
-        graded=setting.graded, used_s=10.0, others_cores=0.1, resident_bytes=1, state_bytes=1, killed=True, took_s=70.0,
+        graded=setting.graded, used_s=10.0, others_cores=0.1, resident_bytes=1, state_bytes=1, killed=setting.killed, took_s=70.0,
     )  # fmt: skip
 
 

@@ -232,3 +232,9 @@ def test_the_report_says_all_of_it(tmp_path: Path) -> None:
 
 def _as_dict(plan: object) -> dict[str, float]:
     return {name: getattr(plan, name) for name in plan.__struct_fields__}  # type: ignore[attr-defined]
+
+
+def test_a_run_without_a_killed_decoder_had_a_fault_too_few(tmp_path: Path) -> None:
+    setting = went_well()
+    setting.killed = False
+    assert "no decoder was there to be killed" in failed(setting, tmp_path)["accounted"]
