@@ -63,7 +63,7 @@ class _Figures:
         yield from (hits, open_incidents)
         for name, words, value in (
             ("gexdesk_unmatched_decisions", "Decisions no guideline matched.", view.unmatched),
-            ("gexdesk_conflicting_decisions", "Decisions whose guidelines differed in level.", view.conflicts),
+            ("gexdesk_conflicting_decisions", "Same symbol and as_of decided at another level within a minute.", view.conflicts),
             ("gexdesk_payloads_received", "Payloads acknowledged.", view.received),
             ("gexdesk_jobs_completed", "Jobs stored.", view.completed),
             ("gexdesk_dead_letters", "Jobs that ended as dead letters.", view.dead),
