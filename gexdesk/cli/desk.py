@@ -42,7 +42,7 @@ def desk(*, config: ConfigPath = None, state: StateFolder = None) -> int:
 def attach(
     url: Annotated[str | None, Parameter(name="URL", help="http://HOST:PORT elsewhere; without it, the engine here.")] = None,
     *,
-    name: Annotated[str, Parameter(help="Who you are, where several share one login.")] = "",
+    name: Annotated[str, Parameter(help="Who you are, where several share one login on the engine's host.")] = "",
     state: StateFolder = None,
 ) -> int:
     """Open the desk on an engine that runs already; over TCP its key is taken from $GEXDESK_KEY.
@@ -52,6 +52,11 @@ def attach(
     from gexdesk.desk import Desk
     from gexdesk.tui.app import DeskApp
 
+    if name and url is not None:
+        raise SettingsError(
+            "--name is for those who share a login on the engine's host; over TCP you are who your key says: "
+            "`gexdesk key create --name NAME --scope read --scope operate` over there makes one in your name"
+        )
     engine = engine_at(At(state, url), operator=name)
     asyncio.run(engine.view())  # whoever is refused learns it here, not on a screen without a desk
 

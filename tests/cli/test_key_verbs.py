@@ -54,3 +54,9 @@ async def test_what_is_warned_of_is_so(tmp_path: Path) -> None:
         key = in_here("key", "create", "--scope", "operate", "--state", desk.state).out.strip()
         with pytest.raises(GexdeskError, match="may operate; this needs read"):
             await Client(f"http://{desk.netloc}", key=key).view()
+
+
+def test_who_attaches_over_tcp_is_who_the_key_says_and_no_name_is_taken_for_one(tmp_path: Path) -> None:
+    said = in_here("attach", "http://127.0.0.1:9", "--name", "kd", GEXDESK_KEY="gxd_x")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("gexdesk: --name is for those who share a login on the engine's host; over TCP you are who your key")
