@@ -333,22 +333,22 @@ class RedisQueue:
         self.nudge()
         return back
 
-    async def pause(self, source: str) -> int:
+    async def pause(self, source: str, *, patience_s: float | None = None) -> int:
         """Hold a source's jobs; returns how many are queued. Raises as ``put``."""
-        held = int(await self._ask("pause", int, source))
+        held = int(await self._ask("pause", int, source, patience_s=patience_s))
         self._state = msgspec.structs.replace(self._state, paused=self._state.paused | {source})
         return held
 
-    async def resume(self, source: str) -> int:
+    async def resume(self, source: str, *, patience_s: float | None = None) -> int:
         """Release a source's jobs at their places; returns how many are queued. Raises as ``put``."""
-        released = int(await self._ask("resume", int, source))
+        released = int(await self._ask("resume", int, source, patience_s=patience_s))
         self._state = msgspec.structs.replace(self._state, paused=self._state.paused - {source})
         self.nudge()
         return released
 
-    async def stop_all(self, stopped: bool) -> None:
+    async def stop_all(self, stopped: bool, *, patience_s: float | None = None) -> None:
         """Turn the kill switch, for every engine. Raises as ``put``."""
-        await self._ask("stop_all", int, stopped)
+        await self._ask("stop_all", int, stopped, patience_s=patience_s)
         self._state = msgspec.structs.replace(self._state, stopped=stopped)
         self.nudge()
 

@@ -2,8 +2,9 @@
 
 A CRITICAL put that Redis does not take goes into a synced journal here (an embedded queue), and this engine's workers get it
 from there. All other puts wait: back pressure. When Redis answers again nothing is claimed from it before both sides agree:
-what is held here is taken out there (a put whose answer was lost may have arrived), what was done here is noted there as done,
-and what still waits here is put there, then struck out here. A crash in between repeats those steps, which then change nothing.
+what operators held or released meanwhile is told there, what is held here is taken out there (a put whose answer was lost may
+have arrived), what was done here is noted there as done, and what still waits here is put there, then struck out here. A crash
+in between repeats those steps, which then change nothing.
 
 Where an answer was lost *and* another host takes the job before this one is back, both do it; results are keyed on the job.
 """
@@ -23,6 +24,7 @@ from gexdesk.queues.base import QueueState
 from gexdesk.queues.embedded import EmbeddedQueue
 from gexdesk.queues.redis import RedisQueue
 from gexdesk.queues.redis_parcels import Parcels
+from gexdesk.queues.roll import KILL_SWITCH
 
 _LOOK_S = 0.1
 _FIRST_LOOK_S = 2.0
@@ -46,6 +48,7 @@ class BridgedQueue:
         self._parcels = parcels
         self._held: dict[str, Claim] = {}  # claimed from the journal here
         self._done: list[str] = []  # ended here, not yet noted there
+        self._untold: dict[str, bool] = {}  # sources held or released here, or the kill switch: not yet told there
         self._apart = True  # the two sides may disagree: nothing is claimed from Redis
         self._agreeing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -55,7 +58,7 @@ class BridgedQueue:
     @property
     def agreed(self) -> bool:
         """Say whether Redis knows all that happened here."""
-        return not (self._apart or self._done or self._agreeing.locked() or self._far.away)
+        return not (self._apart or self._done or self._untold or self._agreeing.locked() or self._far.away)
 
     @property
     def warning(self) -> str:
@@ -236,24 +239,51 @@ class BridgedQueue:
         return here + await self._far.revive(job_ids)
 
     async def pause(self, source: str) -> int:
-        """Hold a source's jobs on both sides; first in Redis, so that nothing is half done while it is away."""
-        return await self._far.pause(source) + await self._near.pause(source)
+        """Hold a source's jobs on both sides; where Redis is away it is told before anything is claimed from it again."""
+        here = await self._near.pause(source)
+        try:
+            return here + await self._tell_far(source, True)
+        except QueueError:
+            await self._near.resume(source)
+            raise
 
     async def resume(self, source: str) -> int:
-        """Release a source's jobs on both sides."""
-        released = await self._far.resume(source)
+        """Release a source's jobs on both sides; as ``pause``."""
+        released = await self._tell_far(source, False)
         here = await self._near.resume(source)
         self._apart = self._apart or here > 0
         return released + here
 
     async def stop_all(self, stopped: bool) -> None:
-        """Turn the kill switch: here at once when it stops, and in Redis. Raises QueueAway where only this engine has stopped."""
+        """Turn the kill switch on both sides; as ``pause``."""
         if stopped:
             await self._near.stop_all(True)
-            await self._far.stop_all(True)
+            await self._tell_far(KILL_SWITCH, True)
         else:
-            await self._far.stop_all(False)
+            await self._tell_far(KILL_SWITCH, False)
             await self._near.stop_all(False)
+
+    async def _tell_far(self, source: str, held: bool) -> int:
+        """Hold or release in Redis, at once or as soon as it answers; returns how many jobs of the source it has, as last seen."""
+        self._untold[source] = held
+        try:
+            return await self._tell_hold(source, held)
+        except QueueAway:
+            self._apart = True  # nothing is claimed there before it knows
+            return self._far.state().by_source.get(source, 0)
+        except QueueError:
+            self._untold.pop(source, None)
+            raise
+
+    async def _tell_hold(self, source: str, held: bool) -> int:
+        count = 0
+        if source == KILL_SWITCH:
+            await self._far.stop_all(held, patience_s=0)
+        else:
+            count = await (self._far.pause if held else self._far.resume)(source, patience_s=0)
+        if self._untold.get(source) == held:
+            del self._untold[source]
+        return count
 
     async def prune(self, before: float) -> int:
         """Forget finished jobs on both sides; returns how many."""
@@ -264,12 +294,16 @@ class BridgedQueue:
     def state(self) -> QueueState:
         """Return both sides together."""
         far, near = self._far.state(), self._near.state()
+        paused = far.paused - {source for source, held in self._untold.items() if not held}
+        paused |= {source for source, held in self._untold.items() if held and source != KILL_SWITCH}
+        stopped = self._untold.get(KILL_SWITCH, far.stopped) or near.stopped
+        conflated = far.conflated + near.conflated
         if not near.by_source and not any(depth.processing for depth in near.levels.values()):
-            return replace(far, conflated=far.conflated + near.conflated, stopped=far.stopped or near.stopped)
+            return QueueState(far.levels, far.by_source, paused, stopped, conflated)
         levels = {level: _both(far.levels[level], near.levels[level]) for level in LEVELS}
         names = {*far.by_source, *near.by_source}
         by_source = {name: far.by_source.get(name, 0) + near.by_source.get(name, 0) for name in names}
-        return QueueState(levels, by_source, far.paused, far.stopped or near.stopped, far.conflated + near.conflated)
+        return QueueState(levels, by_source, paused, stopped, conflated)
 
     async def peek(self, limit: int) -> Sequence[Job]:
         """Return the next jobs: those of this host, then those of Redis."""
@@ -331,7 +365,7 @@ class BridgedQueue:
                 with contextlib.suppress(QueueError):  # what is wrong stands in ``warning``
                     await self._far.open(patience_s=0)
                 continue
-            if (self._apart or self._done) and not self._far.away:
+            if (self._apart or self._done or self._untold) and not self._far.away:
                 with contextlib.suppress(QueueError, StoreError):  # the next look finds the same
                     await self._agree()
 
@@ -339,6 +373,8 @@ class BridgedQueue:
         async with self._agreeing:
             self._apart = False  # whoever is kept here from now on says so again
             try:
+                for source, held in list(self._untold.items()):
+                    await self._tell_hold(source, held)
                 waiting = [job.job_id for source in self._near.state().by_source for job in await self._near.jobs_of(source)]
                 taken = set(await self._far.withdraw([*waiting, *self._held])) if waiting or self._held else set()
                 done, self._done = self._done, []

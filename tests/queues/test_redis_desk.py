@@ -1,5 +1,6 @@
 """A desk whose configuration names a Redis puts its queue there, and says so in words where it cannot."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -13,7 +14,10 @@ from gexdesk.assemble.desk import assemble
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import QueueError, SettingsError
+from gexdesk.model.lever import Verb
+from gexdesk.settings.desk import Settings
 from gexdesk.settings.load import load_settings
+from tests.engine.desk_setting import folder_source, parts_of, pull
 from tests.queues.valkey_server import ValkeyServer
 from tests.until import until
 
@@ -46,6 +50,44 @@ async def test_a_redis_that_goes_away_is_an_incident(tmp_path: Path) -> None:
         assert not await told()
         server.kill()
         await until(told)
+    finally:
+        await engine.close()
+        server.close()
+
+
+async def test_the_kill_switch_and_a_pause_act_at_once_while_redis_is_away_and_are_told_when_it_is_back(tmp_path: Path) -> None:
+    server = ValkeyServer("--appendonly", "yes", "--appendfsync", "always")
+    settings = {"state": tmp_path / "state", "redis": {"url": server.url, "prefix": "kill"}}
+    settings["sources"] = [folder_source(name, tmp_path / name) for name in ("a", "b")]
+    engine = assemble(Settings.model_validate(settings), SystemClock())
+    await engine.start()
+    try:
+        parts = parts_of(engine)
+
+        def fetching() -> set[str]:
+            return set(parts.supply._tasks)
+
+        async def there() -> tuple[bool, frozenset[str]]:
+            await parts.queue._far.refresh()
+            state = parts.queue._far.state()
+            return state.stopped, state.paused
+
+        server.kill()
+        await until(lambda: parts.queue.away)
+        async with asyncio.timeout(5.0):
+            assert (await pull(engine, Verb.PAUSE_ALL)).done
+            assert (parts.standing.stopped is not None, parts.queue.state().stopped, fetching()) == (True, True, set())
+            assert (await pull(engine, Verb.RESUME_ALL)).done
+            assert (parts.standing.stopped, parts.queue.state().stopped, fetching()) == (None, False, {"a", "b"})
+            assert (await pull(engine, Verb.PAUSE, "a")).done
+            assert (parts.queue.state().paused, fetching()) == ({"a"}, {"b"})
+            assert (await pull(engine, Verb.PAUSE_ALL)).done
+        server.start()
+        await until(lambda: parts.queue.agreed)
+        assert await there() == (True, {"a"})
+        assert (await pull(engine, Verb.RESUME_ALL)).done
+        assert (await pull(engine, Verb.RESUME, "a")).done
+        assert (await there(), fetching()) == ((False, set()), {"a", "b"})
     finally:
         await engine.close()
         server.close()

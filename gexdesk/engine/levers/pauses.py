@@ -56,7 +56,7 @@ class PauseLevers:
         if pausing == (held is not None):
             raise LeverRefused(f"{account.name} is {'paused already' if held else 'not paused'}")
         before, after = ("paused", "running") if held else ("running", "paused")
-        count = len(await self._queue.jobs_of(account.name))
+        count = self._queue.state().by_source.get(account.name, 0)
         if pausing:
             helps, costs = f"fetching stops, {jobs(count)} held", f"readers keep the last value{self._others(account)}"
         else:
@@ -98,16 +98,25 @@ class PauseLevers:
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", before, after, waiting, 0, f"{waiting} waiting jobs", "every source")
         async with self._record.of(lever, "everything", before, after):
-            pause = Pause(lever.actor, printable(lever.reason), self._clock.now()) if stopping else None
-            await self._queue.stop_all(stopping)
-            async with undone(lambda: self._queue.stop_all(not stopping)):
-                await asyncio.to_thread(self._standing.set_stopped, pause)
             if stopping:
-                await self._supply.stop_all()
+                await self._stop(Pause(lever.actor, printable(lever.reason), self._clock.now()))
             else:
-                for account in self._ledger.all():
-                    if self._standing.pause_of(account.name) is None:
-                        self._supply.start(account.name)
+                await self._queue.stop_all(False)
+                async with undone(lambda: self._queue.stop_all(True)):
+                    await self._release()
         words = f"{lever.actor} {'stopped' if stopping else 'started'} everything ({lever.reason})"
         self._chronicle.tell("lever", words)
         return LeverOutcome(True, words, before, after, waiting, 0)
+
+    async def _stop(self, pause: Pause) -> None:
+        """Let nothing more come in first, and be known as stopped: that is what ends it again, whatever the queue answers."""
+        await asyncio.to_thread(self._standing.set_stopped, pause)
+        async with undone(self._release):
+            await self._supply.stop_all()
+            await self._queue.stop_all(True)
+
+    async def _release(self) -> None:
+        await asyncio.to_thread(self._standing.set_stopped, None)
+        for account in self._ledger.all():
+            if self._standing.pause_of(account.name) is None:
+                self._supply.start(account.name)
