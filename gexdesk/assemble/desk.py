@@ -391,7 +391,7 @@ def assemble(
         chronicle,
     )
     host, lag = Host(ledger, clock), Lag()
-    backfill = Backfill(provision.gaps, symbols, receive.deliver, clock, limit_bytes=limits.payload_limit_bytes)
+    backfill = Backfill(provision.gaps, symbols, receive.deliver, chronicle, clock, limit_bytes=limits.payload_limit_bytes)
     on_symbols = SymbolLevers(
         provision=provision, backfill=backfill, keeper=keeper, record=record, chronicle=chronicle, clock=clock
     )
@@ -474,6 +474,7 @@ def assemble(
             triage=triage,
             receive=receive,
             requests=requests,
+            backfill=backfill,
             leases=leases,
             work=work,
             letters=letters,

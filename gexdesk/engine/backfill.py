@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.gaps import GapLedger
 from gexdesk.engine.symbols import Symbols
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import LeverRefused
+from gexdesk.model.errors import LeverRefused, PayloadError, StoreError
 from gexdesk.model.market import NEW_YORK
 from gexdesk.model.payload import Arrival
 from gexdesk.model.text import printable, symbol_of
@@ -18,24 +19,35 @@ SOURCE = "gap-fill"
 """The source that history for gaps is counted under; its standing level is LOW, and its data type historical."""
 
 FILES = 500
+RETRY_S = 2.0
+"""Between two tries to hand over a file that cannot be kept now."""
+
 _SEPARATORS = str.maketrans("-._ ", "    ")
 
 
 class Backfill:
-    """Hand the files that may fill a gap to the pipeline.
+    """Hand the files that may fill a gap to the pipeline, behind whoever asked for it: at high water they wait for long.
 
     Args:
         deliver: As for any source; returns once a payload is acknowledged.
     """
 
     def __init__(
-        self, gaps: GapLedger, symbols: Symbols, deliver: Callable[[Arrival], Awaitable[None]], clock: Clock, *, limit_bytes: int
-    ) -> None:
+        self, gaps: GapLedger, symbols: Symbols, deliver: Callable[[Arrival], Awaitable[None]], chronicle: Chronicle, clock: Clock,
+        *, limit_bytes: int,
+    ) -> None:  # fmt: skip
         self._gaps = gaps
         self._symbols = symbols
         self._deliver = deliver
+        self._chronicle = chronicle
         self._clock = clock
         self._limit_bytes = limit_bytes
+        self._fillings: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def under_way(self) -> frozenset[str]:
+        """Return the names of the gaps whose files are not all handed over."""
+        return frozenset(self._fillings)
 
     async def files(self, record: GapRecord) -> list[Path]:
         """Return the files that may fill a gap, by name: they hold its date and no other symbol. Raises LeverRefused."""
@@ -50,18 +62,53 @@ class Backfill:
             raise LeverRefused(printable(f"{folder} holds no file of {record.symbol} for {days}; a name must hold both", 300))
         return found
 
-    async def fill(self, name: str, files: list[Path]) -> int:
-        """Deliver the files of a gap; returns how many are acknowledged. Raises LeverRefused where one cannot be read."""
+    def begin(self, name: str, files: list[Path]) -> None:
+        """Begin to hand over the files of a gap, one after the other; returns at once. What becomes of it is told."""
         self._gaps.filling(name)
-        for path in files:
+        self._fillings[name] = asyncio.create_task(self._fill(name, files), name=f"backfill-{name}")
+
+    async def stop(self) -> None:
+        """Hand over nothing more; the gap stays open, and can be filled again."""
+        fillings = list(self._fillings.values())
+        for filling in fillings:
+            filling.cancel()
+        await asyncio.gather(*fillings, return_exceptions=True)
+
+    async def _fill(self, name: str, files: list[Path]) -> None:
+        handed, trouble = 0, ""
+        try:
+            for path in files:
+                handed += await self._hand_over(path)
+        except asyncio.CancelledError:
+            trouble = "; the engine ends"
+            raise
+        except Exception as error:
+            trouble = f"; ended by a fault of the desk: {type(error).__name__}: {error}"
+        finally:
+            del self._fillings[name]
+            short = handed < len(files)
+            self._chronicle.tell("engine", f"gap {name}: {handed} of {len(files)} files are handed over{trouble}", grave=short)
+
+    async def _hand_over(self, path: Path) -> bool:
+        """Return once a file is acknowledged, however long that takes; False where it cannot be used."""
+        told = False
+        while True:
             try:
                 body = await asyncio.to_thread(path.read_bytes)
-            except OSError as error:
-                raise LeverRefused(printable(f"{path.name} cannot be read: {error.strerror}", 200)) from error
-            await self._deliver(
-                Arrival(source=SOURCE, body=body, received_at=self._clock.now(), name=printable(path.name, 200))
-            )
-        return len(files)
+                await self._deliver(
+                    Arrival(source=SOURCE, body=body, received_at=self._clock.now(), name=printable(path.name, 200))
+                )
+            except StoreError as error:
+                if not told:
+                    self._chronicle.tell("engine", f"{path.name} waits: {error.message}", grave=True)
+                told = True
+                await self._clock.sleep(RETRY_S)
+            except (OSError, PayloadError) as error:
+                words = error.message if isinstance(error, PayloadError) else f"cannot be read: {error.strerror}"
+                self._chronicle.tell("engine", f"{path.name} is left out: {words}", grave=True)
+                return False
+            else:
+                return True
 
     def _matching(self, folder: Path, record: GapRecord) -> list[Path]:
         plan = self._symbols.of(record.symbol)

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from gexdesk.engine.backfill import Backfill
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.closing import Closing, LevelClosing, SourceClosing
 from gexdesk.engine.elsewhere import Elsewhere
@@ -94,6 +95,7 @@ class Parts:
     triage: Triage
     receive: Receive
     requests: Requests
+    backfill: Backfill
     leases: Leases
     work: Work
     letters: OpenLetters
@@ -236,6 +238,7 @@ class Engine:
         if parts.fleet is not None:
             await parts.fleet.stop()
         await parts.requests.stop_fetching()
+        await parts.backfill.stop()
         await parts.triage.stop()
         await parts.work.stop(DRAIN_S)
         await parts.requests.close()
@@ -290,7 +293,9 @@ class Engine:
     async def idle(self) -> None:
         """Return once every source has ended and everything received is stored or dead."""
         parts = self._parts
-        while not (parts.supply.finished() and len(parts.flights) + parts.water.aside == 0 and parts.requests.waiting == 0):
+        while parts.backfill.under_way or not (
+            parts.supply.finished() and len(parts.flights) + parts.water.aside == 0 and parts.requests.waiting == 0
+        ):
             await parts.clock.sleep(0.05)
 
     def closing(self) -> Closing:

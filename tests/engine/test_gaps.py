@@ -1,13 +1,15 @@
 """The ledger of gaps, end to end: what was missed, whether it can be had, and how it is filled behind all live data."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clocked_desk import BEGINS_AT, ClockedDesk, clocked, fed
-from desk_setting import pull, rows
+from desk_setting import parts_of, pull, rows
 
 from gexdesk.model.errors import LeverRefused
+from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
 from gexdesk.model.look.symbol import GapsLook
 from gexdesk.model.symbol_view import GapView
@@ -88,6 +90,51 @@ async def test_what_was_missed_is_filled_at_low_and_readers_keep_what_they_have(
     async with clocked(state, BEGINS_AT + 600.0, **settings) as desk:
         filled = next(one for one in await gaps(desk, filled=True) if one.gap == gap.gap)
         assert (filled.filled_at is not None, filled.missed) == (True, 12), "a restart forgets nothing"
+
+
+async def test_at_high_water_a_backfill_waits_alone_and_levers_and_the_watch_go_on(tmp_path: Path) -> None:
+    state, folder = tmp_path / "state", tmp_path / "history"
+    settings = {
+        "sources": [fed("feed", "SPX", EVERY_S, level="HIGH")],
+        "symbols": [{"name": "SPX", "session": "always", "history": str(folder)}],
+        "engine": {"high_jobs": 10},
+    }
+    async with clocked(state, **settings) as desk:
+        await well(desk, 20.0)
+        silent_from = desk.clock.now()
+        await desk.until(silent_from + 60.0)
+        await well(desk, 10.0)
+        (gap,) = await gaps(desk)
+        await desk.stored()
+        await pull(desk.engine, Verb.PAUSE_ALL)
+        await pull(desk.engine, Verb.OVERRIDE, "feed", level=Level.HIGH)
+        for number in range(10):
+            await desk.feeds["feed"].give(SPX.gexbot(desk.clock.now() - 0.01 * number - 0.5))
+        water, work = parts_of(desk.engine).water, parts_of(desk.engine).work
+        assert water.level == 1.0
+        for day in range(3):
+            history(folder, f"SPX_2026-03-03_{day}.jsonl", *(silent_from + EVERY_S * number + day for number in range(12)))
+        (folder / "SPX_2026-03-03_lost.jsonl").symlink_to(folder / "SPX_2026-03-03_0.jsonl")
+
+        outcome = await asyncio.wait_for(pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap"), 5.0)
+        assert (outcome.done, outcome.moved_jobs) == (True, 4)
+        (folder / "SPX_2026-03-03_lost.jsonl").unlink()
+        await desk.clock.settle()
+        assert water.held == ("gap-fill",)
+        with pytest.raises(LeverRefused, match="is being filled already"):
+            await asyncio.wait_for(pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap"), 5.0)
+        await desk.until(desk.clock.now() + 3.0)
+        assert desk.incidents("kill_switch"), "the watch goes on"
+        await asyncio.wait_for(pull(desk.engine, Verb.RESUME_ALL), 5.0)
+        for _ in range(5_000):
+            if work.completed == 6 + 10 + 3 and not parts_of(desk.engine).backfill.under_way:
+                break
+            await desk.clock.advance(0.05)
+            await asyncio.sleep(0.002)
+        said = [line.text for line in (await desk.engine.view()).log]
+        assert f"gap {gap.gap}: 3 of 4 files are handed over" in said
+        assert any("SPX_2026-03-03_lost.jsonl is left out: cannot be read: No such file" in line for line in said)
+    assert len(rows("SELECT 1 FROM jobs WHERE source = 'gap-fill' AND status = 'COMPLETED'", state)) == 3
 
 
 async def test_history_that_brings_too_little_leaves_the_gap_open(tmp_path: Path) -> None:

@@ -121,9 +121,10 @@ class LevelLevers:
     async def end_expired(self) -> None:
         """End overrides whose time has come or whose job has ended; queued jobs go back to what the guidelines decided.
 
-        While the queue is away nothing is: operators would wait with their levers for what cannot be moved.
+        While the queue is away nothing is: operators would wait with their levers for what cannot be moved. Nor while one of
+        them acts: a second later will do, and what looks each second must not wait for that.
         """
-        if not self._leads() or self._queue.away:
+        if self._turn.locked() or not self._leads() or self._queue.away:
             return
         async with self._turn:
             now = self._clock.now()

@@ -121,12 +121,15 @@ class SymbolLevers:
         record = self._gaps.find(lever.target)
         if record.filled_at is not None:
             raise LeverRefused(f"gap {lever.target} is filled already")
+        if lever.target in self._backfill.under_way:
+            raise LeverRefused(f"gap {lever.target} is being filled already")
         files = await self._backfill.files(record)
-        helps, costs = f"{len(files)} files go through the pipeline behind all live data", ""
+        count = len(files)
+        helps, costs = f"{count} files go through the pipeline behind all live data", ""
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", "open", "filling", 0, 0, helps, costs)
         async with self._record.of(lever, f"gap {lever.target}", "open", "filling"):
-            count = await self._backfill.fill(lever.target, files)
+            self._backfill.begin(lever.target, files)
         words = f"{lever.actor} backfill {record.symbol} from {record.source}: {count} files ({lever.reason})"
         self._chronicle.tell("lever", words)
         return LeverOutcome(True, words, "open", "filling", count, 0, helps, costs)
