@@ -34,6 +34,7 @@ from gexdesk.sources.hush import hush
 from gexdesk.sources.pace import Bucket, Pace, next_on_grid
 from gexdesk.sources.secret import Secret
 from gexdesk.sources.tls import trusted
+from gexdesk.sources.undivided import undivided
 from gexdesk.sources.url import checked_path
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Http:
             while True:
                 await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
                 try:
-                    report(await self._turn(client, deliver))
+                    await self._turn(client, deliver, report)
                 except FetchError as error:
                     report(Failed(self._clean(error.message)))
                     failures += 1
@@ -161,8 +162,8 @@ class Http:
             wait_s = backoff_s(failures, min(RETRY_FIRST_S, interval_s) if soon else interval_s, self._jitter)
         return max(wait_s, self._breaker.wait_s)
 
-    async def _turn(self, client: "httpx2.AsyncClient", deliver: Deliver) -> Fetched | Unchanged | Failed:
-        """Make one try.
+    async def _turn(self, client: "httpx2.AsyncClient", deliver: Deliver, report: Report) -> None:
+        """Make one try, and report how it went where it did not fail.
 
         Raises:
             FetchError: It failed, for whatever reason.
@@ -181,21 +182,26 @@ class Http:
             except Exception as error:  # whatever it was, the next poll may go well
                 raise FetchError(why(error, self._timeout_s), passing=may_pass(error)) from None
         if self._held is None:
-            return Unchanged(self._clock.monotonic() - began)
+            report(Unchanged(self._clock.monotonic() - began))
+            return
+        # Its own task: what the desk has acknowledged is known as such although a pause comes in between.
+        await undivided(self._hand_over(self._held, deliver, report))
+
+    async def _hand_over(self, answer: _Answer, deliver: Deliver, report: Report) -> None:
+        """Deliver an answer and let go of it.
+
+        Raises:
+            FetchError: It cannot be kept now; it is still held.
+        """
+        outcome: Fetched | Failed = Fetched(answer.elapsed_s)
         try:
-            await deliver(self._held.arrival)
+            await deliver(answer.arrival)
         except PayloadError as error:  # refused for good: not offered again, and no fault of the server's to slow down for
-            self._forget_held()
-            return Failed(self._clean(error.message))
+            outcome = Failed(self._clean(error.message))
         except Exception as error:
             raise FetchError(f"could not be kept, will be handed over again: {error or type(error).__name__}") from None
-        return Fetched(self._forget_held().elapsed_s)
-
-    def _forget_held(self) -> _Answer:
-        answer, self._held = self._held, None
-        assert answer is not None
-        self._validators = answer.validators
-        return answer
+        self._held, self._validators = None, answer.validators
+        report(outcome)
 
     async def _get(self, client: "httpx2.AsyncClient", began: float) -> None:
         """Hold the answer where it is new.

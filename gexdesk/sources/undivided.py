@@ -13,7 +13,8 @@ FINISH_S = 5.0
 async def undivided(work: Coroutine[Any, Any, T]) -> T:
     """Finish the work although a cancellation comes, which takes effect afterwards; for ``FINISH_S`` at most.
 
-    A desk whose disk is full may let a delivery wait for ever: that must not keep anybody from stopping it.
+    A desk whose disk is full may let a delivery wait for ever: that must not keep anybody from stopping it. Where the work fails
+    meanwhile its fault is the cancellation's cause: a fault in its place would let a paused source run on.
     """
     task = asyncio.ensure_future(work)
     cancellation: asyncio.CancelledError | None = None
@@ -28,6 +29,6 @@ async def undivided(work: Coroutine[Any, Any, T]) -> T:
         except asyncio.CancelledError as error:
             cancellation = cancellation or error
             give_up_at = give_up_at or time.monotonic() + FINISH_S
-    if cancellation and (task.cancelled() or task.exception() is None):
-        raise cancellation
+    if cancellation:
+        raise cancellation from (None if task.cancelled() else task.exception())
     return task.result()

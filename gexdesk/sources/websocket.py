@@ -24,6 +24,7 @@ from gexdesk.sources.hand_over import hand_over
 from gexdesk.sources.json_path import JsonPath
 from gexdesk.sources.secret import Secret
 from gexdesk.sources.sequence import Sequence as Count
+from gexdesk.sources.undivided import undivided
 from gexdesk.sources.url import checked_path
 
 if TYPE_CHECKING:
@@ -214,13 +215,24 @@ class WebSocket:
         if self._held is None:
             return
         held = self._held
-        refusal = await hand_over(
-            held.arrival, deliver, clock=self._clock, jitter=self._jitter, put_off=lambda words: report(Failed(self._clean(words)))
-        )
-        self._held = None
-        # Waiting for the desk is no silence of the server's.
-        self._data_at = self._clock.monotonic()
-        report(Failed(self._clean(refusal)) if refusal else Fetched(self._data_at - held.heard_at))
+
+        async def taken(arrival: Arrival) -> None:
+            await deliver(arrival)
+            self._held = None
+
+        refusal = ""
+        try:
+            # Each try is a task of its own: what the desk has acknowledged is known as such although a pause comes in between.
+            refusal = await hand_over(
+                held.arrival, lambda arrival: undivided(taken(arrival)), clock=self._clock, jitter=self._jitter,
+                put_off=lambda words: report(Failed(self._clean(words))),
+            )  # fmt: skip
+            self._held = None
+        finally:
+            if self._held is None:
+                # Waiting for the desk is no silence of the server's.
+                self._data_at = self._clock.monotonic()
+                report(Failed(self._clean(refusal)) if refusal else Fetched(self._data_at - held.heard_at))
 
     async def _watch_silence(self, connection: "ClientConnection") -> None:
         """Give the connection up once it has been silent for too long while the market is on."""
