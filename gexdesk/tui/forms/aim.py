@@ -28,6 +28,7 @@ class Aim:
         revision: What the lever names as seen; None where the engine counts none.
         readers: Who reads what it acts on.
         choices: What ``Lever.to`` may be, the first one proposed.
+        to: The one of them that is chosen, by name: their order changes. Empty while none is.
         text: What is handed in with the lever.
     """
 
@@ -39,6 +40,7 @@ class Aim:
     revision: int | None = None
     readers: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    to: str = ""
     text: str = ""
 
     def changed(self, view: DeskView) -> str:
@@ -55,14 +57,20 @@ class Aim:
         return f"meanwhile changed{' by ' + by if by else ''}: now {stands or 'as the guidelines decide'}"
 
     def again(self, view: DeskView) -> "Aim | None":
-        """Return the same target as it stands in another picture; None where it is gone. A target of no picture is as it was."""
+        """Return the same target as it stands in another picture; None where it is gone. A target of no picture is as it was.
+
+        What was chosen stays chosen while it is among the choices, wherever it stands there now.
+        """
         match self.kind:
             case "source":
                 source = next((s for s in view.sources if s.name == self.name), None)
                 return replace(at_source(source), words=self.words, readers=self.readers) if source is not None else None
             case "symbol":
                 symbol = next((s for s in view.symbols if s.symbol == self.name), None)
-                return at_symbol(symbol, Verb.FAILOVER if self.choices else Verb.OVERRIDE, view) if symbol is not None else None
+                if symbol is None:
+                    return None
+                now = at_symbol(symbol, Verb.FAILOVER if self.choices else Verb.OVERRIDE, view)
+                return replace(now, to=self.to if self.to in now.choices else "")
             case "incident":
                 incident = next((i for i in view.incidents if str(i.number) == self.name), None)
                 return at_incident(incident) if incident is not None else None

@@ -1,6 +1,7 @@
 """Ask for one lever on one target: which, until when, why - and show what it would do before it is sent."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 from gexdesk.model.level import LEVELS, Level
@@ -26,7 +27,7 @@ class LeverForm:
         now: Tells the engine's time.
         session_ends_at: When the regular session that is on, or the next one, closes; UTC seconds.
         operator: Who asks.
-        others: Further targets, done one after the other once the first is agreed to.
+        others: Further targets, done one after the other once the first is agreed to; each to the first of its own choices.
         note: Why rows that were marked as well are left out.
     """
 
@@ -35,7 +36,8 @@ class LeverForm:
         others: Sequence[Aim] = (), note: str = "",
     ) -> None:  # fmt: skip
         self.verb = verb
-        self.aims = (aim, *others)
+        self.aims = tuple(one if one.to else replace(one, to=next(iter(one.choices), "")) for one in (aim, *others))
+        self.several = bool(others)
         self.act = uuid4().hex if others else ""
         self.note = note
         self.now = now
@@ -48,10 +50,9 @@ class LeverForm:
             ("15 m", now() + SPANS_S["15 m"]), ("1 h", now() + SPANS_S["1 h"]), ("end of session", session_ends_at), last
         ]  # fmt: skip
         self.until = 0
-        self.to = 0
         first = ["level"] if verb is Verb.OVERRIDE else ["to"] if aim.choices else []
         self.fields = [*first, *(["until"] if verb in TIMED_VERBS else []), "reason"]
-        self.at = "level" if verb is Verb.OVERRIDE else "to" if len(aim.choices) > 1 else "reason"
+        self.at = "level" if verb is Verb.OVERRIDE else "to" if len(aim.choices) > 1 and not others else "reason"
         self.outcome: LeverOutcome | None = None
         self.refused = ""
         self.barred = False
@@ -75,7 +76,7 @@ class LeverForm:
     @property
     def rows(self) -> int:
         """Return how many lines it takes."""
-        return 5 + len(self.fields) - 1 + (len(self.aims) > 1)
+        return 5 + len(self.fields) - 1 + self.several
 
     def levers(self, dry_run: bool) -> list[Lever]:
         """Return the levers as they stand, one a target."""
@@ -93,7 +94,7 @@ class LeverForm:
             for_s=length if self.verb in TIMED_VERBS else None,
             actor=self.operator,
             seen_revision=aim.revision,
-            to=aim.choices[self.to] if self.to < len(aim.choices) else "",
+            to=aim.to,
             text=aim.text,
             dry_run=dry_run,
             together=self.act,
@@ -111,7 +112,12 @@ class LeverForm:
     @property
     def ready(self) -> bool:
         """Tell whether Enter would send it: only what was shown can be agreed to."""
-        return self._reasoned and self.outcome is not None and not self.asking
+        return self._reasoned and self.outcome is not None and not self.asking and not self._unchosen
+
+    @property
+    def _unchosen(self) -> bool:
+        """Tell whether what it is to be done with went away, and nothing else was chosen yet."""
+        return bool(self.aim.choices) and not self.aim.to
 
     @property
     def _reasoned(self) -> bool:
@@ -126,7 +132,9 @@ class LeverForm:
         self.asking, self.outcome, self.refused, self.barred = True, None, "", False
 
     def answer(self, outcome: LeverOutcome) -> None:
-        """Take what a dry run says."""
+        """Take what a dry run says; nothing where what it was asked about is no longer to be had."""
+        if self._unchosen:
+            return
         self.outcome, self.barred, self.asking = outcome, False, False
         self.refused = ""
 
@@ -152,12 +160,24 @@ class LeverForm:
 
     def _aim_again(self) -> Step:
         """Take the targets as they stand now and ask anew: what was changed meanwhile has to be agreed to."""
-        if self._seen is not None:
-            self.told = self.changed
-            self.aims = tuple(aim.again(self._seen) or aim for aim in self.aims)
-            self.to = min(self.to, max(0, len(self.aim.choices) - 1))
-            self.compare(self._seen)
-        return Step.ASK
+        if self._seen is None:
+            return Step.ASK
+        self.told = self.changed
+        pairs = [(aim, aim.again(self._seen) or aim) for aim in self.aims]
+        lost = [_lost(was, now) for was, now in pairs if was.to and not now.to]
+        left = tuple(now for was, now in pairs if now.to or not was.to)
+        step = Step.ASK if left else Step.STAY
+        if left:
+            self.aims = left
+            self.note = "; ".join(filter(None, (self.note, *lost)))
+        elif not self.several and pairs[0][1].choices:
+            self.aims, self.at, self.outcome = (pairs[0][1],), "to", None
+            self.refuse(f"{lost[0]}: choose another", for_good=False)
+        else:
+            self.outcome = None
+            self.refuse("; ".join(lost) + ("" if self.several else "; it has no other source"), for_good=True)
+        self.compare(self._seen)
+        return step
 
     # ------------------------------------------------------------------ keys
     def press(self, key: str, character: str | None) -> Step:
@@ -196,6 +216,9 @@ class LeverForm:
         """Send what was shown; wait where the engine is still asked; ask again where it did not say, or it changed meanwhile."""
         if self.changed and self.reason.text.strip():
             return self._aim_again()
+        if self._unchosen:
+            self.at = "to"
+            return Step.STAY
         if self.ready:
             return Step.SEND
         if not self._reasoned:
@@ -210,12 +233,13 @@ class LeverForm:
         return Step.STAY
 
     def _turn(self, field: str, by: int) -> Step:
-        if field not in self.fields:
+        if field not in self.fields or (field == "to" and self.several):
             return Step.STAY
         if field == "level":
             self.level = LEVELS[max(0, min(3, self.level.rank + by))]
         elif field == "to":
-            self.to = max(0, min(len(self.aim.choices) - 1, self.to + by))
+            at = self.aim.choices.index(self.aim.to) + by if self.aim.to else 0
+            self._choose_to(max(0, min(len(self.aim.choices) - 1, at)))
         else:
             self.until = max(0, min(len(self.untils) - 1, self.until + by))
         return Step.ASK
@@ -223,8 +247,8 @@ class LeverForm:
     def _digit(self, digit: int) -> Step:
         if self.at == "level" and digit <= len(LEVELS):
             self.level = LEVELS[digit - 1]
-        elif self.at == "to" and digit <= len(self.aim.choices):
-            self.to = digit - 1
+        elif self.at == "to" and not self.several and digit <= len(self.aim.choices):
+            self._choose_to(digit - 1)
         elif self.at == "until" and digit <= len(self.untils):
             self.until = digit - 1
         else:
@@ -232,11 +256,14 @@ class LeverForm:
         self.at = "reason"
         return Step.ASK
 
+    def _choose_to(self, at: int) -> None:
+        self.aims = (replace(self.aim, to=self.aim.choices[at]),)
+
     # ------------------------------------------------------------------ lines
     def draw(self, y: int, width: int) -> Iterable[Run]:
         """Return the runs of one line."""
         lines = [self._title]
-        lines += [self._targets] if len(self.aims) > 1 else []
+        lines += [self._targets] if self.several else []
         lines += [self._levels] if "level" in self.fields else []
         lines += [self._tos] if "to" in self.fields else []
         lines += [self._untils] if "until" in self.fields else []
@@ -271,7 +298,7 @@ class LeverForm:
             Verb.CLEAR: "standing level or the guidelines' own",
             Verb.PAUSE: "paused",
             Verb.RESUME: "running",
-            Verb.FAILOVER: self.aim.choices[self.to] if self.aim.choices else "no other source",
+            Verb.FAILOVER: self.aim.to or ("?" if self.aim.choices else "no other source"),
             Verb.SNOOZE: "snoozed, unless it gets worse",
             Verb.MUTE: "shown, paging nobody",
             Verb.RESOLVE: "resolved",
@@ -287,7 +314,7 @@ class LeverForm:
         live = self.at == name
         return [((">" if live else " ") + fit(word, 8), "bold" if live else "faint")]
 
-    def _choices(self, words: list[str], chosen: int) -> list[Run]:
+    def _choices(self, words: list[str], chosen: int | None) -> list[Run]:
         runs: list[Run] = []
         for i, word in enumerate(words):
             runs.append((f"[{word}]" if i == chosen else f" {word} ", "bold" if i == chosen else ""))
@@ -298,11 +325,12 @@ class LeverForm:
         return [*self._field("level", "Level"), *self._choices(words, self.level.rank), ("   digit, or left right", "faint")]
 
     def _tos(self, width: int) -> list[Run]:
-        if len(self.aims) > 1:
-            each = " ".join(f"{aim.name}:{''.join(aim.choices)}" for aim in self.aims)
+        if self.several:
+            each = " ".join(f"{aim.name}:{aim.to}" for aim in self.aims)
             return [*self._field("to", "To"), (fit_middle(each, width - 10), "bold")]
         words = [f"{i} {choice}" for i, choice in enumerate(self.aim.choices, 1)]
-        return [*self._field("to", "To"), *self._choices(words, self.to), ("   digit, or left right", "faint")]
+        chosen = self.aim.choices.index(self.aim.to) if self.aim.to else None
+        return [*self._field("to", "To"), *self._choices(words, chosen), ("   digit, or left right", "faint")]
 
     def _untils(self, width: int) -> list[Run]:
         end = self.untils[self.until][1]
@@ -351,6 +379,11 @@ class LeverForm:
         if self.agreed:
             words = " done as soon as the engine says what this does"
         return [(words, "bold" if self.ready or self.agreed else "faint"), ("     Esc leaves, nothing done", "faint")]
+
+
+def _lost(was: Aim, now: Aim) -> str:
+    """Say why what was chosen can no longer be had."""
+    return f"{was.to} serves {was.name} already" if now.state == was.to else f"{was.to} is no source of {was.name} any more"
 
 
 def _level(verb: Verb, seen: Level) -> Level:

@@ -113,8 +113,7 @@ def _failover(screen: Staged, view: DeskView, arguments: list[str]) -> None:
     if not aim.choices:
         raise ValueError(f"{name} has no other source")
     if len(arguments) > 1:
-        first = _known(arguments[1], aim.choices, f"other source of {name}")
-        aim = replace(aim, choices=(first, *(choice for choice in aim.choices if choice != first)))
+        aim = replace(aim, to=_known(arguments[1], aim.choices, f"other source of {name}"))
     screen.levers.open_at(Verb.FAILOVER, aim)
 
 

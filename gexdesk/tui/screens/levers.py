@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
@@ -88,8 +87,6 @@ class Levers:
         # Of marked rows some may be paused and some not: what is done to the first is done to those like it.
         refused += [f"{aim.name} would be {other.value}d" for other, aim in aimed if other is not meant]
         aims = list({(aim.kind, aim.name): aim for other, aim in aimed if other is meant}.values())
-        if len(aims) > 1:  # each of several goes to its own standby: there is no one source to choose
-            aims = [replace(aim, choices=aim.choices[:1]) for aim in aims]
         self.open_at(meant, aims[0], others=aims[1:], note="; ".join(refused))
 
     def open_at(self, verb: Verb, aim: Aim, *, others: Sequence[Aim] = (), note: str = "", to: Level | None = None) -> None:
