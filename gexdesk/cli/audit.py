@@ -1,12 +1,14 @@
 """``audit``: who did what, and whether the record of it was touched."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson, StateFolder, state_folder
+from gexdesk.model.errors import StoreError
 
 app = App(name="audit", help="The hash-chained record of every change: show, verify.")
 
@@ -22,7 +24,7 @@ def show(
     """
     from gexdesk.assemble.offline import audit_of
 
-    lines = audit_of(state_folder(state)).read(max(1, limit))
+    lines = audit_of(_kept(state)).read(max(1, limit))
     if json:
         as_json(lines)
         return 0
@@ -46,7 +48,7 @@ def verify(*, state: StateFolder = None, json: AsJson = False) -> int:
     """
     from gexdesk.assemble.offline import verify_audit
 
-    found = verify_audit(state_folder(state))
+    found = verify_audit(_kept(state))
     if isinstance(found, int):
         if json:
             as_json({"intact": True, "lines": found, "broken": None})
@@ -55,6 +57,13 @@ def verify(*, state: StateFolder = None, json: AsJson = False) -> int:
         return 0
     if json:
         as_json({"intact": False, "lines": None, "broken": found})
-    else:
-        say(f"line {found.line} breaks the chain: {found.why}")
+    say(f"line {found.line} breaks the chain: {found.why}")
     return 1
+
+
+def _kept(state: Path | None) -> Path:
+    """Return the state folder that is meant; one that is not there has no intact audit but none."""
+    folder = state_folder(state)
+    if not folder.is_dir():
+        raise StoreError(f"no desk has kept anything in {folder}: name its folder with --state, or its file in $GEXDESK_CONFIG")
+    return folder

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from msgspec import Struct
 
-from gexdesk.cli.answer import as_json, table
+from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson, StateFolder
 from gexdesk.model.errors import GexdeskError
 
@@ -46,11 +46,14 @@ def doctor(
     Example: `gexdesk doctor --config gexdesk.toml`
     """
     findings = tuple(_all(config, state))
+    faults = [finding for finding in findings if finding.state == "fault"]
     if json:
-        as_json({"findings": findings, "faults": sum(f.state == "fault" for f in findings)})
+        as_json({"findings": findings, "faults": len(faults)})
+        for fault in faults:
+            say(f"gexdesk: {fault.check}: {fault.found}; {fault.do}")
     else:
         table("", ["check", "state", "found", "do"], [(f.check, f.state, f.found, f.do) for f in findings])
-    return 1 if any(f.state == "fault" for f in findings) else 0
+    return 1 if faults else 0
 
 
 def _all(config: Path | None, state: Path | None) -> Iterator[Finding]:

@@ -102,7 +102,7 @@ async def _import(files: list[Path], settings: "Settings", *, json: bool) -> int
     completed, repeated, dead = done
     if json:
         as_json({"files": len(files), "completed": completed, "repeated": repeated, "dead": dead})
-    else:
+    if dead or not json:
         known = f", {repeated:,} of them known already" if repeated else ""
         refused = f", {dead:,} refused: gexdesk dead list" if dead else ""
         say(f"{completed + repeated:,} of {len(files):,} files imported{known}{refused}")
