@@ -28,7 +28,7 @@ from gexdesk.model.clock import Clock
 from gexdesk.model.errors import StoreError
 from gexdesk.model.payload import Arrival, Payload, PayloadRef
 from gexdesk.stores.durable import make_folder
-from gexdesk.stores.spool_record import Gap, Record, read_payload, walk
+from gexdesk.stores.spool_record import Gap, Header, Record, read_payload, walk
 from gexdesk.stores.spool_writer import Outcome, Segment, SpoolWriter, Waiting, ref_of, write_large
 
 __all__ = ["Spool", "Sweep", "read_payload"]
@@ -111,9 +111,13 @@ class Spool:
         payload_id = self._new_id(arrival.received_at)
         header = None
         if len(arrival.body) > self._gate_bytes:
+            threads = self._urgent if urgent else self._large
+            writing = loop.run_in_executor(threads, write_large, self._large_folder, payload_id, arrival)
             try:
-                threads = self._urgent if urgent else self._large
-                header = await loop.run_in_executor(threads, write_large, self._large_folder, payload_id, arrival)
+                header = await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                writing.add_done_callback(self._abandon)  # the thread writes on; nobody was told of what it writes
+                raise
             except OSError as error:
                 size = len(arrival.body)
                 raise StoreError(f"a payload of {size} bytes could not be kept in {self._large_folder}: {error}") from error
@@ -123,9 +127,16 @@ class Spool:
             return await waiting.kept
         except StoreError:
             if header is not None:
-                with suppress(OSError):
-                    (self._large_folder / header.file).unlink()
+                self._remove_large(header)
             raise
+
+    def _abandon(self, writing: "asyncio.Future[Header]") -> None:
+        if not writing.cancelled() and writing.exception() is None:
+            self._remove_large(writing.result())
+
+    def _remove_large(self, header: Header) -> None:
+        with suppress(OSError):
+            (self._large_folder / header.file).unlink()
 
     async def keep_together(self, arrivals: Sequence[Arrival]) -> list[tuple[Payload, PayloadRef]]:
         """Keep several payloads with one sync, in their order, all or none; no body may be over the gate.
@@ -267,6 +278,8 @@ class Spool:
             if isinstance(outcome, StoreError):
                 if not waiting.kept.done():
                     waiting.kept.set_exception(outcome)
+                elif waiting.header is not None:
+                    self._remove_large(waiting.header)  # who kept it was cancelled, and cannot remove it
             elif segment is not None:
                 segment.live += 1
                 segment.holds(waiting.payload_id)

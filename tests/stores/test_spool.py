@@ -58,6 +58,19 @@ async def test_an_urgent_body_waits_for_no_other_large_one(tmp_path: Path) -> No
         assert payload.payload_id in {kept.payload_id for kept, _ in spool.scan()}
 
 
+async def test_a_large_body_whose_keeping_was_cancelled_leaves_no_file_behind(tmp_path: Path) -> None:
+    async with opened(tmp_path, gate_bytes=1000) as spool:
+        keeping = [asyncio.create_task(spool.keep(arrival(random.Random(n).randbytes(2_000_000)))) for n in range(4)]
+        await asyncio.sleep(0)  # they are handed to their threads: two are begun, two wait
+        for task in keeping:
+            task.cancel()
+        assert all(isinstance(found, asyncio.CancelledError) for found in await asyncio.gather(*keeping, return_exceptions=True))
+        await asyncio.to_thread(spool._large.shutdown)
+        await asyncio.sleep(0.01)
+        assert list((tmp_path / "spool" / "large").iterdir()) == []
+        assert bodies(spool) == []
+
+
 async def test_ids_sort_by_arrival_and_are_unique_across_restarts(tmp_path: Path) -> None:
     ids: list[str] = []
     for _ in range(2):
