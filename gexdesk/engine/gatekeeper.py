@@ -134,11 +134,11 @@ class Gatekeeper:
         return Judged(facts, Verdict(findings), judged.good)
 
     def accept(self, facts: Facts) -> None:
-        """Take what an operator released as the one the next is judged against."""
+        """Take what an operator released as the one the next is judged against, and how far its spot is off its quotes as usual."""
         past = self._past.setdefault((facts.source, facts.symbol), _Past())
         past.run.clear()
         past.verdicts.clear()
-        past.before, past.earlier, past.seen, past.moves = facts, None, {}, Moves()
+        past.before, past.earlier, past.seen, past.moves = facts, None, {}, _moved(facts, None, Moves())
 
     def held_since(self, source: str, symbol: str) -> float | None:
         """Return since when every snapshot of a source is held back; None while the last one passed."""

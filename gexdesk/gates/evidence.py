@@ -14,6 +14,9 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 _SHORT = 512
 """Rows up to which bytes are cheaper than arithmetic."""
 
+_ON_A_FORWARD = frozenset({"VIX", "VIXW"})
+"""Roots that settle on the price of a future date: what their quotes imply is a forward, off the spot by as much as it likes."""
+
 _FRONTS = 3
 _NEAREST = 9
 _FEWEST_PAIRS = 4
@@ -125,7 +128,7 @@ def _of_chain(snapshot: Snapshot, chain: Chain, rate: float, dividend_yield: flo
     return Evidence(
         inputs=digest([chain.open_interest, chain.volume, chain.bid, chain.ask, chain.iv], snapshot.spot),
         interest=digest([chain.open_interest, chain.strike], None),
-        implied_spot=spot,
+        implied_spot=None if _ON_A_FORWARD.intersection(chain.roots) else spot,
         parity_slope=slope,
         call_open_interest=calls if known else None,
         put_open_interest=puts if known else None,
