@@ -14,8 +14,13 @@ from zoneinfo import ZoneInfo
 NEW_YORK = ZoneInfo("America/New_York")
 DERIBIT = "@DERIBIT"
 """Ends the roots of Deribit's options (``BTC@DERIBIT``), which settle at 08:00 UTC: plain ``BTC`` is a root of the OCC's."""
-AM_SETTLED_ROOTS = frozenset({"SPX", "NDX", "RUT"})
-"""Monthly index roots that settle on the opening prints; SPXW, NDXP, RUTW and every other root settle at the close."""
+AM_SETTLED_ROOTS = frozenset({"SPX", "NDX", "RUT", "DJX", "VIX", "VIXW"})
+"""Roots that settle on the opening prints; SPXW, NDXP, RUTW and every other root settle at the close.
+
+By the exchanges' specifications of each: Cboe for SPX, RUT, DJX (the opening prices of its thirty shares) and for VIX, whose
+weeklies settle on the same special opening quotation as its monthlies; Nasdaq for NDX. XSP, MRUT, XND, OEX and XEO are theirs, too,
+and settle at the close.
+"""
 
 Hours = Literal["regular", "extended", "always"]
 """When a feed has something to say: in regular hours, from pre-market to post-market, or around the clock."""
@@ -65,7 +70,7 @@ def new_york_date(at: float) -> int:
 def settles_at(root: str, expiry: int) -> float:
     """Return when the contracts of a root and expiry stop existing, in UTC seconds.
 
-    09:30 New York for the AM-settled monthly roots SPX, NDX and RUT; for all others 16:00, or 13:00 on a day with an early
+    09:30 New York for ``AM_SETTLED_ROOTS``; for all others 16:00, or 13:00 on a day with an early
     close. 08:00 UTC for Deribit's. A date without trading is taken as written.
 
     Args:
