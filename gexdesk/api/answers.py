@@ -4,8 +4,8 @@ import math
 from datetime import UTC, datetime
 
 import msgspec
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
 
 from gexdesk.api.refusals import BadRequest, Busy, NoKey, NotAllowed, TooMany
@@ -54,16 +54,22 @@ def iso(at: float) -> str:
 def answer_errors(app: FastAPI) -> None:
     """Let every error of an application end in the contract's shape."""
 
-    async def house(_request: Request, error: Exception) -> Response:
+    async def told(call: Request | WebSocket, error: GexdeskError) -> Response:
+        answer = refusal(error)
+        if isinstance(call, WebSocket):  # it is none yet: what its route depends on refuses it before it is accepted
+            await call.send_denial_response(answer)
+        return answer
+
+    async def house(call: Request | WebSocket, error: Exception) -> Response:
         if not isinstance(error, GexdeskError):
             raise TypeError(f"registered for GexdeskError, called with {type(error).__name__}")
-        return refusal(error)
+        return await told(call, error)
 
-    async def invalid(_request: Request, error: Exception) -> Response:
-        found = error.errors() if isinstance(error, RequestValidationError) else []
+    async def invalid(call: Request | WebSocket, error: Exception) -> Response:
+        found = error.errors() if isinstance(error, RequestValidationError | WebSocketRequestValidationError) else []
         where = ".".join(str(part) for part in found[0]["loc"]) if found else "request"
         why = found[0]["msg"] if found else "cannot be read"
-        return refusal(BadRequest(f"{where}: {why}"))
+        return await told(call, BadRequest(f"{where}: {why}"))
 
     async def http(_request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -80,5 +86,6 @@ def answer_errors(app: FastAPI) -> None:
 
     app.add_exception_handler(GexdeskError, house)
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, fault)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Response
 
 from gexdesk import __version__
-from gexdesk.api.answers import answer_errors
+from gexdesk.api.answers import answer_errors, as_json
 from gexdesk.api.describe import components, own_words
 from gexdesk.api.guard import Guard
 from gexdesk.api.query import only_known
@@ -40,6 +40,7 @@ def make_app(engine: Served, guard: Guard) -> FastAPI:
         title="gexdesk",
         version=__version__,
         description=_WORDS,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -66,4 +67,10 @@ def make_app(engine: Served, guard: Guard) -> FastAPI:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def description() -> Response:
+        """Describe the contract; as a route of ours it is held to its query string, too."""
+        return as_json(app.openapi())
+
     return app

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.requests import HTTPConnection
 
 from gexdesk.api.refusals import BadRequest
@@ -10,13 +10,13 @@ from gexdesk.model.text import printable
 
 
 def only_known(call: HTTPConnection) -> None:
-    """Let a call pass whose query string has the route's own parameters, each once; every HTTP route depends on this.
+    """Let a call pass whose query string has the route's own parameters, each once; every route depends on this.
 
     Raises:
         BadRequest: Naming the parameter that the route does not have, or that came more than once.
     """
     route = call.scope.get("route")
-    if not call.scope.get("query_string") or not isinstance(route, APIRoute):
+    if not call.scope.get("query_string") or not isinstance(route, APIRoute | APIWebSocketRoute):
         return
     known = [field.alias for field in route.dependant.query_params]
     for name, count in Counter(name for name, _ in call.query_params.multi_items()).items():

@@ -49,10 +49,17 @@ class _KnownPeer(H11Protocol):
         caller = _caller(transport)
         self.client = caller or self.client
         self._since = self.loop.time()
-        if caller is None and len(self.connections) > LINES_AT_ONCE and not self._make_room():
+        if caller is None and self._too_many() and not self._make_room():
             transport.abort()
             return
         self._late = self.loop.call_later(HEAD_LIMIT_S, transport.abort)
+
+    def _too_many(self) -> bool:
+        """Say whether there are too many connections over TCP; those on the unix socket take nobody's place."""
+        if len(self.connections) <= LINES_AT_ONCE:
+            return False
+        ours = (line.client for line in self.connections if isinstance(line, _KnownPeer | _KnownReader))
+        return sum(client is None or client[1] != UNIX for client in ours) > LINES_AT_ONCE
 
     def _make_room(self) -> bool:
         """Drop the line over TCP that has said least for longest, of the address that has most such; say whether there was one."""
@@ -131,19 +138,13 @@ class _Bounded:
             await self._app(scope, receive, send)
             return
         if self._under_way[kind] >= most:
-            await self._refuse(scope, receive, send)
+            await refusal(Busy("too many calls at once; send it again in a moment"))(scope, receive, send)
             return
         self._under_way[kind] += 1
         try:
             await self._app(scope, receive, send)
         finally:
             self._under_way[kind] -= 1
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await refusal(Busy("too many calls at once; send it again in a moment"))(scope, receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1013})
 
 
 def _caller(transport: asyncio.BaseTransport) -> tuple[str, int] | None:

@@ -13,12 +13,15 @@ import httpx2
 import polars as pl
 import pytest
 from openapi_spec_validator import validate
+from websockets.exceptions import InvalidStatus
 
 from gexdesk.api import door, server
 from gexdesk.api.app import make_app
+from gexdesk.api.client import Client
 from gexdesk.api.guard import Guard
 from gexdesk.api.keys import Scope
 from gexdesk.api.routes.kept import ARROW_TYPE
+from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Lever, Verb
 from tests.api.served_engine import Desk, in_shape, on_tcp, raw, with_key
 from tests.engine.desk_setting import drop, folder_source, gexbot_at, in_house_at
@@ -192,6 +195,7 @@ async def test_lines_that_say_nothing_and_lines_too_many_are_dropped(tmp_path: P
         writer.close()
         assert time.monotonic() - began < 4  # an answered line lives for five
         monkeypatch.setattr(server, "HEAD_LIMIT_S", 30)
+        inside = [door.connect(desk.state) for _ in range(6)]  # on the unix socket, where they take nobody's place
         idle = [await asyncio.open_connection(host, int(port)) for _ in range(12)]
         try:
             ended = await asyncio.gather(*(asyncio.wait_for(reader.read(), 1) for reader, _ in idle), return_exceptions=True)
@@ -206,6 +210,8 @@ async def test_lines_that_say_nothing_and_lines_too_many_are_dropped(tmp_path: P
         finally:
             for _, writer in idle:
                 writer.transport.abort()
+            for line in inside:
+                line.close()
         await until(lambda: answers(desk))
 
 
@@ -241,9 +247,13 @@ async def test_more_calls_at_once_than_allowed_are_told_to_come_back(tmp_path: P
         assert (await desk.http.get("/healthz")).status_code == 200
         async with desk.socket(f"{V1}/views", key) as socket:
             await socket.recv()
-            with pytest.raises(Exception, match="403"):
+            with pytest.raises(InvalidStatus) as refused:
                 async with desk.socket(f"{V1}/views", key):
                     pass
+            assert refused.value.response.status_code == 503
+            assert b'"error":"busy"' in bytes(refused.value.response.body or b"")
+            with pytest.raises(EngineAway, match="lets nobody in: too many calls at once"):
+                await anext(Client(f"http://{desk.netloc}", key=key).views())
 
 
 async def test_a_body_that_drips_is_refused_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,7 +421,8 @@ async def test_a_query_parameter_that_is_unknown_or_comes_twice_is_refused_by_na
     async with on_tcp(tmp_path) as desk:
         key = with_key(desk.key(Scope.ADMIN))
         document = (await desk.http.get("/openapi.json")).json()
-        for path, operations in document["paths"].items():
+        paths = document["paths"] | {"/openapi.json": {"get": {}}}  # which the document does not name
+        for path, operations in paths.items():
             for method, operation in operations.items():
                 filled = re.sub(r"\{[^}]*\}", "SPX", path)
                 answer = await desk.http.request(method, f"{filled}?bogus=1", headers=key)
@@ -429,3 +440,24 @@ async def test_a_query_parameter_that_is_unknown_or_comes_twice_is_refused_by_na
                         assert in_shape(answer)["message"] == f"query: {name} is given 2 times; give it once"
         assert (await desk.http.get(f"{V1}/jobs?limit=1", headers=key)).status_code == 200
         assert (await desk.http.get(f"{V1}/jobs?", headers=key)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/ingest/status?moments=true", "query: there is no parameter 'moments'; none is allowed here"),
+        ("/views?moment=true", "query: there is no parameter 'moment'; allowed here: moments"),
+        ("/views?moments=true&moments=false", "query: moments is given 2 times; give it once"),
+        ("/views?moments=often", "query.moments: Input should be a valid boolean, unable to interpret input"),
+    ],
+)
+async def test_a_websocket_is_held_to_its_query_string_too(tmp_path: Path, path: str, words: str) -> None:
+    async with on_tcp(tmp_path) as desk:
+        with pytest.raises(InvalidStatus) as refused:
+            async with desk.socket(f"{V1}{path}", desk.key(Scope.READ)):
+                pass
+        assert refused.value.response.status_code == 400
+        said = json.loads(bytes(refused.value.response.body or b""))
+        assert (said["error"], said["message"]) == ("bad_request", words)
+        async with desk.socket(f"{V1}/views?moments=true", desk.key(Scope.READ)) as socket:
+            assert await socket.recv()
