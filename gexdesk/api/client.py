@@ -23,7 +23,7 @@ from gexdesk.model.errors import (
     SubmissionRefused,
     UnknownTarget,
 )
-from gexdesk.model.lever import Lever, LeverOutcome
+from gexdesk.model.lever import LEVER_LIMIT_S, Lever, LeverOutcome
 from gexdesk.model.look.base import Look, Seen
 from gexdesk.model.request import Accepted, RequestStands, Submission
 from gexdesk.model.text import printable
@@ -36,9 +36,6 @@ _KINDS = (
     SubmissionRefused, TooMany, UnknownTarget,
 )  # fmt: skip
 _ERRORS: dict[str, type[GexdeskError]] = {kind("").kind: kind for kind in _KINDS}
-LEVER_LIMIT_S = 4.0
-"""How long a lever may take; after that the engine refuses it."""
-
 _VIEW = msgspec.json.Decoder(DeskView)
 _MOMENT = msgspec.json.Decoder(Moment)
 _OUTCOME = msgspec.json.Decoder(LeverOutcome)
@@ -48,6 +45,10 @@ class _Trouble(msgspec.Struct):
     error: str
     message: str
     details: dict[str, object] = {}
+
+
+class _Ready(msgspec.Struct):
+    taken_at: float
 
 
 class _Newest:
@@ -139,8 +140,9 @@ class Client:
 
     async def pull(self, lever: Lever) -> LeverOutcome:
         """Send a lever; errors as in ``Control.pull``."""
-        # An engine that hangs must not do it later, when we have said that it was not done.
-        lever = msgspec.structs.replace(lever, not_after=time.time() + LEVER_LIMIT_S)
+        if lever.not_after is None:
+            # An engine that hangs must not do it later, when we have said that it was not done.
+            lever = msgspec.structs.replace(lever, not_after=await self._engine_time() + LEVER_LIMIT_S)
         return _OUTCOME.decode(await self._call("POST", "/levers", msgspec.json.encode(lever), LEVER_LIMIT_S))
 
     async def submit(self, asked: Submission) -> Accepted:
@@ -159,12 +161,21 @@ class Client:
         """Let the engine write a consistent copy of its metadata; whoever asked removes it. Raises EngineAway, StoreError."""
         return Path(msgspec.json.decode(await self._call("POST", "/metadata/copy"), type=dict[str, str])["path"])
 
-    async def _call(self, method: str, path: str, body: bytes = b"", timeout_s: float | None = None) -> bytes:
+    async def _engine_time(self) -> float:
+        """Tell the time by the engine's clock, late by what its newest picture is old. Raises EngineAway."""
+        if isinstance(self._line, SocketLine):
+            return time.time()  # the same host, the same clock
+        # Asked for each lever: what was learnt before is wrong once a clock is set or this host slept. No key is needed for it.
+        return msgspec.json.decode(await self._call("GET", "/readyz", timeout_s=LEVER_LIMIT_S, prefix=""), type=_Ready).taken_at
+
+    async def _call(
+        self, method: str, path: str, body: bytes = b"", timeout_s: float | None = None, prefix: str = _PREFIX
+    ) -> bytes:
         import httpx2
 
         try:
             async with self._line.http(timeout_s or self._timeout_s) as client:
-                answer = await client.request(method, f"{_PREFIX}{path}", content=body, headers=self._headers)
+                answer = await client.request(method, f"{prefix}{path}", content=body, headers=self._headers)
         except (httpx2.HTTPError, OSError) as error:
             raise self._away(error) from error
         if answer.is_success:

@@ -7,6 +7,9 @@ from msgspec import Struct
 
 from gexdesk.model.level import Level
 
+LEVER_LIMIT_S = 4.0
+"""How long whoever sends a lever waits for it; after that the engine refuses it."""
+
 
 class Verb(StrEnum):
     """Name the levers. ``promote`` and ``demote`` move one level; ``override`` names the level.
@@ -69,7 +72,8 @@ class Lever(Struct, frozen=True):
         seen_revision: The target's revision the operator was looking at; when it has changed, the lever is refused.
         dry_run: Only say what would happen.
         together: The same word on each lever of one act on several targets: undo takes all of them back. Empty for an act on one.
-        not_after: When whoever sent it stopped waiting and was told that nothing was done: the engine refuses it later.
+        not_after: When whoever sent it stopped waiting and was told that nothing was done: the engine refuses it later. By the
+            engine's clock, which the sender's need not agree with; None lets the client find out.
     """
 
     verb: Verb

@@ -2,18 +2,22 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
+from gexdesk.api import client as client_module
 from gexdesk.api.client import Client
 from gexdesk.api.keys import Scope
 from gexdesk.api.routes import desk as desk_routes
 from gexdesk.desk import Desk
-from gexdesk.model.errors import EngineAway
+from gexdesk.model.errors import EngineAway, LeverRefused
+from gexdesk.model.lever import LEVER_LIMIT_S, Lever, LeverOutcome, Verb
 from gexdesk.model.view import DeskView
 from tests.api.served_engine import on_tcp, served
 from tests.contracts.desk_contract import DeskContract
@@ -80,3 +84,27 @@ class TestClient(DeskContract):
     async def opened(self, folder: Path) -> AsyncIterator[Desk]:
         async with served(folder):
             yield Client(folder / "state")
+
+
+@pytest.mark.parametrize("off_s", [-3600.0, 3600.0])
+async def test_a_lever_from_a_host_with_another_clock_is_done_and_one_that_is_too_late_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, off_s: float
+) -> None:
+    async with on_tcp(tmp_path) as desk:
+        monkeypatch.setattr(client_module, "time", SimpleNamespace(time=lambda: time.time() + off_s))
+        client = Client(f"http://{desk.netloc}", key=desk.key(Scope.OPERATE))
+        taken: list[Lever] = []
+        pull = desk.engine.pull
+
+        async def kept(lever: Lever) -> LeverOutcome:
+            taken.append(lever)
+            return await pull(lever)
+
+        desk.engine.pull = kept  # type: ignore[method-assign]
+        assert (await client.pull(Lever(Verb.PAUSE, "drop", "vendor call"))).done
+        too_late = taken[0].not_after
+        assert too_late is not None
+        assert 0 < too_late - time.time() <= LEVER_LIMIT_S, "a hung engine does it no later than the client waits"
+        with pytest.raises(LeverRefused, match="stopped waiting"):
+            await client.pull(Lever(Verb.RESUME, "drop", "vendor call", not_after=time.time() - 0.1))
+        assert (await client.pull(Lever(Verb.RESUME, "drop", "vendor call", not_after=time.time() + 2))).done

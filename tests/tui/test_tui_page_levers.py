@@ -1,11 +1,12 @@
 """Levers on pages: what a key means there, which source a fail-over is to, and by whose clock a lever is too late."""
 
 import pytest
-from fake_desk import a_view
+from desk_pilot import seated
+from fake_desk import AT, a_view
 from msgspec.structs import replace
 from test_tui_pages import laid, opened
 
-from gexdesk.model.lever import Verb
+from gexdesk.model.lever import LEVER_LIMIT_S, Verb
 
 
 @pytest.mark.parametrize("name", ["source", "symbol", "queue"])
@@ -35,3 +36,17 @@ async def test_a_symbol_without_an_override_has_none_to_clear() -> None:
         await seat.press("C")
         assert page.dialog.form is None
         assert "SPX has no override of its own" in page.notice.text
+
+
+# ------------------------------------------------------------------ too late by whose clock
+async def test_a_screen_says_by_the_engines_clock_when_a_lever_is_too_late() -> None:
+    async with seated(laid()) as seat:
+        seat.clock.at += 0.5
+        await seat.press("down", "P")
+        seat.clock.at += 0.5
+        await seat.press("down", "enter")
+        assert [lever.not_after for lever in seat.desk.asked] == [AT + 0.5 + LEVER_LIMIT_S]
+        assert [lever.not_after for lever in seat.desk.pulled] == [AT + 1.0 + LEVER_LIMIT_S]
+    async with opened("incidents") as (seat, _):
+        await seat.press("a")
+        assert {lever.not_after for lever in seat.desk.pulled} == {AT + LEVER_LIMIT_S}

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from uuid import uuid4
 
+from msgspec.structs import replace
 from textual.worker import Worker
 
+from gexdesk.desk import Desk
 from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, QueueError
 from gexdesk.model.level import Level
-from gexdesk.model.lever import Lever, LeverOutcome, Verb, together
+from gexdesk.model.lever import LEVER_LIMIT_S, Lever, LeverOutcome, Verb, together
 from gexdesk.tui.forms.aim import Aim, Aimed
 from gexdesk.tui.forms.base import NOT_KNOWN, Step
 from gexdesk.tui.forms.kill import KillForm
@@ -121,7 +123,7 @@ class Levers:
             try:
                 if desk is None:
                     raise EngineAway("no engine answers")
-                outcome = await asyncio.wait_for(desk.pull(lever), ANSWER_S)
+                outcome = await self._sent(desk, lever)
             except TimeoutError:
                 self.notice.say(f"no answer in {ANSWER_S:.0f} s: whether it was done is not known", grave=True)
             except GexdeskError as error:
@@ -151,6 +153,10 @@ class Levers:
         elif step is Step.SEND:
             self._send(form)
 
+    async def _sent(self, desk: Desk, lever: Lever) -> LeverOutcome:
+        """Send one lever, in time by the engine's clock: this host's may be another. Raises TimeoutError, and as ``pull``."""
+        return await asyncio.wait_for(desk.pull(replace(lever, not_after=self.sight.running_now + LEVER_LIMIT_S)), ANSWER_S)
+
     async def _pull(self, form: LeverForm | KillForm, dry_run: bool) -> LeverOutcome:
         """Pull a form's levers, one after the other; of several, once one is done, tell which were not instead of raising."""
         desk = self.house.desk()
@@ -158,13 +164,13 @@ class Levers:
             raise EngineAway("no engine answers")
         levers = form.levers(dry_run)
         if len(levers) == 1:
-            return await asyncio.wait_for(desk.pull(levers[0]), ANSWER_S)
+            return await self._sent(desk, levers[0])
         done: list[tuple[str, LeverOutcome]] = []
         refused: list[str] = []
         first: LeverRefused | QueueError | None = None
         for index, lever in enumerate(levers):
             try:
-                done.append((lever.target, await asyncio.wait_for(desk.pull(lever), ANSWER_S)))
+                done.append((lever.target, await self._sent(desk, lever)))
             except (LeverRefused, QueueError) as error:
                 first = first or error
                 refused.append(f"{lever.target}: {error.message}")
