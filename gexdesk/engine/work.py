@@ -424,9 +424,9 @@ class Work:
         self._forget(job_id, flight, keep_bytes=status is JobStatus.DEAD)
         await self._requests.job_ended_elsewhere(job_id, status)
 
-    def revived(self, job_id: str) -> None:
-        """Note that a dead letter waits again."""
-        self._letters.settled(job_id)
+    def revived(self, job_id: str, source: str) -> None:
+        """Note that a dead letter waits again; ``source`` as in ``OpenLetters.settled``."""
+        self._letters.settled(job_id, source)
         if job_id in self._dead_here:
             self._dead_here.discard(job_id)
             self.dead -= 1
@@ -434,9 +434,9 @@ class Work:
             if flight is not None:
                 self._ledger.adopt(flight.payload.source).dead -= 1
 
-    def discarded(self, job_id: str) -> None:
-        """Note that a dead letter was let go."""
-        self._letters.settled(job_id)
+    def discarded(self, job_id: str, source: str) -> None:
+        """Note that a dead letter was let go; ``source`` as in ``OpenLetters.settled``."""
+        self._letters.settled(job_id, source)
 
     async def _store_cancelled(self, job: Job, flight: Flight | None, bury: Bury) -> None:
         record = self._record(job, flight, "DEAD", error=bury.error)

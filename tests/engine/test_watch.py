@@ -205,9 +205,9 @@ def test_a_dead_letter_is_told_until_somebody_settles_it_under_its_own_symbol_el
     [found] = dead.conditions(2e6)
     assert (found.subject, found.text, found.job_id) == ("cboe-spx", "cboe-spx: 2 payloads refused: truncated", "2")
     assert found.came_at == 100.0
-    letters.settled("2")
+    letters.settled("2", "cboe-spx")
     assert [(c.job_id, c.came_at) for c in dead.conditions(3e6)] == [("1", 50.0)]
-    letters.settled("1")
+    letters.settled("1", "cboe-spx")
     assert list(dead.conditions(3e6)) == []
 
 

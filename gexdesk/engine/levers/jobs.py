@@ -85,6 +85,7 @@ class JobLevers:
             raise LeverRefused(f"job {job_id} cannot be tried again: its bytes are gone ({error.message})") from None
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", before, after, 1, 1, "it is tried as if it had never been")
+        source = await self._letter_of(job_id)
         async with self._record.of(lever, f"job {job_id}", before, after):
             # The record first: the job may have ended again before its revival returns.
             self._flights.add(self._receive.flight_of(payload, ref))
@@ -92,7 +93,7 @@ class JobLevers:
             async with undone(lambda: self._still_dead(job_id)):
                 if not await self._queue.revive([job_id]):
                     raise LeverRefused(f"job {job_id} is no dead letter any more; nothing was done")
-        self._work.revived(job_id)
+        self._work.revived(job_id, source)
         with suppress(LeverRefused, UnknownTarget):  # it was begun at once
             self._escalate.watch(await self._targets.job(job_id))
         what = payload.name or payload.source
@@ -105,9 +106,10 @@ class JobLevers:
         costs = "its bytes go with the next sweep; it can be tried again until then only"
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", before, after, 0, 1, "", costs)
+        source = await self._letter_of(job_id)
         async with self._record.of(lever, f"job {job_id}", before, after):
             self._spool.forget(job_id)
-        self._work.discarded(job_id)
+        self._work.discarded(job_id, source)
         await self._keeper.amend(job_id, "DISCARDED", f"discarded by {lever.actor}: {lever.reason}")
         self._chronicle.tell("lever", f"{lever.actor} discard job {job_id} ({lever.reason})")
         return LeverOutcome(True, f"{lever.actor} discard job {job_id} ({lever.reason})", before, after, 0, 1, "", costs)
@@ -120,6 +122,11 @@ class JobLevers:
         if status is not JobStatus.DEAD:
             raise LeverRefused(f"job {name} is no dead letter: it is {status}")
         return name
+
+    async def _letter_of(self, job_id: str) -> str:
+        """Return whose open letter a dead job is; empty where it is none: somebody cancelled it, or let it go already."""
+        found = await self._keeper.reading(lambda metadata: metadata.dead(1, job_id=job_id))
+        return found[0].source if found and found[0].kind != "cancelled" else ""
 
     async def _still_dead(self, job_id: str) -> None:
         self._flights.end(job_id)
