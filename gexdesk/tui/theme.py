@@ -90,19 +90,24 @@ def _rich(colour: str | None) -> Color | None:
 def inks(theme: Theme) -> Inks:
     """Mix the inks: plain, ``faint``, ``bold``, ``eye`` (the one accent), ``row`` and ``badge`` (reversed), ``old``.
 
-    ``old`` is what every ink becomes on a picture that is too old to act on.
+    ``old`` is what every ink becomes on a picture that is too old to act on. The same colours give the same object, by which a
+    pane knows that nothing changed; nobody writes to it.
     """
-    fore, back, accent = _rich(theme.foreground), _rich(theme.background), _rich(theme.accent)
-    faint = _rich(theme.variables.get("faint"))
+    return _mixed(theme.foreground, theme.background, theme.accent, theme.variables.get("faint"), theme.ansi)
+
+
+@lru_cache(maxsize=16)
+def _mixed(foreground: str | None, background: str | None, accent: str | None, faint: str | None, ansi: bool) -> Inks:
+    fore, back, eye, dim = _rich(foreground), _rich(background), _rich(accent), _rich(faint)
     base = Style()
-    if not theme.ansi:
+    if not ansi:
         base = Style(color=fore.rich_color if fore else None, bgcolor=back.rich_color if back else None)
-    dimmed = base + Style(color=faint.rich_color) if faint else base + Style(dim=True)
+    dimmed = base + Style(color=dim.rich_color) if dim else base + Style(dim=True)
     return {
         "": base,
         "faint": dimmed,
         "bold": base + Style(bold=True),
-        "eye": base + Style(color=accent.rich_color if accent else None, bold=True),
+        "eye": base + Style(color=eye.rich_color if eye else None, bold=True),
         "row": base + Style(bold=True, reverse=True),
         "badge": base + Style(bold=True, reverse=True),
         "old": dimmed,

@@ -88,6 +88,12 @@ class _Desk:
     async def view(self) -> Any:
         return await anext(self.views())
 
+    async def look(self, question: Any) -> Any:
+        from gexdesk.model.look.incident import IncidentSeen
+
+        incident = next(i for i in (await self.view()).incidents if i.number == question.number)
+        return IncidentSeen(incident, (), (), "")
+
     async def views(self) -> AsyncIterator[Any]:
         sys.path.insert(0, str(Path(__file__).parents[1] / "tui"))
         import fake_desk
@@ -101,7 +107,7 @@ class _Desk:
                 first,
                 sources=tuple(replace(s, last_at=long_ago, state="quiet") for s in first.sources),
                 symbols=tuple(replace(s, as_of=long_ago, changed_at=long_ago) for s in first.symbols),
-                incidents=(),
+                incidents=(replace(first.incidents[0], opened_at=fake_desk.AT - 3 * 86_400.0, seen=True),),
                 levels=tuple(replace(level, oldest_received_at=None, trend=(0,) * 120) for level in first.levels),
                 guidelines=tuple(replace(g, last_at=long_ago) for g in first.guidelines),
             )

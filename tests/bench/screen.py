@@ -30,6 +30,7 @@ STILL_S = 80.0
 FROZEN_S = 20.0
 LARGE_CONTRACTS, LARGE_BYTES, LARGE_EACH_S = 12_600, 5_000_000, 0.5
 TITLE = b"SOURCES"
+PAGE_TITLE = b"INCIDENTS"
 SIGN = b">"
 """Nothing on these screens but the cursor is a greater-than sign."""
 
@@ -194,11 +195,16 @@ def _bytes(quiet: str, busy: str) -> list[Row]:
         terminal.during(STILL_S)
         written, _, share = terminal.during(IDLE_S)
         _, _, of_empty = empty.during(IDLE_S)
+        terminal.press(b"i")
+        terminal.until(PAGE_TITLE, 20.0)
+        terminal.during(WARM_S)
+        of_page, _, _ = terminal.during(IDLE_S)
     return [
         *found,
         row("sent a second while nothing changes", written / IDLE_S, "bytes", target=100.0),
         row("of a core while nothing changes", share * 100, "%", target=0.3),
         row("   the same of an empty Textual app", of_empty * 100, "%"),
+        row("sent a second by the incidents page while nothing changes", of_page / IDLE_S, "bytes", target=100.0),
     ]
 
 

@@ -43,6 +43,11 @@ class Staged(Screen[None]):
         super().__init__()
         self._form_step: Callable[[Step], None] = lambda step: None
 
+    @property
+    def is_current(self) -> bool:
+        """Tell whether it is seen. Textual counts the screen under the front one in, and each change there sends that one whole."""
+        return super().is_current and self.app.screen is self
+
     def rearrange(self) -> None:
         """Put every pane where it belongs now."""
         raise NotImplementedError
