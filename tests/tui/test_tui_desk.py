@@ -899,6 +899,19 @@ async def test_escape_stays() -> None:
         assert seat.app.return_value is None
 
 
+async def test_leaving_does_not_pass_over_an_engine_that_went_away_before_it_was_stopped() -> None:
+    async with seated(FakeDesk(a_view())) as seat:
+        await seat.press("q")
+        seat.desk.lose()
+        await seat.rest()
+        await seat.press("s")
+        assert seat.app.is_running
+        assert "no engine answers: it was not stopped, and may go on; l leaves" in seat.text("dialog")
+        assert seat.desk.stopped == 0
+        await seat.press("l")
+        assert not seat.app.is_running
+
+
 # ---------------------------------------------------------------------- what a new user tripped over
 IN_WORK = tuple(a_level(level, processing=n) for level, n in zip(LEVELS, (1, 40, 100, 5), strict=True))
 

@@ -47,11 +47,15 @@ class Leaving:
     def _step(self, form: LeaveForm, step: Step) -> None:
         if step is not Step.SEND:
             return
-        desk = self.desk()
-        if not form.stop or desk is None:
+        if not form.stop:
             self.leave()
             return
-        form.sending = True
+        desk = self.desk()
+        if desk is None:
+            form.refused = "no engine answers: it was not stopped, and may go on; l leaves"
+            self.stage.redraw(form)
+            return
+        form.sending, form.refused = True, ""
         self.may_connect.clear()
 
         async def stop() -> None:
