@@ -4,7 +4,9 @@ import asyncio
 import os
 import signal
 from collections import deque
+from contextlib import suppress
 from tempfile import TemporaryFile
+from typing import IO
 
 import msgspec
 from msgspec import Struct
@@ -82,8 +84,16 @@ class Pager:
     async def _send(self, page: Page) -> str:
         """Run the command; returns what went wrong, empty where nothing did."""
         name = self._paging.command[0]
-        # Files, not pipes: whatever the command leaves running in the background cannot hold us up.
-        with TemporaryFile() as message, TemporaryFile() as words:
+        try:
+            return await self._run_command(name, page)
+        except Exception as error:  # whatever it is, it is told, and the next page is sent
+            return printable(f"{name} cannot be given the page: {type(error).__name__}: {error}")
+
+    async def _run_command(self, name: str, page: Page) -> str:
+        """Run the command as ``_send`` does. Raises OSError where no file can be opened."""
+        # Files, not pipes: whatever the command leaves running in the background cannot hold us up. The page lies in memory: a
+        # full disk is what somebody must hear of.
+        with os.fdopen(os.memfd_create("page"), "w+b") as message, _words() as words:
             message.write(msgspec.json.encode(page))
             message.seek(0)
             try:
@@ -99,8 +109,17 @@ class Pager:
                 return f"{name} took longer than {self._paging.timeout_s:g} s and was killed"
             finally:
                 if process.returncode is None:
-                    os.killpg(process.pid, signal.SIGKILL)
+                    with suppress(ProcessLookupError):  # it ended just now
+                        os.killpg(process.pid, signal.SIGKILL)
                     await process.wait()
             words.seek(max(0, words.seek(0, os.SEEK_END) - LAST_WORDS_BYTES))
             said = words.read().decode(errors="replace").strip().rpartition("\n")[2]
         return "" if code == 0 else printable(f"{name} ended with {code}: {said or 'it said nothing'}")
+
+
+def _words() -> IO[bytes]:
+    """Return a file for what a command says; where the disk takes none, one that keeps nothing."""
+    try:
+        return TemporaryFile()
+    except OSError:
+        return open(os.devnull, "r+b")

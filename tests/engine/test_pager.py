@@ -2,9 +2,13 @@
 
 import asyncio
 import json
+import os
 import sys
+import tempfile
 import time
 from pathlib import Path
+
+import pytest
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.pager import Page, Pager, Paging
@@ -78,6 +82,50 @@ async def test_a_command_that_leaves_something_running_is_done_when_it_ends_itse
     assert pager.state == "ok"
     await asyncio.sleep(0.6)
     assert (tmp_path / "sent").exists()
+
+
+async def test_a_disk_that_takes_no_file_keeps_no_page_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    code = f"import sys; open({str(tmp_path / 'page')!r}, 'w').write(sys.stdin.read()); print(1, file=sys.stderr)"
+    pager, _ = a_pager(*python(code))
+    pager.send(Page("opened", INCIDENT))
+    await pager.stop()
+    assert json.loads((tmp_path / "page").read_text())["incident"]["number"] == 41
+    assert pager.state == "ok"
+
+
+async def test_what_keeps_a_page_back_is_told_and_the_next_one_goes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pager, chronicle = a_pager(*python(f"open({str(tmp_path / 'page')!r}, 'a').write('x')"))
+    files, memfd = [OSError(24, "Too many open files")], os.memfd_create
+
+    def scarce(name: str) -> int:
+        if files:
+            raise files.pop()
+        return memfd(name)
+
+    monkeypatch.setattr(os, "memfd_create", scarce)
+    pager.send(Page("opened", INCIDENT))
+    pager.send(Page("worse", INCIDENT))
+    await pager.stop()
+    assert (tmp_path / "page").read_text() == "x"
+    first, second = [line.text for line in chronicle.lines()]
+    assert "page #41 opened was not sent" in first
+    assert "Too many open files" in first
+    assert second == "page #41 worse sent"
+
+
+async def test_a_command_that_ends_as_it_is_killed_is_told_as_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    kill = os.killpg
+
+    def gone(group: int, number: int) -> None:
+        kill(group, number)
+        raise ProcessLookupError(3, "No such process")
+
+    monkeypatch.setattr(os, "killpg", gone)
+    pager, _ = a_pager("/bin/sh", "-c", "sleep 60", timeout_s=0.2)
+    pager.send(Page("opened", INCIDENT))
+    await pager.stop()
+    assert pager.state == "failing: /bin/sh took longer than 0.2 s and was killed"
 
 
 def test_what_is_wanted_is_what_is_configured() -> None:
