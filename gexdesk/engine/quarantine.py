@@ -63,7 +63,7 @@ class Quarantine:
         """Take over what an earlier engine wrote down; a damaged file is no reason not to start, the store has the snapshots."""
         try:
             saved = msgspec.msgpack.decode(self._path.read_bytes(), type=_Saved)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return
         self._count = saved.count
         self._held = {case.number: _Held(case) for case in saved.cases}

@@ -16,6 +16,7 @@ from gexdesk.model.errors import LeverRefused, StoreError
 from gexdesk.model.market import session_id
 from gexdesk.model.symbol_view import Figures, Point
 from gexdesk.stores.base import LiveCache, LiveValue
+from gexdesk.stores.cache import stamp_of
 from gexdesk.stores.durable import write_durably
 
 POINT_EVERY_S = 5.0
@@ -103,7 +104,7 @@ class Serving:
             self._failed_over = msgspec.json.decode(self._path.read_bytes(), type=dict[str, FailedOver])
         except FileNotFoundError:
             self._failed_over = {}
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StoreError(f"{self._path} holds who serves which symbol and cannot be read ({error}); look at it") from error
         for plan in self._symbols.expected():
             carried = [account.name for account in self._symbols.sources_of(plan.name)]
@@ -123,7 +124,7 @@ class Serving:
         """Take a good value; readers get it where its source serves the symbol and nothing newer of it is there."""
         key = (value.symbol, value.source)
         held = self._offers.get(key)
-        if held is None or stamped_at(value) >= stamped_at(held.value):
+        if held is None or stamp_of(value) >= stamp_of(held.value):
             self._offers[key] = Offer(value, strikes)
         if value.symbol not in self._source:
             self._serve(value.symbol, value.source)
@@ -243,8 +244,8 @@ class Serving:
         strikes = offer.strikes if offer is not None and offer.value.job_id == value.job_id else b""
         same = before is not None and before.source == value.source and shown.session == session
         shown.strikes, shown.strikes_before = strikes, shown.strikes if same else b""
-        if stamped_at(value) - shown.pointed_at >= POINT_EVERY_S or OLDER in value.flags:
-            shown.pointed_at = stamped_at(value)
+        if stamp_of(value) - shown.pointed_at >= POINT_EVERY_S or OLDER in value.flags:
+            shown.pointed_at = stamp_of(value)
             shown.points.append(Point(exposure.as_of, exposure.spot, exposure.net_gex, exposure.zero_gamma.value))
 
     def _serve(self, symbol: str, source: str) -> None:
@@ -269,12 +270,8 @@ async def _alone(symbol: str, served: Served) -> None:
 
 def market_at(value: LiveValue) -> float:
     """Return the moment of the market a value speaks of: its stamp less the known delay, never later than its receipt."""
-    return stamped_at(value) - value.delay_s
+    return stamp_of(value) - value.delay_s
 
-
-def stamped_at(value: LiveValue) -> float:
-    """Return a value's stamp, never later than its receipt: one in the future must not keep out what comes after it."""
-    return min(value.exposure.as_of, value.received_at)
 
 
 def figures_of(value: LiveValue) -> Figures:

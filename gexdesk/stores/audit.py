@@ -167,7 +167,7 @@ def verify(path: Path) -> int | BrokenLink:
         for number, raw in enumerate(lines, 1):
             try:
                 line = msgspec.json.decode(raw, type=AuditLine)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 return BrokenLink(number, f"not an audit line: {printable(str(error))}")
             if line.sequence != sequence + 1:
                 return BrokenLink(number, f"sequence {line.sequence} follows {sequence}: lines are missing or out of order")
@@ -196,7 +196,7 @@ def _head(path: Path) -> Path:
 def _read_head(path: Path) -> tuple[int, str] | None:
     try:
         return msgspec.json.decode(_head(path).read_bytes(), type=tuple[int, str])
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
@@ -237,7 +237,7 @@ def _line_start(fd: int, end: int) -> int:
 def _decoded(fd: int, start: int, end: int) -> AuditLine | None:
     try:
         return msgspec.json.decode(os.pread(fd, end - start, start), type=AuditLine)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

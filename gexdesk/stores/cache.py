@@ -167,7 +167,7 @@ class EmbeddedCache:
         """
         try:
             saved = msgspec.msgpack.decode(path.read_bytes(), type=list[LiveValue])
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return 0
         taken = [value for value in saved if value.symbol not in self._values]
         for value in taken:

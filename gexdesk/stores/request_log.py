@@ -53,7 +53,7 @@ class RequestLog:
             for number, line in enumerate(lines, 1):
                 try:
                     record = decode(line)
-                except msgspec.DecodeError:
+                except (msgspec.DecodeError, UnicodeDecodeError):
                     damaged.append(number)
                     continue
                 found[record.request_id] = record

@@ -55,6 +55,7 @@ def test_the_last_lines_are_read_oldest_first(log: Path) -> None:
         (b'"jm"', b'"mj"'),
         (b'"CRITICAL"', b'"LOW"'),
         (b'"at":', b'"at":1'),
+        (b'"because"', b'"bec\xffuse"'),
         (b'"reason":"because"', b'"reason":"because" '),
         (b'{"', b'{"x":1,"'),
     ],
@@ -131,7 +132,15 @@ def test_a_missing_head_is_found(log: Path) -> None:
     assert isinstance(verify(log), BrokenLink)
 
 
-@pytest.mark.parametrize("torn", [b'{"sequence":6,"at":6.0,"act', b"\x00" * 512, b'{"half": 1}\n', b"\xff\n"])
+def test_a_head_of_damaged_bytes_is_none(log: Path) -> None:
+    head = log.with_name("audit.jsonl.head")
+    head.write_bytes(head.read_bytes().replace(b'"', b'"\xff', 1))
+    assert isinstance(verify(log), BrokenLink)
+    note(Audit(log), 6)
+    assert verify(log) == 6
+
+
+@pytest.mark.parametrize("torn", [b'{"sequence":6,"at":6.0,"act', b"\x00" * 512, b'{"half": 1}\n', b"\xff\n", b'{"actor":"\xff"}\n'])
 def test_a_torn_line_is_set_aside_noted_and_the_chain_goes_on(log: Path, torn: bytes) -> None:
     with log.open("ab") as file:
         file.write(torn)

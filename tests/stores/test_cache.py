@@ -168,6 +168,14 @@ def test_a_damaged_file_is_a_cold_start(tmp_path: Path, damage: bytes) -> None:
     assert EmbeddedCache().load(path) == 0
 
 
+async def test_one_damaged_byte_in_a_text_is_a_cold_start(tmp_path: Path) -> None:
+    cache, path = EmbeddedCache(), tmp_path / "live"
+    await cache.publish(value(100.0))
+    cache.save(path)
+    path.write_bytes(path.read_bytes().replace(b"SPX", b"S\xffX"))
+    assert EmbeddedCache().load(path) == 0
+
+
 async def test_a_truncated_file_is_a_cold_start(tmp_path: Path) -> None:
     cache, path = EmbeddedCache(), tmp_path / "live"
     await cache.publish(value(100.0))

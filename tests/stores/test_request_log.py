@@ -1,0 +1,28 @@
+"""The log of requests: what is damaged is put aside, what is promised stays."""
+
+from pathlib import Path
+
+from gexdesk.model.level import Level
+from gexdesk.stores.base import RequestRecord
+from gexdesk.stores.request_log import RequestLog
+
+
+def request(number: int) -> RequestRecord:
+    return RequestRecord(
+        request_id=f"r{number}", source_url="https://feed.example/q", data_type="snapshot", symbol="SPX", requested_at=float(number),
+        requested_by="jm", level=Level.HIGH, score=None, status="QUEUED",
+    )  # fmt: skip
+
+
+async def test_a_line_with_a_damaged_byte_is_put_aside_and_the_others_are_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "requests.jsonl"
+    log = RequestLog(path)
+    await log.open(0.0)
+    for number in range(3):
+        await log.append(request(number))
+    await log.close()
+    path.write_bytes(path.read_bytes().replace(b"r1", b"r\xff"))
+    kept, warning = await RequestLog(path).open(0.0)
+    assert [record.request_id for record in kept] == ["r0", "r2"]
+    assert "1 line of requests.jsonl could not be read" in warning
+    assert b"r\xff" in path.with_name("requests.jsonl.damaged").read_bytes()
