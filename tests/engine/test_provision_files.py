@@ -14,7 +14,10 @@ from gexdesk.stores.cache import EmbeddedCache
 from tests.virtual_clock import VirtualClock
 
 
-@pytest.mark.parametrize("damage", [b"\xff\xff", msgspec.msgpack.encode({"count": 1, "cases": [{"symbol": "SP"}]}).replace(b"SP", b"S\xff")])
+CASES = msgspec.msgpack.encode({"count": 1, "cases": [{"symbol": "SP"}]})
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xff", CASES.replace(b"SP", b"S\xff")])
 def test_a_damaged_file_of_cases_keeps_no_engine_from_starting(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "quarantine.msgpack"
     path.write_bytes(damage)

@@ -140,7 +140,9 @@ def test_a_head_of_damaged_bytes_is_none(log: Path) -> None:
     assert verify(log) == 6
 
 
-@pytest.mark.parametrize("torn", [b'{"sequence":6,"at":6.0,"act', b"\x00" * 512, b'{"half": 1}\n', b"\xff\n", b'{"actor":"\xff"}\n'])
+@pytest.mark.parametrize(
+    "torn", [b'{"sequence":6,"at":6.0,"act', b"\x00" * 512, b'{"half": 1}\n', b"\xff\n", b'{"actor":"\xff"}\n']
+)
 def test_a_torn_line_is_set_aside_noted_and_the_chain_goes_on(log: Path, torn: bytes) -> None:
     with log.open("ab") as file:
         file.write(torn)
