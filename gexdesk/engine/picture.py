@@ -125,6 +125,7 @@ class Picture:
             promises_total=self._promises.total,
             worst_critical_s=self._promises[Level.CRITICAL].latency.max_s,
             stopped=state.stopped,
+            stopped_by=stop.author if state.stopped and (stop := self._standing.stopped) is not None else "",
             slots=self._work.slots,
             store_lag_s=self._keeper.lag_s(),
             replay_position=replay_position,

@@ -372,7 +372,7 @@ class DeskView(Struct, frozen=True):
         worst_critical_s: Largest CRITICAL latency since ``since``; None before the first.
         undecided: Payloads that are acknowledged and not decided yet: no level's queue has them.
         storing: Results that are available and not stored yet.
-        stopped: The kill switch is on.
+        stopped, stopped_by: The kill switch is on, and who turned it; empty while it is off.
         slots: Jobs the engine can process at once, CRITICAL's reserve included.
         pager: ``-`` (none is configured), ``ok``, or ``failing: `` and why the last page was not sent.
         mutes: Maintenance windows in force.
@@ -438,6 +438,7 @@ class DeskView(Struct, frozen=True):
     shed: int = 0
     aside: int = 0
     read_only: bool = False
+    stopped_by: str = ""
 
 
 class Moment(Struct, frozen=True):

@@ -1,6 +1,5 @@
 """What the screen has of its engine: the newest picture, how old it is, and the one that is shown."""
 
-import re
 from collections import deque
 from collections.abc import Callable
 
@@ -12,9 +11,6 @@ TOO_OLD_S = 1.75
 
 REMEMBERED = 200
 """Events that are kept beyond the picture's own log."""
-
-
-_STOPPED = re.compile(r"(\S+) stopped everything\b")
 
 
 class Sight:
@@ -93,13 +89,6 @@ class Sight:
         last = self._remembered[-1].sequence if self._remembered else 0
         news = [line for line in view.log if (line.grave or line.kind != "decision") and line.sequence > last]
         self._remembered.extend(sorted(news, key=lambda line: line.sequence))
-
-    def stopped_by(self) -> str:
-        """Return who turned the kill switch, as the events tell it; empty where they no longer do."""
-        for line in reversed(self._remembered):
-            if line.kind == "lever" and line.at <= self.now and (found := _STOPPED.match(line.text)):
-                return found[1]
-        return ""
 
     def graves(self, within_s: float) -> list[LogLine]:
         """Return the grave events of the last seconds, newest first."""

@@ -249,13 +249,16 @@ async def test_the_kill_switch_holds_everything_and_paused_sources_stay_paused_a
         await pull(engine, Verb.PAUSE, "small")
         await until(lambda: incident_of(engine, "everything"))
         assert (await shown(engine, "big")).state == "stopped"
+        view = await engine.view()
+        assert (view.stopped, view.stopped_by) == (True, "jm")
         assert engine.closing().dispatches == 0
         assert engine.closing().received == 6
         await pull(engine, Verb.RESUME_ALL)
         await until(lambda: engine.closing().completed == 4)  # the three of big and the one that waited in its folder
         assert {job.symbol for job in await jobs_of(engine, "small")} == {"S0", "S1", "S2"}
         assert (await shown(engine, "big")).state == "live"
-        assert not (await engine.view()).stopped
+        view = await engine.view()
+        assert (view.stopped, view.stopped_by) == (False, "")
 
 
 async def incident_of(engine: Engine, subject: str) -> bool:

@@ -966,10 +966,9 @@ async def test_an_override_is_shown_in_its_own_words_not_as_the_present_level(si
 
 async def test_the_kill_switch_is_said_once_with_who_turned_it_and_r_says_what_starts_it_again() -> None:
     sources = tuple(replace(s, state="paused" if s.paused_by else "stopped") for s in some_sources())
-    log = (LogLine(9, AT - 2, "lever", "root stopped everything (vendor outage)"),)
-    async with seated(FakeDesk(a_view(stopped=True, sources=sources, log=log))) as seat:
+    async with seated(FakeDesk(a_view(stopped=True, stopped_by="kd as desk", sources=sources, log=()))) as seat:
         force = seat.text("status").splitlines()[1]
-        assert force.startswith(" IN FORCE  ! EVERYTHING STOPPED by root  ")
+        assert force.startswith(" IN FORCE  ! EVERYTHING STOPPED by kd as desk  ")
         assert "gexbot-spx" not in force
         assert "backfill" not in force
         *rows, more = seat.text("sources").splitlines()[1:]

@@ -113,7 +113,7 @@ class StatusPane(Pane):
         """Say what operators and schedules hold in force, then what arms next; what does not fit is counted."""
         runs: list[Run] = [(" IN FORCE  ", "faint")]
         if view.stopped:
-            who = self.sight.stopped_by()
+            who = view.stopped_by
             return [*runs, (fit(f"! EVERYTHING STOPPED{' by ' + who if who else ''}", max(8, room - 11)).rstrip(), "eye")]
         following = next_words(view, self.sight.now)
         left = room - width_of(" IN FORCE  ")
