@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -24,13 +25,16 @@ class JsonPath:
     def of(self, document: bytes) -> Any:
         """Return the field's value; None where it is not there or the document is no JSON."""
         raw = self._raw(document)
-        return None if raw is None else msgspec.json.decode(raw)
+        try:
+            return None if raw is None else msgspec.json.decode(raw)
+        except _UNREADABLE:
+            return None
 
     def _raw(self, document: bytes) -> bytes | None:
         for name in self._names:
             try:
                 found = _OBJECT.decode(document).get(name)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except _UNREADABLE:
                 return None
             if found is None:
                 return None

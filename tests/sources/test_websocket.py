@@ -299,6 +299,7 @@ async def test_gaps_reorders_and_resets_of_the_senders_count_are_told_and_outliv
     [
         b"no json", b'{"data": 7}', b'{"data": {"seq": "7"}}', b'{"data": {"seq": -1}}', b'{"data": {"seq": true}}',
         b'{"data": {"seq": 99999999999999999999}}', b"[" * 5000, b"\xff",
+        b'{"data": {"seq": 1e999}}', b'{"data": {"seq": "\\ud800"}}', b'{"data": {"seq": "\xff"}}',
     ],
 )  # fmt: skip
 async def test_a_message_without_a_usable_count_is_handed_over_all_the_same(message: bytes):
