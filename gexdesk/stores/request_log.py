@@ -74,9 +74,10 @@ class RequestLog:
         return f"{len(damaged)} {count} of {self._path.name} could not be read and lie in {aside}: send those again"
 
     def _take_up(self, lines: int) -> None:
+        opened = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)  # first: where it fails the old one is still in use
         if self._fd >= 0:
             os.close(self._fd)
-        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._fd = opened
         self._lines = lines
 
     def is_long(self, known: int) -> bool:

@@ -13,7 +13,6 @@ from gexdesk.model.errors import StoreError
 from gexdesk.stores.cache import EmbeddedCache
 from tests.virtual_clock import VirtualClock
 
-
 CASES = msgspec.msgpack.encode({"count": 1, "cases": [{"symbol": "SP"}]})
 
 
