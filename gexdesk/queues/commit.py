@@ -16,6 +16,7 @@ class Commit:
         keep: Arrival number, body, ... of entries as they are now; of two images of one entry the later one counts.
         finish: Id, status, UTC seconds, error, ... of jobs that ended.
         gone: Arrival numbers of those, in the same order.
+        drop: Arrival numbers of entries that are no longer of this queue, as if they had never come.
         die: Id, arrival number, body, UTC seconds, ... of those that are DEAD and may be revived.
         revive: Arrival number -> id of DEAD jobs that are so no more.
         hold: Sources to mark paused (True) or not; the empty name is the kill switch.
@@ -26,13 +27,14 @@ class Commit:
 
     __slots__ = (
         "_error", "_settled", "_then", "_waiting",
-        "damage", "die", "finish", "gone", "hold", "is_open", "keep", "prune_before", "revive",
+        "damage", "die", "drop", "finish", "gone", "hold", "is_open", "keep", "prune_before", "revive",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.keep: list[int | bytes] = []
         self.finish: list[str | float] = []
         self.gone: list[int] = []
+        self.drop: list[int] = []
         self.die: list[str | int | bytes | float] = []
         self.revive: dict[int, str] = {}
         self.hold: dict[str, bool] = {}
@@ -50,7 +52,8 @@ class Commit:
 
     def is_empty(self) -> bool:
         """Say whether nobody asked for anything."""
-        return not (self.keep or self.finish or self.revive or self.hold or self._then or self.damage) and self.prune_before is None
+        rows = self.keep or self.drop or self.finish or self.revive or self.hold
+        return not (rows or self._then or self.damage) and self.prune_before is None
 
     def settle(self, error: StoreError | None) -> None:
         """Tell what became of it; what failed is taken back latest first."""

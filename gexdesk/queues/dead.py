@@ -1,6 +1,6 @@
-"""Let queued jobs die before they are run, and dead ones wait again."""
+"""Let queued jobs die before they are run or go to another queue, and dead ones wait again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -9,13 +9,15 @@ from gexdesk.model.errors import StoreError
 from gexdesk.model.job import JobStatus
 from gexdesk.model.text import printable
 from gexdesk.queues.attempts import AttemptNotes
-from gexdesk.queues.backlog import Before, Delay
+from gexdesk.queues.backlog import Before
+from gexdesk.queues.commit import Commit
+from gexdesk.queues.order import Entry
 from gexdesk.queues.roll import Roll
 from gexdesk.queues.rows import body_of
 
 
 class Dead:
-    """Act on the line between queued and DEAD."""
+    """Take queued jobs out without their being run, and bring dead ones back."""
 
     def __init__(self, roll: Roll, notes: AttemptNotes, clock: Clock) -> None:
         self._roll = roll
@@ -30,18 +32,30 @@ class Dead:
         """
         queued, error, now = self._roll.queued(job_ids), printable(note), self._clock.now()
         commit = self._roll.journal.commit()
-        delays: list[Delay | None] = []
         for entry in queued:
             job_id = entry.job.job_id
             commit.gone.append(entry.seq)
             commit.finish += (job_id, JobStatus.DEAD.value, now, error)
             commit.die += (job_id, entry.seq, body_of(entry), now)
-            delays.append(self._roll.backlog.cancel(entry))
+        return await self._out(queued, commit, lambda: self._roll.tell("dead", queued))
+
+    async def withdraw(self, job_ids: Sequence[str]) -> int:
+        """Forget queued jobs as if they had never come: another queue holds them now. From the call on nobody is given them.
+
+        Raises:
+            StoreError: It cannot be journalled; they wait again.
+        """
+        queued, commit = self._roll.queued(job_ids), self._roll.journal.commit()
+        commit.drop += [entry.seq for entry in queued]
+        return await self._out(queued, commit)
+
+    async def _out(self, queued: Sequence[Entry], commit: Commit, told: Callable[[], object] = lambda: None) -> int:
+        delays = [self._roll.backlog.cancel(entry) for entry in queued]
 
         def done() -> None:
             for entry in queued:
                 del self._roll.entries[entry.job.job_id]
-            self._roll.tell("dead", queued)
+            told()
 
         def undo() -> None:
             for entry, delay in zip(queued, delays, strict=True):

@@ -323,6 +323,10 @@ class EmbeddedQueue:
         """Let queued jobs become DEAD with this error; see ``Dead``."""
         return await self._dead.cancel(job_ids, note)
 
+    async def withdraw(self, job_ids: Sequence[str]) -> int:
+        """Forget queued jobs that another queue holds now; see ``Dead``."""
+        return await self._dead.withdraw(job_ids)
+
     async def revive(self, job_ids: Sequence[str]) -> int:
         """Let DEAD jobs wait again at their places; see ``Dead``."""
         return await self._dead.revive(job_ids)

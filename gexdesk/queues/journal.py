@@ -256,6 +256,7 @@ class Journal:
         ids = list(revive.values())  # first: who is revived may have ended again within the group
         steps += [*_statements("revive", ids, 1), *_statements("undie", ids, 1)]
         steps += _statements("keep", [value for commit in group for value in commit.keep], 2)
+        steps += _statements("drop", sorted(seq for commit in group for seq in commit.drop), 1)  # after what was kept of them
         steps += _statements("finish", [value for commit in group for value in commit.finish], 4)
         steps += _statements("die", [value for commit in group for value in commit.die], 4)
         gone = [seq for commit in group for seq in commit.gone]

@@ -6,7 +6,8 @@ what operators held or released meanwhile is told there, what is held here is ta
 have arrived), what was done here is noted there as done, and what still waits here is put there, then struck out here. A crash
 in between repeats those steps, which then change nothing.
 
-Where an answer was lost *and* another host takes the job before this one is back, both do it; results are keyed on the job.
+Where an answer was lost *and* another host takes the job before this one is back, both do it; so may they where this engine is
+killed between a job's end here and its note there. Results are keyed on the job.
 """
 
 import asyncio
@@ -28,8 +29,6 @@ from gexdesk.queues.roll import KILL_SWITCH
 
 _LOOK_S = 0.1
 _FIRST_LOOK_S = 2.0
-_HANDOVER = "handover"
-_HANDOVER_LEASE_S = 3600.0  # of this process alone: it ends with it
 _BLIND_WAIT_S = 0.25
 
 
@@ -375,8 +374,9 @@ class BridgedQueue:
             try:
                 for source, held in list(self._untold.items()):
                     await self._tell_hold(source, held)
-                waiting = [job.job_id for source in self._near.state().by_source for job in await self._near.jobs_of(source)]
-                taken = set(await self._far.withdraw([*waiting, *self._held])) if waiting or self._held else set()
+                waiting = [job for source in self._near.state().by_source for job in await self._near.jobs_of(source)]
+                out = [*(job.job_id for job in waiting), *self._held]
+                taken = set(await self._far.withdraw(out)) if out else set()
                 done, self._done = self._done, []
                 if done:
                     try:
@@ -384,29 +384,27 @@ class BridgedQueue:
                     except BaseException:
                         self._done = [*done, *self._done]
                         raise
-                here = taken.intersection(waiting)
-                if here:
-                    await self._near.cancel(sorted(here), "done by another engine")
-                while (claim := await self._near.claim(_HANDOVER, LEVELS, _HANDOVER_LEASE_S)) is not None:
-                    try:
-                        await self._hand_over(claim)
-                    except BaseException:
-                        await self._near.retry(claim, 0.0, "Redis went away while it was handed over")
-                        raise
+                for job in waiting:
+                    await self._hand_over(job, there=job.job_id in taken)
             except BaseException:
                 self._apart = True
                 raise
 
-    async def _hand_over(self, claim: Claim) -> None:
-        job = replace(claim.job, attempt=claim.job.attempt - 1)
-        parcel = self._parcels.read(job.job_id)
-        await self._far.put([job], [parcel] if parcel is not None else (), patience_s=0)
-        await self._near.ack(claim)
+    async def _hand_over(self, job: Job, *, there: bool) -> None:
+        """Put a queued job there, held and delayed ones too, and forget it here: it did not end, and Redis may lose it.
+
+        Args:
+            there: Another engine works on it or has ended it.
+        """
+        if not there:
+            parcel = await asyncio.to_thread(self._parcels.read, job.job_id)
+            await self._far.put([job], [parcel] if parcel is not None else (), patience_s=0)
+        await self._near.withdraw([job.job_id])
         self._parcels.forget(job.job_id)
 
     async def _relay(self, events: AsyncIterator[QueueEvent]) -> None:
         async for event in events:
-            # Levers are told by Redis, and what is handed over is claimed and acked here without being worked on.
+            # Levers are told by Redis; what is claimed and completed here is told by whoever does it.
             if event.job_id and event.kind not in ("claimed", "completed"):
                 self._far.relay(event)
 

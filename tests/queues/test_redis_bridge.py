@@ -157,6 +157,72 @@ async def test_what_waits_here_is_handed_over_once_with_its_payload(desk: Desk) 
     assert list((desk.folder / "parcels").iterdir()) == []
 
 
+async def left_here(desk: Desk) -> list[str]:
+    """Return what a new life of this host would find in its journal."""
+    await desk.near.close()
+    near = EmbeddedQueue(desk.folder / "bridge.sqlite", clock=SystemClock())
+    await near.open()
+    found = [j.job_id for source in near.state().by_source for j in await near.jobs_of(source)]
+    await near.close()
+    return found
+
+
+async def test_what_waits_for_its_next_try_or_is_stopped_here_is_handed_over_too(desk: Desk) -> None:
+    queue = desk.queue
+    desk.server.kill()
+    await queue.put([job("delayed", C, 0.99)])
+    claim = await queue.claim("w", LEVELS, 30.0)
+    assert claim is not None
+    await queue.retry(claim, 600.0, "later")
+    await queue.put([job("stopped", C)])
+    await queue.stop_all(True)
+    desk.server.start()
+    await until(lambda: queue.agreed)
+    assert await desk.far.statuses(["delayed", "stopped"]) == [JobStatus.QUEUED] * 2
+    assert (await desk.near.status("delayed"), await desk.near.status("stopped")) == (None, None)
+    assert await queue.claim("w", LEVELS, 30.0) is None
+    await queue.stop_all(False)
+    found = [one.job for one in [await queue.claim("w", LEVELS, 30.0), await queue.claim("w", LEVELS, 30.0)] if one is not None]
+    assert sorted((j.job_id, j.attempt) for j in found) == [("delayed", 2), ("stopped", 1)]
+    assert await left_here(desk) == []
+
+
+async def test_what_was_handed_over_and_then_lost_by_redis_is_not_taken_for_done(desk: Desk) -> None:
+    desk.server.kill()
+    await desk.queue.put([job("a", C)], [b"its payload"])
+    desk.server.start()
+    await until(lambda: desk.queue.agreed)
+    desk.server.blunt().flushall()
+    await until(lambda: desk.queue.losses == 1)
+    assert await desk.queue.statuses(["a"]) == [None]
+    await desk.queue.put([job("a", C)], [b"its payload"])
+    assert ids(await desk.queue.peek(9)) == ["a"]
+    assert await desk.queue.parcel("a") == b"its payload"
+
+
+async def test_what_another_engine_works_on_meanwhile_is_forgotten_here_and_not_told_as_dead(desk: Desk) -> None:
+    await until(lambda: desk.queue.agreed)
+    heard: list[str] = []
+
+    async def listen() -> None:
+        async for event in desk.queue.events():
+            heard.append(event.kind)
+
+    listening = asyncio.ensure_future(listen())
+    await desk.far.put([job("a", C)])
+    claim = await desk.far.claim("of another engine", LEVELS, 30.0)
+    assert claim is not None
+    await desk.queue._keep([job("a", C)], [b"its payload"])  # the answer of its put was lost
+    await until(lambda: desk.queue.agreed)
+    assert await desk.queue.status("a") is JobStatus.PROCESSING
+    assert await desk.near.status("a") is None
+    assert list((desk.folder / "parcels").iterdir()) == []
+    await desk.far.ack(claim)
+    await until(lambda: "completed" in heard)
+    assert "dead" not in heard
+    listening.cancel()
+
+
 async def test_a_crash_in_the_middle_of_handing_over_repeats_it_without_doubles(desk: Desk, tmp_path: Path) -> None:
     desk.server.kill()
     await desk.queue.put([job("a", C)])
@@ -164,9 +230,7 @@ async def test_a_crash_in_the_middle_of_handing_over_repeats_it_without_doubles(
     for task in desk.queue._tasks:
         task.cancel()
     await until(lambda: not desk.far.away)
-    claim = await desk.near.claim("handover", LEVELS, 60.0)
-    assert claim is not None
-    await desk.far.put([claim.job])  # and here the engine dies: struck out there, not yet here
+    await desk.far.put([job("a", C)])  # and here the engine dies: struck out there, not yet here
     await desk.near.close()
     await desk.far.close()
     queue = await desk.open()
