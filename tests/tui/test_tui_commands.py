@@ -4,7 +4,7 @@ import re
 
 import pytest
 from desk_pilot import NARROW, WIDE, seated
-from fake_desk import AT, FakeDesk, a_symbol, a_view
+from fake_desk import AT, FakeDesk, a_source, a_symbol, a_view
 from textual.events import Key
 
 from gexdesk.model.level import Level
@@ -139,6 +139,17 @@ async def test_a_command_that_acts_opens_the_dialog_and_wants_a_reason(line, ver
         assert lever.reason == "feed lag"
 
 
+@pytest.mark.parametrize(
+    ("typed", "kind", "target"), [("spx", "source", "spx"), ("SPX", "symbol", "SPX"), ("Spx", "symbol", "SPX")]
+)
+async def test_a_name_means_what_is_written_so_before_what_is_written_otherwise(typed: str, kind: str, target: str) -> None:
+    view = a_view(symbols=(a_symbol("SPX", served_by="spx"),), sources=(a_source("spx", carries="SPX"),))
+    async with seated(FakeDesk(view)) as seat:
+        await command(seat, f"promote {typed}")
+        await seat.press("down", "enter")
+        assert [(lever.target_kind, lever.target) for lever in seat.desk.pulled] == [(kind, target)]
+
+
 async def test_failover_by_name_begins_with_the_source_that_was_named() -> None:
     spx = a_symbol("SPX", served_by="gexbot-spx", standby="cboe-spx")
     async with seated(FakeDesk(a_view(symbols=(spx,)))) as seat:
@@ -217,6 +228,7 @@ async def test_every_command_is_in_the_help() -> None:
     page = "\n".join("".join(text for text, _ in line) for line in help_lines(100))
     for each in COMMANDS:
         assert f" {each.usage} " in page, each.name
+    assert "or your key may only read" in page
 
 
 # ---------------------------------------------------------------------- keys that come at once

@@ -64,8 +64,10 @@ def _subject(screen: Staged, command: Command, arguments: list[str]) -> list[str
 
 
 def _known(given: str, names: Sequence[str], kind: str) -> str:
-    """Return the name that is meant, whatever its case. Raises ValueError where there is none."""
-    found = next((name for name in names if name.casefold() == given.removeprefix("#").casefold()), None)
+    """Return the name that is meant: the very same one before one in another case. Raises ValueError where there is none."""
+    bare = given.removeprefix("#")
+    alike = (name for name in names if name.casefold() == bare.casefold())
+    found = next((name for name in (given, bare) if name in names), None) or next(alike, None)
     if found is None:
         known = " ".join(names[:6]) + (" ..." if len(names) > 6 else "")
         raise ValueError(f"no {kind} {given} is known here{': ' + known if names else ''}")

@@ -40,7 +40,7 @@ WORDS = (
     ("store behind", "results that readers have and that are not stored yet, for so long: nothing is lost, history lags"),
     ("dead letter", "a payload given up for good; it is kept, nothing waits for it"),
     ("incident", "something an operator must look at: !! readers are hit, ! worth a look; it stays until somebody saw it"),
-    ("READ-ONLY", "the engine was started so: nothing can be changed through it"),
+    ("READ-ONLY", "the engine was started so, or your key may only read: nothing can be changed from here"),
     ("D15", "quotes delayed 15 minutes; the delay is part of every age that is called data"),
 )
 
