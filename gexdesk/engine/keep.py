@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,6 +109,8 @@ class Keeper:
     async def start(self) -> None:
         """Open the stores and begin writing."""
         await asyncio.to_thread(self._open)
+        if self._exports is not None:
+            self._exports.begin(self._clock.now())
         self._task = asyncio.create_task(self._run(), name="keeper")
 
     def _open(self) -> None:
@@ -204,6 +206,28 @@ class Keeper:
         if found is not None:
             self._loose.jobs.append(replace(found, status=status, note=note))
             self._wake.set()
+
+    async def release(self, job_id: str, ordinal: int, flags: Sequence[str], received_at: float) -> None:
+        """Count a snapshot that was held back among the good ones from now on, with these flags, for other hosts too.
+
+        Args:
+            received_at: Of its payload, UTC seconds.
+
+        Raises:
+            StoreError: It cannot be changed.
+        """
+        for item in (*self._writing, *self._items):  # stored as good, or when it is tried again
+            if item.job.job_id == job_id:
+                item.snapshots = tuple(
+                    replace(one, quarantined=False, flags=tuple(flags)) if one.ordinal == ordinal else one for one in item.snapshots
+                )
+
+        def change(metadata: Metadata) -> None:
+            metadata.release(job_id, ordinal, flags)
+            if self._exports is not None:
+                self._exports.released(received_at)
+
+        await self.reading(change)
 
     def note(self, record: Note) -> None:
         """Add a request, a version of the guidelines, an incident or a gap to the next batch; it replaces its older record."""

@@ -42,6 +42,15 @@ class Exports:
         self._hours: defaultdict[str, set[int]] = defaultdict(set)
         self._small = True
 
+    def begin(self, now: float) -> None:
+        """Note the present and the previous hour: what an engine that was killed had stored and not yet written is among them."""
+        for table in HOURLY:
+            self._add(table, (now, now - HOUR_S))
+
+    def released(self, received_at: float) -> None:
+        """Note that a snapshot of that receipt, UTC seconds, is good since."""
+        self._add("snapshots", (received_at,))
+
     def note(self, batch: Batch) -> None:
         """Note what a batch changed."""
         self._add("jobs", (job.received_at for job in batch.jobs))

@@ -105,6 +105,36 @@ async def test_what_became_of_a_job_is_the_last_word_wherever_its_record_is(
     assert (found.status, found.note) == ("DISCARDED", "not ours")
 
 
+@pytest.mark.parametrize("when", ["waits", "fails", "is stored"])
+async def test_a_release_counts_wherever_the_snapshot_is(keeper: Keeper, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    written, begun, go_on = Lake.write, threading.Event(), threading.Event()
+
+    def failing(lake: Lake, snapshots: tuple[KeptSnapshot, ...]) -> None:
+        first = not begun.is_set()
+        begun.set()
+        go_on.wait(10)
+        if first:
+            raise StoreError("once")
+        written(lake, snapshots)
+
+    exposure = Exposure("gexbot", "SPX", NOW, 5000.0, Conventions())
+    snapshots = (KeptSnapshot("j", 0, "s", "aa", NOW, 0.0, exposure, b"", ("spot_moved",), True),)
+    if when == "fails":
+        monkeypatch.setattr(Lake, "write", failing)
+    storing = asyncio.create_task(keeper.store(record("j"), snapshots))
+    await asyncio.sleep(0)
+    if when == "is stored":
+        await storing
+    elif when == "fails":
+        await until(begun.is_set)
+    releasing = asyncio.create_task(keeper.release("j", 0, ("spot_moved", "released"), NOW))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(storing, releasing)
+    [row] = await keeper.reading(lambda metadata: metadata.kept("j", 1))
+    assert (row["quarantined"], list(row["flags"])) == (False, ["spot_moved", "released"])
+
+
 async def test_critical_is_stored_before_what_waits_longer(keeper: Keeper) -> None:
     stored: list[str] = []
 

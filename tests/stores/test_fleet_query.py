@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from kept_samples import OPEN_AT, kept
+from msgspec.structs import replace
 
 from gexdesk.model.level import Level
 from gexdesk.stores.answer import answer
@@ -75,6 +76,26 @@ def test_each_engine_sees_what_the_other_stored(fleet: tuple[Member, Member]) ->
         assert member.ask("SELECT symbol FROM snapshots ORDER BY 1") == [{"symbol": "RUT"}, {"symbol": "SPX"}]
         assert {row["symbol"] for row in member.ask("SELECT DISTINCT symbol FROM strikes")} == {"RUT", "SPX"}
         assert member.ask("SELECT host, actor, act FROM audit") == [{"host": "a", "actor": "jm", "act": "promote"}]
+
+
+def test_a_release_reaches_the_other_hosts(fleet: tuple[Member, Member]) -> None:
+    a, b = fleet
+    a.keep(replace(kept("j1"), quarantined=True), jobs=(job("j1"),))
+    a.exports.write(a.metadata)
+    good = "SELECT count(*) AS n FROM snapshots WHERE NOT quarantined"
+    assert b.ask(good) == [{"n": 0}]
+    a.metadata.release("j1", 0, ("released",))
+    a.exports.released(OPEN_AT)
+    a.exports.write(a.metadata)
+    assert b.ask(good) == [{"n": 1}]
+
+
+def test_what_a_killed_engine_had_not_exported_is_exported_after_its_next_start(fleet: tuple[Member, Member]) -> None:
+    a, b = fleet
+    a.metadata.write(Batch(snapshots=(kept("j1"),), jobs=(job("j1"),)))  # and it was killed
+    a.exports.begin(OPEN_AT + 1_800.0)
+    a.exports.write(a.metadata)
+    assert b.ask("SELECT job_id, host FROM jobs") == [{"job_id": "j1", "host": "a"}]
 
 
 def test_a_job_that_two_engines_did_is_there_once_with_its_strikes(fleet: tuple[Member, Member]) -> None:

@@ -103,7 +103,7 @@ class SymbolLevers:
             await self._serving.offer(structs.replace(value, flags=flags, available_at=self._clock.now()), strikes)
             self._gates.accept(facts)
             case = self._quarantine.settle(case.number, RELEASED, lever.actor, lever.reason)
-            await self._keeper.reading(lambda metadata: metadata.release(value.job_id, ordinal, flags))
+            await self._keeper.release(value.job_id, ordinal, flags, value.received_at)
         return self._told(lever, case, helps, costs)
 
     async def _refuse(self, lever: Lever) -> LeverOutcome:
