@@ -2,20 +2,58 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
 
 from cyclopts import App, Parameter
+from msgspec import Struct
+from msgspec.structs import replace
 
-from gexdesk.cli.answer import as_json, say, table
+from gexdesk.api.refusals import TooMany
+from gexdesk.cli.answer import FEW, as_json, say, table
 from gexdesk.cli.arguments import AsJson
 from gexdesk.cli.levers import DryRun, Reason, pull_lever
+from gexdesk.cli.progress import Progress
 from gexdesk.cli.reach import HERE, At, engine_at
-from gexdesk.model.errors import UnknownTarget
-from gexdesk.model.lever import Lever, Verb
+from gexdesk.model.errors import GexdeskError, LeverRefused, QueueError, UnknownTarget
+from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.look.source import DeadLook, DeadSeen
 
+if TYPE_CHECKING:
+    from gexdesk.api.client import Client
+
 app = App(name="dead", help="List, show, try again or let go what could not be processed.")
+LETTERS_LIMIT = 1_000
+"""As many as an engine lists at once."""
+
 JobId = Annotated[str, Parameter(help="Id of the dead letter's job; `gexdesk dead list` lists them.")]
+OneJob = Annotated[str, Parameter(help="Id of the dead letter's job; `gexdesk dead list` lists them. Leave out with --source.")]
+OfSource = Annotated[str, Parameter(name="--source", help="All of this source's, a thousand at most, as one act for undo.")]
+
+
+class Refused(Struct, frozen=True):
+    """Say why one of several was not settled."""
+
+    job_id: str
+    message: str
+
+
+class Settled(Struct, frozen=True):
+    """Count what was done to the dead letters of a source, or in a dry run would be.
+
+    Attributes:
+        found: Letters that waited, those refused included; ``more`` where there were others that were not looked at.
+        costs: What it costs, in words; the same for each.
+    """
+
+    source: str
+    verb: str
+    dry_run: bool
+    found: int
+    done: int
+    refused: tuple[Refused, ...]
+    costs: str
+    more: bool
 
 
 @app.command(name="list")
@@ -72,21 +110,90 @@ def show(job: JobId, *, at: At = HERE, json: AsJson = False) -> int:
 
 
 @app.command
-def retry(job: JobId, *, reason: Reason, at: At = HERE, dry_run: DryRun = False, json: AsJson = False) -> int:
-    """Put a dead letter back into the queue, at its place, as if it had never been tried.
+def retry(
+    job: OneJob = "", *, reason: Reason, source: OfSource = "", at: At = HERE, dry_run: DryRun = False, json: AsJson = False
+) -> int:
+    """Put a dead letter back into the queue, at its place, as if it had never been tried; with --source all of one source.
 
     Example: `gexdesk dead retry 18ea9ed400bf9400-00000001-724b7057 --reason "vendor mended the field"`
     """
-    return pull_lever(at, Lever(Verb.RETRY, job, reason, target_kind="dead", dry_run=dry_run), json=json)
+    return _settle(at, Lever(Verb.RETRY, job, reason, target_kind="dead", dry_run=dry_run), source, json=json)
 
 
 @app.command
-def discard(job: JobId, *, reason: Reason, at: At = HERE, dry_run: DryRun = False, json: AsJson = False) -> int:
-    """Let a dead letter's bytes go; its record stays.
+def discard(
+    job: OneJob = "", *, reason: Reason, source: OfSource = "", at: At = HERE, dry_run: DryRun = False, json: AsJson = False
+) -> int:
+    """Let a dead letter's bytes go, its record stays; with --source those of all letters of one source.
 
-    Example: `gexdesk dead discard 18ea9ed400bf9400-00000001-724b7057 --reason "not ours"`
+    Example: `gexdesk dead discard --source cboe-spx --reason "not ours" --dry-run`
     """
-    return pull_lever(at, Lever(Verb.DISCARD, job, reason, target_kind="dead", dry_run=dry_run), json=json)
+    return _settle(at, Lever(Verb.DISCARD, job, reason, target_kind="dead", dry_run=dry_run), source, json=json)
+
+
+def _settle(at: At, lever: Lever, source: str, *, json: bool) -> int:
+    if bool(lever.target) == bool(source):
+        say("gexdesk: name one dead letter by its job, or all of a source with --source NAME; `gexdesk dead list` lists them.")
+        return 2
+    if not source:
+        return pull_lever(at, lever, json=json)
+    settled = asyncio.run(_settle_all(engine_at(at), lever, source))
+    if json:
+        as_json(settled)
+    what = f"{settled.done:,} of {settled.found:,} dead letters of {source}"
+    would = f"{'would be ' if lever.dry_run else ''}{'tried again' if lever.verb is Verb.RETRY else 'let go'}"
+    if not settled.found:
+        say(f"no dead letters of {source} wait for anybody")
+    elif not json or settled.refused:
+        say(f"{what} {would}{f'; {settled.costs}' if settled.costs else ''}")
+    for refused in settled.refused[:FEW]:
+        say(f"gexdesk: {refused.job_id}: {refused.message}")
+    if len(settled.refused) > FEW:
+        say(f"... and {len(settled.refused) - FEW:,} more; --json names them all")
+    if settled.more:
+        say(f"there are more than {settled.found:,}; the same again acts on the next")
+    return 1 if settled.refused else 0
+
+
+async def _settle_all(engine: "Client", lever: Lever, source: str) -> Settled:
+    """Pull a lever on every dead letter of a source, one act for undo; each may be refused by itself.
+
+    Raises:
+        UnknownTarget: There is no such source.
+        EngineAway: No engine answers; what was done by then is done.
+    """
+    seen = await engine.look(DeadLook(limit=LETTERS_LIMIT, source=source))
+    if not seen.letters:
+        names = [one.name for one in (await engine.view()).sources]
+        if source not in names:
+            raise UnknownTarget(f"no source is named {source!r}; there are {', '.join(names)}")
+    act, done, costs = uuid4().hex, 0, ""
+    refused: list[Refused] = []
+    with Progress("looked at" if lever.dry_run else "settled", len(seen.letters)) as progress:
+        # The oldest first: they wait at their own places again, and who stops half-way leaves the newest.
+        for number, letter in enumerate(reversed(seen.letters)):
+            try:
+                outcome = await _in_time(engine, replace(lever, target=letter.job_id, together=act))
+            except (LeverRefused, QueueError) as error:
+                refused.append(Refused(letter.job_id, error.message))
+            except GexdeskError as error:
+                if done and not lever.dry_run:
+                    error.message += f"; {done:,} of {len(seen.letters):,} were settled before it, the same again does the rest"
+                raise
+            else:
+                done, costs = done + 1, outcome.costs
+            progress.show(number + 1)
+    return Settled(source, lever.verb, lever.dry_run, len(seen.letters), done, tuple(refused), costs, seen.more)
+
+
+async def _in_time(engine: "Client", lever: Lever) -> LeverOutcome:
+    """Pull a lever, as often as the rate of our key allows. Raises as ``pull``."""
+    while True:
+        try:
+            return await engine.pull(lever)
+        except TooMany as error:
+            wait_s = error.details.get("retry_after_s")
+            await asyncio.sleep(wait_s if isinstance(wait_s, int | float) else 1.0)
 
 
 def _look(at: At, question: DeadLook) -> DeadSeen:

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +12,8 @@ from cyclopts import Parameter
 
 from gexdesk.cli.answer import as_json, say
 from gexdesk.cli.arguments import AsJson, StateFolder
-from gexdesk.model.errors import EngineAway, SettingsError
+from gexdesk.cli.progress import Progress
+from gexdesk.model.errors import EngineAway, SettingsError, StoreError
 from gexdesk.model.importing import FOLDER, SOURCE, entry
 from gexdesk.model.text import printable
 
@@ -25,7 +25,6 @@ AHEAD = 200
 """Files handed over and not finished yet: what an import takes of the disk beside the payloads themselves."""
 
 LOOK_EVERY_S = 0.25
-SAY_EVERY_S = 2.0
 STILL_S = 120.0
 """So long may nothing finish before the import says that the engine does not go on."""
 
@@ -79,26 +78,25 @@ def _settings(config: Path | None, state: Path | None) -> "Settings":
 async def _import(files: list[Path], settings: "Settings", *, json: bool) -> int:
     async with _engine(settings) as look:
         before = _counts(await look())
-        progress = _Progress(len(files))
         handed, done = 0, (0, 0, 0)
         moved_at, ended = time.monotonic(), 0
         folder = settings.state / FOLDER
         await asyncio.to_thread(folder.mkdir, 0o700, exist_ok=True)
         started = time.time_ns() // 1000
-        while ended < len(files):
-            while handed < len(files) and handed - ended < AHEAD:
-                await asyncio.to_thread(_hand_over, files[handed], folder, started + handed)
-                handed += 1
-            await asyncio.sleep(LOOK_EVERY_S)
-            now = _counts(await look())
-            done = (now[0] - before[0], now[1] - before[1], now[2] - before[2])
-            if sum(done) > ended:
-                moved_at, ended = time.monotonic(), sum(done)
-            elif time.monotonic() - moved_at > STILL_S:
-                left = len(files) - ended
-                raise EngineAway(f"nothing was finished for {STILL_S:g} s; {left} files stay with the engine, see its log")
-            progress.show(ended)
-    progress.end()
+        with Progress("imported", len(files)) as progress:
+            while ended < len(files):
+                while handed < len(files) and handed - ended < AHEAD:
+                    await asyncio.to_thread(_hand_over, files[handed], folder, started + handed)
+                    handed += 1
+                await asyncio.sleep(LOOK_EVERY_S)
+                now = _counts(await look())
+                done = (now[0] - before[0], now[1] - before[1], now[2] - before[2])
+                if sum(done) > ended:
+                    moved_at, ended = time.monotonic(), sum(done)
+                elif time.monotonic() - moved_at > STILL_S:
+                    left = len(files) - ended
+                    raise EngineAway(f"nothing was finished for {STILL_S:g} s; {left} files stay with the engine, see its log")
+                progress.show(ended)
     completed, repeated, dead = done
     if json:
         as_json({"files": len(files), "completed": completed, "repeated": repeated, "dead": dead})
@@ -110,11 +108,20 @@ async def _import(files: list[Path], settings: "Settings", *, json: bool) -> int
 
 
 def _hand_over(file: Path, folder: Path, number: int) -> None:
-    """Copy a file aside and rename it in, so that the engine never sees half of it."""
+    """Copy a file aside and rename it in, so that the engine never sees half of it.
+
+    Raises:
+        StoreError: It cannot be read, or the folder not be written.
+    """
     aside = folder / f".{number}.part"
-    shutil.copyfile(file, aside)
-    aside.chmod(0o600)
-    aside.rename(folder / entry(number, file.name))
+    try:
+        shutil.copyfile(file, aside)
+        aside.chmod(0o600)
+        aside.rename(folder / entry(number, file.name))
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        why = f"{file} cannot be imported: {error.strerror}; what was handed over before it goes on, and again adds nothing"
+        raise StoreError(printable(why, 300)) from None
 
 
 def _counts(view: "DeskView") -> tuple[int, int, int]:
@@ -142,32 +149,3 @@ async def _engine(settings: "Settings") -> AsyncIterator[Look]:
         yield engine.view
     finally:
         await engine.close()
-
-
-class _Progress:
-    """Show a bar on a terminal; elsewhere a plain line now and then."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._said_at = time.monotonic()
-        self._bar = None
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("importing", total=total)
-            self._bar.start()
-
-    def show(self, ended: int) -> None:
-        """Draw how far it is."""
-        if self._bar is not None:
-            self._bar.update(self._task, completed=ended)
-        elif time.monotonic() - self._said_at > SAY_EVERY_S:
-            self._said_at = time.monotonic()
-            say(f"imported {ended:,} of {self._total:,}")
-
-    def end(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()

@@ -5,13 +5,18 @@ import pwd
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from gexdesk.api.refusals import TooMany
 from gexdesk.cli import launch
+from gexdesk.cli.dead import _settle_all
 from gexdesk.cli.levers import named
 from gexdesk.guidelines.rules import DEFAULT_FILE
 from gexdesk.model.errors import LeverRefused
+from gexdesk.model.lever import Lever, LeverOutcome, Verb
+from gexdesk.model.look.source import DeadLook, DeadSeen, DeadView
 from gexdesk.stores.audit import Audit
 from tests.cli.program import Said, in_here, started
 from tests.cli.test_engine_verbs import wait_for
@@ -106,6 +111,69 @@ def test_the_guidelines_are_applied_and_rolled_back(state: Path, tmp_path: Path)
     wait_for(lambda: in_here("guidelines", "apply", "--reason", "as saved", "--dry-run", *where).code == 0)
     assert in_here("guidelines", "apply", "--reason", "as saved", *where).code == 0
     assert "70_000" in in_here("guidelines", "history", "--json", *where).out
+
+
+def test_all_dead_letters_of_a_source_are_settled_as_one_act(state: Path, tmp_path: Path) -> None:
+    where = ("--state", state)
+
+    def letters() -> list[str]:
+        return [letter["job_id"] for letter in in_here("dead", "list", "--json", *where).document["letters"]]
+
+    assert in_here("resume", "--all", *where).code == 0
+    for number in range(4):
+        drop(tmp_path / "in", f"bad{number}.json", b"{}" + b" " * (number + 1))
+    wait_for(lambda: len(letters()) == 5)
+    assert in_here("pause", "--all", "--reason", "test", *where).code == 0
+    before = letters()
+    retry = ("dead", "retry", "--source", "drop", "--reason", "mended", *where)
+    said = in_here(*retry, "--dry-run")
+    assert said == Said(0, "", "5 of 5 dead letters of drop would be tried again\n")
+    assert letters() == before
+    assert in_here(*retry, "--json").document == {
+        "source": "drop", "verb": "retry", "dry_run": False, "found": 5, "done": 5, "refused": [], "costs": "", "more": False
+    }  # fmt: skip
+    assert {job["job_id"] for job in in_here("queue", "--list", "--json", *where).document["jobs"]} == set(before)
+    assert letters() == []
+    assert in_here("undo", "--reason", "not yet", *where).code == 0, "one act, taken back whole"
+    wait_for(lambda: sorted(letters()) == sorted(before))
+    said = in_here("dead", "discard", "--source", "drop", "--reason", "not ours", *where)
+    assert said.code == 0
+    assert said.err.startswith("5 of 5 dead letters of drop let go; its bytes go with the next sweep")
+    wait_for(lambda: letters() == [])
+    assert in_here(*retry) == Said(0, "", "no dead letters of drop wait for anybody\n")
+    said = in_here("dead", "retry", "--source", "dorp", "--reason", "x", "--json", *where)
+    assert (said.code, said.document["error"]) == (1, "unknown_target")
+    acts = [line.act for line in Audit(state / "audit.jsonl").read(100)]
+    assert (acts.count("retry"), acts.count("discard")) == (5, 5), "each its own act"
+    for words in (("retry",), ("discard", before[0], "--source", "drop")):
+        assert in_here("dead", *words, "--reason", "x", *where).code == 2
+
+
+async def test_letters_that_are_refused_are_told_one_by_one_and_a_rate_is_waited_for() -> None:
+    class Busy:
+        """An engine on which somebody else settles a letter meanwhile, and whose key is over its rate once."""
+
+        pulled: ClassVar[list[Lever]] = []
+
+        async def look(self, question: DeadLook) -> DeadSeen:
+            letters = [DeadView(job_id, "drop", "", "", 2, 1.0, 2.0, "triage", "x", "x", 1, True) for job_id in "cba"]
+            return DeadSeen(tuple(letters), more=True)
+
+        async def pull(self, lever: Lever) -> LeverOutcome:
+            self.pulled.append(lever)
+            if len(self.pulled) == 1:
+                raise TooMany("over 600 calls a minute", retry_after_s=0.01)
+            if lever.target == "b":
+                raise LeverRefused("job b is no dead letter any more; nothing was done")
+            return LeverOutcome(True, "", "", "", 1, 1)
+
+    lever = Lever(Verb.RETRY, "", "mended", target_kind="dead")
+    settled = await _settle_all(Busy(), lever, "drop")  # type: ignore[arg-type]
+    assert [pulled.target for pulled in Busy.pulled] == ["a", "a", "b", "c"], "the oldest first"
+    assert len({pulled.together for pulled in Busy.pulled}) == 1
+    assert Busy.pulled[0].together
+    assert (settled.found, settled.done, settled.more) == (3, 2, True)
+    assert [(one.job_id, one.message[:5]) for one in settled.refused] == [("b", "job b")]
 
 
 def test_symbols_are_named_bare_where_no_source_has_the_name(state: Path, tmp_path: Path) -> None:
