@@ -53,9 +53,9 @@ class SharedLevers:
         self._levels.touched(target)
 
     async def _pause(self, source: str, pause: Pause | None, _: Entry) -> None:
-        if pause is not None:
-            await self._supply.stop(source)
         await asyncio.to_thread(self._standing.take, "pause", source, pause)
+        if pause is not None:  # after it stands: until then each beat starts what this engine owns
+            await self._supply.stop(source)
         self._ledger.adopt(source).revision += 1
         if pause is None and self._standing.stopped is None:
             self._supply.start(source)
@@ -63,10 +63,10 @@ class SharedLevers:
             await (self._queue.resume if pause is None else self._queue.pause)(source)
 
     async def _stopped(self, _: str, pause: Pause | None, __: Entry) -> None:
+        await asyncio.to_thread(self._standing.take, "stopped", "", pause)
         if pause is not None:
             await self._supply.stop_all()
-        await asyncio.to_thread(self._standing.take, "stopped", "", pause)
-        if pause is None:
+        else:
             for account in self._ledger.all():
                 if self._standing.pause_of(account.name) is None:
                     self._supply.start(account.name)
