@@ -10,19 +10,10 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus, WebSocketException
 
+from gexdesk.api import refusals
 from gexdesk.api.line import Line, SocketLine, TcpLine
-from gexdesk.api.refusals import BadRequest, Busy, NoKey, NotAllowed, TooMany
-from gexdesk.model.errors import (
-    AddressRefused,
-    EngineAway,
-    GexdeskError,
-    GuidelineError,
-    LeverRefused,
-    SettingsError,
-    StoreError,
-    SubmissionRefused,
-    UnknownTarget,
-)
+from gexdesk.model import errors
+from gexdesk.model.errors import EngineAway, GexdeskError
 from gexdesk.model.lever import LEVER_LIMIT_S, Lever, LeverOutcome
 from gexdesk.model.look.base import Look, Seen
 from gexdesk.model.request import Accepted, RequestStands, Submission
@@ -31,11 +22,13 @@ from gexdesk.model.view import DeskView, Moment
 
 _PREFIX = "/api/v1"
 _POLICY_VIOLATION = 1008
-_KINDS = (
-    AddressRefused, BadRequest, Busy, EngineAway, GuidelineError, LeverRefused, NoKey, NotAllowed, SettingsError, StoreError,
-    SubmissionRefused, TooMany, UnknownTarget,
-)  # fmt: skip
-_ERRORS: dict[str, type[GexdeskError]] = {kind("").kind: kind for kind in _KINDS}
+_ERRORS: dict[str, type[GexdeskError]] = {
+    kind("").kind: kind
+    for kind in (*vars(errors).values(), *vars(refusals).values())
+    if isinstance(kind, type) and issubclass(kind, GexdeskError)
+}
+"""Every kind of refusal by its name, so that what an engine refuses with elsewhere is caught as it is in one's own process."""
+
 _VIEW = msgspec.json.Decoder(DeskView)
 _MOMENT = msgspec.json.Decoder(Moment)
 _OUTCOME = msgspec.json.Decoder(LeverOutcome)

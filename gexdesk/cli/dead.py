@@ -15,7 +15,7 @@ from gexdesk.cli.arguments import AsJson
 from gexdesk.cli.levers import DryRun, Reason, pull_lever
 from gexdesk.cli.progress import Progress
 from gexdesk.cli.reach import HERE, At, engine_at
-from gexdesk.model.errors import GexdeskError, LeverRefused, QueueError, UnknownTarget
+from gexdesk.model.errors import GexdeskError, LeverRefused, UnknownTarget
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.look.source import DeadLook, DeadSeen
 
@@ -174,7 +174,7 @@ async def _settle_all(engine: "Client", lever: Lever, source: str) -> Settled:
         for number, letter in enumerate(reversed(seen.letters)):
             try:
                 outcome = await _in_time(engine, replace(lever, target=letter.job_id, together=act))
-            except (LeverRefused, QueueError) as error:
+            except (LeverRefused, UnknownTarget) as error:
                 refused.append(Refused(letter.job_id, error.message))
             except GexdeskError as error:
                 if done and not lever.dry_run:

@@ -16,8 +16,10 @@ from gexdesk.api.client import Client
 from gexdesk.api.keys import Scope
 from gexdesk.api.routes import desk as desk_routes
 from gexdesk.desk import Desk
+from gexdesk.model import errors
 from gexdesk.model.errors import EngineAway, LeverRefused
 from gexdesk.model.lever import LEVER_LIMIT_S, Lever, LeverOutcome, Verb
+from gexdesk.model.look.machine import MachineLook
 from gexdesk.model.view import DeskView
 from tests.api.served_engine import on_tcp, served
 from tests.contracts.desk_contract import DeskContract
@@ -108,3 +110,19 @@ async def test_a_lever_from_a_host_with_another_clock_is_done_and_one_that_is_to
         with pytest.raises(LeverRefused, match="stopped waiting"):
             await client.pull(Lever(Verb.RESUME, "drop", "vendor call", not_after=time.time() - 0.1))
         assert (await client.pull(Lever(Verb.RESUME, "drop", "vendor call", not_after=time.time() + 2))).done
+
+
+async def test_what_an_engine_refuses_with_is_the_same_over_the_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.GexdeskError)]
+    assert errors.QueueAway in kinds
+    async with served(tmp_path) as (engine, _):
+        for kind in kinds:
+
+            async def refuses(*_: object, kind: type[errors.GexdeskError] = kind) -> None:
+                raise kind("no, and why", file="a.json")
+
+            monkeypatch.setattr(engine, "look", refuses)
+            with pytest.raises(errors.GexdeskError) as refused:
+                await Client(tmp_path / "state").look(MachineLook())
+            assert type(refused.value) is kind
+            assert (refused.value.message, refused.value.details) == ("no, and why", {"file": "a.json"})

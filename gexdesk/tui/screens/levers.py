@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from textual.worker import Worker
 
 from gexdesk.desk import Desk
-from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, QueueError
+from gexdesk.model.errors import EngineAway, GexdeskError, LeverRefused, UnknownTarget
 from gexdesk.model.level import Level
 from gexdesk.model.lever import LEVER_LIMIT_S, Lever, LeverOutcome, Verb, together
 from gexdesk.tui.forms.aim import Aim, Aimed
@@ -167,11 +167,11 @@ class Levers:
             return await self._sent(desk, levers[0])
         done: list[tuple[str, LeverOutcome]] = []
         refused: list[str] = []
-        first: LeverRefused | QueueError | None = None
+        first: LeverRefused | UnknownTarget | None = None
         for index, lever in enumerate(levers):
             try:
                 done.append((lever.target, await self._sent(desk, lever)))
-            except (LeverRefused, QueueError) as error:
+            except (LeverRefused, UnknownTarget) as error:
                 first = first or error
                 refused.append(f"{lever.target}: {error.message}")
             except (GexdeskError, TimeoutError) as error:
@@ -190,7 +190,7 @@ class Levers:
         async def ask() -> None:
             try:
                 form.answer(await self._pull(form, dry_run=True))
-            except (LeverRefused, QueueError) as error:
+            except (LeverRefused, UnknownTarget) as error:
                 form.refuse(error.message, for_good=True)
             except TimeoutError:
                 form.refuse(f"the engine did not say in {ANSWER_S:.0f} s what this would do", for_good=False)
@@ -224,7 +224,7 @@ class Levers:
             began = time.monotonic()
             try:
                 outcome = await self._pull(form, dry_run=False)
-            except (LeverRefused, QueueError) as error:
+            except (LeverRefused, UnknownTarget) as error:
                 form.refuse(error.message, for_good=True)
             except TimeoutError:
                 unanswered(ANSWER_S)
