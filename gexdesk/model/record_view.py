@@ -28,7 +28,7 @@ class KeptView(Struct, frozen=True):
 
     Attributes:
         revision: Counts the different documents of one symbol, source and stamp.
-        quarantined: The checks kept it from readers.
+        quarantined: The checks kept it from readers; None of one that was rebuilt from its strikes.
     """
 
     symbol: str
@@ -37,7 +37,7 @@ class KeptView(Struct, frozen=True):
     net_gex: float | None
     gross_gex: float | None
     flags: tuple[str, ...]
-    quarantined: bool
+    quarantined: bool | None
     revision: int
 
 

@@ -37,7 +37,7 @@ from gexdesk.stores.rows import (
 
 R = TypeVar("R")
 
-STEPS = ("schema.sql", "schema_2.sql", "schema_3.sql")
+STEPS = ("schema.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql")
 """What brings an empty file to the present schema, in order; a file's version is how many of them it has seen."""
 
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -107,7 +107,7 @@ _REBUILT = """
         QUALIFY row_number() OVER (PARTITION BY symbol, source, as_of, payload_sha256, ordinal ORDER BY strikes_key, job_id) = 1
             AND row_number() OVER (PARTITION BY job_id, ordinal ORDER BY strikes_key) = 1
     )
-    SELECT *, as_of AS received_at, 'not_enough_data' AS zero_gamma_status, ['rebuilt'] AS flags, false AS quarantined,
+    SELECT *, as_of AS received_at, 'not_enough_data' AS zero_gamma_status, ['rebuilt'] AS flags, NULL AS quarantined,
         ['rebuilt from its strikes: the rest of the header is lost'] AS warnings, '' AS format, '{}' AS conventions,
         row_number() OVER (PARTITION BY symbol, source, as_of ORDER BY job_id, ordinal) AS revision
     FROM once ORDER BY as_of, job_id, ordinal
@@ -216,8 +216,8 @@ class Metadata:
     def rebuild(self, files: Sequence[Path]) -> int:
         """Give an empty database the headers of the snapshots whose strikes lie in a lake; returns how many.
 
-        Sums by strike are what can be had back: totals and net and gross GEX. A header so made is flagged ``rebuilt``, and its
-        receipt is its stamp. Strikes of one snapshot that were written twice count once.
+        Sums by strike are what can be had back: totals and net and gross GEX. A header so made is flagged ``rebuilt``, its
+        receipt is its stamp, and whether it was held back is unknown: null, so that it is not among the good ones. Strikes of one snapshot that were written twice count once.
 
         Raises:
             StoreError: A file cannot be read; the database stays empty.

@@ -433,4 +433,5 @@ def test_headers_of_a_lost_metadata_come_back_from_the_lake(state: State) -> Non
     assert state.ask("SELECT DISTINCT flags, zero_gamma, received_at = as_of AS same FROM snapshots") == [
         {"flags": ["rebuilt"], "zero_gamma": None, "same": True}
     ]
+    assert state.ask("SELECT count(*) AS n FROM snapshots WHERE NOT quarantined") == [{"n": 0}], "nobody knows which were good"
     assert state.keep(kept("j1", net_gex=1.25e9)) == 0

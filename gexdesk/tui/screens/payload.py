@@ -144,7 +144,7 @@ class PayloadPage(ReadingPage):
                 [
                     (f"   {fit(one.symbol, 8)}{figures.time_of_day(int(one.as_of))} ", ""),
                     (f"{fit(figures.price(one.spot), 9, right=True)} {net}", ""),
-                    ("  HELD BACK" if one.quarantined else "", "eye"),
+                    ("  HELD BACK" if one.quarantined else "" if one.quarantined is False else "  HELD BACK? UNKNOWN", "eye"),
                     (f"  revision {one.revision}" if one.revision > 1 else "", "faint"),
                     (f"  {flags}" if flags else "", "bold"),
                 ]
