@@ -2,9 +2,11 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +14,7 @@ from msgspec.structs import replace
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import GexdeskError, StoreError
+from gexdesk.model.errors import StoreError
 from gexdesk.model.level import Level
 from gexdesk.stores.base import (
     Batch,
@@ -44,16 +46,25 @@ BATCH_ITEMS = 2_000
 ROOM_ITEMS = 4_000
 RETRY_S = 2.0
 ALONE_TRIES = 3
+SIFTED = 20
+"""Records tried alone before it is the stores that take nothing."""
+
 COMPACT_AT_LEAST = 64
 ROOM_BYTES = 64 * 1024 * 1024
+OTHERS_WAIT_S = 2.0
+"""What is not CRITICAL and has waited for so long is written between two batches of CRITICAL, however fast that comes."""
+
 
 
 @dataclass(slots=True)
 class _Item:
+    """Hold what waits to be stored; ``came_at`` is in seconds of the monotonic clock."""
+
     job: JobRecord
     snapshots: tuple[KeptSnapshot, ...]
     dead: DeadLetter | None
     stored: asyncio.Future[None]
+    came_at: float
     failed_alone: int = 0
     written_before: int = 0
 
@@ -68,6 +79,14 @@ class _Loose:
 
     def any(self) -> bool:
         return bool(self.decisions or self.overrides or self.sources or self.notes or self.jobs)
+
+    def each(self) -> "Iterator[_Loose]":
+        """Yield its records one by one, the sources' counters together."""
+        yield from (_Loose(decisions=[one]) for one in self.decisions)
+        yield from (_Loose(overrides=[one]) for one in self.overrides)
+        yield from [_Loose(sources=self.sources)] if self.sources else []
+        yield from (_Loose(notes=[one]) for one in self.notes)
+        yield from (_Loose(jobs=[one]) for one in self.jobs)
 
     def before(self, older: "_Loose") -> None:
         """Take back what was not written, in its place before what came since."""
@@ -101,7 +120,9 @@ class Keeper:
         self._wake = asyncio.Event()
         self._room = asyncio.Semaphore(ROOM_ITEMS)
         self._task: asyncio.Task[None] | None = None
-        self._oldest_at: float | None = None
+        self._loose_failed = 0
+        self._batch: asyncio.Future[bool] | None = None
+        self._was_urgent = False
         self._size = BATCH_ITEMS
         self._written = 0
         self._turn = asyncio.Lock()
@@ -130,23 +151,26 @@ class Keeper:
         self._chronicle.tell("engine", words, grave=True)
 
     async def stop(self) -> None:
-        """Write what is there and close the stores."""
+        """Let the batch under way end, write what is there and close the stores."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._batch is not None:
+            await asyncio.gather(self._batch, return_exceptions=True)
         try:
-            await self._flush()
+            while self._items or self._loose.any():
+                if not await self._flush():
+                    break
             await self.export()
         finally:
-            await asyncio.to_thread(self._metadata.close)
+            await self._in_turn(self._metadata.close)
 
     async def export(self) -> None:
         """Write what changed since the last time for the other hosts; what fails is tried again."""
         if self._exports is None:
             return
         try:
-            async with self._turn:
-                await asyncio.to_thread(self._exports.write, self._metadata)
+            await self._in_turn(partial(self._exports.write, self._metadata))
         except StoreError as error:
             self._chronicle.tell("engine", f"{error.message}; trying again", grave=True)
 
@@ -157,7 +181,8 @@ class Keeper:
 
     def lag_s(self) -> float:
         """Return how long the oldest unwritten result has waited."""
-        return 0.0 if self._oldest_at is None else max(0.0, self._clock.now() - self._oldest_at)
+        oldest_at = min((item.came_at for item in (*self._writing, *self._items)), default=None)
+        return 0.0 if oldest_at is None else self._clock.monotonic() - oldest_at
 
     async def store(self, job: JobRecord, snapshots: tuple[KeptSnapshot, ...], dead: DeadLetter | None = None) -> None:
         """Return once the job's rows are durable in lake and metadata; waits for room first, so that memory stays bounded.
@@ -168,17 +193,16 @@ class Keeper:
             StoreError: The stores take everything but these rows; they will never be stored.
         """
         if job.level is Level.CRITICAL:
-            await self._queued(_Item(job, snapshots, dead, asyncio.get_running_loop().create_future()))
+            await self._queued(job, snapshots, dead)
             return
         async with self._room:
-            await self._queued(_Item(job, snapshots, dead, asyncio.get_running_loop().create_future()))
+            await self._queued(job, snapshots, dead)
 
-    async def _queued(self, item: _Item) -> None:
-        self._items.append(item)
-        if self._oldest_at is None:
-            self._oldest_at = self._clock.now()
+    async def _queued(self, job: JobRecord, snapshots: tuple[KeptSnapshot, ...], dead: DeadLetter | None) -> None:
+        stored = asyncio.get_running_loop().create_future()
+        self._items.append(_Item(job, snapshots, dead, stored, self._clock.monotonic()))
         self._wake.set()
-        await item.stored
+        await stored
 
     def decision(self, record: DecisionRecord) -> None:
         """Add a decision to the next batch."""
@@ -236,16 +260,26 @@ class Keeper:
 
     async def reading(self, use: Callable[[Metadata], T]) -> T:
         """Let something else use the metadata between two batches, in a thread."""
-        async with self._turn:
-            return await asyncio.to_thread(use, self._metadata)
+        return await self._in_turn(partial(use, self._metadata))
 
     async def sweep(self, lake_keep_days: float | None) -> None:
         """Let go of the lake's days past their time, if there is one, and join its small files; between two batches."""
-        async with self._turn:
+
+        def sweep() -> None:
             if lake_keep_days is not None:
-                oldest = datetime.fromtimestamp(self._clock.now() - lake_keep_days * 86_400, UTC).date()
-                await asyncio.to_thread(self._lake.forget_before, oldest)
-            await asyncio.to_thread(self._lake.compact, COMPACT_AT_LEAST)
+                self._lake.forget_before(datetime.fromtimestamp(self._clock.now() - lake_keep_days * 86_400, UTC).date())
+            self._lake.compact(COMPACT_AT_LEAST)
+
+        await self._in_turn(sweep)
+
+    async def _in_turn(self, act: Callable[[], T]) -> T:
+        """Do something in a thread while nothing else uses the stores. Who is cancelled leaves it to its end, in its turn."""
+
+        async def alone() -> T:
+            async with self._turn:
+                return await asyncio.to_thread(_sober, act)
+
+        return await asyncio.shield(asyncio.ensure_future(alone()))
 
     async def _run(self) -> None:
         while True:
@@ -253,7 +287,8 @@ class Keeper:
             self._wake.clear()
             await self._gather()
             while self._items or self._loose.any():
-                if not await self._flush():
+                self._batch = asyncio.ensure_future(self._flush())
+                if not await asyncio.shield(self._batch):
                     await self._clock.sleep(RETRY_S)
                 elif len(self._items) < self._size and not any(item.failed_alone for item in self._items):
                     self._wake.set()  # what came meanwhile waits for company again
@@ -270,55 +305,72 @@ class Keeper:
     async def _flush(self) -> bool:
         """Write one batch; after a failure the loose records first and the items in ever smaller batches."""
         alone = self._size == 1
+        if alone and self._loose_failed >= ALONE_TRIES and not self._short_of_room():
+            await self._sift()
         loose, self._loose = self._loose, _Loose()
         items: list[_Item] = []
         if not (alone and loose.any()):
             items, self._items = self._next()
         self._writing = items
-        batch = Batch(
-            snapshots=tuple(snapshot for item in items for snapshot in item.snapshots),
-            jobs=(*loose.jobs, *(item.job for item in items)),
-            decisions=tuple(loose.decisions),
-            dead=tuple(item.dead for item in items if item.dead is not None),
-            overrides=tuple(loose.overrides),
-            sources=tuple(loose.sources),
-            requests=tuple(note for note in loose.notes if isinstance(note, RequestRecord)),
-            guidelines=tuple(note for note in loose.notes if isinstance(note, GuidelineRecord)),
-            incidents=tuple(note for note in loose.notes if isinstance(note, IncidentRecord)),
-            gaps=tuple(note for note in loose.notes if isinstance(note, GapRecord)),
-        )
+        batch = _batch_of(loose, items)
         try:
-            async with self._turn:
-                await asyncio.to_thread(self._write, batch)
-        except (GexdeskError, OSError) as error:
+            await self._in_turn(partial(self._write, batch))
+        except Exception as error:  # whatever it is, it must not end who completes every job
             self._writing = []
+            self._loose_failed += not items
             self._loose.before(loose)
             self._put_back(items, error)
             return False
+        self._loose_failed = 0
         self._writing = []
         self._written += 1
         self._size = min(BATCH_ITEMS, max(self._size, 2 * len(items)))
         for item in items:
             if not item.stored.done():
                 item.stored.set_result(None)
-        self._oldest_at = self._clock.now() if self._items else None
         if batch.snapshots:
             await self._tidy()
         return True
+
+    async def _sift(self) -> None:
+        """Write the loose records one by one, and leave out those that the stores refuse while they take others."""
+        loose, self._loose, self._loose_failed = self._loose, _Loose(), 0
+        refused, written, words = list[_Loose](), 0, ""
+        for one in loose.each():
+            if len(refused) >= SIFTED and not written:
+                refused.append(one)  # it is the stores, not the records
+                continue
+            try:
+                await self._in_turn(partial(self._write, _batch_of(one, [])))
+                written += 1
+            except Exception as error:
+                refused.append(one)
+                words = str(error)
+        if written and refused:
+            words = f"{len(refused)} records are left out, they cannot be stored: {words}"
+            self._chronicle.tell("engine", f"stores: {words}", grave=True)
+            return
+        for one in reversed(refused):
+            self._loose.before(one)
 
     def _next(self) -> tuple[list[_Item], list[_Item]]:
         """Return the items of the next batch, and the rest. What failed alone goes last: it must not hold up the others."""
         self._items.sort(key=lambda item: (item.failed_alone > 0, item.job.level is not Level.CRITICAL))
         urgent = sum(item.failed_alone == 0 and item.job.level is Level.CRITICAL for item in self._items)
+        others_since = min((item.came_at for item in self._items[urgent:]), default=inf)
+        if urgent and self._was_urgent and self._clock.monotonic() - others_since > OTHERS_WAIT_S:
+            self._was_urgent = False  # the others' turn, once
+            end = urgent + self._size
+            return self._items[urgent:end], self._items[:urgent] + self._items[end:]
+        self._was_urgent = urgent > 0
         size = min(self._size, urgent or self._size)
         return self._items[:size], self._items[size:]
 
     async def _tidy(self) -> None:
         """Join the day's small files while it runs. What fails here costs readers time, not rows: the sweep tries again."""
         try:
-            async with self._turn:
-                await asyncio.to_thread(self._lake.tidy)
-        except (GexdeskError, OSError) as error:
+            await self._in_turn(self._lake.tidy)
+        except Exception as error:
             self._chronicle.tell("engine", f"lake: {error}; trying again later", grave=True)
 
     def _put_back(self, items: list[_Item], error: Exception) -> None:
@@ -337,7 +389,8 @@ class Keeper:
             item.written_before = self._written
         item.failed_alone += 1
         if item.failed_alone >= ALONE_TRIES and self._written > item.written_before:
-            item.stored.set_exception(StoreError(f"its results cannot be stored: {error}"))
+            if not item.stored.done():
+                item.stored.set_exception(StoreError(f"its results cannot be stored: {error}"))
             return
         self._items.append(item)  # to the back: it must not hold up the others
         self._chronicle.tell("engine", f"stores: {error}; trying again", grave=True)
@@ -351,3 +404,28 @@ class Keeper:
         self._metadata.write(batch)
         if self._exports is not None:
             self._exports.note(batch)
+
+
+def _batch_of(loose: _Loose, items: Sequence[_Item]) -> Batch:
+    return Batch(
+        snapshots=tuple(snapshot for item in items for snapshot in item.snapshots),
+        jobs=(*loose.jobs, *(item.job for item in items)),
+        decisions=tuple(loose.decisions),
+        dead=tuple(item.dead for item in items if item.dead is not None),
+        overrides=tuple(loose.overrides),
+        sources=tuple(loose.sources),
+        requests=tuple(note for note in loose.notes if isinstance(note, RequestRecord)),
+        guidelines=tuple(note for note in loose.notes if isinstance(note, GuidelineRecord)),
+        incidents=tuple(note for note in loose.notes if isinstance(note, IncidentRecord)),
+        gaps=tuple(note for note in loose.notes if isinstance(note, GapRecord)),
+    )
+
+
+def _sober(act: Callable[[], T]) -> T:
+    """Do something, and let a panic of a library's native code be an error like any other. Raises StoreError for one."""
+    try:
+        return act()
+    except Exception:
+        raise
+    except BaseException as panic:
+        raise StoreError(f"a store's library gave up: {type(panic).__name__}: {panic}") from panic

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import StoreError
 from gexdesk.model.exposure import Conventions, Exposure
 from gexdesk.model.level import Level
-from gexdesk.stores.base import JobRecord, KeptSnapshot, RequestRecord
+from gexdesk.stores.base import Batch, JobRecord, KeptSnapshot, RequestRecord
 from gexdesk.stores.lake import Lake
 from gexdesk.stores.metadata import Metadata
 from gexdesk.stores.newest import Wanted
 from tests.until import until
+from tests.virtual_clock import VirtualClock
 
 NOW = 1_772_463_600.0
 
@@ -181,6 +183,123 @@ async def test_while_much_comes_it_is_gathered_for_longer_but_not_where_critical
     many += bring(keep.BATCH_ITEMS - len(many))
     await asyncio.wait_for(asyncio.gather(*many), 5.0)
     assert batches[2:] == [keep.BATCH_ITEMS], "a full batch waits for nobody"
+
+
+async def test_a_stream_of_critical_keeps_nothing_else_waiting_and_the_lag_is_that_of_the_oldest(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    await clock.advance(0.0)
+    keeper = Keeper(Lake(tmp_path / "lake"), Metadata(tmp_path / "m.duckdb"), Chronicle(clock), clock, tmp_path)
+    await keeper.start()
+    low, streamed, lags = asyncio.create_task(keeper.store(record("low"), ())), list[asyncio.Task[None]](), list[float]()
+    while not low.done() and len(streamed) < 100:
+        streamed.append(asyncio.create_task(keeper.store(record(f"critical-{len(streamed)}", Level.CRITICAL), ())))
+        await clock.advance(0.1)
+        if not low.done():
+            lags.append(keeper.lag_s())
+    assert low.done()
+    assert lags == pytest.approx([0.1 * number for number in range(1, len(lags) + 1)])
+    assert keep.OTHERS_WAIT_S < lags[-1] < keep.OTHERS_WAIT_S + 1.0
+    assert sum(task.done() for task in streamed) >= len(streamed) - 5, "CRITICAL went before it meanwhile"
+    await clock.advance(1.0)
+    assert keeper.lag_s() == 0.0
+    await keeper.stop()
+
+
+class Panic(BaseException):
+    """Stand for what a library's native code raises when it gives up: no ``Exception``."""
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("can't start new thread"), ValueError("could not append value"), Panic("overflow")])
+async def test_whatever_a_batch_fails_of_it_is_tried_again(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    write, faults = Metadata.write, [fault]
+
+    def failing(metadata: Metadata, batch: Batch) -> int:
+        if faults:
+            raise faults.pop()
+        return write(metadata, batch)
+
+    monkeypatch.setattr(Metadata, "write", failing)
+    await asyncio.wait_for(keeper.store(record("a"), ()), 10)
+    assert not faults
+
+
+async def test_an_ending_that_was_cancelled_meanwhile_does_not_end_the_keeper(keeper: Keeper) -> None:
+    bad = asyncio.create_task(keeper.store(record("bad"), unstorable("bad")))
+    await until(lambda: any(item.failed_alone for item in keeper._items))
+    bad.cancel()
+    numbers = itertools.count()
+
+    async def given_up() -> bool:
+        await asyncio.wait_for(keeper.store(record(f"good-{next(numbers)}"), ()), 10)
+        return keeper.waiting == 0
+
+    await until(given_up)
+    await asyncio.wait_for(keeper.store(record("later"), ()), 10)
+
+
+async def test_a_record_that_no_store_takes_holds_up_nobody_and_is_told(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Metadata.write
+
+    def picky(metadata: Metadata, batch: Batch) -> int:
+        if any(note.request_id == "bad" for note in batch.requests):
+            raise ValueError("could not append value")
+        return write(metadata, batch)
+
+    monkeypatch.setattr(Metadata, "write", picky)
+    for request_id in ("before", "bad", "after"):
+        keeper.note(RequestRecord(request_id, "https://x/a", "snapshot", "SPX", NOW, "jm", Level.LOW, None, "FAILED"))
+    await asyncio.wait_for(keeper.store(record("a"), ()), 10)
+    kept = await keeper.reading(lambda metadata: metadata.newest(Wanted("requests", 10)))
+    assert sorted(row["request_id"] for row in kept) == ["after", "before"]
+    assert any("1 records are left out, they cannot be stored" in line.text for line in keeper._chronicle.lines())
+
+
+async def test_the_end_waits_for_the_batch_under_way_and_writes_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SystemClock()
+    keeper = Keeper(Lake(tmp_path / "lake"), Metadata(tmp_path / "m.duckdb"), Chronicle(clock), clock, tmp_path)
+    await keeper.start()
+    write, inside, most, begun = Metadata.write, 0, 0, threading.Event()
+
+    def slow(metadata: Metadata, batch: Batch) -> int:
+        nonlocal inside, most
+        inside, most = inside + 1, max(most, inside + 1)
+        begun.set()
+        time.sleep(0.3)
+        try:
+            return write(metadata, batch)
+        finally:
+            inside -= 1
+
+    monkeypatch.setattr(Metadata, "write", slow)
+    first = asyncio.create_task(keeper.store(record("first"), ()))
+    await until(begun.is_set)
+    rest = [asyncio.create_task(keeper.store(record(level, level), ())) for level in (Level.LOW, Level.CRITICAL)]
+    await asyncio.sleep(0)
+    await keeper.stop()
+    assert most == 1, "never two on one connection"
+    await asyncio.wait_for(asyncio.gather(first, *rest), 1.0)
+
+
+async def test_a_reader_who_leaves_lets_nobody_in_before_its_question_is_answered(keeper: Keeper) -> None:
+    begun, go_on, order = threading.Event(), threading.Event(), list[str]()
+
+    def question(_: Metadata) -> None:
+        begun.set()
+        go_on.wait(10)
+        order.append("left")
+
+    reading = asyncio.create_task(keeper.reading(question))
+    await until(begun.is_set)
+    reading.cancel()
+    second = asyncio.create_task(keeper.reading(lambda _: order.append("second")))
+    await asyncio.sleep(0.05)
+    go_on.set()
+    await second
+    assert order == ["left", "second"]
 
 
 async def test_a_lost_metadata_beside_a_lake_is_said_and_taken_back(tmp_path: Path) -> None:
