@@ -216,7 +216,8 @@ def assemble(
         queue=queue, flights=flights, flow=flow, standing=standing, chronicle=chronicle, clock=clock, promises_s=promises_s
     )
     water = Water(
-        queue, flights, flow, chronicle, clock, high_jobs=limits.high_jobs, high_bytes=limits.high_gb * 1e9
+        queue, flights, flow, chronicle, clock, standing=standing, escalate=escalate, admission=admission, promises_s=promises_s,
+        high_jobs=limits.high_jobs, high_bytes=limits.high_gb * 1e9,
     )  # fmt: skip
     triage = Triage(
         escalate=escalate,

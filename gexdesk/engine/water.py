@@ -6,15 +6,20 @@ itself when the water has fallen, in order of arrival; after a restart it is sor
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from gexdesk.engine.admission import Admission
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.columns import drop_columns
+from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.flight import Flight, Flights
 from gexdesk.engine.flow import Flow
 from gexdesk.engine.parcel import wrap
+from gexdesk.engine.standing import Standing
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.job import Job
@@ -39,6 +44,7 @@ class Water:
     """Watch how much is under way, and let levels through accordingly.
 
     Args:
+        promises_s: Seconds from receipt to available, by level; None is best effort.
         high_jobs, high_bytes: What counts as full: acknowledged payloads that have not ended, and their bytes.
 
     Attributes:
@@ -46,8 +52,13 @@ class Water:
     """
 
     def __init__(
-        self, queue: Queue, flights: Flights, flow: Flow, chronicle: Chronicle, clock: Clock, *, high_jobs: int, high_bytes: float
-    ) -> None:
+        self, queue: Queue, flights: Flights, flow: Flow, chronicle: Chronicle, clock: Clock, *, standing: Standing,
+        escalate: Escalate, admission: Admission, promises_s: Mapping[Level, float | None], high_jobs: int, high_bytes: float,
+    ) -> None:  # fmt: skip
+        self._standing = standing
+        self._escalate = escalate
+        self._admission = admission
+        self._promises_s = promises_s
         self._queue = queue
         self._flights = flights
         self._flow = flow
@@ -144,14 +155,34 @@ class Water:
             self._flights.add(some[-1].flight)  # before the queue knows it: a worker looks for it
         try:
             parcels = [await asyncio.to_thread(wrap, one.flight) for one in some] if self._queue.shared else []
-            await self._queue.put([one.job for one in some], parcels)
+            jobs = [self._governed(one.job) for one in some]
+            await self._queue.put(jobs, parcels)
         except GexdeskError as error:
             for one in reversed(some):
                 self._flights.end(one.job.job_id)
                 self._aside.appendleft(one)
             self._chronicle.tell("engine", f"queue: {error.message}; what is set aside waits on", grave=True)
             return
-        for _ in some:
-            self._flow.entered(Level.LOW)
+        for one, job in zip(some, jobs, strict=True):
+            one.flight.queued_at = self._clock.monotonic()
+            self._flow.entered(job.level)
+            if job.level is Level.CRITICAL:
+                self._admission.came(job.source)
+            self._escalate.watch(job)
         if not self._aside:
             self._chronicle.tell("engine", "the water has fallen: all that was set aside is queued")
+
+    def _governed(self, job: Job) -> Job:
+        """Return a job as the overrides want it now: they may be others than when it was set aside."""
+        level, score, note = job.level, job.score, job.note
+        if job.decided is not None:
+            level, score, note = job.decided, job.decided_score, ""
+        override = self._standing.governing(job.job_id, job.symbol, job.source, self._clock.now())
+        if override is not None and override.moves(level):
+            level, score, note = override.level, override.level.band[1], f"override by {override.author}"
+        if level is job.level:
+            return job
+        promise_s = self._promises_s[level]
+        return replace(
+            job, level=level, score=score, note=note, deadline_at=None if promise_s is None else job.received_at + promise_s
+        )

@@ -12,6 +12,7 @@ from gexdesk.model.payload import Arrival
 from gexdesk.settings.desk import Settings
 from gexdesk.stores.spool import Spool
 from tests.engine.desk_setting import engine_on, folder_source, gexbot_at, parts_of, pull, rows, settings_of
+from tests.queues.valkey_server import ValkeyServer
 from tests.until import until
 
 LEVELS = ("CRITICAL", "HIGH", "MEDIUM", "LOW")
@@ -97,3 +98,28 @@ async def test_what_is_set_aside_outlives_a_kill_and_is_sorted_anew(tmp_path: Pa
         await pull(engine, Verb.RESUME_ALL)
         await until(lambda: parts_of(engine).work.completed == 25)
 
+
+async def test_what_comes_back_is_queued_as_overrides_want_it_now_watched_and_put_again_where_redis_lost_it(tmp_path: Path) -> None:
+    server = ValkeyServer()
+    settings = settings_at(tmp_path)
+    redis = {"url": server.url, "prefix": "water"}
+    try:
+        async with engine_on(Settings.model_validate(settings.model_dump(exclude_unset=True) | {"redis": redis})) as engine:
+            parts = parts_of(engine)
+            await pull(engine, Verb.PAUSE_ALL)
+            await hand_in(engine, "low", range(20))
+            assert parts.water.aside == 5
+            await pull(engine, Verb.OVERRIDE, "low", level=Level.HIGH)
+            parts.water._high_jobs = 1_000  # the water has fallen, and nothing was claimed
+
+            async def all_high() -> bool:
+                return [job.level for job in await parts.queue.jobs_of("low")] == [Level.HIGH] * 20
+
+            await until(all_high)
+            assert parts.water.aside == 0
+            assert len({job.job_id for _, _, _, job in parts.escalate._watched[Level.HIGH]}) == 20
+            server.blunt().flushall()
+            await until(lambda: parts.queue.losses == 1)
+            await until(all_high)
+    finally:
+        server.close()
