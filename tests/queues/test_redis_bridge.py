@@ -240,14 +240,16 @@ async def test_a_crash_in_the_middle_of_handing_over_repeats_it_without_doubles(
 
 async def test_a_put_whose_answer_was_lost_is_not_done_twice(desk: Desk) -> None:
     one = job("a", C)
+    await until(lambda: desk.queue.agreed)
+    desk.queue._tasks[0].cancel()  # both sides agree when this test says so
     await desk.far.put([one])  # it arrived
     await desk.queue._keep([one], [])
     claim = await desk.queue.claim("w", LEVELS, 30.0)
     assert claim is not None
-    await until(lambda: not desk.queue._apart)
+    await desk.queue._agree()
     assert await desk.queue.claim("w", LEVELS, 30.0) is None
     await desk.queue.ack(claim)
-    await until(lambda: desk.queue.agreed)
+    await desk.queue._agree()
     assert await desk.far.status("a") is JobStatus.COMPLETED
 
 
