@@ -20,6 +20,7 @@ from gexdesk.tui.forms.lever import LeverForm
 from gexdesk.tui.frugal import FrugalCompositor
 from gexdesk.tui.house import House
 from gexdesk.tui.keys import PAGE_KEYS, Key, bindings, relabelled
+from gexdesk.tui.page_sight import PageSight
 from gexdesk.tui.screens.beat import TICK_S
 from gexdesk.tui.screens.levers import Levers
 from gexdesk.tui.screens.staged import Staged
@@ -60,21 +61,25 @@ class Page(Staged):
     AUTO_FOCUS = ""
     CSS = "Page { overflow: hidden hidden; }"
     KEYS: ClassVar[tuple[Key, ...]] = ()
+    sight: PageSight
     EVERY_S: ClassVar[float] = 1.0
     """How often the engine is asked while the page is looked at; a whole number of seconds, or 0 for once."""
 
     def __init__(self, house: House) -> None:
         super().__init__()
         self._compositor = FrugalCompositor()
-        self.house, self.sight = house, house.sight
-        self.status = StatusPane("status", self.sight, house.sample, house.operator)
-        self.notice = NoticePane("notice", self.sight, self.filter_words, lambda: True)
-        self.dialog = DialogPane("dialog", self.sight)
+        self.house = house
+        # Its own panes see what it asked for; the lines that every screen has are the desk's.
+        desk = house.sight
+        self.sight = sight = PageSight(desk)
+        self.status = StatusPane("status", desk, house.sample, house.operator, lambda: sight.held_at)
+        self.notice = NoticePane("notice", desk, self.filter_words, lambda: True)
+        self.dialog = DialogPane("dialog", desk)
         self.table: Table | None = None
         self.body = tuple(self.panes())
         self._fixed = (
-            self.status, self.notice, KeysPane("keys", self.sight, relabelled((*self.KEYS, *PAGE_KEYS), house.keymap)), self.dialog,
-            SmallPane("small", self.sight),
+            self.status, self.notice, KeysPane("keys", desk, relabelled((*self.KEYS, *PAGE_KEYS), house.keymap)), self.dialog,
+            SmallPane("small", desk),
         )  # fmt: skip
         self.levers = Levers(self, house, notice=self.notice, aimed=self.aims, too_small=lambda: _too_small(self.app.size))
         self._layout = PageLayout(self.regions)
@@ -163,22 +168,25 @@ class Page(Staged):
         """Ask when it is time, and keep the two lines on top going."""
         self._tick += 1
         self.levers.relieve()
-        form, view = self.dialog.form, self.sight.shown
-        if isinstance(form, LeverForm) and view is not None and self.sight.frozen_at is None and form.compare(view):
+        form, desk = self.dialog.form, self.house.sight
+        stands = desk.frozen_at is not None
+        if not stands:
+            self.sight.release()
+        if isinstance(form, LeverForm) and desk.shown is not None and not stands and form.compare(desk.shown):
             self.dialog.paint()
         if self._tick % TICKS_A_SECOND == 0:
-            self.status.paint((0,) if self.sight.frozen_at is not None else None)
+            self.status.paint((0,) if stands else None)
             self.notice.paint()
             self.restyle()
             seconds = self._tick // TICKS_A_SECOND
             # One that another page covers asks nobody; it asks when it is looked at again.
             due = self.EVERY_S and seconds % round(self.EVERY_S) == 0
-            if due and self.app.screen is self and self.sight.frozen_at is None:
+            if due and self.app.screen is self and not stands:
                 self.ask()
 
     def on_screen_resume(self) -> None:
         """Ask at once when what covered it is gone."""
-        if self._tick and self.sight.frozen_at is None:
+        if self._tick and self.house.sight.frozen_at is None:
             self.ask()
 
     def ask(self) -> None:
@@ -190,6 +198,7 @@ class Page(Staged):
             self.work(self._ask(), "fetch")
 
     async def _ask(self) -> None:
+        self.sight.hold()
         try:
             await self.fetch()
         except GexdeskError as error:
@@ -198,6 +207,8 @@ class Page(Staged):
             self.notice.say(f"{type(error).__name__}: {error}", grave=True)
         finally:
             self._asking = False
+        self.sight.hold()
+        self.status.paint((0,))
         self.paint_body()
         self.answered = not self._again
         if self._again:
@@ -249,12 +260,14 @@ class Page(Staged):
 
     def action_freeze(self) -> None:
         """Freeze the picture, or let it run again."""
-        if self.sight.shown is None:
+        desk = self.house.sight
+        if desk.shown is None:
             return
-        if self.sight.frozen_at is None:
-            self.sight.freeze()
+        if desk.frozen_at is None:
+            desk.freeze()
         else:
-            self.sight.thaw()
+            desk.thaw()
+            self.sight.release()
         self.status.paint()
         self.paint_body()
 

@@ -1,6 +1,6 @@
 """The two lines on top: whose engine, what time, how old; what is in force and how the promises are kept."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gexdesk.model.view import BoundView, DeskView
 from gexdesk.tui import figures
@@ -15,12 +15,19 @@ OVERS_NAMED = 3
 
 
 class StatusPane(Pane):
-    """Draw the two status lines."""
+    """Draw the two status lines.
 
-    def __init__(self, id: str, sight: Sight, sample: bool, operator: str) -> None:
+    Args:
+        page_at: Returns of which moment the page below is, UTC seconds, where that is not the picture's; else None.
+    """
+
+    def __init__(
+        self, id: str, sight: Sight, sample: bool, operator: str, page_at: Callable[[], float | None] = lambda: None
+    ) -> None:
         super().__init__(id, sight)
         self.sample = sample
         self.operator = operator
+        self._page_at = page_at
 
     def draw(self, y: int) -> Iterable[Run]:
         """Draw the clock line or the line of what is in force."""
@@ -69,6 +76,9 @@ class StatusPane(Pane):
 
     def _age(self) -> list[Run]:
         sight = self.sight
+        if sight.frozen_at is not None and (at := self._page_at()) is not None:
+            stands = f"{'HISTORY' if sight.wound else 'FROZEN'} {figures.time_of_day(int(sight.frozen_at))}"
+            return [(f"{stands}, this page is of now, {figures.time_of_day(int(at))}", "badge"), (" ", "")]
         if sight.frozen_at is not None:
             old = sight.running_now - sight.frozen_at
             # Coarse on purpose: a frozen screen sends next to nothing.
