@@ -15,6 +15,9 @@ from gexdesk.stores.deltas import Delta, Deltas, restored
 from gexdesk.stores.durable import make_folder, sync_folder
 
 WHOLE_EVERY = 60
+SET_BACK_S = 600.0
+"""A clock that goes back by less is waited for; by more, what it said before was wrong, and its order begins anew."""
+
 _HEAD = struct.Struct("<2sBdII")
 """Of each document: mark, whether it is whole, its time, length and CRC-32 of its bytes."""
 _MARK = b"GD"
@@ -58,12 +61,16 @@ class Daybook:
             raise StoreError(f"the history {self._folder.name} cannot be opened: {error.strerror}") from error
 
     def add(self, at: float, document: bytes) -> None:
-        """Append a document; synced when it returns. A clock that was set back does not disturb the order.
+        """Append a document; synced when it returns.
+
+        A clock that was set back a little does not disturb the order. One that was far ahead is believed no longer: what is
+        stamped later than this document can be asked for no more, and files of later days are removed.
 
         Raises:
             StoreError: It could not be written; nothing was changed.
         """
-        at = max(at, self._places[-1].at) if self._places else at
+        last = self._places[-1].at if self._places else at
+        at = last if at < last <= at + SET_BACK_S else at
         path = self._folder / f"{self._name}-{datetime.fromtimestamp(at, UTC):%Y%m%d}.log"
         if self._whole is None or self._whole[0] != path:
             self._deltas.begin_anew()
@@ -74,13 +81,13 @@ class Daybook:
             offset = _append(path, head + delta.data)
             if fresh:
                 sync_folder(self._folder)
-                self._drop_old()
+            self._drop(path)
         except OSError as error:
             self._deltas.begin_anew()
             raise StoreError(f"the history could not be written: {error.strerror}") from error
         if delta.whole or self._whole is None:
             self._whole = path, offset
-        self._places.append(_Place(at, path, offset, self._whole[1]))
+        self._place(_Place(at, path, offset, self._whole[1]))
 
     def times(self) -> list[float]:
         """Return when documents were kept, ascending."""
@@ -127,7 +134,7 @@ class Daybook:
                 if whole:
                     whole_offset = offset
                 if whole_offset is not None:
-                    self._places.append(_Place(at, path, offset, whole_offset))
+                    self._place(_Place(at, path, offset, whole_offset))
                 offset = end
             if torn and offset < size:
                 os.ftruncate(fd, offset)
@@ -135,12 +142,23 @@ class Daybook:
         finally:
             os.close(fd)
 
-    def _drop_old(self) -> None:
+    def _place(self, place: _Place) -> None:
+        """Put a document last in the order; those stamped later were written by a clock that was ahead."""
+        while self._places and self._places[-1].at > place.at:
+            self._places.pop()
+        self._places.append(place)
+
+    def _drop(self, present: Path) -> None:
+        """Remove the files of later days, and the oldest ones beyond the bounds."""
         files = self._files()
+        while files[-1] > present:
+            self._remove(files.pop())
         while len(files) > 1 and (len(files) > self._keep_days or sum(p.stat().st_size for p in files) > self._keep_bytes):
-            oldest = files.pop(0)
-            oldest.unlink()
-            self._places = [place for place in self._places if place.path != oldest]
+            self._remove(files.pop(0))
+
+    def _remove(self, path: Path) -> None:
+        path.unlink()
+        self._places = [place for place in self._places if place.path != path]
 
 
 def _append(path: Path, data: bytes) -> int:

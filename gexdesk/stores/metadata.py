@@ -217,7 +217,8 @@ class Metadata:
         """Give an empty database the headers of the snapshots whose strikes lie in a lake; returns how many.
 
         Sums by strike are what can be had back: totals and net and gross GEX. A header so made is flagged ``rebuilt``, its
-        receipt is its stamp, and whether it was held back is unknown: null, so that it is not among the good ones. Strikes of one snapshot that were written twice count once.
+        receipt is its stamp, and whether it was held back is unknown: null, so that it is not among the good ones. Strikes of
+        one snapshot that were written twice count once.
 
         Raises:
             StoreError: A file cannot be read; the database stays empty.

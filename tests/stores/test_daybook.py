@@ -112,10 +112,35 @@ def test_days_beyond_the_bounds_go_the_oldest_first(tmp_path: Path) -> None:
 
 def test_a_clock_that_was_set_back_loses_nothing(tmp_path: Path) -> None:
     book = opened(tmp_path)
-    for at in (AT, AT + 3600, AT + 1800, AT + 3700):
+    for at in (AT, AT + 3600, AT + 3300, AT + 3700):
         book.add(at, document(int(at)))
     assert book.times() == [AT, AT + 3600, AT + 3600, AT + 3700]
-    assert book.read(AT + 3600) == document(int(AT + 1800))
+    assert book.read(AT + 3600) == document(int(AT + 3300))
+
+
+@pytest.mark.parametrize("ahead_s", [3_600.0, 40 * DAY])
+def test_a_clock_that_was_once_far_ahead_does_not_stop_the_book(tmp_path: Path, ahead_s: float) -> None:
+    book = filled(tmp_path, 3)
+    book.add(AT + ahead_s, document(50))
+    for minute in (4, 5):
+        book.add(AT + 60 * minute, document(minute))
+    for again in (book, opened(tmp_path)):
+        assert again.times() == [AT, AT + 60, AT + 120, AT + 240, AT + 300]
+        assert again.read(AT + 245) == document(4)
+        assert again.read(AT + 50 * DAY) == document(5)
+    assert [path.name for path in (tmp_path / "history").iterdir()] == ["pictures-20261123.log"]
+    again.add(AT + DAY, document(6))
+    assert opened(tmp_path).read(AT + DAY) == document(6)
+
+
+def test_a_day_that_grows_over_the_bound_lets_the_oldest_go_at_once(tmp_path: Path) -> None:
+    book = filled(tmp_path, 3)
+    book.add(AT + DAY, document(0))
+    book = opened(tmp_path, keep_bytes=book.size_bytes() + 100)
+    for minute in range(1, 4):
+        book.add(AT + DAY + 60 * minute, document(minute))
+    assert [path.name for path in (tmp_path / "history").iterdir()] == ["pictures-20261124.log"]
+    assert book.times()[0] == AT + DAY
 
 
 def test_a_disk_that_takes_nothing_is_said_and_what_is_there_can_be_read(tmp_path: Path) -> None:
