@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from gexdesk.api import refusals
-from gexdesk.api.line import Line, SocketLine, TcpLine
+from gexdesk.api.line import KNOWN_AS, Line, SocketLine, TcpLine
 from gexdesk.model import errors
 from gexdesk.model.errors import EngineAway, GexdeskError
 from gexdesk.model.lever import LEVER_LIMIT_S, Lever, LeverOutcome
@@ -93,6 +93,9 @@ class Client:
         key: What the engine's owner made with ``gexdesk key create``; over TCP it is needed.
         operator: Who sits here, where several share one login.
         timeout_s: For one call.
+
+    Attributes:
+        known_as: Who we are to the engine, as its audit names us; empty before the first ``view``.
     """
 
     def __init__(self, at: Path | str, *, key: str | None = None, operator: str = "", timeout_s: float = 10.0) -> None:
@@ -101,9 +104,10 @@ class Client:
         if operator:
             self._headers["X-Operator"] = operator
         self._timeout_s = timeout_s
+        self.known_as = ""
 
     async def view(self) -> DeskView:
-        """Return the newest picture. Raises EngineAway."""
+        """Return the newest picture, and learn as whom the engine knows us. Raises EngineAway."""
         return _VIEW.decode(await self._call("GET", "/view"))
 
     async def views(self) -> AsyncIterator[DeskView]:
@@ -172,6 +176,7 @@ class Client:
         except (httpx2.HTTPError, OSError) as error:
             raise self._away(error) from error
         if answer.is_success:
+            self.known_as = unquote(answer.headers.get(KNOWN_AS, "")) or self.known_as
             return answer.content
         raise _trouble(answer.content)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import httpx2
 
 LARGEST_BYTES = 16 * 1024 * 1024
+KNOWN_AS = "X-Known-As"
+"""Header in which an engine says as whom it knows its caller, as the audit will name them."""
 
 
 class Line(Protocol):

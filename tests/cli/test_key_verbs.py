@@ -1,15 +1,18 @@
 """``key`` as an operator types it: what is made works for what it is made for, or says beforehand what will not."""
 
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
 
 from gexdesk.api.client import Client
+from gexdesk.api.keys import Scope
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.lever import Lever, Verb
 from tests.api.served_engine import on_tcp
 from tests.cli.program import in_here
+from tests.terminal import Terminal
 
 
 async def test_the_key_that_the_unit_tells_root_to_make_opens_the_desk_and_operates(tmp_path: Path) -> None:
@@ -54,6 +57,27 @@ async def test_what_is_warned_of_is_so(tmp_path: Path) -> None:
         key = in_here("key", "create", "--scope", "operate", "--state", desk.state).out.strip()
         with pytest.raises(GexdeskError, match="may operate; this needs read"):
             await Client(f"http://{desk.netloc}", key=key).view()
+
+
+async def test_who_attaches_over_tcp_is_on_the_desk_who_they_are_in_the_audit(tmp_path: Path) -> None:
+    async with on_tcp(tmp_path) as desk:
+        key = desk.key(Scope.READ, Scope.OPERATE, name="kd at höme")
+        client = Client(f"http://{desk.netloc}", key=key)
+        await client.view()
+        outcome = await client.pull(Lever(Verb.PAUSE, "drop", "a test"))
+        assert re.fullmatch(r"kd at höme \(key [0-9a-f]{8}\)", client.known_as)
+        assert outcome.message.startswith(f"{client.known_as} ")
+
+        def attached() -> str:
+            words = ("-m", "gexdesk", "attach", f"http://{desk.netloc}")
+            screen = Terminal(tmp_path / "none", 120, 40, arguments=words, environment={"GEXDESK_KEY": key})
+            try:
+                shown = screen.until(lambda text: "desk " in text.splitlines()[0], "who sits there")
+            finally:
+                screen.hang_up()
+            return shown.splitlines()[0]
+
+        assert " desk kd at höme " in await asyncio.to_thread(attached)
 
 
 def test_who_attaches_over_tcp_is_who_the_key_says_and_no_name_is_taken_for_one(tmp_path: Path) -> None:

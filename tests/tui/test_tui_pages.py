@@ -28,6 +28,7 @@ from gexdesk.model.errors import LeverRefused
 from gexdesk.model.incident_report import as_markdown
 from gexdesk.model.lever import Verb
 from gexdesk.model.look.guidelines import GuidelinesLook
+from gexdesk.model.look.handover import HandOverLook
 from gexdesk.model.look.incident import IncidentLook
 from gexdesk.model.look.record import AuditLook, AuditSeen, LogLook
 from gexdesk.model.look.source import DeadLook, DeadSeen, PayloadLook, SourceLook
@@ -335,6 +336,20 @@ async def test_what_is_handed_over_opens_what_it_is_about(row: str, name: str) -
         await seat.press("enter")
         await answered(seat)
         assert in_front(seat) == name
+
+
+@pytest.mark.parametrize(
+    ("shift_by", "mine"),
+    [
+        ("jm", True), ("jm as desk", True), ("jm (key 1f00ba12)", True), ("kd", False), ("jmx (key 1f00ba12)", False),
+        ("kd as jm", False), ("", False),
+    ],
+)  # fmt: skip
+async def test_whose_the_shift_is_is_told_however_they_came_in(shift_by: str, mine: bool) -> None:
+    desk = laid()
+    desk.answers[HandOverLook] = replace(desk.answers[HandOverLook], shift_by=shift_by)
+    async with opened("handover", desk) as (_, page):
+        assert ("the shift is yours" in text(page)) is mine
 
 
 # ------------------------------------------------------------------ gaps, audit, log, engine

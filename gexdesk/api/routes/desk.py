@@ -1,6 +1,7 @@
 """What a screen needs of an engine elsewhere: pictures, questions, levers, and its end."""
 
 from typing import Any, get_args
+from urllib.parse import quote
 
 import msgspec
 from fastapi import APIRouter, Request, Response, WebSocket
@@ -13,6 +14,7 @@ from gexdesk.api.body import body_of
 from gexdesk.api.describe import GUARDED, described
 from gexdesk.api.guard import Guard, Visitor
 from gexdesk.api.keys import Scope
+from gexdesk.api.line import KNOWN_AS
 from gexdesk.api.refusals import BadRequest
 from gexdesk.api.served import Served
 from gexdesk.model.errors import GexdeskError
@@ -53,8 +55,11 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
 
     @router.get("/view", **described(DeskView, says="The newest picture of the desk"))
     async def view(request: Request) -> Response:
-        """Return the newest picture of the desk."""
-        return as_json(_as_seen_by(guard.allowed(request, Scope.READ), await engine.view()))
+        """Return the newest picture of the desk; the header says as whom the caller is known, percent-encoded."""
+        visitor = guard.allowed(request, Scope.READ)
+        answer = as_json(_as_seen_by(visitor, await engine.view()))
+        answer.headers[KNOWN_AS] = quote(visitor.name)
+        return answer
 
     @router.websocket("/views")
     async def views(socket: WebSocket, moments: bool = False) -> None:

@@ -8,6 +8,7 @@ from textual.geometry import Region
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look.handover import HandOverLook, HandOverSeen, StandingView
+from gexdesk.model.text import printable
 from gexdesk.model.view import IncidentView, MuteView
 from gexdesk.tui import figures
 from gexdesk.tui.house import House
@@ -123,8 +124,9 @@ class HandoverPage(Page):
             on_duty += [(seen.shift_by, "bold"), (f"{since}, {figures.age(now - (seen.shift_since or now))}", "")]
         else:
             on_duty += [("nobody has taken a shift here yet", "bold")]
-        # Who operates under a login that several share is told with it: "kd as desk".
-        mine = seen.shift_by == self.house.operator or seen.shift_by.startswith(f"{self.house.operator} as ")
+        # Who operates under a login that several share is told with it: "kd as desk"; who comes over TCP with their key's id.
+        me, by_key = self.house.operator, seen.shift_by.rpartition(" (key ")[0]
+        mine = seen.shift_by == me or seen.shift_by.startswith(f"{me} as ") or printable(by_key, len(me)) == me
         on_duty.append(("   the shift is yours" if mine else f"   T takes it for {self.house.operator}", "faint"))
         return [on_duty, [(" LEAVES   ", "faint"), (seen.summary, "bold")]]
 
