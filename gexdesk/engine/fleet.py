@@ -144,12 +144,12 @@ class Fleet:
                 await self._beat()
                 if self._told is not None and self._told.version != self.shared.version:
                     await self.shared.look()
+                for source in self._surplus():
+                    self._chronicle.tell("source", f"{source} is handed to another engine: the fleet has a fairer share")
+                    await self._supply.stop(source)
+                    self._soon.set()
             except QueueAway:
-                pass
-            for source in self._surplus():
-                self._chronicle.tell("source", f"{source} is handed to another engine: the fleet has a fairer share")
-                await self._supply.stop(source)
-                self._soon.set()
+                pass  # nobody could take what is given up now
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_S):
                     await self._soon.wait()
@@ -167,7 +167,7 @@ class Fleet:
         return self._ownership.surplus(self._told.most) if self._told is not None else []
 
     async def _beat(self) -> None:
-        """Beat once. Raises QueueAway; what this engine may no longer run is stopped either way."""
+        """Beat once. Raises QueueAway; what this engine may no longer run is stopped, what it still may is run either way."""
         asked_at = self._clock.monotonic()
         body = msgspec.msgpack.encode(self._portrait())
         try:
@@ -176,6 +176,7 @@ class Fleet:
             lost = self._ownership.silence(asked_at)
             for source in lost:
                 await self._supply.stop(source)
+            self._run_own()
             raise
         before = self._ownership.own
         gained, lost = self._ownership.heard(told, asked_at)

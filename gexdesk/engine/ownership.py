@@ -83,9 +83,8 @@ class Ownership:
         return self.owners.get(self._unit_of.get(source, ""), "")
 
     def give(self) -> Sequence[str]:
-        """Return the units to give up with the next beat; their sources are stopped."""
-        giving, self._giving = self._giving, []
-        return giving
+        """Return the units to give up with the next beat, until one is answered; their sources are stopped."""
+        return list(self._giving)
 
     def heard(self, told: Told, asked_at: float) -> tuple[dict[str, str], set[str]]:
         """Take what a beat learned.
@@ -97,7 +96,7 @@ class Ownership:
             Sources gained, each with the engine that had it before, and sources lost.
         """
         lost, gained = self._own - told.own, told.own - self._own
-        self._own, self._until, self._adrift = told.own, asked_at + LEASE_S, False
+        self._own, self._until, self._adrift, self._giving = told.own, asked_at + LEASE_S, False, []
         self.owners = dict(told.owners)
         company = frozenset(one.engine for one in told.engines if one.silent_s < LEASE_S)
         if company != self._company:
@@ -117,9 +116,13 @@ class Ownership:
         return list(self.units.get(unit, ()))
 
     def silence(self, asked_at: float) -> set[str]:
-        """Note that a beat was not answered. Returns the sources that this engine may no longer run."""
+        """Note that a beat was not answered. Returns the sources that this engine may no longer run.
+
+        What was to be given up with it is this engine's again: nobody else can take it while the server is away.
+        """
+        giving, self._giving = self._giving, []
         if self._adrift or asked_at < self._until:
-            self._adrift = True
+            self._own, self._adrift = self._own | {*giving}, True
             return set()
         lost, self._own = self._own, frozenset()
         return set(self._sources_of(lost))

@@ -86,8 +86,21 @@ def test_a_surplus_waits_until_the_company_has_settled_and_goes_one_by_one(owner
     assert not ownership.runs("spx")
     assert ownership.surplus(1) == []
     assert ownership.give() == ["spx"]
+    ownership.heard(told("rut", "ndx", company=("me", "you")), hands.at)
     assert ownership.give() == []
     assert ownership.surplus(2) == []
+
+
+def test_what_was_to_be_given_up_goes_on_here_where_nobody_heard_of_it(ownership: Ownership, hands: Hands) -> None:
+    both = told("spx", "rut", "ndx", company=("me", "you"))
+    ownership.heard(both, hands.at)
+    hands.at += SETTLED_S + 1.0
+    ownership.heard(both, hands.at)
+    assert ownership.surplus(2) == ["spx", "spx-2"]
+    assert ownership.give() == ["spx"]
+    assert ownership.silence(hands.at) == set()
+    assert ownership.runs("spx")
+    assert ownership.give() == []
 
 
 async def test_a_source_that_is_not_ours_cannot_deliver(ownership: Ownership, hands: Hands) -> None:

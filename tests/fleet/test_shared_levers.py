@@ -1,4 +1,4 @@
-"""What is set through another engine acts here, whatever a beat does in the middle of it."""
+"""An engine acts on what others set and on what it hears of them, whatever happens in the middle of it."""
 
 import asyncio
 import time
@@ -70,3 +70,34 @@ async def test_a_beat_in_the_middle_of_a_pause_leaves_no_source_running(
     await until(lambda: of in parts.standing.standing(kind))
     await until(lambda: parts.queue.state().stopped or "own" in parts.queue.state().paused)
     assert parts.supply._tasks == {}
+
+
+async def test_an_engine_gives_nothing_up_while_nobody_could_take_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gexdesk.engine.ownership.SETTLED_S", 0.0)
+    server = ValkeyServer()
+    redis = {"url": server.url, "prefix": "giving"}
+    sources = [folder_source(name, tmp_path / name) for name in ("a", "b")]
+    engine = assemble(Settings.model_validate({"state": tmp_path / "state", "sources": sources, "redis": redis}), SystemClock())
+    await engine.start()
+    client = server.client()
+    try:
+        parts, beat = parts_of(engine), Board.beat
+        fleet = parts.fleet
+        assert fleet is not None
+        await until(lambda: set(parts.supply._tasks) == {"a", "b"})
+
+        async def first_answered_then_away(self: Board, *arguments: object) -> object:
+            answer = await beat(self, *arguments)  # type: ignore[arg-type]
+            server.kill()  # straight after the answer that there is another engine, before anything was given up to it
+            return answer
+
+        await Board(client, prefix="giving", engine="zz").beat(b"", ["a", "b"], (), 30.0)
+        monkeypatch.setattr(Board, "beat", first_answered_then_away)
+        await until(lambda: fleet._told is not None and fleet._told.most == 1)
+        await until(lambda: parts.queue.away)
+        await asyncio.sleep(1.2)  # more than a beat
+        assert set(parts.supply._tasks) == {"a", "b"}
+    finally:
+        await engine.close()
+        await client.aclose()
+        server.close()
