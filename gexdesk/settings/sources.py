@@ -92,7 +92,8 @@ class HttpSource(_LiveBase):
     """Poll a URL.
 
     Attributes:
-        base_url: What submitted requests may ask for under this source's name and key; None is the folder of ``url``.
+        base_url: What submitted requests may ask for under this source's name and key; None is the folder of ``url``, or
+            ``url`` itself where that would be the whole host.
         every_s: Interval while the market is on.
         every_outside_s: Interval while it is not; None is ten times ``every_s``, at most 300 s.
         rate_per_s: Most requests a second, retries included.

@@ -44,7 +44,8 @@ class Addresses:
     """Hold what is allowed.
 
     Args:
-        bases: Source name to its base URL; what lies under it, path segment by path segment, is that source's.
+        bases: Source name to its base URL. What lies under its folder, path segment by path segment, is that source's; where
+            that would be a whole host, what lies under the base itself.
         hosts: Lower-case host names that any path of may be fetched over HTTPS.
     """
 
@@ -60,8 +61,7 @@ class Addresses:
         """
         scheme, host, port, path = _parts(url)
         for name, (base_scheme, base_host, base_port, base_path) in self._bases.items():
-            folder = base_path if base_path.endswith("/") else base_path.rpartition("/")[0] + "/"
-            if (scheme, host, port) == (base_scheme, base_host, base_port) and (path == base_path or path.startswith(folder)):
+            if (scheme, host, port) == (base_scheme, base_host, base_port) and _lies_under(path, base_path):
                 return Destination(url, host, port, name)
         allowed = "a URL under a configured source's base, or HTTPS to an allowed host"
         if scheme != "https":
@@ -73,14 +73,25 @@ class Addresses:
         return Destination(url, host, port, None)
 
 
+def _lies_under(path: str, base: str) -> bool:
+    if base.endswith("/"):
+        return path.startswith(base)
+    folder = base.rpartition("/")[0] + "/"
+    if folder == "/":  # what stands at the top of a host does not open all of it
+        return path == base or path.startswith(f"{base}/")
+    return path.startswith(folder)
+
+
 def public(address: str) -> bool:
     """Say whether an address belongs to the open internet and stands for nothing else.
 
-    ``ipaddress.is_global`` alone lets multicast and the ranges of ``_CARRIES_IPV4`` pass.
+    ``ipaddress.is_global`` alone lets multicast, IPv6's old private range (fec0::/10) and the ranges of ``_CARRIES_IPV4`` pass.
     """
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local:
         return False
     if not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified:
         return False

@@ -54,6 +54,12 @@ def test_allowed_hosts_and_bases_are_taken_as_they_are_written() -> None:
     assert here == Destination("http://10.0.0.5:8080/quotes/NDX.json", "10.0.0.5", 8080, "spx")
     assert addresses.destination("http://10.0.0.5:8080/quotes/").source == "spx"
     assert addresses.destination("https://cdn.example/any/thing").source == "all"
+    top = Addresses({"spx": "http://10.0.0.5/SPX.json", "api": "http://10.0.0.6/v1"}, ())
+    assert top.destination("http://10.0.0.5/SPX.json?x=1").source == "spx"
+    assert top.destination("http://10.0.0.6/v1/SPX").source == "api"
+    for url in ("http://10.0.0.5/", "http://10.0.0.5/admin", "http://10.0.0.6/v1x", "http://10.0.0.6/v2", "http://10.0.0.6/"):
+        with pytest.raises(AddressRefused):
+            top.destination(url)
     for outside in (
         "http://10.0.0.5:8080/quotes", "http://10.0.0.5:8080/quotesX/a", "http://10.0.0.5:8080/", "http://10.0.0.5/quotes/SPX.json",
         "https://10.0.0.5:8080/quotes/SPX.json", "http://10.0.0.6:8080/quotes/SPX.json", "http://feed.example/a",
@@ -68,6 +74,7 @@ def test_allowed_hosts_and_bases_are_taken_as_they_are_written() -> None:
     [
         "127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "192.0.2.1", "::1",
         "::",
+        "fec0::1", "feff::1",
         "fe80::1", "fd00:ec2::254", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "::127.0.0.1", "::ffff:8.8.8.8", "2001::1",
         "ff02::1", "2001:db8::1", "240.0.0.1", "not an address", "fe80::1%eth0",
     ],
