@@ -218,8 +218,11 @@ class Engine:
             self._tasks += [asyncio.create_task(loop(), name="live of others") for loop in parts.follow]
         if parts.fleet is not None:
             parts.fleet.run()
-        for task in self._tasks:
-            task.add_done_callback(self._loop_ended)
+        self._supervise(
+            *self._tasks, *parts.keeper.loops, *parts.work.loops, *parts.pool.loops, *parts.leases.loops, *parts.escalate.loops,
+            *parts.water.loops, *parts.requests.loops, *parts.schedules.loops, *parts.rulebook.loops,
+            *(parts.fleet.loops if parts.fleet is not None else ()),
+        )  # fmt: skip
 
     async def close(self) -> None:
         """Stop sources first, finish what is being stored, leave the rest to the journal."""
@@ -512,6 +515,11 @@ class Engine:
         oldest_at = oldest[0].received_at if oldest is not None else parts.clock.now()
         await parts.queue.prune(before=min(oldest_at, parts.clock.now() - parts.keep_s))
         await parts.keeper.sweep(parts.lake_keep_days)
+
+    def _supervise(self, *loops: asyncio.Task[None]) -> None:
+        """Let the engine end where one of these ends by itself: half a desk looks well and is not."""
+        for loop in loops:
+            loop.add_done_callback(self._loop_ended)
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -86,6 +86,11 @@ class Escalate:
         """Begin to look, once a second."""
         self._task = asyncio.create_task(self._run(), name="escalate")
 
+    @property
+    def loops(self) -> tuple[asyncio.Task[None], ...]:
+        """Return what runs until ``stop``: the engine cannot go on without it."""
+        return () if self._task is None else (self._task,)
+
     async def stop(self) -> None:
         """Stop; what is raised stays so."""
         if self._task is not None:

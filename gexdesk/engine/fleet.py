@@ -86,6 +86,11 @@ class Fleet:
         loops = {"fleet": self._beats(), "fleet news": self._news(), "shared": follow(self.shared, self._board)}
         self._tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
+    @property
+    def loops(self) -> tuple[asyncio.Task[None], ...]:
+        """Return what runs until ``stop``: the engine cannot go on without it."""
+        return tuple(self._tasks)
+
     async def stop(self) -> None:
         """Stop; the sources are stopped already, and whoever is there takes them over at once."""
         for task in self._tasks:

@@ -150,6 +150,11 @@ class Keeper:
         words = f"{words}; {found} snapshot headers are rebuilt from it, jobs and decisions are lost"
         self._chronicle.tell("engine", words, grave=True)
 
+    @property
+    def loops(self) -> tuple[asyncio.Task[None], ...]:
+        """Return what runs until ``stop``: the engine cannot go on without it."""
+        return () if self._task is None else (self._task,)
+
     async def stop(self) -> None:
         """Let the batch under way end, write what is there and close the stores."""
         if self._task is not None:

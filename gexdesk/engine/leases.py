@@ -34,6 +34,11 @@ class Leases:
             asyncio.create_task(self._sweep(), name="leases-sweep"),
         ]
 
+    @property
+    def loops(self) -> tuple[asyncio.Task[None], ...]:
+        """Return what runs until ``stop``: the engine cannot go on without it."""
+        return tuple(self._tasks)
+
     async def stop(self) -> None:
         """Stop both loops; leases still held run out by themselves."""
         for task in self._tasks:

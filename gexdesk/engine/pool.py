@@ -94,6 +94,11 @@ class Pool:
         """Start every slot; processes come up in the background."""
         self._runners = [asyncio.create_task(self._serve(i, reserved), name=f"pool-{i}") for i, reserved in enumerate(self._slots)]
 
+    @property
+    def loops(self) -> tuple[asyncio.Task[None], ...]:
+        """Return what runs until ``stop``: the engine cannot go on without it."""
+        return tuple(self._runners)
+
     async def stop(self) -> None:
         """Kill every process; waiting tasks are cancelled."""
         for runner in self._runners:

@@ -110,6 +110,11 @@ class Requests:
         self._tasks = [asyncio.create_task(self._serve(levels), name=f"fetch-{n}") for n, levels in enumerate(lanes)]
         self._tasks.append(asyncio.create_task(self._look(), name="fetch-held"))
 
+    @property
+    def loops(self) -> tuple[asyncio.Task[None], ...]:
+        """Return what runs until ``stop``: the engine cannot go on without it."""
+        return tuple(self._tasks)
+
     async def stop_fetching(self) -> None:
         """Stop; what has no payload by then is fetched by the next engine."""
         for task in self._tasks:

@@ -142,6 +142,11 @@ class Rulebook:
         if self.file is not None:
             self._task = asyncio.create_task(self._follow(self.file), name="rulebook")
 
+    @property
+    def loops(self) -> tuple[asyncio.Task[None], ...]:
+        """Return what runs until ``stop``: the engine cannot go on without it."""
+        return (*(() if self._task is None else (self._task,)), *self.trial.loops)
+
     async def stop(self) -> None:
         """Stop following the file."""
         if self._task is not None:

@@ -117,6 +117,11 @@ class Schedules:
             await self._look()
             self._task = asyncio.create_task(self._run(), name="schedules")
 
+    @property
+    def loops(self) -> tuple[asyncio.Task[None], ...]:
+        """Return what runs until ``stop``: the engine cannot go on without it."""
+        return () if self._task is None else (self._task,)
+
     async def stop(self) -> None:
         """Stop; what is armed is armed again by the next start."""
         if self._task is not None:

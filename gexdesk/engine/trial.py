@@ -45,6 +45,11 @@ class Trial:
         """Begin to try what is staged."""
         self._task = asyncio.create_task(self._run(), name="trial")
 
+    @property
+    def loops(self) -> tuple[asyncio.Task[None], ...]:
+        """Return what runs until ``stop``: the engine cannot go on without it."""
+        return () if self._task is None else (self._task,)
+
     async def stop(self) -> None:
         """Stop; a trial that runs in its thread ends there, and nobody hears of it."""
         if self._task is not None:

@@ -92,6 +92,11 @@ class Water:
         """Begin to look."""
         self._task = asyncio.create_task(self._run(), name="water")
 
+    @property
+    def loops(self) -> tuple[asyncio.Task[None], ...]:
+        """Return what runs until ``stop``: the engine cannot go on without it."""
+        return () if self._task is None else (self._task,)
+
     async def stop(self) -> None:
         """Stop; what is set aside stays in the spool."""
         if self._task is not None:

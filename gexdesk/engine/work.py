@@ -142,6 +142,11 @@ class Work:
             for number, reserved in enumerate(self._slots)
         ]
 
+    @property
+    def loops(self) -> tuple[asyncio.Task[None], ...]:
+        """Return what runs until ``stop``: the engine cannot go on without it."""
+        return tuple(self._tasks)
+
     async def stop(self, drain_s: float) -> None:
         """Stop claiming, give endings their time, leave the rest to the journal."""
         for task in self._tasks:
@@ -196,6 +201,9 @@ class Work:
             return
         except (QueueError, StoreError) as fault:
             self._end_later(claim, self._bury(claim, None, Bury("process", fault.kind, fault.message)))
+            return
+        except Exception as error:  # the job's end, never the slot's
+            self._end_later(claim, self._end(claim, None, _fault(claim.job, error)))
             return
         if flight is None:
             lost = "the queue knows this job but the spool has no payload for it"
