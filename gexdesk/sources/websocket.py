@@ -5,6 +5,7 @@ import logging
 import random
 import re
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
@@ -50,7 +51,8 @@ class WebSocket:
     One message at a time: while one is not acknowledged none is read, so that the server feels the desk's back pressure. A
     message the store refuses for now is kept, over pauses too, and handed over again before anything newer is read; what a server
     pushes while nobody is connected is lost, and shows in ``sequence``. A lost connection is made again after 1 s and more with
-    full jitter, and after five failures in a row the breaker opens; a connection counts as a success once it brought data.
+    full jitter, and after five failures in a row the breaker opens; a connection counts as a success once it brought data, and
+    as a failure where it is lost before, in its ``hours``.
     Redirects are not followed, proxies of the environment are not used. Pings are answered and sent, and are no data: where
     ``every_s`` is known, a connection that brings no data for two intervals while ``hours`` are on is given up.
 
@@ -133,10 +135,13 @@ class WebSocket:
             await self._clock.sleep(self._breaker.wait_s)
             began, heard = self._clock.monotonic(), self._heard
             try:
-                with self._breaker.attempt():
+                with ExitStack() as trying:
+                    trying.enter_context(self._breaker.attempt())
                     connection = await self._connect()
-                report(Connected(self._clock.monotonic() - began))
-                await self._listen(connection, deliver, report)
+                    report(Connected(self._clock.monotonic() - began))
+                    if open_since(self._clock.now(), self._hours) is None:
+                        trying.close()  # no data is expected: that it stands is all there is to know
+                    await self._listen(connection, deliver, report, trying.close)
             except FetchError as error:
                 report(Failed(self._clean(error.message)))
             failures = 1 if self._heard > heard else failures + 1
@@ -175,8 +180,13 @@ class WebSocket:
             words += f": {'the key was refused' if self._key else 'the server wants a key'}"
         return FetchError(words)
 
-    async def _listen(self, connection: "ClientConnection", deliver: Deliver, report: Report) -> None:
+    async def _listen(
+        self, connection: "ClientConnection", deliver: Deliver, report: Report, brought_data: Callable[[], None]
+    ) -> None:
         """Hand over message after message.
+
+        Args:
+            brought_data: Called after each message that is data.
 
         Raises:
             FetchError: The connection is lost, or not worth keeping.
@@ -190,7 +200,10 @@ class WebSocket:
                 except Exception as error:
                     raise FetchError(self._silent or _why(error, self._timeout_s)) from None
                 # No await from here until it is held: a pause cannot lose it.
+                heard = self._heard
                 self._take(body, report)
+                if self._heard > heard:
+                    brought_data()
                 await self._hand_over(deliver, report)
         finally:
             watch.cancel()

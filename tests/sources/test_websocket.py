@@ -17,7 +17,7 @@ from websockets.http11 import Request, Response
 from gexdesk import __version__
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import SettingsError, StoreError
-from gexdesk.sources.base import Connected, Failed, Fetched, Missed, OutOfOrder
+from gexdesk.sources.base import BreakerMoved, Connected, Failed, Fetched, Missed, OutOfOrder
 from gexdesk.sources.secret import Secret
 from gexdesk.sources.websocket import WebSocket
 from tests.contracts.source_contract import Desk, Rig, SourceContract, run_until
@@ -223,6 +223,27 @@ async def test_after_five_refusals_the_breaker_opens():
         source = WebSocket("push", server.url, clock=clock, jitter=lambda: 0.0)
         await run_until(source.run(desk.deliver, report), lambda: brought(1)(desk))
     assert [round(b - a, 3) for a, b in itertools.pairwise(at)] == [1.0, 1.0, 1.0, 1.0, 30.0]
+
+
+@pytest.mark.parametrize(("moment", "opens"), [("2026-03-03T16:00:00", True), ("2026-03-07T16:00:00", False)])
+async def test_a_server_that_accepts_and_drops_opens_the_breaker_where_data_is_expected(moment: str, opens: bool):
+    clock = RunningClock(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp())
+    at: list[float] = []
+
+    async def hang_up(connection: ServerConnection) -> None:
+        at.append(clock.monotonic())
+        if len(at) == 7:
+            await connection.send(b"data")
+        await connection.close(1012, "restart")
+
+    desk, _ = await listen(hang_up, lambda desk: len(at) >= 8, clock=clock, jitter=lambda: 0.0, hours="regular")
+    waits = [round(b - a, 3) for a, b in itertools.pairwise(at)]
+    moved = [outcome.state for outcome in desk.outcomes if isinstance(outcome, BreakerMoved)]
+    if opens:
+        assert waits[:7] == [1.0, 1.0, 1.0, 1.0, 30.0, 60.0, 1.0]
+        assert moved == ["open", "half_open", "open", "half_open", "closed"]
+    else:
+        assert (waits[:6], moved) == ([1.0] * 6, [])
 
 
 HEARTBEAT = '{"type": "heartbeat"}'
