@@ -9,7 +9,7 @@ from math import inf
 from pathlib import Path
 
 from gexdesk.assemble.keys import key_of
-from gexdesk.assemble.links import REDIS_AWAY_DO, REDIS_AWAY_S, link_of, queue_of
+from gexdesk.assemble.links import REDIS_AWAY_S, link_of, queue_of
 from gexdesk.assemble.offline import rules_of
 from gexdesk.assemble.sources import REPLAY_LEAD_S, account_of, inner_accounts, position_of, redacted, source_of
 from gexdesk.assemble.state_folder import AUDIT_NAME, GUIDELINES_NAME, HISTORY_NAME, METADATA_NAME, make_state_folder
@@ -416,7 +416,6 @@ def assemble(
             Kind.RULES_INVALID, "guidelines", lambda: fault.message if (fault := guidelines.fault) is not None else "",
             "correct the file; the last good set decides meanwhile", severity=1,
         ),
-        *([Fault(Kind.REDIS_AWAY, "redis", lambda: queue.warning, REDIS_AWAY_DO)] if settings.redis is not None else []),
     )  # fmt: skip
     picture = Picture(
         queue=queue,

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 REDIS_AWAY_S = 5.0
 """How long CRITICAL may wait for a Redis that went away before the journal on this host takes it: a silent connection's timeout."""
 
-REDIS_AWAY_DO = "CRITICAL goes on by the journal on this host; look at the server and the network"
-
 
 class Link:
     """Hold the one client of a desk's Redis, and make what speaks to it."""

@@ -21,6 +21,7 @@ from gexdesk.engine.watch.feeds import Feeds
 from gexdesk.engine.watch.gaps import Gaps
 from gexdesk.engine.watch.host import Host
 from gexdesk.engine.watch.promises import PromisesKept
+from gexdesk.engine.watch.queue import SharedQueue
 from gexdesk.engine.watch.state import state_of
 from gexdesk.engine.watch.stores import Disk, Stores
 from gexdesk.engine.watch.switch import KillSwitch
@@ -395,6 +396,37 @@ def test_a_part_that_says_what_is_wrong_with_it_is_heard() -> None:
     words[0] = "guidelines.toml:3:9: no such field"
     [found] = cause.conditions(0.0)
     assert (found.kind, found.severity, found.text) == (Kind.RULES_INVALID, 1, words[0])
+
+
+class Told:
+    """A shared queue of which a test says how it is."""
+
+    shared, away, warning, losses = True, False, "", 0
+
+
+def test_one_trouble_of_redis_is_one_condition_after_a_grace_and_a_loss_is_as_grave_as_an_outage() -> None:
+    queue = Told()
+    cause = SharedQueue(queue)  # type: ignore[arg-type]
+
+    def found(now: float) -> list[tuple[str, int, str]]:
+        return [(one.key, one.severity, one.text) for one in cause.conditions(now)]
+
+    assert found(0.0) == []
+    queue.warning = "no password"
+    assert found(1.0) == [("redis warns", 1, "no password")]
+    queue.away, queue.warning = True, "away; no password"
+    assert found(2.0) == found(4.9) == []
+    assert found(5.0) == [("redis away", 2, "away; no password")]
+    queue.away, queue.warning = False, "2 CRITICAL jobs are kept here"
+    assert found(6.0) == found(8.9) == []
+    queue.warning = ""
+    assert found(9.0) == []
+    queue.losses, queue.warning = 1, "lost everything"
+    assert found(10.0) == [("redis warns", 2, "lost everything")]
+    queue.warning = ""
+    assert found(11.0) == []
+    queue.warning = "no password"
+    assert found(12.0) == [("redis warns", 1, "no password")]
 
 
 def test_every_cause_is_asked() -> None:

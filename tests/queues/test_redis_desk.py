@@ -43,13 +43,17 @@ async def test_a_redis_that_goes_away_is_an_incident(tmp_path: Path) -> None:
     await engine.start()
     try:
 
+        parts = parts_of(engine)
+
         async def told() -> bool:
             incidents = (await engine.view()).incidents
-            return any(one.kind == Kind.REDIS_AWAY and one.closed_at is None for one in incidents)
+            return any(one.kind == Kind.REDIS_AWAY and one.severity == 2 and one.closed_at is None for one in incidents)
 
         assert not await told()
         server.kill()
         await until(told)
+        found = [one for one in parts.watch.conditions(parts.clock.now()) if one.kind is Kind.REDIS_AWAY]
+        assert [(one.key, one.severity) for one in found] == [("redis away", 2)]
     finally:
         await engine.close()
         server.close()
