@@ -12,6 +12,7 @@ from test_tui_pages import answered, laid, opened, text
 from gexdesk.model.look.queue import JobsLook, JobsSeen
 from gexdesk.model.look.record import LogLook, LogSeen
 from gexdesk.model.look.source import DeadLook, DeadSeen
+from gexdesk.model.look.symbol import QuarantineLook, QuarantineSeen
 from gexdesk.model.view import LogLine
 from gexdesk.tui.screens.page import Page
 from gexdesk.tui.widgets.listing import MOST_ROWS
@@ -153,3 +154,45 @@ async def test_rows_that_are_gone_say_so_and_stay_while_they_are_few() -> None:
         await ask(seat, page)
         assert len(page.letters.rows) == 3
         assert "settled: tried again or discarded" in text(page, "letters")
+
+
+# ------------------------------------------------------------------ what is said of rows that left
+async def test_what_fell_out_of_a_cut_answer_is_not_called_settled() -> None:
+    async with opened("dead") as (seat, page):
+        seat.desk.answers[DeadLook] = DeadSeen((a_letter("x"),), True)
+        await ask(seat, page)
+        assert "beyond the newest 500, or settled" in text(page, "letters")
+        seat.desk.answers[DeadLook] = DeadSeen((a_letter("x"),), False)
+        await ask(seat, page)
+        assert "beyond" not in text(page, "letters")
+        assert "settled: tried again or discarded" in text(page, "letters")
+
+
+async def test_what_went_further_back_in_the_queue_is_not_called_taken() -> None:
+    async with opened("queue") as (seat, page):
+        await seat.press("j")
+        jobs(seat.desk, "new")
+        await ask(seat, page)
+        assert "has been taken" in text(page, "jobs")
+        seat.desk.answers[JobsLook] = replace(seat.desk.answers[JobsLook], total=9_000)
+        await ask(seat, page)
+        assert "has been taken" not in text(page, "jobs")
+        assert "further back now, or taken" in text(page, "jobs")
+
+
+async def test_settled_cases_leave_the_list_when_they_are_hidden_again() -> None:
+    async with opened("quarantine") as (seat, page):
+        everything = seat.desk.answers[QuarantineLook]
+        await seat.press("h")
+        await answered(seat)
+        assert page.cases.rows == ["#7", "#6"]
+        await seat.press("down")
+        seat.desk.answers[QuarantineLook] = QuarantineSeen(everything.cases[:1])
+        await seat.press("h")
+        await answered(seat)
+        assert page.cases.rows == ["#7"]
+        assert page.cases.cursor == "#7"
+        assert "without those that are settled" in page.notice.text
+        seat.desk.answers[QuarantineLook] = QuarantineSeen(())
+        await ask(seat, page)
+        assert "released or refused meanwhile" in text(page, "cases")

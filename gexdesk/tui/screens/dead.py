@@ -32,7 +32,7 @@ COLUMNS = (
 
 
 class DeadPage(ReadingPage):
-    """Show dead letters that nobody settled, of all sources or of one, the newest first."""
+    """Show dead letters that nobody settled, of all sources or of one: the newest first, and at the end what comes meanwhile."""
 
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("p,enter", "payload", "p", "payload", "its bytes, every decision on it, and what became of it"),
@@ -56,7 +56,6 @@ class DeadPage(ReadingPage):
             text=lambda d: f"{d.source} {d.stage} {d.kind} {d.reason} {d.payload_name} {d.job_id}",
         )  # fmt: skip
         self.letters.order = Order.STEADY
-        self.letters.gone_words = "settled: tried again or discarded"
         self.table = self.letters
         self.lines = LinesPane("letter", self.sight, self._letter)
         return (self.letters, self.lines)
@@ -74,6 +73,8 @@ class DeadPage(ReadingPage):
             raise EngineAway("no engine answers")
         seen = await desk.look(DeadLook(limit=LIMIT, source=self._source))
         self._more = seen.more
+        settled = "settled: tried again or discarded"
+        self.letters.gone_words = f"beyond the newest {LIMIT}, or {settled}" if seen.more else settled
         self.letters.take({letter.job_id: letter for letter in seen.letters})
 
     def moved(self) -> None:

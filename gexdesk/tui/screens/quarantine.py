@@ -60,6 +60,7 @@ class QuarantinePage(Page):
             text=lambda c: f"{c.symbol} {c.source} {c.state} {' '.join(f.text for f in c.findings)}",
         )  # fmt: skip
         self.cases.order = Order.STEADY
+        self.cases.gone_words = "released or refused meanwhile"
         self.table = self.cases
         return (self.cases, BothPane("both", self.cases))
 
@@ -102,6 +103,8 @@ class QuarantinePage(Page):
     def action_settled(self) -> None:
         """Show settled ones as well, or no longer."""
         self._settled = not self._settled
+        self.notice.say("with those that are settled" if self._settled else "without those that are settled")
+        self.cases.cursor = None
         self.ask()
 
     def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":

@@ -77,7 +77,6 @@ class QueuePage(Page):
             text=lambda job: f"{job.symbol} {job.source} {job.level} {job.winner} {job.note}",
         )  # fmt: skip
         self.jobs.order = Order.HOVER
-        self.jobs.gone_words = "has been taken"
         self.table = self.jobs
         return (self.jobs, WhyPane("why", self.sight, self.jobs))
 
@@ -93,6 +92,7 @@ class QueuePage(Page):
             raise EngineAway("no engine answers")
         seen = await desk.look(JobsLook(limit=LIMIT, source=self._source))
         self._total = seen.total
+        self.jobs.gone_words = "further back now, or taken" if seen.total > len(seen.jobs) else "has been taken"
         self.jobs.take({job.job_id: job for job in seen.jobs})
 
     def moved(self) -> None:
