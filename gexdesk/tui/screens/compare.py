@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual.geometry import Region
 
-from gexdesk.model.errors import EngineAway
+from gexdesk.model.errors import EngineAway, GexdeskError
 from gexdesk.model.lever import Verb
 from gexdesk.model.look.symbol import CompareLook, CompareSeen, SymbolLook
 from gexdesk.tui import figures
@@ -53,16 +53,21 @@ class ComparePage(Page):
         """Compare with the next source of the symbol."""
 
         async def turn() -> None:
-            desk = self.house.desk()
-            if desk is None or self.seen is None:
+            desk, seen = self.house.desk(), self.seen
+            try:
+                if desk is None:
+                    raise EngineAway("no engine answers")
+                symbol = await desk.look(SymbolLook(symbol=self.symbol, points=1))
+            except GexdeskError as error:
+                self.notice.say(error.message, grave=True)
                 return
-            symbol = await desk.look(SymbolLook(symbol=self.symbol, points=1))
-            feeds = [feed.source for feed in symbol.feeds if feed.source != self.seen.left]
-            if feeds:
-                at = feeds.index(self.seen.right) if self.seen.right in feeds else -1
-                self._other = feeds[(at + 1) % len(feeds)]
-                await self.fetch()
-                self.paint_body()
+            feeds = [feed.source for feed in symbol.feeds if seen is None or feed.source != seen.left]
+            if not feeds or (seen is not None and feeds == [seen.right]):
+                self.notice.say(f"{self.symbol} has no further source to compare with")
+                return
+            at = feeds.index(seen.right) if seen is not None and seen.right in feeds else -1
+            self._other = feeds[(at + 1) % len(feeds)]
+            self.ask()
 
         self.work(turn(), "other")
 
