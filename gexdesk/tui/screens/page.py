@@ -208,7 +208,8 @@ class Page(Staged):
         finally:
             self._asking = False
         self.sight.hold()
-        self.status.paint((0,))
+        if self.sight.held_at is not None:
+            self.status.paint((0,))
         self.paint_body()
         self.answered = not self._again
         if self._again:
