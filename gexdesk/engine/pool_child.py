@@ -21,6 +21,7 @@ from gexdesk.engine.tasks import (
     BEGUN,
     ENCODER,
     LENGTH,
+    LIVE_SYMBOLS,
     TASKS_DECODER,
     Computed,
     Head,
@@ -35,7 +36,7 @@ from gexdesk.formats.compression import expand
 from gexdesk.formats.detect import choose
 from gexdesk.gates.evidence import evidence
 from gexdesk.gex.summary import analyse, measure
-from gexdesk.model.errors import GexdeskError, PayloadError
+from gexdesk.model.errors import GexdeskError, OversizePayload, PayloadError
 from gexdesk.model.exposure import Conventions
 from gexdesk.model.market import settles_at
 from gexdesk.model.snapshot import Snapshot
@@ -77,6 +78,10 @@ def head_of(snapshot: Snapshot, conventions: Conventions) -> Head:
 def triage(task: TriageTask) -> Triaged:
     """Decode once and measure; leave the columns of a large chain for processing."""
     name, snapshots = _decode(task)
+    if task.received_at is not None and (count := len({snapshot.symbol for snapshot in snapshots})) > LIVE_SYMBOLS:
+        raise OversizePayload(
+            f"it holds {count:,} distinct symbols; a source may bring {LIVE_SYMBOLS:,} live: split it, or send it as history"
+        )
     heads = tuple(head_of(snapshot, task.conventions.of(snapshot.symbol)) for snapshot in snapshots)
     if task.columns_path is not None and len(snapshots) == 1:
         write_columns(Path(task.columns_path), snapshots[0])

@@ -108,6 +108,11 @@ class Processed(Struct, frozen=True, tag="processed", gc=False):
     results: tuple[Computed, ...]
 
 
+LIVE_SYMBOLS = 2_000
+"""Distinct symbols that one source may bring live: many times what a desk watches. Each has its checks' memory, its value before
+readers and its place in every picture; names that a feed invents without end would hold up the loop that serves all others."""
+
+
 class Refused(Struct, frozen=True, tag="refused"):
     """Answer any task: the payload cannot be used; ``kind`` as in ``GexdeskError.kind``.
 

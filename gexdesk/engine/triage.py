@@ -20,7 +20,7 @@ from gexdesk.engine.parcel import wrapped
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.precedent import Precedents
 from gexdesk.engine.standing import Standing
-from gexdesk.engine.tasks import Head, Refused, Triaged, TriageTask
+from gexdesk.engine.tasks import LIVE_SYMBOLS, Head, Refused, Triaged, TriageTask
 from gexdesk.engine.water import Water
 from gexdesk.guidelines.decide import decide
 from gexdesk.guidelines.rules import RuleSet
@@ -164,6 +164,7 @@ class Triage:
                     await asyncio.wait([before])
                 if self._came is not None and first is not None and await self._came.before(flight, first):
                     return
+                found = self._bounded(account, flight, found)
                 if isinstance(found, Triaged):
                     flight.results = found.results or None
                     flight.triaged = found = structs.replace(found, results=())
@@ -229,6 +230,18 @@ class Triage:
             if not isinstance(reply, Triaged | Refused):
                 raise TypeError(f"a triage task was answered by {type(reply).__name__}")
             return reply
+
+    def _bounded(self, account: Account, flight: Flight, found: Triaged | Refused) -> Triaged | Refused:
+        """Refuse live symbols beyond those that one source may bring; those it brings already go on."""
+        if not isinstance(found, Triaged) or is_history(account, flight.payload):
+            return found
+        new = {head.symbol for head in found.heads} - account.seen_symbols
+        if not new or len(account.seen_symbols) + len(new) <= LIVE_SYMBOLS:
+            return found
+        brought = f"{account.name} has brought {len(account.seen_symbols):,} symbols live"
+        words = f"{brought}, and {LIVE_SYMBOLS:,} are the most: {min(new)}"
+        more = f" and {len(new) - 1:,} more are" if len(new) > 1 else " is"
+        return Refused("oversize_payload", printable(f"{words}{more} refused until the engine starts anew", 400), final=True)
 
     def _decided(self, flight: Flight, found: Triaged, account: Account) -> Job:
         payload, now = flight.payload, self._clock.now()
