@@ -9,13 +9,14 @@ import pwd
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.keep import Keeper
-from gexdesk.engine.levers.record import Record
+from gexdesk.engine.levers.record import Record, undone
 from gexdesk.engine.trial import Trial
 from gexdesk.guidelines.reload import Guidelines, Staged
 from gexdesk.guidelines.rules import DEFAULT_FILE, RuleSet, text_of
@@ -77,10 +78,10 @@ class Rulebook:
         self._signature: tuple[int, ...] | None = None
         self._told = ""
         self._task: asyncio.Task[None] | None = None
-        self._share: Callable[[SharedRules], Awaitable[None]] | None = None
+        self._share: Callable[[SharedRules], Awaitable[None]] = _alone
 
     def shares(self, share: "Callable[[SharedRules], Awaitable[None]]") -> None:
-        """Tell somebody of each set that comes into force here."""
+        """Tell somebody of each set before it comes into force here; it may refuse."""
         self._share = share
 
     def standing(self) -> "SharedRules":
@@ -172,12 +173,14 @@ class Rulebook:
             GuidelineError: Another set came into force since it was staged, or it could not be kept.
         """
         self.check_lock(lever)
-        return await self._swap(lever, staged.rules.version, lambda: self.guidelines.apply(staged, lever.actor, lever.reason))
+        swap = partial(self.guidelines.apply, staged, lever.actor, lever.reason)
+        return await self._swap(lever, staged.rules.version, lambda: staged.text, swap)
 
     async def roll_back(self, lever: Lever) -> Version:
         """Decide by an earlier version again; errors as ``put_in_force``."""
         self.check_lock(lever)
-        return await self._swap(lever, lever.to, lambda: self.guidelines.rollback(lever.to, lever.actor, lever.reason))
+        swap = partial(self.guidelines.rollback, lever.to, lever.actor, lever.reason)
+        return await self._swap(lever, lever.to, partial(self.guidelines.text_of, lever.to), swap)
 
     def locked_until(self, now: float) -> float | None:
         """Return when the lock that stands now ends; None where none does."""
@@ -237,17 +240,18 @@ class Rulebook:
             except LeverRefused as locked:
                 self._chronicle.tell("engine", f"guidelines {staged.rules.version} waits: {locked.message}", grave=True)
 
-    async def _swap(self, lever: Lever, after: str, swap: Callable[[], Version]) -> Version:
-        before = f"{self.rules.version} by {self.guidelines.version.author}"
+    async def _swap(self, lever: Lever, after: str, text_of: Callable[[], str], swap: Callable[[], Version]) -> Version:
+        was, before = self.standing(), f"{self.rules.version} by {self.guidelines.version.author}"
         forced = self.locked_until(self._clock.now()) is not None
         async with self._record.of(lever, TARGET, before, f"{after}, forced in locked hours" if forced else after):
-            version = await asyncio.to_thread(swap)
+            rules = SharedRules(after, await asyncio.to_thread(text_of), lever.actor, lever.reason)
+            await self._share(rules)  # first: what the fleet refuses has decided nothing here
+            async with undone(lambda: self._share(was)):
+                version = await asyncio.to_thread(swap)
         self.revision += 1
         self.trial.of(None)
         self._keeper.note(_recorded(version, self.guidelines.text))
         self._chronicle.tell("lever", f"{lever.actor} {lever.verb} guidelines: {before} -> {version.version} ({lever.reason})")
-        if self._share is not None:
-            await self._share(self.standing())
         text, author, _ = await asyncio.to_thread(self._read)
         if self.file is not None and isinstance(text, str) and text != self.guidelines.text:
             await self._offer(text, author)  # the file says something else than what is in force: that stays to be seen
@@ -287,6 +291,10 @@ class Rulebook:
     def _mark(self, text: str) -> str:
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         return f"{digest} {'shipped' if self.file is None else 'file'}"
+
+
+async def _alone(rules: SharedRules) -> None:
+    """Share with nobody."""
 
 
 def _recorded(version: Version, text: str) -> GuidelineRecord:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gexdesk.engine.engine import Engine
+from gexdesk.engine.rulebook import SharedRules
 from gexdesk.guidelines.rules import DEFAULT_FILE
 from gexdesk.model.errors import GuidelineError, LeverRefused
 from gexdesk.model.level import Level
@@ -259,3 +260,32 @@ async def test_a_storm_of_edits_tears_no_decision_and_each_names_a_version_that_
     assert [row["winner"] for row in decided] == [names[row["version"]] for row in decided]
     assert {row["level"] for row in decided} == {"HIGH"}
     assert len({row["version"] for row in decided}) > 10
+
+
+async def test_what_the_fleet_refuses_never_decides_here_and_what_fails_here_is_taken_back_there(tmp_path: Path) -> None:
+    async with engine_on(settings_in(tmp_path)) as engine:
+        rulebook, shared = parts_of(engine).rulebook, list[str]()
+        (tmp_path / "rules.toml").write_text(EVERYTHING_HIGH, encoding="utf-8")
+        await until(lambda: rulebook.guidelines.staged is not None)
+        refuse = True
+
+        async def share(rules: SharedRules) -> None:
+            assert rulebook.guidelines.text == TEXT, "it decides before it is shared"
+            shared.append(rules.text)
+            if refuse:
+                raise LeverRefused("guidelines was changed by kl on other just now; nothing was done, look again")
+
+        rulebook.shares(share)
+        with pytest.raises(LeverRefused, match="changed by kl"):
+            await act(engine, Verb.APPLY)
+        assert (rulebook.guidelines.text, shared) == (TEXT, [EVERYTHING_HIGH])
+        refuse = False
+        shared.clear()
+
+        def fails(*_: object) -> None:
+            raise GuidelineError("the disk is full")
+
+        rulebook.guidelines.apply = fails  # type: ignore[method-assign, assignment]
+        with pytest.raises(GuidelineError, match="disk is full"):
+            await act(engine, Verb.APPLY)
+        assert shared == [EVERYTHING_HIGH, TEXT]
