@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gexdesk.fleet.board import Board
 
 THREAD_WAITS_S = 6.0
+"""Longest wait of a lever for the fleet; the board's own patience is shorter, but others may be before it."""
+
 KEEP_ENDED_S = 86_400.0
 _NOTHING = msgspec.Raw(b"\xc0")
 
@@ -93,9 +95,17 @@ class Shared:
         raise LeverRefused(f"{of or kind} was changed by {who} just now; nothing was done, look again")
 
     def put_from_thread(self, kind: str, of: str, value: object) -> None:
-        """Share as ``put``, from a thread that writes the same down here. Raises LeverRefused."""
+        """Share as ``put``, from a thread that writes the same down here. Raises LeverRefused, also where it takes too long."""
         if self._loop is not None:
-            asyncio.run_coroutine_threadsafe(self.put(kind, of, value), self._loop).result(THREAD_WAITS_S)
+            asyncio.run_coroutine_threadsafe(self._put_in_time(kind, of, value), self._loop).result(2 * THREAD_WAITS_S)
+
+    async def _put_in_time(self, kind: str, of: str, value: object) -> None:
+        try:
+            async with asyncio.timeout(THREAD_WAITS_S):
+                await self.put(kind, of, value)
+        except TimeoutError:  # its version is not noted: should the fleet have it all the same, the next look takes it over
+            words = f"the fleet did not answer within {THREAD_WAITS_S:g} s; nothing was done here"
+            raise LeverRefused(f"{words}, look again in some seconds: {of or kind} may have been set all the same") from None
 
     async def look(self) -> None:
         """Take over what others set, and bring there what stands here alone. Raises QueueAway."""

@@ -14,6 +14,7 @@ from gexdesk.engine.standing import Pause, Standing
 from gexdesk.fleet.board import Board
 from gexdesk.fleet.told import Entry
 from gexdesk.model.clock import SystemClock
+from gexdesk.model.errors import LeverRefused
 from gexdesk.settings.desk import Settings
 from tests.engine.desk_setting import folder_source, parts_of
 from tests.queues.valkey_server import ValkeyServer
@@ -70,6 +71,20 @@ async def test_a_beat_in_the_middle_of_a_pause_leaves_no_source_running(
     await until(lambda: of in parts.standing.standing(kind))
     await until(lambda: parts.queue.state().stopped or "own" in parts.queue.state().paused)
     assert parts.supply._tasks == {}
+
+
+async def test_what_the_fleet_does_not_take_in_time_is_refused_and_set_nowhere(
+    parts: Parts, other: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gexdesk.engine.shared.THREAD_WAITS_S", 0.3)
+    assert parts.fleet is not None
+    shared = parts.fleet.shared
+    async with shared._turn:  # others are before it
+        with pytest.raises(LeverRefused, match="did not answer within"):
+            await asyncio.to_thread(parts.standing.set_pause, "own", Pause("jm", "an incident", time.time()))
+    await shared.look()
+    assert "pause own" not in (await other.read())[1]
+    assert parts.standing.pause_of("own") is None
 
 
 async def test_an_engine_gives_nothing_up_while_nobody_could_take_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
