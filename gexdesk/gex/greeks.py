@@ -102,14 +102,6 @@ def price(  # noqa: PLR0917 - the order in which the formula is always written
         )
 
 
-def gamma(  # noqa: PLR0917 - as ``price``
-    spot: float, strike: ArrayLike, iv: ArrayLike, t_years: ArrayLike, rate: float, dividend_yield: float
-) -> F8:
-    """Return the gamma of contracts, per point; arguments and unknowns as in ``price``."""
-    with np.errstate(all="ignore"):
-        return price(spot, strike, iv, t_years, rate, dividend_yield).gamma()
-
-
 def upper_tail(x: F8, bell: F8) -> F8:
     """Return the probability that a standard normal variable exceeds x >= 0: to 1e-15, and to 1e-7 of itself far out.
 

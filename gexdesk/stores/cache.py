@@ -119,11 +119,6 @@ class EmbeddedCache:
         """Return every live value, by symbol."""
         return [self._values[symbol] for symbol in sorted(self._values)]
 
-    async def read(self, symbol: str, now: float) -> LiveValue | None:
-        """Return the value while its time lasts; ``get`` goes on to give it, with its age."""
-        value = self._values.get(symbol)
-        return value if value is not None and now < value.available_at + value.ttl_s else None
-
     def subscribe(self, limit: int = 1024) -> Subscription:
         """Return the values published from now on; ``limit`` bounds what a slow reader may leave waiting."""
         subscription = Subscription(self, limit)

@@ -6,7 +6,7 @@ engine that is newer stays, so that engines which share a server never take a re
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
@@ -45,8 +45,10 @@ _ENCODER = msgspec.msgpack.Encoder()
 class RedisCache:
     """Implement ``LiveCache`` over one server.
 
-    ``get`` and ``all`` answer from memory, as the desk's own screens need; ``read`` and ``notices`` ask the server. A server that
-    is away holds up nobody: what it missed is brought to it with the next value, and ``away`` says why.
+    ``get`` and ``all`` answer from memory, as the desk's own screens need. Programs elsewhere ask the server: field ``value`` of
+    the hash ``<prefix>:live:<symbol>`` is the value as MessagePack, for its ``ttl_s``; each change is told on the channel
+    ``<prefix>:live:changes``. A server that is away holds up nobody: what it missed is brought to it with the next value, and
+    ``away`` says why.
 
     Args:
         client: Answers bytes (``decode_responses`` off).
@@ -96,20 +98,6 @@ class RedisCache:
         """Return the values this engine publishes from now on."""
         return self._own.subscribe(limit)
 
-    async def read(self, symbol: str, now: float) -> LiveValue | None:
-        """Return what the server has, None once its time is over; ``now`` is the server's own. Raises RedisError."""
-        del now
-        held = await cast("Any", self._client.hget(self._key(symbol), "value"))
-        return None if held is None else _DECODER.decode(held)
-
-    async def notices(self) -> AsyncIterator[LiveValue]:
-        """Yield the values that any engine publishes from now on. Raises RedisError."""
-        async with self._client.pubsub() as channel:
-            await channel.subscribe(self._channel)
-            async for message in channel.listen():
-                if message["type"] == "message":
-                    yield _DECODER.decode(message["data"])
-
     async def follow(self, adopted: Callable[[LiveValue | None, LiveValue], None]) -> None:
         """Take over what other engines publish, for ever: what is there first, then each notice.
 
@@ -146,7 +134,7 @@ class RedisCache:
             return
         try:
             value = _DECODER.decode(held)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return  # an engine of another version, or somebody else writes there
         before = self._own.get(value.symbol)
         if self._own.adopt(value):

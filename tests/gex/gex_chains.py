@@ -5,10 +5,12 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from gexdesk.gex.greeks import price
 from gexdesk.model.exposure import Conventions
 from gexdesk.model.market import settles_at
-from gexdesk.model.snapshot import Chain, Snapshot, StrikeTable
+from gexdesk.model.snapshot import F8, Chain, Snapshot, StrikeTable
 
 NAN = float("nan")
 FLAT = Conventions(rate=0.0, dividend_yield=0.0)
@@ -17,6 +19,12 @@ FLAT = Conventions(rate=0.0, dividend_yield=0.0)
 EXPIRY = (date(2026, 6, 17) - date(1970, 1, 1)).days
 QUARTER_BEFORE = settles_at("XYZ", EXPIRY) - 0.25 * 365 * 86400
 """A quote 0.25 years before a PM-settled contract of ``EXPIRY`` ends."""
+
+
+def gamma(spot: float, strike: ArrayLike, iv: ArrayLike, years: ArrayLike, rate: float, dividend_yield: float) -> F8:
+    """Return the gamma of contracts, per point."""
+    with np.errstate(all="ignore"):
+        return price(spot, strike, iv, years, rate, dividend_yield).gamma()
 
 
 class Row(NamedTuple):

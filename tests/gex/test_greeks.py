@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import QuantLib
+from gex_chains import gamma
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gexdesk.gex.greeks import gamma, price, upper_tail
+from gexdesk.gex.greeks import price, upper_tail
 
 
 def oracle(spot: float, strike: float, iv: float, t: float, rate: float, dividend_yield: float) -> float:

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from gex_chains import FLAT
+from gex_chains import FLAT, gamma
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from gexdesk.gex.greeks import gamma, price
+from gexdesk.gex.greeks import price
 from gexdesk.gex.profile import DRAWN, Curve, curve, find_root, scan, zero_gamma
 from gexdesk.model.exposure import Conventions, ZeroGamma
 from gexdesk.model.snapshot import F8

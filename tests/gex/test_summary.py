@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 import msgspec
 import numpy as np
 import pytest
-from gex_chains import EXPIRY, FLAT, NAN, QUARTER_BEFORE, Row, chain_of, given_of, snapshot_of, table_of
+from gex_chains import EXPIRY, FLAT, NAN, QUARTER_BEFORE, Row, chain_of, gamma, given_of, snapshot_of, table_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gexdesk.gex.greeks import gamma
 from gexdesk.gex.series import series_of
 from gexdesk.gex.summary import Measures, analyse, measure
 from gexdesk.model.errors import SettingsError
