@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,15 @@ from gexdesk.engine.incidents.kind import Kind
 from gexdesk.engine.incidents.looks import runbook
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
-from gexdesk.tui.keys import KEYS
+from gexdesk.tui.keys import KEYS, PAGE_KEYS, Key
 from gexdesk.tui.screens.dead import DeadPage
+from gexdesk.tui.screens.incidents import IncidentsPage
 from tests.cli.program import VERBS
 from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, pull, rows, settings_of
 from tests.until import until
 
 TEXT = (Path(__file__).resolve().parent.parent / "gexdesk" / "runbook.md").read_text(encoding="utf-8")
+WATCH = Path(__file__).resolve().parent.parent / "gexdesk" / "engine" / "watch"
 
 
 def test_every_kind_has_a_section_and_every_section_a_kind() -> None:
@@ -44,6 +47,25 @@ def test_keys_and_verbs_in_it_are_there() -> None:
     assert named
     for words in named:
         assert words in verbs or words.split()[0] in verbs & first, f"no such verb: {words}"
+
+
+def keys_of(keys: Iterable[Key]) -> set[str]:
+    return {name for key in keys for name in (*key.shown.split(), key.shown)}
+
+
+def test_advice_names_keys_that_are_there_on_the_desk_and_on_the_page_of_incidents() -> None:
+    advice = [text for path in WATCH.glob("*.py") for text in re.findall(r'"([^"\n]*)"', path.read_text(encoding="utf-8"))]
+    verbs = "shows|compare|serves|pauses|fails|starts|sets|demotes"
+    named = {key for text in advice for key in re.findall(rf"(?:^|[;,] |or )([A-Za-z-]|Enter) (?:{verbs})", text)}
+    assert {"Enter", "F", "K", "O", "P", "d", "-"} <= named
+    assert named - {"p"} <= keys_of(KEYS), "a payload is looked at from the page: i opens it"
+    assert named <= keys_of((*IncidentsPage.KEYS, *PAGE_KEYS))
+
+
+def test_keys_to_press_act_on_the_row_of_an_incident_too() -> None:
+    pressed = set(re.findall(r"`([^`\s])`", " ".join(re.findall(r"\*\*Press\.\*\*([^#]*)", TEXT))))
+    assert {"P", "R", "F", "K", "d", "-", "+"} <= pressed
+    assert pressed <= keys_of((*IncidentsPage.KEYS, *PAGE_KEYS))
 
 
 async def test_a_stored_strike_leads_back_to_payload_source_rule_version_and_operator(tmp_path: Path) -> None:

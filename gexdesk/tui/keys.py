@@ -39,6 +39,7 @@ KEYS = (
     Key("enter", "open", "Enter", "open", "open the page of the source or symbol"),
     Key("n", "next_need", "n", "", "cursor to what the gravest incident is about; again: the next one"),
     Key("colon,ctrl+p", "command", ":", "command", "type a command: Tab completes, letters in order find it"),
+    Key("d", "compare", "d", "", "lay the symbol's serving source beside another"),
     Key("slash", "find", "/", "find", "show only rows with a text, !without it, ~regular expression; Esc clears"),
     Key("space", "mark", "Space", "", "mark the row: levers and export act on all marked ones; Esc takes the marks back"),
     Key("asterisk", "mark_all", "*", "", "mark every row that the filter lets pass; where all are, take the marks back"),
@@ -92,6 +93,7 @@ _EVERYWHERE = (
 PAGE_KEYS = (
     Key("escape", "back", "Esc", "back", "clear the filter, else back to where the page was opened"),
     *(key for key in KEYS if key.action in _EVERYWHERE),
+    *(key._replace(word="") for key in KEYS if key.action == "kill"),
     Key("q", "leave", "q", "quit", "leave the desk: it asks whether the engine goes on"),
 )
 """Keys of every page beside the desk."""

@@ -77,11 +77,6 @@ class Sight:
         """Find a source of the shown picture."""
         return next((s for s in self.shown.sources if s.name == name), None) if self.shown else None
 
-    def readers_of(self, source: str) -> tuple[str, ...]:
-        """Return who reads what a source serves, by the shown picture."""
-        served = [s for s in self.shown.symbols if s.served_by == source] if self.shown is not None else []
-        return tuple(dict.fromkeys(reader for symbol in served for reader in symbol.readers))
-
     def _remember(self, view: DeskView, anew: bool) -> None:
         # A burst's decisions push everything else out of the picture's log within seconds.
         if anew:

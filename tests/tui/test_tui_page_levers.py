@@ -1,12 +1,16 @@
 """Levers on pages: what a key means there, which source a fail-over is to, and by whose clock a lever is too late."""
 
+from typing import Any
+
 import pytest
 from desk_pilot import seated
-from fake_desk import AT, a_view
+from fake_desk import AT, FakeDesk, a_source, a_symbol, a_view
 from msgspec.structs import replace
-from test_tui_pages import laid, opened
+from test_tui_pages import answered, in_front, laid, opened
 
 from gexdesk.model.lever import LEVER_LIMIT_S, Verb
+from gexdesk.model.look.incident import IncidentLook, IncidentSeen, MemberView
+from gexdesk.model.view import IncidentView
 
 
 @pytest.mark.parametrize("name", ["source", "symbol", "queue"])
@@ -50,3 +54,112 @@ async def test_a_screen_says_by_the_engines_clock_when_a_lever_is_too_late() -> 
     async with opened("incidents") as (seat, _):
         await seat.press("a")
         assert {lever.not_after for lever in seat.desk.pulled} == {AT + LEVER_LIMIT_S}
+
+
+# ------------------------------------------------------------------ from an incident to what it is about
+SPX = a_symbol("SPX", served_by="gexbot-spx", standby="cboe-spx")
+
+
+def an_incident(kind: str, subject: str, source: str = "") -> IncidentView:
+    return IncidentView(50, 2, subject, "what was found", AT - 42.0, None, "do this", kind=kind, source=source, seen=True)
+
+
+def desk_of(incident: IncidentView, **changes: Any) -> FakeDesk:
+    """Return a desk with one incident, and one symbol of two sources."""
+    sources = (a_source("gexbot-spx", carries="SPX"), a_source("cboe-spx"), a_source("files", carries="SPX NDX QQQ"))
+    view = a_view(incidents=(incident,), sources=sources, symbols=(SPX, a_symbol("NDX", served_by="files")), **changes)
+    desk = laid(view)
+    desk.answers[IncidentLook] = IncidentSeen(incident, (), (), "")
+    return desk
+
+
+@pytest.mark.parametrize("kind", ["symbol_frozen", "symbol_silent", "symbol_missing"])
+async def test_enter_on_a_symbols_incident_opens_the_symbol(kind: str) -> None:
+    async with opened("incidents", desk_of(an_incident(kind, "SPX", "gexbot-spx"))) as (seat, _):
+        await seat.press("enter")
+        await answered(seat)
+        assert in_front(seat) == "symbol"
+    async with opened("incidents", desk_of(an_incident(kind, "gexbot", "gexbot-spx"))) as (seat, _):
+        await seat.press("enter")
+        await answered(seat)
+        assert in_front(seat) == "source", "several symbols of a source"
+
+
+AIMED = [
+    ("symbol_silent", "SPX", "gexbot-spx", "F", "FAILOVER SPX (symbol, serving gexbot-spx)"),
+    ("symbol_silent", "SPX", "gexbot-spx", "P", "PAUSE gexbot-spx (source serving SPX)"),
+    ("symbol_silent", "SPX", "cboe-spx", "P", "PAUSE cboe-spx (source)"),
+    ("symbol_silent", "SPX", "gexbot-spx", "plus", "PROMOTE SPX (symbol"),
+    ("feed_silent", "gexbot-spx", "gexbot-spx", "F", "FAILOVER SPX (symbol"),
+    ("feed_silent", "gexbot-spx", "gexbot-spx", "minus", "DEMOTE gexbot-spx (source)"),
+    ("kill_switch", "everything", "", "K", "KILL SWITCH"),
+]
+
+
+@pytest.mark.parametrize(("kind", "subject", "source", "key", "title"), AIMED)
+async def test_a_lever_on_an_incident_acts_on_what_it_is_about(kind: str, subject: str, source: str, key: str, title: str) -> None:
+    async with opened("incidents", desk_of(an_incident(kind, subject, source))) as (seat, page):
+        await seat.press(key)
+        assert page.dialog.text.startswith(f"── {title}")
+
+
+REFUSED = [
+    ("feed_silent", "files", "files", "R", "files is not paused"),
+    ("feed_silent", "cboe-spx", "cboe-spx", "F", "cboe-spx serves nothing now: failover acts on symbols"),
+    ("disk_low", "disk", "", "P", "#50 is about no single source or symbol"),
+    ("disk_low", "disk", "", "d", "#50 is about no symbol"),
+]
+
+
+@pytest.mark.parametrize(("kind", "subject", "source", "key", "words"), REFUSED)
+async def test_where_an_incident_names_nothing_to_act_on_its_keys_say_so(kind, subject, source, key, words) -> None:
+    async with opened("incidents", desk_of(an_incident(kind, subject, source))) as (seat, page):
+        await seat.press(key)
+        assert page.dialog.form is None
+        assert in_front(seat) == "incidents"
+        assert words in page.notice.text
+
+
+async def test_d_compares_what_an_incident_is_about_also_of_several_symbols_the_first_that_is_still_in_it() -> None:
+    async with opened("incidents", desk_of(an_incident("disagree", "SPX", "files"))) as (seat, _):
+        await seat.press("d")
+        await answered(seat)
+        assert (in_front(seat), seat.app.screen.symbol) == ("compare", "SPX")
+    joined = an_incident("disagree", "gexbot and cboe", "files")
+    gone, there = (
+        MemberView(symbol, "apart", "disagree", 1, "files", (symbol,), AT, AT, present)
+        for symbol, present in (("SPX", False), ("NDX", True))
+    )
+    desk = desk_of(joined)
+    desk.answers[IncidentLook] = IncidentSeen(joined, (), (gone, there), "")
+    async with opened("incidents", desk) as (seat, _):
+        await seat.press("d")
+        await answered(seat)
+        assert (in_front(seat), seat.app.screen.symbol) == ("compare", "NDX")
+
+
+async def test_d_on_the_desk_compares_the_symbol_under_the_cursor_or_the_only_one_of_its_source() -> None:
+    async with seated(desk_of(an_incident("disagree", "SPX", "files"))) as seat:
+        await seat.press("d")
+        await answered(seat)
+        assert (in_front(seat), seat.app.screen.symbol) == ("compare", "SPX"), "gexbot-spx carries it alone"
+        await seat.press("escape", "tab", "down", "d")
+        await answered(seat)
+        assert (in_front(seat), seat.app.screen.symbol) == ("compare", "NDX")
+        await seat.press("escape", "tab", "down", "down", "d")
+        assert in_front(seat) == ""
+        assert "files carries no single symbol" in seat.text("notice")
+
+
+async def test_n_goes_to_the_symbol_where_the_advice_is_about_the_symbol() -> None:
+    async with seated(desk_of(an_incident("symbol_silent", "NDX", "files"))) as seat:
+        await seat.press("n", "d")
+        await answered(seat)
+        assert (in_front(seat), seat.app.screen.symbol) == ("compare", "NDX")
+
+
+@pytest.mark.parametrize("name", ["incidents", "queue", "symbol", "source", "compare", "log"])
+async def test_the_kill_switch_is_one_key_away_on_every_page(name: str) -> None:
+    async with opened(name) as (seat, page):
+        await seat.press("K")
+        assert 'Type "pause all"' in page.dialog.text

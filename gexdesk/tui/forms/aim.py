@@ -7,6 +7,7 @@ from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
 from gexdesk.model.look.queue import JobView
 from gexdesk.model.view import DeskView, IncidentView, SourceView, SymbolView
+from gexdesk.tui import figures
 
 ON_SOURCES = (Verb.PAUSE, Verb.RESUME)
 """Levers that act on a source even where the row is a symbol's: on the one that serves it."""
@@ -132,18 +133,26 @@ Aimed = tuple[Verb, Aim] | str
 """The lever that a key means on what is under the cursor, and its target; or why there is none."""
 
 
-def lever_on_source(verb: Verb, source: SourceView, view: DeskView, serves: str = "", readers: tuple[str, ...] = ()) -> Aimed:
-    """Return the lever that a key means on a source as the picture has it; ``serves`` and ``readers`` as in ``at_source``.
+def lever_on_source(verb: Verb, source: SourceView, view: DeskView, serves: SymbolView | None = None) -> Aimed:
+    """Return the lever that a key means on a source as the picture has it; ``serves`` is the symbol whose row was under the cursor.
 
     The pause key lets a paused source run again; the resume key never pauses, also where it is the kill switch that holds it.
     """
+    served = [s for s in view.symbols if s.served_by == source.name]
+    if verb is Verb.FAILOVER:
+        if len(served) == 1:
+            return lever_on_symbol(verb, served[0], view)
+        what = f"serves {figures.many(len(served), 'symbol')}" if served else "serves nothing now"
+        return f"{source.name} {what}: failover acts on symbols; in the desk's table of symbols / {source.name} finds them"
     if verb is Verb.PAUSE and source.paused_by:
         verb = Verb.RESUME
     elif verb is Verb.RESUME and not source.paused_by:
         return "everything is stopped: K starts it again" if view.stopped else f"{source.name} is not paused"
     elif verb is Verb.CLEAR and not source.override:
         return f"{source.name} has no override"
-    return verb, at_source(source, serves, readers)
+    if serves is not None:
+        return verb, at_source(source, serves.symbol, serves.readers)
+    return verb, at_source(source, readers=tuple(dict.fromkeys(reader for symbol in served for reader in symbol.readers)))
 
 
 def lever_on_symbol(verb: Verb, symbol: SymbolView, view: DeskView) -> Aimed:
@@ -155,8 +164,38 @@ def lever_on_symbol(verb: Verb, symbol: SymbolView, view: DeskView) -> Aimed:
         source = next((s for s in view.sources if s.name == symbol.served_by), None)
         if source is None:
             return f"the engine no longer knows {symbol.served_by}"
-        return lever_on_source(verb, source, view, name, symbol.readers)
+        return lever_on_source(verb, source, view, symbol)
     if verb is Verb.CLEAR and not any((o.kind, o.target) == ("symbol", name) for o in view.overrides):
         return f"{name} has no override of its own"
     aim = at_symbol(symbol, verb, view)
     return f"{name} has no other source" if verb is Verb.FAILOVER and not aim.choices else (verb, aim)
+
+
+ABOUT_SYMBOLS = ("symbol_frozen", "symbol_silent", "symbol_missing", "quarantine", "disagree")
+"""Kinds of incidents that are about a symbol first, whatever its source."""
+
+
+def symbol_about(incident: IncidentView, view: DeskView) -> SymbolView | None:
+    """Return the symbol that an incident is about; None where it is about a source, or about several symbols."""
+    named = incident.subject if incident.subject != incident.source else ""
+    return next((s for s in view.symbols if s.symbol == named), None)
+
+
+def lever_on_incident(verb: Verb, incident: IncidentView, view: DeskView) -> Aimed:
+    """Return the lever that a key means on what an incident is about: a pause is of its source, all else of its symbol, if any."""
+    symbol = symbol_about(incident, view)
+    source = next((s for s in view.sources if s.name == (incident.source or incident.subject)), None)
+    if source is not None and (verb in ON_SOURCES or symbol is None):
+        return lever_on_source(verb, source, view, symbol if symbol is not None and symbol.served_by == source.name else None)
+    if symbol is not None:
+        return lever_on_symbol(verb, symbol, view)
+    return f"#{incident.number} is about no single source or symbol: Esc, and the cursor to the row that you mean"
+
+
+def compared(name: str, view: DeskView) -> str:
+    """Return the symbol to lay side by side for a row: a symbol's own, or the only one that a source carries; else empty."""
+    if any(s.symbol == name for s in view.symbols):
+        return name
+    carried = next((s.carries.split() for s in view.sources if s.name == name), [])
+    found = [s.symbol for s in view.symbols if s.served_by == name or s.symbol in carried]
+    return found[0] if len(found) == 1 else ""

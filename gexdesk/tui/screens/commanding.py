@@ -11,7 +11,7 @@ from gexdesk.model.lever import Verb
 from gexdesk.model.view import DeskView
 from gexdesk.tui import export, figures, saved
 from gexdesk.tui.commands import FORMATS, Command, Words, read
-from gexdesk.tui.forms.aim import Aim, at_incident, at_source, at_symbol
+from gexdesk.tui.forms.aim import Aim, at_incident, at_symbol, lever_on_source, lever_on_symbol
 from gexdesk.tui.screens.staged import Staged
 from gexdesk.tui.widgets.needs import needing
 
@@ -124,12 +124,13 @@ def _on_target(screen: Staged, view: DeskView, verb: Verb, arguments: list[str])
     symbols = {s.symbol: s for s in view.symbols} if verb not in (Verb.PAUSE, Verb.RESUME) else {}
     sources = {s.name: s for s in view.sources}
     name = _known(arguments[0], [*symbols, *sources], "source" if not symbols else "source or symbol")
-    aim = at_symbol(symbols[name], verb, view) if name in symbols else at_source(sources[name], "", screen.sight.readers_of(name))
     if verb is Verb.PAUSE and sources[name].paused_by:
         raise ValueError(f"{name} is paused already, by {sources[name].paused_by}")
-    if verb is Verb.RESUME and not sources[name].paused_by:
-        raise ValueError(f"{name} is not paused")
-    screen.levers.open_at(verb, aim, to=level)
+    symbol = symbols.get(name)
+    aimed = lever_on_symbol(verb, symbol, view) if symbol is not None else lever_on_source(verb, sources[name], view)
+    if isinstance(aimed, str):
+        raise ValueError(aimed)
+    screen.levers.open_at(*aimed, to=level)
 
 
 def _level(word: str) -> Level:

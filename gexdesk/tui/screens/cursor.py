@@ -1,8 +1,6 @@
 """Where the operator stands: a row of one of the two tables."""
 
 from gexdesk.model.lever import Verb
-from gexdesk.model.view import DeskView
-from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import Aimed, lever_on_source, lever_on_symbol
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.widgets.sources import SourcesTable
@@ -64,20 +62,10 @@ class Cursor:
             if symbol is None:
                 return f"the engine no longer knows {name}"
             return lever_on_symbol(verb, symbol, view)
-        if verb is Verb.FAILOVER:
-            return self._failover_from(name, view)
         source = self.sight.source(name)
         if source is None:
             return f"the engine no longer knows {name}"
-        return lever_on_source(verb, source, view, readers=self.sight.readers_of(name))
-
-    def _failover_from(self, source: str, view: DeskView) -> Aimed:
-        """Aim at the symbol that a source serves, where it is one: failover acts on symbols."""
-        served = [s for s in view.symbols if s.served_by == source]
-        if len(served) != 1:
-            what = f"serves {figures.many(len(served), 'symbol')}" if served else "serves nothing now"
-            return f"{source} {what}: failover acts on symbols; Tab takes the cursor there, / {source} finds them, Space marks"
-        return lever_on_symbol(Verb.FAILOVER, served[0], view)
+        return lever_on_source(verb, source, view)
 
     def filter_words(self) -> str:
         """Say which filter is on; empty without one."""

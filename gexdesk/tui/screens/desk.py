@@ -10,7 +10,7 @@ from textual.layout import Layout
 
 from gexdesk.model.lever import Verb
 from gexdesk.tui.arrange import DeskLayout, Wants, arrange
-from gexdesk.tui.forms.aim import Aim, Aimed
+from gexdesk.tui.forms.aim import ABOUT_SYMBOLS, Aim, Aimed, compared
 from gexdesk.tui.forms.base import Step
 from gexdesk.tui.forms.find import FindForm
 from gexdesk.tui.forms.lever import LeverForm
@@ -216,6 +216,16 @@ class DeskScreen(Staged):
         if (name := self.cursor.table.target) is not None:
             self.open_page("symbol" if self.cursor.name == "symbols" else "source", name)
 
+    def action_compare(self) -> None:
+        """Lay two sources side by side: of the symbol under the cursor, or of the only one that the source there carries."""
+        name, view = self.cursor.table.target, self.sight.shown
+        if name is None or view is None:
+            self.notice.say("nothing under the cursor: move it to a row first")
+        elif symbol := compared(name, view):
+            self.open_page("compare", symbol)
+        else:
+            self.notice.say(f"{name} carries no single symbol: Tab takes the cursor to the symbols, / {name} finds them")
+
     def action_back(self) -> None:
         """Clear the filter, then the marks."""
         self.cursor.table.clear()
@@ -233,7 +243,8 @@ class DeskScreen(Staged):
         incident = needs[at % len(needs)]
         self._need = incident.number
         about = f"#{incident.number} {incident.subject}: {incident.do_first or incident.text}"
-        if not self.cursor.go_to(incident.source, incident.subject):
+        names = (incident.source, incident.subject)
+        if not self.cursor.go_to(*(reversed(names) if incident.kind in ABOUT_SYMBOLS else names)):
             self.notice.say(f"{about}; about no single row: i opens it")
             return
         self.notice.say(about)
@@ -283,10 +294,6 @@ class DeskScreen(Staged):
     def action_undo(self) -> None:
         """Open the dialog that takes the operator's own last lever back."""
         self.levers.open_at(Verb.UNDO, Aim("", "", "your own last lever"))
-
-    def action_kill(self) -> None:
-        """Open the kill switch."""
-        self.levers.open_kill()
 
     def action_leave(self) -> None:
         """Ask whether the engine goes on; asked again, it does."""

@@ -13,12 +13,12 @@ from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look.incident import IncidentLook, IncidentSeen, MemberView
 from gexdesk.model.view import IncidentView
 from gexdesk.tui import clipboard, export, figures
-from gexdesk.tui.forms.aim import Aim, at_incident
+from gexdesk.tui.forms.aim import ABOUT_SYMBOLS, Aimed, at_incident, compared, lever_on_incident
 from gexdesk.tui.forms.base import Step
 from gexdesk.tui.forms.text import TextForm
 from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run, fit
-from gexdesk.tui.keys import Key
+from gexdesk.tui.keys import LEVER_KEYS, Key
 from gexdesk.tui.screens.reading import CROSS, ReadingPage
 from gexdesk.tui.widgets.lines import LinesPane, fact
 from gexdesk.tui.widgets.listing import Listing, Order
@@ -41,11 +41,15 @@ COLUMNS = (
 )
 
 
+ON_INCIDENTS = (Verb.TAKE, Verb.SNOOZE, Verb.MUTE, Verb.RESOLVE)
+"""Levers that act on an incident itself."""
+
+
 class IncidentsPage(ReadingPage):
     """Show the open incidents and those closed of late; the one under the cursor with its story."""
 
     KEYS: ClassVar[tuple[Key, ...]] = (
-        Key("enter", "open_row", "Enter", "", "what it is about: what is held back, the two sources, the payload or the source"),
+        Key("enter", "open_row", "Enter", "", "what it is about: what is held back, two sources, the symbol, payload or source"),
         Key("a", "lever('take')", "a", "take", "you are on it", acts=True),
         Key("s", "lever('snooze')", "s", "snooze", "look at it again later, or when it gets worse", acts=True),
         Key("n", "note", "n", "note", "write down what you found", acts=True),
@@ -53,11 +57,14 @@ class IncidentsPage(ReadingPage):
         Key("E", "lever('resolve')", "E", "resolve", "end it by hand", acts=True),
         Key("b", "runbook", "b", "runbook", "what it means, what to check, what to press"),
         Key("p", "payload", "p", "payload", "the payload that caused it: its bytes, its decisions, what became of it"),
+        Key("d", "compare", "d", "compare", "the sources of the symbol it is about side by side", narrow=False),
         Key("o", "source", "o", "source", "the source it is about"),
         Key("c", "report", "c", "copy", "its story as Markdown to your clipboard, or to a file where it is too long for that"),
         Key("w", "waiting", "w", "queue", "what waits of that source"),
         CROSS,
         Key("left_square_bracket", "before", "[", "before", "the desk a minute before it began"),
+        # The line at the bottom has room for the words of what acts on incidents themselves, and of two more.
+        *(key if key.keys in ("P", "F") else key._replace(word="") for key in LEVER_KEYS),
     )
 
     def __init__(self, house: House, number: str = "") -> None:
@@ -112,10 +119,12 @@ class IncidentsPage(ReadingPage):
         self.lines.paint()
         self.ask()
 
-    def aim(self, verb: Verb) -> "tuple[Verb, Aim] | str":
-        """Aim at the incident under the cursor."""
-        found = self.incidents.under_cursor
-        return (verb, at_incident(found)) if found is not None else "no incident under the cursor"
+    def aim(self, verb: Verb) -> Aimed:
+        """Aim at the incident under the cursor; what acts on symbols and sources, at what it is about."""
+        found, view = self.incidents.under_cursor, self.sight.shown
+        if found is None or view is None:
+            return "no incident under the cursor"
+        return (verb, at_incident(found)) if verb in ON_INCIDENTS else lever_on_incident(verb, found, view)
 
     # ------------------------------------------------------------------ acting and going on
     def action_note(self) -> None:
@@ -160,10 +169,28 @@ class IncidentsPage(ReadingPage):
                 self.open_page("quarantine")
             case IncidentView(kind="disagree"):
                 self.open_page("compare", found.subject)
+            case IncidentView(kind=kind, subject=subject) if kind in ABOUT_SYMBOLS and self._known(subject):
+                self.open_page("symbol", subject)
             case IncidentView(job_id=job_id) if job_id:
                 self.open_page("payload", job_id)
             case _:
                 self.action_source()
+
+    def _known(self, symbol: str) -> bool:
+        return self.sight.shown is not None and any(s.symbol == symbol for s in self.sight.shown.symbols)
+
+    def action_compare(self) -> None:
+        """Lay the sources of the symbol it is about side by side; of several symbols the first that is still in it."""
+        found, view, seen = self.incidents.under_cursor, self.sight.shown, self.seen
+        if found is None or view is None:
+            self.notice.say("no incident under the cursor")
+            return
+        members = seen.members if seen is not None and seen.incident.number == found.number else ()
+        joined = [symbol for member in members if member.present for symbol in member.symbols if self._known(symbol)]
+        if symbol := compared(found.subject, view) or next(iter(joined), "") or compared(found.source, view):
+            self.open_page("compare", symbol)
+        else:
+            self.notice.say(f"#{found.number} is about no symbol")
 
     def action_payload(self) -> None:
         """Open the payload that caused it, or the dead letters or the source where no single one did."""

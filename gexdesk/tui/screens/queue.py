@@ -108,7 +108,7 @@ class QueuePage(Page):
             source = self.sight.source(job.source)
             if source is None:
                 return f"the engine no longer knows {job.source}"
-            return lever_on_source(verb, source, view, readers=self.sight.readers_of(source.name))
+            return lever_on_source(verb, source, view)
         return verb, at_job(job)
 
     def action_payload(self) -> None:

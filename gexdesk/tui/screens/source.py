@@ -145,7 +145,7 @@ class SourcePage(ReadingPage):
         source, view = self.source, self.sight.shown
         if source is None or view is None:
             return f"the engine no longer knows {self.name_wanted}"
-        return lever_on_source(verb, source, view, readers=self.sight.readers_of(source.name))
+        return lever_on_source(verb, source, view)
 
     # ------------------------------------------------------------------ drawing
     def _facts(self, width: int) -> list[list[Run]]:

@@ -158,6 +158,10 @@ class Staged(Screen[None]):
         """Open the dialog of a lever on the row under the cursor, or on the marked ones."""
         self.levers.open(Verb(word))
 
+    def action_kill(self) -> None:
+        """Open the kill switch."""
+        self.levers.open_kill()
+
     def action_command(self) -> None:
         """Type a command."""
         from gexdesk.tui.screens.commanding import run, words
