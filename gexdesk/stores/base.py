@@ -23,8 +23,8 @@ class LiveValue(Struct, frozen=True, gc=False):
         flags: What the checks before publishing found, one word each; ``older_data`` where its source was made to serve the symbol
             although its stamp is older than the value before.
         inputs: Digest of the numbers it was computed from: equal numbers, equal digest. None where nobody took one.
-        ttl_s: How long a server gives it to programs elsewhere, once it was brought there: ``LEAST_TTL_S``, or three of its source's
-            intervals where that is longer. The desk's own readers go on to have the last value, with its age and flags.
+        ttl_s: How long a server gives it to programs elsewhere, once it was brought there: ``LEAST_TTL_S``, or three of its
+            source's intervals where that is longer. The desk's own readers go on to have the last value, with its age and flags.
     """
 
     symbol: str
