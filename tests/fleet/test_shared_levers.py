@@ -12,7 +12,7 @@ from gexdesk.assemble.desk import assemble
 from gexdesk.engine.engine import Parts
 from gexdesk.engine.standing import Pause, Standing
 from gexdesk.fleet.board import Board
-from gexdesk.fleet.told import Entry
+from gexdesk.fleet.told import Entry, Told
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import LeverRefused
 from gexdesk.settings.desk import Settings
@@ -101,13 +101,15 @@ async def test_an_engine_gives_nothing_up_while_nobody_could_take_it(tmp_path: P
         assert fleet is not None
         await until(lambda: set(parts.supply._tasks) == {"a", "b"})
 
-        async def first_answered_then_away(self: Board, *arguments: object) -> object:
+        async def first_answered_then_away(self: Board, *arguments: object) -> Told:
             answer = await beat(self, *arguments)  # type: ignore[arg-type]
-            server.kill()  # straight after the answer that there is another engine, before anything was given up to it
+            if self is not newcomer and answer.most == 1:
+                server.kill()  # straight after the answer that there is another engine, before anything was given up to it
             return answer
 
-        await Board(client, prefix="giving", engine="zz").beat(b"", ["a", "b"], (), 30.0)
+        newcomer = Board(client, prefix="giving", engine="zz")
         monkeypatch.setattr(Board, "beat", first_answered_then_away)
+        await newcomer.beat(b"", ["a", "b"], (), 30.0)
         await until(lambda: fleet._told is not None and fleet._told.most == 1)
         await until(lambda: parts.queue.away)
         await asyncio.sleep(1.2)  # more than a beat
