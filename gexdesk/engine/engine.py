@@ -252,7 +252,7 @@ class Engine:
         await parts.keeper.stop()
         try:
             await asyncio.to_thread(parts.cache.save, parts.state / LIVE_NAME)
-            await asyncio.to_thread(parts.provision.save)
+            await parts.provision.save()
         except StoreError as error:
             parts.chronicle.tell("engine", error.message, grave=True)
         await asyncio.to_thread((parts.state / RUNNING_NAME).unlink, missing_ok=True)
@@ -503,7 +503,7 @@ class Engine:
             await parts.clock.sleep(LIVE_EVERY_S)
             try:
                 await asyncio.to_thread(parts.cache.save, parts.state / LIVE_NAME)
-                await asyncio.to_thread(parts.provision.save)
+                await parts.provision.save()
             except StoreError as error:
                 parts.chronicle.tell("engine", f"{error.message}; trying again", grave=True)
 

@@ -68,6 +68,6 @@ class Provision:
         self.quarantine.tidy(now)
         await self.failover.look(now)
 
-    def save(self) -> None:
+    async def save(self) -> None:
         """Write down what is held back. Raises StoreError."""
-        self.quarantine.save()
+        await self.quarantine.save()

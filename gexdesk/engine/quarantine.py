@@ -1,5 +1,6 @@
 """Hold back what the checks stopped: stored apart, shown with both values, until somebody releases or refuses it."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,11 +70,14 @@ class Quarantine:
         self._held = {case.number: _Held(case) for case in saved.cases}
         self._open = {(case.source, case.symbol): case.number for case in saved.cases if case.state == "held"}
 
-    def save(self) -> None:
-        """Write the cases down. Raises StoreError."""
-        cases = tuple(held.case for held in self._held.values())
+    async def save(self) -> None:
+        """Write the cases down as they are now. Raises StoreError."""
+        saved = _Saved(self._count, tuple(held.case for held in self._held.values()))  # here, where nobody changes them meanwhile
+        await asyncio.to_thread(self._write, saved)
+
+    def _write(self, saved: _Saved) -> None:
         try:
-            write_durably(self._path, msgspec.msgpack.encode(_Saved(self._count, cases)))
+            write_durably(self._path, msgspec.msgpack.encode(saved))
         except OSError as error:
             raise StoreError(f"{self._path.name} could not be written ({error.strerror}); check space") from error
 
