@@ -7,6 +7,7 @@ nothing meanwhile, however many wait. Counts alone settle most; only where they 
 import asyncio
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
+from math import inf
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -101,9 +102,7 @@ class Escalate:
         """Follow a job that was queued, for as long as it waits."""
         if job.symbol:
             place = (job.source, job.symbol)
-            newest = self._newest.get(place)
-            if newest is None or job.as_of > newest:
-                self._newest[place] = job.as_of
+            self._newest[place] = max(self._newest.get(place, -inf), _stamp(job))
         promise_s = self._promises_s[job.level]
         if promise_s is not None and job.place is Place.OWN and not job.superseded:
             self._put(job, job.received_at + FIRST_LOOK * promise_s)
@@ -208,8 +207,13 @@ class Escalate:
         return age_s > STUCK * promise_s if wait_s is None else age_s + wait_s > promise_s
 
     def _is_superseded(self, job: Job) -> bool:
-        return bool(job.symbol) and self._newest[job.source, job.symbol] > job.as_of
+        return bool(job.symbol) and self._newest[job.source, job.symbol] > _stamp(job)
 
     def _put(self, job: Job, look_at: float) -> None:
         self._count += 1
         heappush(self._watched[job.level], (look_at, job.received_at, self._count, job))
+
+
+def _stamp(job: Job) -> float:
+    """Return the stamp of a job's snapshot; one in the future would make every later snapshot the older one."""
+    return min(job.as_of, job.received_at)

@@ -194,6 +194,14 @@ async def test_an_operators_exact_level_is_not_exceeded_and_a_floor_is_where_the
         assert (await s.queue.jobs_of("exact"))[0].level is C
 
 
+async def test_a_stamp_in_the_future_supersedes_nothing_that_comes_after_it(tmp_path: Path) -> None:
+    async with setting(tmp_path) as s:
+        await s.put("ahead", H, symbol="SPX", age_s=200.0, as_of=s.clock.now() + 3_600.0)
+        await s.put("next", H, symbol="SPX", age_s=190.0)
+        assert not s.escalate._is_superseded(await s.job("next"))
+        assert s.escalate._is_superseded(await s.job("ahead"))
+
+
 async def test_held_stopped_superseded_and_finished_jobs_are_left_alone(tmp_path: Path) -> None:
     async with setting(tmp_path) as s:
         s.begun_per_s = 1.0
