@@ -1,4 +1,7 @@
-"""Work: claim, process, publish, keep, complete. One job a slot; one slot serves CRITICAL alone."""
+"""Work: claim, process, publish, keep, complete. A slot has one job in hand; one slot serves CRITICAL alone.
+
+From a shared queue a slot takes several jobs in one claim where their results are at hand, and does them one after the other.
+"""
 
 import asyncio
 import random
@@ -259,13 +262,17 @@ class Work:
             names=self._names,
             judged=bool(flight.judged),
         )
-        try:
-            reply = await self._pool.run(task, job.promised)
-        except DecoderDied as error:
-            flight.deaths += 1
-            if flight.deaths >= DEATHS_ALLOWED:
-                return Bury("process", error.kind, f"{error.message}; it happened {flight.deaths} times")
-            return Retry(0.0, error.message)
+        while True:
+            try:
+                reply = await self._pool.run(task, job.promised)
+                break
+            except DecoderDied as error:
+                flight.deaths += 1
+                if flight.deaths >= DEATHS_ALLOWED:
+                    return Bury("process", error.kind, f"{error.message}; it happened {flight.deaths} times")
+                if not flight.foreign:
+                    return Retry(0.0, error.message)
+                # Here and now: whoever claimed it next would know of no death, and lose as many processes again.
         match reply:
             case Processed(results=results):
                 return Done(results)

@@ -1,8 +1,16 @@
 """A payload that kills what decodes it is buried after two deaths, and costs nobody else anything."""
 
 from pathlib import Path
+from typing import Any
 
-from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, rows, settings_of
+import pytest
+from msgspec.structs import replace
+
+from gexdesk.engine.pool import Pool
+from gexdesk.engine.work import Bury, Retry
+from gexdesk.model.errors import DecoderDied
+from gexdesk.model.lever import Verb
+from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, hand_in, parts_of, pull, rows, settings_of
 
 LIMIT_S = 1.0
 
@@ -32,3 +40,28 @@ async def test_two_deaths_bury_a_payload_and_the_others_go_on(tmp_path: Path) ->
         "stage": "triage",
     }
     assert "the pool process was killed after 1 s, the limit for one payload" in log
+
+
+@pytest.mark.parametrize(("foreign", "deaths"), [(True, 2), (False, 1)])
+async def test_what_another_engine_acknowledged_costs_two_processes_in_the_fleet_not_two_in_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, foreign: bool, deaths: int
+) -> None:
+    async with engine_on(settings_of(tmp_path / "state", folder_source("s", tmp_path / "in"))) as engine:
+        parts = parts_of(engine)
+        await pull(engine, Verb.PAUSE_ALL)
+        await hand_in(engine, "s", gexbot_at(1.0, "SPX"))
+        [job] = await parts.queue.jobs_of("s")
+        flight = parts.flights.get(job.job_id)
+        assert flight is not None
+        flight.foreign, flight.results = foreign, None
+        died: list[str] = []
+
+        async def deadly(*_: Any) -> Any:
+            died.append("the pool process ended")
+            raise DecoderDied(died[-1])
+
+        monkeypatch.setattr(Pool, "run", deadly)
+        outcome = await parts.work._process(replace(job, attempt=1), flight)
+        assert isinstance(outcome, Bury if foreign else Retry)
+        assert len(died) == deaths
+        flight.foreign = False
