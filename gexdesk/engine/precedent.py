@@ -40,7 +40,7 @@ class Precedents:
     def features(self, account: Account, head: Head, now: float, asked: Asked | None = None, *, held: bool = False) -> Features:
         """Describe a snapshot for the guidelines and let it be the next one's precedent.
 
-        The previous one is of the same source and session and strictly older; yesterday's close is none.
+        The previous one is of the same source and session and no newer; yesterday's close is none.
 
         Args:
             asked: The request that brought it; what it said of it comes along.

@@ -1,4 +1,4 @@
-"""Latencies in log-linear buckets: within 1% from a microsecond to a day, merged by adding."""
+"""Latencies in log-linear buckets: within 1% from a microsecond to a day."""
 
 from array import array
 from bisect import bisect_left
@@ -71,15 +71,6 @@ class LatencyHistogram:
             return self._max_s
         bucket = bisect_left(list(accumulate(self._buckets)), max(rank, 1))
         return min(_middle_s(bucket), self._max_s)
-
-    def merge(self, other: "LatencyHistogram") -> None:
-        """Add what another one counted."""
-        for bucket, count in enumerate(other._buckets):
-            if count:
-                self._buckets[bucket] += count
-        self.count += other.count
-        self._total_s += other._total_s
-        self._max_s = max(self._max_s, other._max_s)
 
     def drawn(self, edges: Sequence[float]) -> tuple[int, ...]:
         """Count what lies at or below each edge and above the one before, and last what lies above them all.

@@ -51,18 +51,6 @@ def test_count_mean_and_max_are_exact(latencies):
     assert histogram.mean_s == pytest.approx(sum(latencies) / len(latencies), rel=1e-12)
 
 
-@given(LATENCIES, LATENCIES)
-@settings(max_examples=200, deadline=None)
-def test_merging_is_recording_both(one, other):
-    merged, both = of(one), of(one + other)
-    merged.merge(of(other))
-    assert merged.count == both.count
-    assert merged.max_s == both.max_s
-    assert merged.mean_s == pytest.approx(both.mean_s)
-    assert merged.drawn(HISTOGRAM_EDGES_S) == both.drawn(HISTOGRAM_EDGES_S)
-    assert [merged.percentile(percent) for percent in (1, 50, 99)] == [both.percentile(percent) for percent in (1, 50, 99)]
-
-
 @given(LATENCIES)
 @settings(max_examples=300, deadline=None)
 def test_drawn_counts_every_latency_once_where_it_belongs(latencies):
