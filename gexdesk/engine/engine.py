@@ -510,7 +510,7 @@ class Engine:
     async def _sweep(self) -> None:
         """Drop payloads past their time, then what the journal knows of them; what is open or dead was never forgotten."""
         parts = self._parts
-        await parts.spool.retain((), max_age_s=parts.keep_s, max_bytes=parts.keep_bytes)
+        await parts.spool.retain(max_age_s=parts.keep_s, max_bytes=parts.keep_bytes)
         oldest = await asyncio.to_thread(lambda: next(iter(parts.spool.scan()), None))
         oldest_at = oldest[0].received_at if oldest is not None else parts.clock.now()
         await parts.queue.prune(before=min(oldest_at, parts.clock.now() - parts.keep_s))

@@ -15,7 +15,7 @@ Retention removes whole segments with their files; a payload that is pinned or n
 
 import asyncio
 import os
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from math import isfinite
@@ -158,17 +158,6 @@ class Spool:
                 raise one
         return [one for one in found if not isinstance(one, BaseException)]
 
-    def ref(self, payload_id: str) -> PayloadRef:
-        """Return where a retained payload lies; one that was forgotten is searched for in the segments (slow).
-
-        Raises:
-            StoreError: No such payload is retained.
-        """
-        found = self._where.get(payload_id)
-        if found is not None:
-            return found[1]
-        return self.find(payload_id)[1]
-
     def find(self, payload_id: str) -> tuple[Payload, PayloadRef]:
         """Return a retained payload with where it lies, from its segment: slow, for a thread.
 
@@ -204,9 +193,10 @@ class Spool:
             self._mark_done(found[0])
 
     def scan(self, *, done: bool = True) -> Iterator[tuple[Payload, PayloadRef]]:
-        """Yield what is retained, in order of arrival; call it where the event loop runs.
+        """Yield what is retained, in order of arrival: slow, for a thread, one at a time.
 
-        Payloads found for the first time by this process count as unfinished until they are forgotten.
+        Payloads found for the first time by this process count as unfinished until they are forgotten. Those are of segments that
+        earlier processes wrote, which nobody else touches before they were walked: the loop may keep and forget meanwhile.
 
         Args:
             done: Also read segments in which everything was finished with; leave them out to start fast.
@@ -237,16 +227,16 @@ class Spool:
                 held = sorted([item for item in held if item[0].payload_id >= first] + found, key=_id)
         yield from held
 
-    async def retain(self, pinned: Container[str], max_age_s: float = 2 * 86_400.0, max_bytes: int = 20 * 10**9) -> Sweep:
+    async def retain(self, max_age_s: float = 2 * 86_400.0, max_bytes: int = 20 * 10**9) -> Sweep:
         """Remove whole segments that are too old, or the oldest ones while the spool is too large.
 
-        A segment stays while anything in it is pinned, was not forgotten, or was not yet scanned by this process.
+        A segment stays while anything in it was not forgotten, or was not yet scanned by this process.
 
         Raises:
             StoreError: A file cannot be read or removed.
         """
         try:
-            return await asyncio.to_thread(self._sweep, pinned, self._clock.now() - max_age_s, max_bytes)
+            return await asyncio.to_thread(self._sweep, self._clock.now() - max_age_s, max_bytes)
         except OSError as error:
             raise StoreError(f"the spool in {self._segments_folder.parent} could not be swept: {error}") from error
 
@@ -318,7 +308,7 @@ class Spool:
             if path.suffix == ".tmp" or (whole and path.name not in named and path.stat().st_mtime > since):
                 path.unlink()
 
-    def _sweep(self, pinned: Container[str], oldest: float, max_bytes: int) -> Sweep:
+    def _sweep(self, oldest: float, max_bytes: int) -> Sweep:
         held = self.size_bytes()
         removed = freed = blocked = 0
         for segment in [segment for segment in tuple(self._segments.values()) if segment.sealed]:
@@ -330,9 +320,6 @@ class Spool:
                 blocked += 1
                 continue
             records = self._read(segment) if records is None else records
-            if any(record.header.payload.payload_id in pinned for record in records):
-                blocked += 1
-                continue
             freed += self._remove(segment, records)
             removed += len(records)
         return Sweep(removed, freed, held - freed, blocked)

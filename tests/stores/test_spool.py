@@ -30,7 +30,7 @@ async def test_a_kept_payload_comes_back_as_it_was_with_its_provenance(tmp_path:
     assert payload == expected
     async with opened(tmp_path) as spool:
         assert list(spool.scan()) == [(expected, ref)]
-        assert spool.ref(payload.payload_id) == ref
+        assert spool.find(payload.payload_id) == (payload, ref)
 
 
 @pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 300_000])
@@ -269,11 +269,11 @@ async def test_a_forgotten_payload_can_still_be_found(tmp_path: Path) -> None:
             spool.forget(payload.payload_id)
         assert spool._where == {}
         for payload, ref in kept:
-            assert spool.ref(payload.payload_id) == ref
+            assert spool.find(payload.payload_id) == (payload, ref)
     async with opened(tmp_path) as spool:
-        assert [spool.ref(payload.payload_id) for payload, _ in kept] == [ref for _, ref in kept]
+        assert [spool.find(payload.payload_id) for payload, _ in kept] == kept
         with pytest.raises(StoreError, match="nobody"):
-            spool.ref("nobody")
+            spool.find("nobody")
 
 
 async def test_a_fast_start_leaves_out_what_was_finished_with(tmp_path: Path) -> None:
@@ -314,29 +314,28 @@ async def test_a_scan_that_was_left_half_way_counts_nothing_twice(tmp_path: Path
         assert len(bodies(spool)) == 3
         for payload, _ in kept:
             spool.forget(payload.payload_id)
-        assert (await spool.retain(())).removed == 3
+        assert (await spool.retain()).removed == 3
 
 
 async def keep_days(spool: Spool, days: int) -> list[tuple[Payload, PayloadRef]]:
     return [await spool.keep(arrival(text(day, 300), NOON + day * DAY)) for day in range(days)]
 
 
-async def test_retention_removes_what_is_old_finished_and_not_pinned(tmp_path: Path) -> None:
+async def test_retention_removes_what_is_old_and_finished(tmp_path: Path) -> None:
     clock = StillClock(NOON + 5 * DAY)
     async with opened(tmp_path, clock, segment_bytes=1, gate_bytes=10) as spool:
         kept = await keep_days(spool, 5)
-        for n in (0, 1, 2, 4):
+        for n in (0, 2, 4):
             spool.forget(kept[n][0].payload_id)
-        pinned = {kept[1][0].payload_id}
-        sweep = await spool.retain(pinned, max_age_s=1.5 * DAY)
-        assert (sweep.removed, sweep.blocked_segments) == (2, 2)  # 1 is pinned, 3 unfinished
+        sweep = await spool.retain(max_age_s=1.5 * DAY)
+        assert (sweep.removed, sweep.blocked_segments) == (2, 2)  # 1 and 3 are unfinished
         assert [payload.payload_id for payload, _ in spool.scan()] == [kept[n][0].payload_id for n in (1, 3, 4)]
         assert not Path(kept[0][1].path).exists()
         assert read_payload(kept[1][1]) == text(1, 300)
         assert sweep.freed_bytes > 0
         assert sweep.held_bytes == sum(p.stat().st_size for p in (tmp_path / "spool").rglob("*") if p.is_file())
         with pytest.raises(StoreError, match="retention"):
-            spool.ref(kept[0][0].payload_id)
+            spool.find(kept[0][0].payload_id)
 
 
 async def test_retention_takes_the_oldest_first_until_it_fits(tmp_path: Path) -> None:
@@ -345,10 +344,10 @@ async def test_retention_takes_the_oldest_first_until_it_fits(tmp_path: Path) ->
         for payload, _ in kept:
             spool.forget(payload.payload_id)
         each = sum(p.stat().st_size for p in (tmp_path / "spool").rglob("*") if p.is_file()) // 6
-        sweep = await spool.retain((), max_age_s=9 * DAY, max_bytes=3 * each + each // 2)
+        sweep = await spool.retain(max_age_s=9 * DAY, max_bytes=3 * each + each // 2)
         assert [payload.payload_id for payload, _ in spool.scan()] == [payload.payload_id for payload, _ in kept[3:]]
         assert sweep.held_bytes <= 3 * each + each // 2
-        assert (await spool.retain((), max_age_s=9 * DAY)).removed == 0
+        assert (await spool.retain(max_age_s=9 * DAY)).removed == 0
 
 
 async def test_after_a_restart_retention_takes_nothing_that_was_not_looked_at(tmp_path: Path) -> None:
@@ -357,12 +356,12 @@ async def test_after_a_restart_retention_takes_nothing_that_was_not_looked_at(tm
         spool.forget(kept[0][0].payload_id)
     clock = StillClock(NOON + 99 * DAY)
     async with opened(tmp_path, clock) as spool:
-        assert (await spool.retain(())).removed == 1  # the first is marked as finished on disk
+        assert (await spool.retain()).removed == 1  # the first is marked as finished on disk
         assert [payload for payload, _ in spool.scan()] == [payload for payload, _ in kept[1:]]
-        assert (await spool.retain(())).blocked_segments == 2
+        assert (await spool.retain()).blocked_segments == 2
         spool.forget(kept[1][0].payload_id)
-        assert (await spool.retain(())).removed == 1
-        assert spool.ref(kept[2][0].payload_id) == kept[2][1]
+        assert (await spool.retain()).removed == 1
+        assert spool.find(kept[2][0].payload_id) == kept[2]
 
 
 async def test_what_is_kept_together_is_in_order_and_shares_one_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
