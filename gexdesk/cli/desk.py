@@ -66,7 +66,7 @@ def attach(
 
     # Over TCP the key says who sits here, "kd (key 1f00ba12)"; its id is for the audit.
     operator = name or getpass.getuser() if url is None else engine.known_as.rpartition(" (key ")[0]
-    code = DeskApp(connect=connect, sample=False, operator=operator).run(mouse=False)
+    code = DeskApp(connect=connect, sample=False, operator=operator, remote=url is not None).run(mouse=False)
     return 1 if code is None else code
 
 

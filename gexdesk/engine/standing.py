@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,7 +40,7 @@ class _Kept(Struct, frozen=True):
 Share = Callable[[str, str, Any], None]
 """Share a change: its kind (``override``, ``pause``, ``stopped``, ``skip``), what it is of, and the value or None."""
 
-_FIELDS = {"override": "overrides", "pause": "pauses", "skip": "skipped"}
+_FIELDS = {"override": "overrides", "pause": "pauses", "skip": "skipped", "stopped": "stopped"}
 
 
 class Standing:
@@ -55,6 +56,7 @@ class Standing:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._kept = _Kept()
+        self._writing = Lock()  # of threads: a lever's and what another engine set may come at once
         self._share: Share = _alone
         self.armed: dict[str, Armed] = {}
 
@@ -124,7 +126,7 @@ class Standing:
         """End what a schedule armed for a target early; durable when it returns."""
         armed = self.armed[target]
         self._share("skip", armed.schedule, armed.override.until)
-        self._keep(msgspec.structs.replace(self._kept, skipped=_with(self._kept.skipped, armed.schedule, armed.override.until)))
+        self._keep("skip", armed.schedule, armed.override.until)
         del self.armed[target]
 
     def expired(self, now: float) -> dict[str, Override]:
@@ -154,17 +156,17 @@ class Standing:
         Raises as every setter here: StoreError, LeverRefused where another engine set it since; nothing was changed.
         """
         self._share("override", target, override)
-        self._keep(msgspec.structs.replace(self._kept, overrides=_with(self._kept.overrides, target, override)))
+        self._keep("override", target, override)
 
     def set_pause(self, source: str, pause: Pause | None) -> None:
         """Set or end a source's pause; durable when it returns."""
         self._share("pause", source, pause)
-        self._keep(msgspec.structs.replace(self._kept, pauses=_with(self._kept.pauses, source, pause)))
+        self._keep("pause", source, pause)
 
     def set_stopped(self, pause: Pause | None) -> None:
         """Turn the kill switch on or off; durable when it returns."""
         self._share("stopped", "", pause)
-        self._keep(msgspec.structs.replace(self._kept, stopped=pause))
+        self._keep("stopped", "", pause)
 
     def standing(self, kind: str) -> dict[str, Any]:
         """Return what stands of a kind that is shared, by target, source or schedule."""
@@ -175,21 +177,21 @@ class Standing:
 
     def take(self, kind: str, of: str, value: Any) -> None:
         """Take over what another engine set, or ended with None; durable when it returns. Raises StoreError."""
-        if kind == "stopped":
-            self._keep(msgspec.structs.replace(self._kept, stopped=value))
-            return
-        field = _FIELDS[kind]
-        self._keep(msgspec.structs.replace(self._kept, **{field: _with(getattr(self._kept, field), of, value)}))
+        self._keep(kind, of, value)
         if kind == "skip":
             for target in [target for target, armed in self.armed.items() if armed.schedule == of]:
                 del self.armed[target]
 
-    def _keep(self, kept: _Kept) -> None:
-        try:
-            write_durably(self._path, msgspec.json.format(msgspec.json.encode(kept)))
-        except OSError as error:
-            raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
-        self._kept = kept
+    def _keep(self, kind: str, of: str, value: Any) -> None:
+        with self._writing:
+            field = _FIELDS[kind]
+            wanted = value if kind == "stopped" else _with(getattr(self._kept, field), of, value)
+            kept = msgspec.structs.replace(self._kept, **{field: wanted})
+            try:
+                write_durably(self._path, msgspec.json.format(msgspec.json.encode(kept)))
+            except OSError as error:
+                raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
+            self._kept = kept
 
 
 def _alone(kind: str, of: str, value: object) -> None:

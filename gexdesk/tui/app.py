@@ -43,6 +43,7 @@ class DeskApp(App[int]):
         operator: Who sits here, as the engine will know them.
         clock: Seconds that never go back.
         theme: Name of one of the desk's themes.
+        remote: Whether the engine answers from another host.
     """
 
     TITLE = "gexdesk"
@@ -61,6 +62,7 @@ class DeskApp(App[int]):
         operator: str,
         clock: Callable[[], float] = time.monotonic,
         theme: str = DEFAULT_THEME,
+        remote: bool = False,
     ) -> None:
         # Textual picks its filter for NO_COLOR before it knows the theme, and the one for true colours would paint the
         # accent black on black. Asking for terminal colours gets the one that drops colours.
@@ -72,7 +74,7 @@ class DeskApp(App[int]):
         self.sight = Sight(clock)
         folder = config_folder()
         keymap, self._faults = keymaps.load(folder)
-        self.house = House(self.sight, lambda: self.desk, sample, self.operator, keymap, folder)
+        self.house = House(self.sight, lambda: self.desk, sample, self.operator, keymap, folder, remote)
         self.set_keymap(keymap)
         self._leaving = False
         self._rung: set[int] = set()

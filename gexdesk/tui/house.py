@@ -25,6 +25,7 @@ class House:
         operator: Who sits here, as the engine will know them.
         keymap: Keys that were moved, by the name of what they do.
         config: Folder of the operator's own keys, themes and views.
+        remote: The engine answers from another host: its files are not here.
     """
 
     sight: Sight
@@ -33,3 +34,4 @@ class House:
     operator: str
     keymap: Mapping[str, str] = field(default_factory=dict)
     config: Path = field(default_factory=config_folder)
+    remote: bool = False

@@ -1,27 +1,22 @@
 """The guidelines: rules and their hits, the fault if there is one, what waits to be applied and what it would change."""
 
-import os
-import shlex
-import subprocess
-import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from itertools import zip_longest
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import ClassVar
 
 from textual.geometry import Region
 
-from gexdesk.model.errors import EngineAway, GexdeskError
-from gexdesk.model.level import LEVELS
-from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.look.guidelines import GuidelinesLook, GuidelinesSeen, RuleView, TrialView, VersionView
+from gexdesk.model.errors import EngineAway
+from gexdesk.model.lever import Verb
+from gexdesk.model.look.guidelines import GuidelinesLook, GuidelinesSeen, RuleView, VersionView
 from gexdesk.tui import figures
+from gexdesk.tui.editing import Editing
 from gexdesk.tui.forms.aim import Aim
 from gexdesk.tui.house import House
-from gexdesk.tui.ink import Run, fit
+from gexdesk.tui.ink import Run
 from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.reading import CROSS, ReadingPage
+from gexdesk.tui.trial import diff_line, staged_lines
 from gexdesk.tui.widgets.lines import LinesPane, fact, facts
 from gexdesk.tui.widgets.listing import Listing
 from gexdesk.tui.widgets.pane import BLANK, Pane
@@ -44,10 +39,6 @@ VERSIONS = (
     Column("because", 20, grows=100),
 )
 VIEWS = ("rules", "staged", "history", "text")
-GO_TO_LINE = ("vi", "vim", "nvim", "nano", "emacs", "micro", "joe")
-"""Editors that take a line to begin at as +LINE."""
-
-TRIAL_CELLS = 64
 
 
 class GuidelinesPage(ReadingPage):
@@ -64,10 +55,10 @@ class GuidelinesPage(ReadingPage):
     def __init__(self, house: House) -> None:
         self.seen: GuidelinesSeen | None = None
         self.view = "rules"
-        self.draft = ""
-        """An edit that was refused: to edit again goes on with it."""
-        self.refusal: GexdeskError | None = None
         super().__init__(house)
+        self.editing = Editing(
+            house, self.notice, self.levers, aim=self._aim, suspend=self._suspend, show=self._show, paint=self.paint_body
+        )
 
     def panes(self) -> Sequence[Pane]:
         """Return the head, the rules and the lines of the other views."""
@@ -121,69 +112,20 @@ class GuidelinesPage(ReadingPage):
         self.rearrange()
         self.paint_body()
 
+    def _suspend(self) -> AbstractContextManager[None]:
+        return self.app.suspend()
+
     # ------------------------------------------------------------------ acting
     def action_edit(self) -> None:
-        """Edit the set in $EDITOR and hand what was saved to the engine, which checks it; nothing is applied by that."""
-        seen = self.seen
-        if seen is None:
+        """Edit the set; what was saved is checked by the engine, and nothing is applied by that."""
+        if self.seen is None:
             self.notice.say("no guidelines to edit yet")
-        elif seen.file:
-            before = Path(seen.file).read_bytes() if Path(seen.file).exists() else b""
-            if self._edited(Path(seen.file)) not in (None, before):
-                self.notice.say("saved; the engine checks it, and what it finds is shown here")
-                self._show("rules" if seen.fault is not None else "staged")
         else:
-            self._edit_own(seen)
-
-    def _edit_own(self, seen: GuidelinesSeen) -> None:
-        """Edit a set that has no file: what is saved is handed in with the lever that applies it, which asks for the reason."""
-        text = self.draft or (seen.staged.text if seen.staged is not None else seen.text)
-        handle, name = tempfile.mkstemp(suffix=".toml", prefix="guidelines-")
-        path = Path(name)
-        try:
-            os.write(handle, text.encode())
-            os.close(handle)
-            after = self._edited(path)
-        finally:
-            path.unlink(missing_ok=True)
-        if after is None or after == text.encode():
-            self.notice.say("nothing was changed")
-            return
-        self.draft = after.decode("utf-8", "replace")
-        self.work(self._check(self.draft), "check")
-
-    def _edited(self, path: Path) -> bytes | None:
-        """Give the terminal to the editor; return what the file holds afterwards, None where that cannot be had."""
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-        line = self.refusal.details.get("line") if self.refusal is not None else None
-        at = [f"+{line}"] if line and Path(editor[0]).name in GO_TO_LINE else []
-        try:
-            with self.app.suspend():
-                subprocess.run([*editor, *at, str(path)], check=False)
-            return path.read_bytes()
-        except OSError as error:
-            self.notice.say(f"{editor[0]} could not be started: {error.strerror}; set $EDITOR", grave=True)
-            return None
-
-    async def _check(self, text: str) -> None:
-        """Ask the engine what applying a text would do; one that cannot be used stays at hand, with what is wrong with it."""
-        lever = Lever(Verb.APPLY, "", "dry run", target_kind="guidelines", text=text, actor=self.house.operator, dry_run=True)
-        desk = self.house.desk()
-        try:
-            if desk is None:
-                raise EngineAway("no engine answers; the edit is kept, e goes on with it")
-            await desk.pull(lever)
-        except GexdeskError as error:
-            self.refusal = error
-            self._show("rules")
-        else:
-            self.refusal = None
-            self.levers.open_at(Verb.APPLY, replace(self._aim(), words="guidelines as you edited them", text=text))
-            self.paint_body()
+            self.editing.edit(self.seen)
 
     def acted(self) -> None:
         """Forget an edit that is applied."""
-        self.draft = ""
+        self.editing.draft = ""
         super().acted()
 
     def action_apply(self) -> None:
@@ -260,18 +202,19 @@ class GuidelinesPage(ReadingPage):
                     return []
                 changes = chosen.diff.splitlines()[2:]
                 title = f" {chosen.version} CHANGED" if changes else f" {chosen.version}: the first one, or the same text again"
-                return [[], [(title, "bold")], *(_diff(line) for line in changes)]
+                return [[], [(title, "bold")], *(diff_line(line) for line in changes)]
             case "rules":
                 return self._rule(width)
             case _:
-                return _staged(seen, width)
+                return staged_lines(seen, width)
 
     def _rule(self, width: int) -> list[list[Run]]:
         """Tell all of what is wrong with an edit or the file, else of the rule under the cursor."""
         fault = self.seen.fault if self.seen is not None else None
-        if self.refusal is not None:
+        refusal = self.editing.refusal
+        if refusal is not None:
             words = "  nothing was changed; e goes on with it"
-            return [[], [(" YOUR EDIT CANNOT BE USED ", "badge"), (words, "bold")], *fact("", self.refusal.message, width, "eye")]
+            return [[], [(" YOUR EDIT CANNOT BE USED ", "badge"), (words, "bold")], *fact("", refusal.message, width, "eye")]
         if fault is not None:
             words = f"  {fault.file} by {fault.author}; what was in force stays, e mends it"
             return [[], [(" THE FILE CANNOT BE USED ", "badge"), (words, "bold")], *fact("", fault.message, width, "eye")]
@@ -312,45 +255,3 @@ class HeadPane(Pane):
             trial = seen.staged.trial.words if seen.staged.trial is not None else seen.staged.trial_note
             return ((f" STAGED {seen.staged.version} by {seen.staged.author}  ", "bold"), (trial, ""))
         return BLANK
-
-
-def _diff(line: str) -> list[Run]:
-    ink = "bold" if line[:1] in "+-" else "faint"
-    return [(f"   {line}", ink)]
-
-
-def _staged(seen: GuidelinesSeen, width: int) -> list[list[Run]]:
-    """Write what is staged: what it would have decided of the record, and its changes."""
-    if seen.staged is None:
-        return [[(" nothing is staged: e edits the set, and what you save is checked and staged", "faint")]]
-    trial, note = seen.staged.trial, [[(f" {seen.staged.trial_note}", "faint")]]
-    lines = _trial(trial, width) if trial is not None else note
-    return [*lines, [], [(" CHANGES", "bold")], *(_diff(line) for line in seen.staged.diff.splitlines()[2:])]
-
-
-def _trial(trial: TrialView, width: int) -> list[list[Run]]:
-    """Write in force and staged side by side: level by level, and the symbols that would move most beside it or below."""
-    head: list[Run] = [(f" ON THE LAST {trial.rows:,} DECISIONS  ", "bold"), (trial.words, "")]
-    grid: list[list[Run]] = [
-        [(fit("   in force \\ staged", 20), "faint"), *((fit(level, 10, right=True), "faint") for level in LEVELS)]
-    ]
-    for before in LEVELS:
-        row: list[Run] = [(fit(f"   {before}", 20), "")]
-        for after in LEVELS:
-            count = trial.counts.get(before, {}).get(after, 0)
-            moved = before is not after and count
-            row.append((fit(figures.count(count) if count else ".", 10, right=True), "bold" if moved else "faint"))
-        grid.append(row)
-    sums = [(before, sum(trial.counts.get(before, {}).values())) for before in LEVELS]
-    would = [sum(trial.counts.get(before, {}).get(after, 0) for before in LEVELS) for after in LEVELS]
-    totals = "   ".join(f"{level} {count:,} -> {after:,}" for (level, count), after in zip(sums, would, strict=True))
-    movers: list[list[Run]] = [[("most moved", "faint")]]
-    movers += [[(f"{fit(mover.symbol, 10)} {mover.before} -> {mover.after}  {mover.count:,}", "")] for mover in trial.movers[:12]]
-    lines = [head, [(f"   {totals}", "")], []]
-    if width < TRIAL_CELLS + 40:
-        return [*lines, *grid, [], *([("   ", ""), *mover] for mover in movers)]
-    nothing: list[Run] = []
-    for row, mover in zip_longest(grid, movers, fillvalue=nothing):
-        taken = sum(len(text) for text, _ in row)
-        lines.append([*row, (" " * (TRIAL_CELLS - taken), ""), *mover])
-    return lines
