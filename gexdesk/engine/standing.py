@@ -129,6 +129,11 @@ class Standing:
         self._keep("skip", armed.schedule, armed.override.until)
         del self.armed[target]
 
+    def unskip(self, schedule: str) -> None:
+        """Take ``skip`` back, so that the schedule arms its occurrence again; durable when it returns."""
+        self._share("skip", schedule, None)
+        self._keep("skip", schedule, None)
+
     def expired(self, now: float) -> dict[str, Override]:
         """Return overrides whose time has come; the caller ends them."""
         return {t: o for t, o in self._kept.overrides.items() if o.until is not None and o.until <= now}

@@ -12,7 +12,7 @@ from gexdesk.model.level import Level
 from gexdesk.stores.durable import write_durably
 
 
-def test_what_is_set_here_and_taken_over_from_elsewhere_at_once_is_both_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_set_here_and_what_comes_from_elsewhere_at_once_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def slowly(path: Path, body: bytes) -> None:
         time.sleep(0.05)
         write_durably(path, body)
