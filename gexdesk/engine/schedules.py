@@ -164,8 +164,8 @@ class Schedules:
             return
         begins_at, ends_at = stands.times
         skipped = self._standing.skips(schedule.name, ends_at)
-        if stands.armed and skipped:
-            stands.armed = False  # an operator cleared it, which is in the audit as the operator's act
+        if stands.armed and (skipped or schedule.target.key not in self._standing.armed):
+            stands.armed = False  # an operator cleared it, which is in the audit as the operator's act, or could not after all
             self._keep(stands, ended_at=now)
         elif begins_at <= now < ends_at and not stands.armed and not skipped and schedule.target.key not in self._standing.armed:
             await self._arm(stands, begins_at, ends_at)

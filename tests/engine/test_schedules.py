@@ -13,6 +13,7 @@ from gexdesk.engine.schedules import Schedule
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.daytime import days_since_1970, read_span
 from gexdesk.model.decision import Bound
+from gexdesk.model.errors import StoreError
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
 from gexdesk.model.market import NEW_YORK
@@ -179,6 +180,28 @@ async def test_an_operator_goes_before_a_schedule_and_may_end_it_early_for_this_
     async with desk(tmp_path, ShiftedClock(at("2026-03-02T08:40"))) as engine:
         assert await _levels(engine, {Level.LOW})  # also after a restart
     async with desk(tmp_path, ShiftedClock(at("2026-03-03T08:40"))) as engine:
+        assert await _levels(engine, {Level.CRITICAL})
+
+
+async def test_an_act_on_what_a_schedule_governs_that_fails_leaves_the_schedules_and_nothing_of_an_operators(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ShiftedClock(at("2026-03-02T08:30"))
+    async with desk(tmp_path, clock) as engine:
+        await hand_in(engine, "small", snapshot(clock, "S0"))
+        parts = parts_of(engine)
+
+        async def refuses(*_: object, **__: object) -> int:
+            raise StoreError("the disk is full")
+
+        for verb, fields in ((Verb.OVERRIDE, {"level": Level.HIGH}), (Verb.CLEAR, {})):
+            with monkeypatch.context() as broken:
+                broken.setattr(parts.queue, "relevel", refuses)
+                with pytest.raises(StoreError, match="disk is full"):
+                    await pull(engine, verb, "small", **fields)
+            assert parts.standing.own("small") is None
+            await until(lambda: parts.standing.scheduled("small", clock.now()) is not None)
+            assert not parts.standing.skips("cpi", at("2026-03-02T08:45"))
         assert await _levels(engine, {Level.CRITICAL})
 
 

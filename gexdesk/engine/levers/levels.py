@@ -16,7 +16,7 @@ from gexdesk.engine.keep import Keeper
 from gexdesk.engine.ledger import Ledger
 from gexdesk.engine.levers.record import Record, undone
 from gexdesk.engine.levers.targets import Target, Targets
-from gexdesk.engine.standing import Standing
+from gexdesk.engine.standing import Armed, Standing
 from gexdesk.engine.triage import Triage
 from gexdesk.model.clock import Clock
 from gexdesk.model.decision import Bound, Override
@@ -96,9 +96,10 @@ class LevelLevers:
         if lever.dry_run:
             revision = self._revision(target)
             return LeverOutcome(False, "nothing sent", before, after, moving, revision, foreseen.helps, foreseen.costs)
+        own, armed = self._standing.own(target.key), self._standing.armed.get(target.key)
         async with self._record.of(lever, str(target), before, after):
             await self._keep(target, wanted)
-            async with undone(lambda: self._keep(target, override)):
+            async with undone(lambda: self._take_back(target, own, armed)):
                 moved = await self._move(target, then)
         words = f"{lever.actor} {lever.verb} {target}: {before} -> {after}, {moved} queued jobs moved ({lever.reason})"
         self._chronicle.tell("lever", words)
@@ -230,6 +231,14 @@ class LevelLevers:
             self._keeper.override(OverrideRecord(target.kind, target.name, ended, self._clock.now()))
         if override is not None:
             self._keeper.override(OverrideRecord(target.kind, target.name, override))
+
+    async def _take_back(self, target: Target, own: Override | None, armed: Armed | None) -> None:
+        """Let stand again what an operator had set, or nothing of one; a schedule arms its own again by itself."""
+        if own is None and self._standing.own(target.key) is None and armed is not None:
+            await asyncio.to_thread(self._standing.unskip, armed.schedule)
+            self._count(target)
+        else:
+            await self._keep(target, own)
 
     async def _move(self, target: Target, override: Override | None) -> int:
         """Give a target's queued jobs the level they have with this override of it, or without one."""
