@@ -403,11 +403,16 @@ class EmbeddedQueue:
 
     async def status(self, job_id: str) -> JobStatus | None:
         """Return where a job stands; a finished one is looked up on disk."""
-        return self._roll.status(job_id)
+        return self._roll.statuses([job_id])[0]
 
     async def statuses(self, job_ids: Sequence[str]) -> Sequence[JobStatus | None]:
-        """Return where each of many jobs stands."""
-        return [self._roll.status(job_id) for job_id in job_ids]
+        """Return where each of many jobs stands, a slice at a time, so that claims go on meanwhile."""
+        found: list[JobStatus | None] = []
+        for at in range(0, len(job_ids), _SLICE):
+            if at:
+                await asyncio.sleep(0)
+            found += self._roll.statuses(job_ids[at : at + _SLICE])
+        return found
 
     async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
         """Say for each id whether the queue has it or has finished it."""

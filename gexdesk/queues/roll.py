@@ -90,10 +90,11 @@ class Roll:
         found = map(self.entries.get, dict.fromkeys(job_ids))
         return [entry for entry in found if entry is not None and entry.stage in _QUEUED]
 
-    def status(self, job_id: str) -> JobStatus | None:
-        """Return where a job stands; a finished one is looked up on disk."""
-        entry = self.entries.get(job_id)
-        return _STATUS[entry.stage] if entry is not None else self.finished_among([job_id]).get(job_id)
+    def statuses(self, job_ids: Sequence[str]) -> list[JobStatus | None]:
+        """Return where each job stands; finished ones are looked up on disk, together."""
+        finished = self.finished_among(job_ids)
+        entries = [(job_id, self.entries.get(job_id)) for job_id in job_ids]
+        return [finished.get(job_id) if entry is None else _STATUS[entry.stage] for job_id, entry in entries]
 
     def finished_among(self, job_ids: Sequence[str]) -> Mapping[str, JobStatus]:
         """Return the status of those of the jobs that are finished."""

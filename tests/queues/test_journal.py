@@ -519,3 +519,16 @@ async def test_files_are_the_owners_alone(tmp_path: Path) -> None:
     assert modes == dict.fromkeys(("queue.sqlite", "queue.sqlite-wal", "queue.sqlite-shm", "queue.sqlite-claims"), 0o600)
     assert stat.S_IMODE(setting.path.parent.stat().st_mode) == 0o700
     await queue.close()
+
+
+async def test_where_many_jobs_stand_is_one_question_for_many(queue: EmbeddedQueue) -> None:
+    names = [f"j{n:04d}" for n in range(1_200)]
+    await queue.put([job(name, H) for name in names])
+    await asyncio.gather(*[queue.ack(await take(queue)) for _ in range(1_100)])
+    asked: list[str] = []
+    assert queue._journal._reader is not None
+    queue._journal._reader.set_trace_callback(asked.append)
+    found = await queue.statuses([*names, "unknown"])
+    queue._journal._reader.set_trace_callback(None)
+    assert found == [JobStatus.COMPLETED] * 1_100 + [JobStatus.QUEUED] * 100 + [None]
+    assert len(asked) < 20
