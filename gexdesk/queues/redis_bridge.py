@@ -142,7 +142,7 @@ class BridgedQueue:
 
     async def parcel(self, job_id: str) -> bytes | None:
         """Return what travels with a job, from here or from Redis."""
-        kept = self._parcels.read(job_id)
+        kept = await asyncio.to_thread(self._parcels.read, job_id)
         return kept if kept is not None else await self._far.parcel(job_id)
 
     # ---- a worker's way ----
