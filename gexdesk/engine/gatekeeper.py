@@ -100,7 +100,7 @@ class Gatekeeper:
         facts = _facts(account, head, payload, history=history)
         if not history:
             inputs = head.evidence.inputs if head.evidence is not None else None
-            self._beats.heard(account.name, head.symbol, payload.received_at, head.as_of, inputs)
+            self._beats.heard(account.name, head.symbol, payload.received_at, facts.stamped_at, inputs)
         # What a request brought beside a source's own feed has a past of its own.
         past = self._past.setdefault((f"{account.name} history" if history else account.name, head.symbol), _Past())
         if past.before is not None and not _another_round(past.before, facts):

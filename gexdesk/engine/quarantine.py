@@ -107,7 +107,7 @@ class Quarantine:
             self._open[facts.source, facts.symbol] = case.number
         else:
             case = structs.replace(known.case, count=known.case.count + 1, revision=known.case.revision + 1, **new)
-        newest = known is None or known.facts is None or facts.as_of >= known.facts.as_of
+        newest = known is None or known.facts is None or facts.stamped_at >= known.facts.stamped_at
         self._held[case.number] = _Held(case, value, strikes, facts, ordinal) if newest or known is None else known
         self._held[case.number].case = case
         self._held[case.number].good_at = None
@@ -120,7 +120,10 @@ class Quarantine:
     def passed(self, facts: Facts, why: str) -> None:
         """Note that a source's snapshots pass again: by ``why`` where a rule released what was held, else of themselves."""
         held = self._held.get(self._open.get((facts.source, facts.symbol), 0))
-        if held is None or facts.as_of < held.case.suspect.as_of:
+        if held is None:
+            return
+        suspect_at = held.facts.stamped_at if held.facts is not None else min(held.case.suspect.as_of, held.case.last_at)
+        if facts.stamped_at < suspect_at:
             return
         if why:
             self.settle(held.case.number, "released", "rule", why)

@@ -192,3 +192,15 @@ async def test_one_stamp_ahead_is_neither_kept_for_a_fail_over_nor_ahead_of_its_
                 break
         assert [job.superseded for job in jobs] == [True, False]
         await parts.queue.stop_all(False)
+
+
+async def test_after_one_stamp_ahead_a_source_that_freezes_is_still_seen_to(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, _):
+        at = desk.clock.now()
+        await desk.send(("first", SPX.gexbot(at + 3_000.0, numbers_of=at)))
+        await desk.until(at + EVERY_S)
+        await both(desk, 10.0)
+        assert desk.live("SPX").source == "first"
+        await both(desk, AFTER_S + 30.0, first="frozen")
+        assert desk.live("SPX").source == "second"
+        assert "the same numbers" in (await desk.symbol("SPX")).failed_over

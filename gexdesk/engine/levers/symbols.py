@@ -13,6 +13,7 @@ from gexdesk.model.errors import LeverRefused, UnknownTarget
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.symbol_view import QuarantineCase
 from gexdesk.model.text import printable, symbol_of
+from gexdesk.stores.cache import stamp_of
 
 RELEASED = "released"
 
@@ -91,7 +92,7 @@ class SymbolLevers:
         value, strikes, facts, ordinal = self._quarantine.value_of(case.number)
         serves = self._serving.serving(case.symbol) in ("", case.source)
         held = self._serving.offered(case.symbol, case.source)
-        newest = held is None or value.exposure.as_of >= held.value.exposure.as_of
+        newest = held is None or stamp_of(value) >= stamp_of(held.value)
         helps = "readers get it at once" if serves and newest else "it is stored as good; readers have something newer"
         if not serves:
             helps = f"it is stored as good; {self._serving.serving(case.symbol)} serves {case.symbol}"
