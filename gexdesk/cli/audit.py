@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson, StateFolder, state_folder
@@ -15,7 +16,7 @@ app = App(name="audit", help="The hash-chained record of every change: show, ver
 
 @app.command
 def show(
-    *, limit: Annotated[int, Parameter(help="At most so many lines, the newest.")] = 50,
+    *, limit: Annotated[int, Parameter(help="At most so many lines, the newest.", validator=Number(gte=1))] = 50,
     state: StateFolder = None, json: AsJson = False,
 ) -> int:  # fmt: skip
     """Show the last lines.
@@ -24,7 +25,7 @@ def show(
     """
     from gexdesk.assemble.offline import audit_of
 
-    lines = audit_of(_kept(state)).read(max(1, limit))
+    lines = audit_of(_kept(state)).read(limit)
     if json:
         as_json(lines)
         return 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from gexdesk.api.client import Client
 
 app = App(name="dead", help="List, show, try again or let go what could not be processed.")
-LETTERS_LIMIT = 1_000
-"""As many as an engine lists at once."""
+LISTED = 1_000
+"""As many letters as an engine gives at once."""
 
 JobId = Annotated[str, Parameter(help="Id of the dead letter's job; `gexdesk dead list` lists them.")]
 OneJob = Annotated[str, Parameter(help="Id of the dead letter's job; `gexdesk dead list` lists them. Leave out with --source.")]
@@ -60,11 +61,11 @@ class Settled(Struct, frozen=True):
 def list_(
     *,
     source: Annotated[str, Parameter(name="--source", help="Only this source's.")] = "",
-    limit: Annotated[int, Parameter(name="--limit", help="How many, the newest first.")] = 100,
+    limit: Annotated[int, Parameter(name="--limit", help="How many, 1 to 1000.", validator=Number(gte=1, lte=LISTED))] = 100,
     at: At = HERE,
     json: AsJson = False,
 ) -> int:
-    """List the dead letters of a running engine.
+    """List the dead letters of a running engine, the newest first.
 
     Example: `gexdesk dead list --source cboe-spx`
     """
@@ -82,7 +83,8 @@ def list_(
     ]  # fmt: skip
     table("Dead letters, the newest first", ["since", "source", "payload", "kind", "tries", "bytes", "reason", "job"], rows)
     if seen.more:
-        say(f"there are more; --limit {limit * 2} shows them")
+        all_of_them = 'gexdesk query "SELECT * FROM dead_letters"' if limit == LISTED else f"--limit {min(limit * 2, LISTED)}"
+        say(f"there are more; {all_of_them} shows them")
     return 0
 
 
@@ -162,7 +164,7 @@ async def _settle_all(engine: "Client", lever: Lever, source: str) -> Settled:
         UnknownTarget: There is no such source.
         EngineAway: No engine answers; what was done by then is done.
     """
-    seen = await engine.look(DeadLook(limit=LETTERS_LIMIT, source=source))
+    seen = await engine.look(DeadLook(limit=LISTED, source=source))
     if not seen.letters:
         names = [one.name for one in (await engine.view()).sources]
         if source not in names:

@@ -32,6 +32,7 @@ def desk(*, config: ConfigPath = None, state: StateFolder = None) -> int:
     config = config or find_configuration()
     if not sys.stdout.isatty():
         return _headless(config, state)
+    _needs_terminal()
     if config is None:
         state, arguments = state or named_state() or default_state() / "sample", ["--sample"]
     else:
@@ -59,6 +60,7 @@ def attach(
         )
     engine = engine_at(At(state, url), operator=name)
     asyncio.run(engine.view())  # whoever is refused learns it here, not on a screen without a desk
+    _needs_terminal()
 
     async def connect() -> Desk:
         await asyncio.to_thread(__import__, "httpx2")
@@ -105,6 +107,13 @@ def picture(
         raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
     say(f"wrote {file}")
     return 0
+
+
+def _needs_terminal() -> None:
+    """Refuse to draw where nobody sees it, or no key can be read. Raises SettingsError."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        tell = "`gexdesk status`, `gexdesk queue` and `gexdesk picture FILE` tell how it stands without one"
+        raise SettingsError(f"the desk is drawn on a terminal and reads its keys from it: there is none here; {tell}")
 
 
 def _screen(state: Path, arguments: list[str], *, sample: bool) -> int:

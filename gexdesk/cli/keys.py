@@ -42,9 +42,11 @@ def create(
         raise SettingsError(f"{unknown[0]!r} is no scope; there are {', '.join(Scope)}")
     if per_minute < 1:
         raise SettingsError(f"--per-minute {per_minute}: at least 1 is allowed")
+    for_s = None if duration == "none" else span_s(duration)
+    if for_s == 0:
+        raise SettingsError(f"--for {duration}: such a key has ended before anybody can use it; leave it out for one without end")
     folder, now = state_folder(state), time.time()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for_s = None if duration == "none" else span_s(duration)
     secret, key = KeyBook(folder).create(name or getpass.getuser(), (Scope(word) for word in scope), now, for_s, per_minute)
     audit_of(folder).append(
         at=now, actor=getpass.getuser(), act="key_create", target=f"key {key.id}", reason=key.name,

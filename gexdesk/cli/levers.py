@@ -6,6 +6,7 @@ from collections.abc import Set
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from msgspec.structs import replace
 
 from gexdesk.cli.answer import as_json, say, table
@@ -53,7 +54,7 @@ def sources(*, at: At = HERE, json: AsJson = False) -> int:
 def queue(
     *,
     listed: Annotated[bool, Parameter(name="--list", negative="", help="The next jobs in true order, with their ids.")] = False,
-    limit: Annotated[int, Parameter(name="--limit", help="How many of them.")] = 50,
+    limit: Annotated[int, Parameter(name="--limit", help="How many, 1 to 2000.", validator=Number(gte=1, lte=2_000))] = 50,
     source: Annotated[str, Parameter(name="--source", help="Only this source's, held ones too.")] = "",
     at: At = HERE,
     json: AsJson = False,

@@ -12,6 +12,7 @@ from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson
 from gexdesk.cli.reach import HERE, At, engine_at
 from gexdesk.model.errors import SettingsError
+from gexdesk.model.text import printable
 
 
 def submit(
@@ -71,9 +72,9 @@ def status(
     if json:
         as_json(view)
         return 0
-    say(f"{view.session}; received {view.received:,}, completed {view.completed:,}, dead letters {view.dead:,}")
     open_incidents = sum(1 for incident in view.incidents if incident.closed_at is None)
-    say(f"promises kept {view.promises_kept:,} of {view.promises_total:,}; open incidents {open_incidents}")
+    print(f"{printable(view.session)}; received {view.received:,}, completed {view.completed:,}, dead letters {view.dead:,}")
+    print(f"promises kept {view.promises_kept:,} of {view.promises_total:,}; open incidents {open_incidents}")
     return 0
 
 

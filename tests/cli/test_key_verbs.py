@@ -11,7 +11,7 @@ from gexdesk.api.keys import Scope
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.lever import Lever, Verb
 from tests.api.served_engine import on_tcp
-from tests.cli.program import in_here
+from tests.cli.program import gexdesk, in_here
 from tests.terminal import Terminal
 
 
@@ -52,6 +52,13 @@ def test_a_key_that_may_act_and_not_read_is_warned_of(tmp_path: Path, scopes: tu
     assert as_json.document["scopes"] == sorted(scopes)
 
 
+def test_a_key_that_would_have_ended_already_is_not_made(tmp_path: Path) -> None:
+    said = in_here("key", "create", "--scope", "read", "--for", "0", "--state", tmp_path / "state")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("gexdesk: --for 0: such a key has ended before anybody can use it")
+    assert not (tmp_path / "state").exists()
+
+
 async def test_what_is_warned_of_is_so(tmp_path: Path) -> None:
     async with on_tcp(tmp_path) as desk:
         key = in_here("key", "create", "--scope", "operate", "--state", desk.state).out.strip()
@@ -78,6 +85,15 @@ async def test_who_attaches_over_tcp_is_on_the_desk_who_they_are_in_the_audit(tm
             return shown.splitlines()[0]
 
         assert " desk kd at höme " in await asyncio.to_thread(attached)
+
+
+async def test_whoever_attaches_without_a_terminal_is_told_so_in_words(tmp_path: Path) -> None:
+    async with on_tcp(tmp_path) as desk:
+        key = desk.key(Scope.READ)
+        arguments = ("attach", f"http://{desk.netloc}")
+        said = await asyncio.to_thread(lambda: gexdesk(tmp_path, *arguments, GEXDESK_KEY=key))
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("gexdesk: the desk is drawn on a terminal and reads its keys from it: there is none here; ")
 
 
 def test_who_attaches_over_tcp_is_who_the_key_says_and_no_name_is_taken_for_one(tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ def test_help_of_the_program_names_every_verb() -> None:
         ("query",),
         ("run", "--config"),
         ("inspect",),
+        ("dead", "list", "--limit", "0"),
+        ("dead", "list", "--limit", "1001"),
+        ("queue", "--list", "--limit", "-3"),
+        ("audit", "show", "--limit", "0"),
     ],
 )
 def test_wrong_usage_is_two(arguments: tuple[str, ...]) -> None:
