@@ -7,9 +7,9 @@ from gexdesk.model.level import Level
 from gexdesk.model.lever import LeverOutcome, Verb
 from gexdesk.model.view import IncidentView
 from gexdesk.tui.forms.aim import Aim, at_incident, at_source
-from gexdesk.tui.forms.base import Entry, Step
+from gexdesk.tui.forms.base import PICKS, Entry, Step
 from gexdesk.tui.forms.kill import KillForm
-from gexdesk.tui.forms.lever import PICKS, LeverForm
+from gexdesk.tui.forms.lever import LeverForm
 
 
 def form(verb: Verb, session_ends_at: float = AT + 22_723.0) -> LeverForm:

@@ -9,6 +9,9 @@ from gexdesk.model.look.queue import JobView
 from gexdesk.model.view import DeskView, IncidentView, SourceView, SymbolView
 from gexdesk.tui import figures
 
+LEVEL_VERBS = (Verb.PROMOTE, Verb.DEMOTE, Verb.OVERRIDE)
+"""Levers that set a level."""
+
 ON_SOURCES = (Verb.PAUSE, Verb.RESUME)
 """Levers that act on a source even where the row is a symbol's: on the one that serves it."""
 

@@ -11,6 +11,10 @@ NOTHING_SENT, SENDING, NOT_KNOWN = "nothing sent", "sending ...", "not known"
 """What became of a lever, at the right of a dialog's title."""
 
 
+PICKS = ("feed lag", "desk asked", "event", "vendor outage")
+"""Reasons that need no typing."""
+
+
 class Step(Enum):
     """Say what a key asks of the screen."""
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.tui import figures
-from gexdesk.tui.forms.base import NOTHING_SENT, SENDING, Entry, Step, refusal, title_line
-from gexdesk.tui.forms.lever import PICKS
+from gexdesk.tui.forms.base import NOTHING_SENT, PICKS, SENDING, Entry, Step, refusal, title_line
 from gexdesk.tui.ink import Run
 
 

@@ -7,13 +7,11 @@ from uuid import uuid4
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.view import DeskView
-from gexdesk.tui import figures
-from gexdesk.tui.forms.aim import Aim
-from gexdesk.tui.forms.base import NOTHING_SENT, SENDING, Entry, Step, refusal, title_line
-from gexdesk.tui.ink import Run, fit, fit_middle, width_of
+from gexdesk.tui.forms.aim import LEVEL_VERBS, Aim
+from gexdesk.tui.forms.base import NOTHING_SENT, PICKS, SENDING, Entry, Step
+from gexdesk.tui.forms.lever_lines import LeverLines
+from gexdesk.tui.ink import Run
 
-PICKS = ("feed lag", "desk asked", "event", "vendor outage")
-LEVEL_VERBS = (Verb.PROMOTE, Verb.DEMOTE, Verb.OVERRIDE)
 TIMED_VERBS = (*LEVEL_VERBS, Verb.SNOOZE, Verb.MUTE)
 SPANS_S = {"15 m": 900.0, "1 h": 3600.0, "4 h": 14_400.0}
 
@@ -65,6 +63,7 @@ class LeverForm:
         """What had changed when the operator was asked again."""
         self._seen: DeskView | None = None
         self._given: Level | None = None
+        self._lines = LeverLines(self)
         self._pick = -1
 
     # ------------------------------------------------------------------ what is asked
@@ -112,7 +111,7 @@ class LeverForm:
     @property
     def ready(self) -> bool:
         """Tell whether Enter would send it: only what was shown can be agreed to."""
-        return self._reasoned and self.outcome is not None and not self.asking and not self._unchosen
+        return self.reasoned and self.outcome is not None and not self.asking and not self._unchosen
 
     @property
     def _unchosen(self) -> bool:
@@ -120,7 +119,8 @@ class LeverForm:
         return bool(self.aim.choices) and not self.aim.to
 
     @property
-    def _reasoned(self) -> bool:
+    def reasoned(self) -> bool:
+        """Tell whether nothing but the engine's word is missing."""
         return bool(self.reason.text.strip()) and not self.sending and not self.barred
 
     def choose(self, level: Level) -> None:
@@ -221,7 +221,7 @@ class LeverForm:
             return Step.STAY
         if self.ready:
             return Step.SEND
-        if not self._reasoned:
+        if not self.reasoned:
             return Step.STAY
         if self.asking:
             self.agreed = True
@@ -259,126 +259,9 @@ class LeverForm:
     def _choose_to(self, at: int) -> None:
         self.aims = (replace(self.aim, to=self.aim.choices[at]),)
 
-    # ------------------------------------------------------------------ lines
     def draw(self, y: int, width: int) -> Iterable[Run]:
         """Return the runs of one line."""
-        lines = [self._title]
-        lines += [self._targets] if self.several else []
-        lines += [self._levels] if "level" in self.fields else []
-        lines += [self._tos] if "to" in self.fields else []
-        lines += [self._untils] if "until" in self.fields else []
-        lines += [self._helps, self._costs, self._reason, self._hint]
-        return lines[y](width) if y < len(lines) else ()
-
-    def _title(self, width: int) -> list[Run]:
-        change = self._change()
-        room = width - len(self.state) - 6
-        about = self.aim.words if len(self.aims) == 1 else figures.many(len(self.aims), self.aim.kind)
-        words = f"{self.verb.value.upper()} {about}  "
-        if width_of(words + change) > room:
-            words = f"{self.verb.value.upper()} {about.partition(' (')[0]}  "
-        # What it acts on is never cut for what becomes of it.
-        return title_line(words + fit_middle(change, max(12, room - width_of(words))), width, self.state)
-
-    def _targets(self, width: int) -> list[Run]:
-        names = " ".join(aim.name for aim in self.aims)
-        note = f"   left out: {self.note}" if self.note else ""
-        note = fit(note, min(width_of(note), width // 2))
-        return [(" ON      ", "faint"), (fit_middle(names, width - 9 - width_of(note)), "bold"), (note, "eye")]
-
-    def _change(self) -> str:
-        if self.outcome is not None:
-            return f"{self.outcome.before} -> {self.outcome.after}"
-        before = self.aim.level
-        now = str(before) if before and self.verb in (*LEVEL_VERBS, Verb.CLEAR) else self.aim.state or "unassigned"
-        after = {
-            Verb.PROMOTE: f"at least {before.raised}" if before else "?",
-            Verb.DEMOTE: f"at most {before.lowered}" if before else "?",
-            Verb.OVERRIDE: str(self.level),
-            Verb.CLEAR: "standing level or the guidelines' own",
-            Verb.PAUSE: "paused",
-            Verb.RESUME: "running",
-            Verb.FAILOVER: self.aim.to or ("?" if self.aim.choices else "no other source"),
-            Verb.SNOOZE: "snoozed, unless it gets worse",
-            Verb.MUTE: "shown, paging nobody",
-            Verb.RESOLVE: "resolved",
-            Verb.CANCEL: "a dead letter, to be had back",
-            Verb.RETRY: "queued again at its place",
-            Verb.DISCARD: "its bytes gone for good",
-            Verb.RELEASE: "published, if still the newest",
-            Verb.REFUSE: "never published",
-        }.get(self.verb, "")
-        return f"{now} -> {after}" if after else self.aim.state
-
-    def _field(self, name: str, word: str) -> list[Run]:
-        live = self.at == name
-        return [((">" if live else " ") + fit(word, 8), "bold" if live else "faint")]
-
-    def _choices(self, words: list[str], chosen: int | None) -> list[Run]:
-        runs: list[Run] = []
-        for i, word in enumerate(words):
-            runs.append((f"[{word}]" if i == chosen else f" {word} ", "bold" if i == chosen else ""))
-        return runs
-
-    def _levels(self, width: int) -> list[Run]:
-        words = [f"{i} {level}" for i, level in enumerate(LEVELS, 1)]
-        return [*self._field("level", "Level"), *self._choices(words, self.level.rank), ("   digit, or left right", "faint")]
-
-    def _tos(self, width: int) -> list[Run]:
-        if self.several:
-            each = " ".join(f"{aim.name}:{aim.to}" for aim in self.aims)
-            return [*self._field("to", "To"), (fit_middle(each, width - 10), "bold")]
-        words = [f"{i} {choice}" for i, choice in enumerate(self.aim.choices, 1)]
-        chosen = self.aim.choices.index(self.aim.to) if self.aim.to else None
-        return [*self._field("to", "To"), *self._choices(words, chosen), ("   digit, or left right", "faint")]
-
-    def _untils(self, width: int) -> list[Run]:
-        end = self.untils[self.until][1]
-        ends = "stands until cleared" if end is None else f"ends {figures.until(end, self.now())}"
-        return [
-            *self._field("until", "Until"),
-            *self._choices([word for word, _ in self.untils], self.until),
-            (f"   {ends}", ""),
-            ("   left right", "faint"),
-        ]
-
-    def _helps(self, width: int) -> list[Run]:
-        words = "asking the engine ..." if self.asking else ""
-        if self.outcome is not None:
-            words = self.outcome.helps or "nothing"
-        names = dict.fromkeys(reader for aim in self.aims for reader in aim.readers)
-        readers = f"   readers {' '.join(names)}" if names else ""
-        readers = fit(readers, min(width_of(readers), width // 2))
-        room = width - 9 - width_of(readers)
-        return [(" HELPS   ", "faint"), (fit(fit_middle(words, room), room), ""), (readers, "bold")]
-
-    def _costs(self, width: int) -> list[Run]:
-        words = (self.outcome.costs or "nothing") if self.outcome is not None else ""
-        return [(" COSTS   ", "faint"), (fit_middle(words, width - 9), "")]
-
-    def _reason(self, width: int) -> list[Run]:
-        picks = f"  down picks: {' / '.join(PICKS)}"
-        room = max(24, min(60, width - 9 - len(picks)))
-        live = self.at == "reason" and not self.sending
-        return [*self._field("reason", "Reason"), *self.reason.draw(room, live), (picks, "faint")]
-
-    def _hint(self, width: int) -> list[Run]:
-        if self.refused:
-            return refusal(self.refused, width)
-        if self.sending:
-            return [(" sent to the engine, waiting for its answer", "bold")]
-        if self.changed:
-            return refusal(f"{self.changed}; nothing sent, Enter looks again", width)
-        if self.told and self.ready:
-            return refusal(f"{self.told.replace(': now', ', now')}: Enter does it all the same", width)
-        if self.at != "reason":
-            return [(" Enter or Tab goes on", "faint"), ("     Esc leaves, nothing done", "faint")]
-        words = " Enter does it" if self.ready else " Enter is off until a reason is given"
-        if self._reasoned and not self.ready:
-            words = " Enter is off until the engine says what this does"
-        if self.agreed:
-            words = " done as soon as the engine says what this does"
-        return [(words, "bold" if self.ready or self.agreed else "faint"), ("     Esc leaves, nothing done", "faint")]
+        return self._lines.draw(y, width)
 
 
 def _lost(was: Aim, now: Aim) -> str:
