@@ -168,7 +168,7 @@ async def _settle_all(engine: "Client", lever: Lever, source: str) -> Settled:
     if not seen.letters:
         names = [one.name for one in (await engine.view()).sources]
         if source not in names:
-            raise UnknownTarget(f"no source is named {source!r}; there are {', '.join(names)}")
+            raise UnknownTarget(f"no source is named {source!r}; there are {', '.join(names) or 'none'}")
     act, done, costs = uuid4().hex, 0, ""
     refused: list[Refused] = []
     with Progress("looked at" if lever.dry_run else "settled", len(seen.letters)) as progress:

@@ -141,7 +141,7 @@ class SymbolLevers:
         symbol = self._symbols.of(symbol_of(lever.target) or "").name
         if symbol not in self._symbols and not self._symbols.sources_of(symbol):
             known = ", ".join(plan.name for plan in self._symbols.expected()[:8])
-            raise UnknownTarget(f"no symbol is named {printable(lever.target, 20)!r}; there are {known}")
+            raise UnknownTarget(f"no symbol is named {printable(lever.target, 20)!r}; there are {known or 'none yet'}")
         return symbol
 
     def _held(self, lever: Lever) -> QuarantineCase:

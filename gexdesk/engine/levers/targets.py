@@ -68,7 +68,7 @@ class Targets:
         """Return the account of a source. Raises UnknownTarget."""
         if name not in self._ledger:
             known = ", ".join(account.name for account in self._ledger.all()[:8])
-            raise UnknownTarget(f"no source is named {printable(name, 40)!r}; there are {known}")
+            raise UnknownTarget(f"no source is named {printable(name, 40)!r}; there are {known or 'none yet'}")
         return self._ledger[name]
 
     async def job(self, job_id: str) -> Job:
@@ -139,7 +139,7 @@ def source_of(lever: Lever, ledger: Ledger, record: Record) -> Account:
         raise LeverRefused(f"{lever.verb} acts on sources, not on a {printable(lever.target_kind, 20)}")
     if lever.target not in ledger:
         known = ", ".join(account.name for account in ledger.all()[:8])
-        raise UnknownTarget(f"no source is named {printable(lever.target, 40)!r}; there are {known}")
+        raise UnknownTarget(f"no source is named {printable(lever.target, 40)!r}; there are {known or 'none yet'}")
     account = ledger[lever.target]
     record.unchanged(lever, account.name, account.revision)
     return account
