@@ -19,6 +19,7 @@ from gexdesk.engine.backfill import Backfill
 from gexdesk.engine.came import Came
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.elsewhere import Elsewhere
+from gexdesk.engine.endings import Endings
 from gexdesk.engine.engine import COPIES_NAME, Engine, Parts
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.expectations import Expectations
@@ -270,6 +271,11 @@ def assemble(
     )
     expectations = Expectations(chronicle)
     letters = OpenLetters()
+    publish = Publish(cache=cache, provision=provision, ledger=ledger, promises=promises, clock=clock)
+    endings = Endings(
+        queue=queue, flights=flights, leases=leases, publish=publish, keeper=keeper, spool=spool, ledger=ledger, letters=letters,
+        requests=requests, chronicle=chronicle, clock=clock,
+    )  # fmt: skip
     work = Work(
         requests=requests,
         expectations=expectations,
@@ -278,10 +284,9 @@ def assemble(
         flights=flights,
         leases=leases,
         measure=measure,
-        publish=Publish(cache=cache, provision=provision, ledger=ledger, promises=promises, clock=clock),
+        publish=publish,
+        endings=endings,
         names=symbols.aliases,
-        keeper=keeper,
-        spool=spool,
         ledger=ledger,
         deviation=deviation,
         flow=flow,
@@ -291,7 +296,6 @@ def assemble(
         reserved=RESERVED,
         parcels=state / "carried",
         conventions=conventions,
-        letters=letters,
     )
     story_at = clock.now() + (REPLAY_LEAD_S if once else 0.0)
     taken = Path(sharing.shared, "taken") if sharing is not None else state
@@ -362,7 +366,7 @@ def assemble(
         flights=flights,
         spool=spool,
         keeper=keeper,
-        work=work,
+        endings=endings,
         receive=receive,
         targets=targets,
         escalate=escalate,
@@ -423,6 +427,7 @@ def assemble(
         standing=standing,
         triage=triage,
         work=work,
+        endings=endings,
         receive=receive,
         keeper=keeper,
         symbols=provision.picture,
@@ -477,8 +482,9 @@ def assemble(
             backfill=backfill,
             leases=leases,
             work=work,
+            endings=endings,
             letters=letters,
-            elsewhere=Elsewhere(queue, flights, work, clock),
+            elsewhere=Elsewhere(queue, flights, endings, clock),
             supply=supply,
             rulebook=rulebook,
             schedules=schedules,

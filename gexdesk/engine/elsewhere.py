@@ -2,8 +2,8 @@
 
 import asyncio
 
+from gexdesk.engine.endings import Endings
 from gexdesk.engine.flight import Flights
-from gexdesk.engine.work import Work
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.job import JobStatus
@@ -20,10 +20,10 @@ _ENDS = (JobStatus.COMPLETED, JobStatus.DEAD)
 class Elsewhere:
     """Follow the queue's news, and ask now and then for what they left out."""
 
-    def __init__(self, queue: Queue, flights: Flights, work: Work, clock: Clock) -> None:
+    def __init__(self, queue: Queue, flights: Flights, endings: Endings, clock: Clock) -> None:
         self._queue = queue
         self._flights = flights
-        self._work = work
+        self._endings = endings
         self._clock = clock
         self._asked_from = 0
 
@@ -32,7 +32,7 @@ class Elsewhere:
         async for event in self._queue.events():
             if event.kind in ("completed", "dead") and self._flights.get(event.job_id) is not None:
                 status = JobStatus.COMPLETED if event.kind == "completed" else JobStatus.DEAD
-                await self._work.ended_elsewhere(event.job_id, status)
+                await self._endings.ended_elsewhere(event.job_id, status)
 
     async def sweep(self) -> None:
         """Ask for ever: a reader of news that is slow loses some, and none are told while the connection is cut."""
@@ -55,5 +55,5 @@ class Elsewhere:
             piece = turn[at : at + PIECE]
             for job_id, status in zip(piece, await self._queue.statuses(piece), strict=True):
                 if status in _ENDS:
-                    await self._work.ended_elsewhere(job_id, status)
+                    await self._endings.ended_elsewhere(job_id, status)
             await asyncio.sleep(0)

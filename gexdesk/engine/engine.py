@@ -13,6 +13,7 @@ from gexdesk.engine.backfill import Backfill
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.closing import Closing, LevelClosing, SourceClosing
 from gexdesk.engine.elsewhere import Elsewhere
+from gexdesk.engine.endings import Endings
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.fleet import Fleet
 from gexdesk.engine.flight import Flights
@@ -98,6 +99,7 @@ class Parts:
     backfill: Backfill
     leases: Leases
     work: Work
+    endings: Endings
     letters: OpenLetters
     elsewhere: Elsewhere
     supply: Supply
@@ -306,9 +308,9 @@ class Engine:
         parts = self._parts
         return Closing(
             received=sum(a.received for a in parts.ledger.all()),
-            completed=parts.work.completed,
-            failed=parts.work.failed,
-            dead=parts.work.dead,
+            completed=parts.endings.completed,
+            failed=parts.endings.failed,
+            dead=parts.endings.dead,
             repeats=sum(a.repeats for a in parts.ledger.all()),
             open=len(parts.flights) + parts.water.aside,
             conflated=parts.queue.state().conflated,

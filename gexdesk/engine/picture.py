@@ -6,6 +6,7 @@ import socket
 from msgspec import structs
 
 from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.endings import Endings
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.fleet import Beat, Fleet
 from gexdesk.engine.flight import Flights
@@ -44,8 +45,8 @@ class Picture:
     """Build one ``DeskView`` after another."""
 
     def __init__(
-        self, *, queue: Queue, ledger: Ledger, standing: Standing, triage: Triage, work: Work, receive: Receive, keeper: Keeper,
-        symbols: PictureSymbols, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, mutes: Mutes,
+        self, *, queue: Queue, ledger: Ledger, standing: Standing, triage: Triage, work: Work, endings: Endings, receive: Receive,
+        keeper: Keeper, symbols: PictureSymbols, flights: Flights, flow: Flow, tally: Tally, incidents: Incidents, mutes: Mutes,
         pager: Pager, shift: Shift, chronicle: Chronicle,
         promises: Promises, rulebook: Rulebook, levels: LevelLevers, schedules: Schedules,
         escalate: Escalate, measure: Measure, water: Water, lag: Lag, clock: Clock, engine_id: str, mode: str, read_only: bool,
@@ -56,6 +57,7 @@ class Picture:
         self._standing = standing
         self._triage = triage
         self._work = work
+        self._endings = endings
         self._receive = receive
         self._keeper = keeper
         self._symbols = symbols
@@ -104,8 +106,8 @@ class Picture:
             levels=tuple(self._level(level, state) for level in LEVELS),
             sources=self._own if self._fleet is None else tuple(self._as_its_engine_says(view) for view in self._own),
             engines=self._fleet.engines() if self._fleet is not None else (),
-            elsewhere=self._work.elsewhere,
-            for_others=self._work.for_others,
+            elsewhere=self._endings.elsewhere,
+            for_others=self._endings.for_others,
             symbols=self._symbols.take(now),
             guidelines=self._tally.views(rules, now),
             guidelines_version=rules.version,
@@ -115,8 +117,8 @@ class Picture:
             incidents=self._incidents.views(),
             received=sum(account.received for account in self._ledger.all()),
             repeats=sum(account.repeats for account in self._ledger.all()),
-            completed=self._work.completed,
-            dead=self._work.dead,
+            completed=self._endings.completed,
+            dead=self._endings.dead,
             in_flight=len(self._flights) + self._water.aside,
             undecided=self._triage.undecided,
             storing=self._keeper.waiting,
@@ -162,9 +164,9 @@ class Picture:
             sources=tuple(view.name for view in running),
             received=sum(account.received for account in self._ledger.all()),
             repeats=sum(account.repeats for account in self._ledger.all()),
-            completed=self._work.completed,
-            dead=self._work.dead,
-            elsewhere=self._work.elsewhere,
+            completed=self._endings.completed,
+            dead=self._endings.dead,
+            elsewhere=self._endings.elsewhere,
             loop_lag_s=self._lag.worst_s(),
         )
         return Beat(engine, tuple(running))

@@ -86,7 +86,7 @@ class ClockedDesk:
     def count(self) -> int:
         """Return how many documents have come through so far."""
         parts = parts_of(self.engine)
-        return parts.work.dead + sum(parts.promises[level].latency.count for level in LEVELS)
+        return parts.endings.dead + sum(parts.promises[level].latency.count for level in LEVELS)
 
     async def stored(self) -> None:
         """Wait until everything received is stored; the stores wait for more meanwhile, so the time moves a little."""

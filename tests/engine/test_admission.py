@@ -84,7 +84,7 @@ async def test_an_engine_opens_an_incident_and_lowers_nothing(tmp_path: Path) ->
         await pull(engine, Verb.OVERRIDE, "drop", level=Level.CRITICAL)
         for number in range(5):
             drop(folder, f"{number}.json", gexbot_at(2.0, f"S{number}"))
-        await until(lambda: parts_of(engine).work.completed == 5)
+        await until(lambda: parts_of(engine).endings.completed == 5)
 
         async def open_kinds() -> list[str]:
             return [incident.kind for incident in (await engine.view()).incidents if incident.closed_at is None]

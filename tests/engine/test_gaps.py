@@ -110,7 +110,7 @@ async def test_at_high_water_a_backfill_waits_alone_and_levers_and_the_watch_go_
         await pull(desk.engine, Verb.OVERRIDE, "feed", level=Level.HIGH)
         for number in range(10):
             await desk.feeds["feed"].give(SPX.gexbot(desk.clock.now() - 0.01 * number - 0.5))
-        water, work = parts_of(desk.engine).water, parts_of(desk.engine).work
+        water, endings = parts_of(desk.engine).water, parts_of(desk.engine).endings
         assert water.level == 1.0
         for day in range(3):
             history(folder, f"SPX_2026-03-03_{day}.jsonl", *(silent_from + EVERY_S * number + day for number in range(12)))
@@ -127,7 +127,7 @@ async def test_at_high_water_a_backfill_waits_alone_and_levers_and_the_watch_go_
         assert desk.incidents("kill_switch"), "the watch goes on"
         await asyncio.wait_for(pull(desk.engine, Verb.RESUME_ALL), 5.0)
         for _ in range(5_000):
-            if work.completed == 6 + 10 + 3 and not parts_of(desk.engine).backfill.under_way:
+            if endings.completed == 6 + 10 + 3 and not parts_of(desk.engine).backfill.under_way:
                 break
             await desk.clock.advance(0.05)
             await asyncio.sleep(0.002)

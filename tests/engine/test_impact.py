@@ -112,7 +112,7 @@ async def test_a_lever_on_a_real_desk_is_followed_to_the_job_it_moved(tmp_path: 
     async with stopped_engine(tmp_path) as engine:
         await pull(engine, Verb.OVERRIDE, "small", level=C)
         await pull(engine, Verb.RESUME_ALL)
-        await until(lambda: parts_of(engine).work.completed == 6)
+        await until(lambda: parts_of(engine).endings.completed == 6)
         told = [line.text for line in parts_of(engine).chronicle.lines() if "jm override small: foreseen" in line.text]
         assert len(told) == 1
         assert "available after" in told[0]

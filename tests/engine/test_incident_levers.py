@@ -255,7 +255,7 @@ async def test_dead_letters_hold_their_incident_until_somebody_settles_them_also
         [found] = cause.conditions(parts_of(engine).clock.now())
         assert found.text.startswith("drop: 1 payload refused: ")
         await act(engine, Verb.RETRY, letters[1].job_id, reason="mended", kind="dead")
-        await until(lambda: parts_of(engine).work.dead == 1)  # refused again: a new letter
+        await until(lambda: parts_of(engine).endings.dead == 1)  # refused again: a new letter
         [found] = cause.conditions(parts_of(engine).clock.now())
         assert found.came_at > letters[1].buried_at + 0.001
         await act(engine, Verb.DISCARD, letters[1].job_id, reason="not ours", kind="dead")

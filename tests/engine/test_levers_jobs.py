@@ -96,7 +96,7 @@ async def test_a_jobs_override_ends_with_its_job(tmp_path: Path) -> None:
         [s0, *_] = await jobs_of(engine, "small")
         await pull(engine, Verb.OVERRIDE, s0.job_id, target_kind="job", level=C)
         await pull(engine, Verb.RESUME_ALL)
-        await until(lambda: parts_of(engine).work.completed == 6)
+        await until(lambda: parts_of(engine).endings.completed == 6)
         await until(lambda: json.loads((tmp_path / "state" / "standing.json").read_bytes())["overrides"] == {})
     line = audit_of(tmp_path)[-1]
     assert (line.actor, line.target, line.reason) == ("clock", f"job {s0.job_id}", "its job has ended")
@@ -136,7 +136,7 @@ async def test_a_cancelled_job_is_a_dead_letter_that_can_be_had_back_at_its_plac
         with pytest.raises(LeverRefused, match="is no dead letter: it is QUEUED"):
             await pull(engine, Verb.RETRY, s1.job_id, target_kind="dead")
         await pull(engine, Verb.RESUME_ALL)
-        await until(lambda: parts.work.completed == 6)
+        await until(lambda: parts.endings.completed == 6)
     kept = rows(f"SELECT status, symbol FROM jobs WHERE job_id = '{s1.job_id}'", tmp_path / "state")
     assert kept == [{"status": "COMPLETED", "symbol": "S1"}]
     assert [line.act for line in audit_of(tmp_path)] == ["pause_all", "cancel", "retry", "resume_all"]
@@ -150,12 +150,12 @@ async def test_a_dead_letter_of_an_earlier_engine_is_tried_again_or_discarded(tm
     async with stopped_engine(tmp_path) as engine:
         await hand_in(engine, "small", b"{no json", b"[1")
         await pull(engine, Verb.RESUME_ALL)
-        await until(lambda: parts_of(engine).work.dead == 2)
+        await until(lambda: parts_of(engine).endings.dead == 2)
     async with engine_on(settings_in(tmp_path)) as engine:
         letters = (await dead(engine)).letters
         assert [letter.bytes_kept for letter in letters] == [True, True]
         await pull(engine, Verb.RETRY, letters[0].job_id, "the decoder was mended", target_kind="dead")
-        await until(lambda: parts_of(engine).work.dead == 1)
+        await until(lambda: parts_of(engine).endings.dead == 1)
         await until(lambda: _count(engine, 2))
         await pull(engine, Verb.DISCARD, letters[1].job_id, "not ours", target_kind="dead")
         await until(lambda: _count(engine, 1))
@@ -186,7 +186,7 @@ async def test_what_cannot_be_cancelled_or_settled_is_refused_with_words(tmp_pat
         assert not (await pull(engine, Verb.CANCEL, s0.job_id, "", target_kind="job", dry_run=True)).done
         assert len(await jobs_of(engine, "small")) == 3
         await pull(engine, Verb.RESUME_ALL)
-        await until(lambda: parts_of(engine).work.completed == 6)
+        await until(lambda: parts_of(engine).endings.completed == 6)
         with pytest.raises(LeverRefused, match="does not wait any more: it is COMPLETED"):
             await pull(engine, Verb.CANCEL, s0.job_id, target_kind="job")
 

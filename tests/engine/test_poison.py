@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from gexdesk.engine.endings import Bury, Retry
 from gexdesk.engine.pool import Pool
-from gexdesk.engine.work import Bury, Retry
 from gexdesk.model.errors import DecoderDied
 from gexdesk.model.lever import Verb
 from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, hand_in, parts_of, pull, rows, settings_of

@@ -49,7 +49,7 @@ async def levels(engine: Engine) -> list[Level]:
 async def test_a_saved_file_is_staged_with_its_diff_and_tried_and_comes_into_force_when_applied(tmp_path: Path) -> None:
     async with engine_on(settings_in(tmp_path)) as engine:
         drop(tmp_path / "small", "a.json", gexbot_at(-1.0, "S0"))
-        await until(lambda: parts_of(engine).work.completed == 1)
+        await until(lambda: parts_of(engine).endings.completed == 1)
         await pull(engine, Verb.PAUSE_ALL)
         before = await seen(engine)
         assert (before.text, before.staged, before.fault, before.author) == (TEXT, None, None, (tmp_path / "rules.toml").owner())
@@ -245,7 +245,7 @@ async def test_a_storm_of_edits_tears_no_decision_and_each_names_a_version_that_
             drop(tmp_path / "small", f"{number}.json", gexbot_at(-1.0, f"S{number % 7}", net=13.0 + number / 100))
             await asyncio.sleep(0.03)
         await storming
-        await until(lambda: parts_of(engine).work.completed == documents)
+        await until(lambda: parts_of(engine).endings.completed == documents)
         good = [result for result in done if isinstance(result, LeverOutcome)]
         bad = [result for result in done if isinstance(result, GuidelineError)]
         assert (len(good), len(bad)) == (edits // 2, edits // 2)

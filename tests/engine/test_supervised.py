@@ -55,7 +55,7 @@ async def test_a_fault_before_a_job_is_processed_is_one_of_its_attempts_and_no_e
     async with engine_on(settings, once=True) as engine:
         monkeypatch.setattr(parts_of(engine).flights, "get", hidden(parts_of(engine).flights.get, faults))
         drop(tmp_path / "in", "a.json", gexbot_at(1.0, "SPX"))
-        await until(lambda: parts_of(engine).work.completed == 1)
+        await until(lambda: parts_of(engine).endings.completed == 1)
         assert not engine.stopping.is_set()
     [row] = rows("SELECT attempts, status FROM jobs", tmp_path / "state")
     assert row == {"attempts": 2, "status": "COMPLETED"}

@@ -38,10 +38,10 @@ async def test_symbols_that_come_one_by_one_are_bounded_too(tmp_path: Path, monk
         parts, at = parts_of(desk.engine), desk.clock.now()
         await desk.send(("feed", SPX.gexbot(at)), ("feed", SPY.gexbot(at)))
         await desk.send(("feed", NDX.gexbot(at)))
-        assert parts.work.dead == 1
+        assert parts.endings.dead == 1
         reason = parts.ledger["feed"].last_refusal
         assert reason == "feed has brought 2 symbols live, and 2 are the most: NDX is refused until the engine starts anew"
         await desk.until(at + 10.0)
         await desk.send(("feed", SPX.gexbot(at + 10.0)), ("other", NDX.gexbot(at + 10.0)))
-        assert parts.work.dead == 1
+        assert parts.endings.dead == 1
         assert (desk.live("SPX").received_at, desk.live("NDX").source) == (at + 10.0, "other")

@@ -49,7 +49,7 @@ async def test_low_is_set_aside_and_comes_back_below_half(tmp_path: Path) -> Non
 
         await until(told)
         await pull(engine, Verb.RESUME_ALL)
-        await until(lambda: parts.work.completed == 30)
+        await until(lambda: parts.endings.completed == 30)
         assert (parts.water.aside, parts.water.shed, engine.closing().open) == (0, 15, 0)
         assert len(parts.flights) == parts.flights.size_bytes == 0
     jobs = rows("SELECT status, payload_sha256 FROM jobs", settings.state)
@@ -79,7 +79,7 @@ async def test_medium_waits_at_the_door_while_high_and_critical_come_in(tmp_path
         assert (parts.water.shed, held.done()) == (0, False)
         await pull(engine, Verb.RESUME_ALL)
         await held
-        await until(lambda: parts.work.completed == 31)
+        await until(lambda: parts.endings.completed == 31)
         assert parts.water.held == ()
 
 
@@ -96,7 +96,7 @@ async def test_what_is_set_aside_outlives_a_kill_and_is_sorted_anew(tmp_path: Pa
     await spool.close()
     async with engine_on(settings) as engine:
         await pull(engine, Verb.RESUME_ALL)
-        await until(lambda: parts_of(engine).work.completed == 25)
+        await until(lambda: parts_of(engine).endings.completed == 25)
 
 
 async def test_what_comes_back_is_queued_as_overrides_want_it_now_watched_and_put_again_where_redis_lost_it(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ async def test_a_standing_level_is_shown_and_gives_its_turn_and_the_guidelines_d
         }  # fmt: skip
         await pull(engine, Verb.RESUME_ALL)
         drop(tmp_path / "none", "a.json", gexbot_at(0.0))
-        await until(lambda: parts_of(engine).work.completed + parts_of(engine).work.dead == 4)
+        await until(lambda: parts_of(engine).endings.completed + parts_of(engine).endings.dead == 4)
         shown = await engine.view()
         assert (source_of(shown, "auto").level, source_of(shown, "none").received) == (Level.LOW, 0)
 

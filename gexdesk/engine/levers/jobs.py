@@ -4,13 +4,13 @@ import asyncio
 from contextlib import suppress
 
 from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.endings import Bury, Endings
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.flight import Flights
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.levers.record import Record, undone
 from gexdesk.engine.levers.targets import Targets
 from gexdesk.engine.receive import Receive
-from gexdesk.engine.work import Bury, Work
 from gexdesk.model.errors import LeverRefused, StoreError, UnknownTarget
 from gexdesk.model.job import JobStatus
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
@@ -25,14 +25,14 @@ class JobLevers:
     verbs = frozenset({Verb.CANCEL, Verb.RETRY, Verb.DISCARD})
 
     def __init__(
-        self, *, queue: Queue, flights: Flights, spool: Spool, keeper: Keeper, work: Work, receive: Receive, targets: Targets,
+        self, *, queue: Queue, flights: Flights, spool: Spool, keeper: Keeper, endings: Endings, receive: Receive, targets: Targets,
         escalate: Escalate, record: Record, chronicle: Chronicle,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._flights = flights
         self._spool = spool
         self._keeper = keeper
-        self._work = work
+        self._endings = endings
         self._receive = receive
         self._targets = targets
         self._escalate = escalate
@@ -73,7 +73,7 @@ class JobLevers:
         async with self._record.of(lever, f"job {job.job_id}", before, after):
             if not await self._queue.cancel([job.job_id], words):
                 raise LeverRefused(f"job {job.job_id} was begun just now; nothing was cancelled")
-        self._work.cancelled(job, Bury("queue", "cancelled", words))
+        self._endings.cancelled(job, Bury("queue", "cancelled", words))
         return LeverOutcome(True, f"{lever.actor} cancel job {job.job_id} ({lever.reason})", before, after, 1, 1, helps)
 
     async def _retry(self, lever: Lever) -> LeverOutcome:
@@ -93,7 +93,7 @@ class JobLevers:
             async with undone(lambda: self._still_dead(job_id)):
                 if not await self._queue.revive([job_id]):
                     raise LeverRefused(f"job {job_id} is no dead letter any more; nothing was done")
-        self._work.revived(job_id, source)
+        self._endings.revived(job_id, source)
         with suppress(LeverRefused, UnknownTarget):  # it was begun at once
             self._escalate.watch(await self._targets.job(job_id))
         what = payload.name or payload.source
@@ -109,7 +109,7 @@ class JobLevers:
         source = await self._letter_of(job_id)
         async with self._record.of(lever, f"job {job_id}", before, after):
             self._spool.forget(job_id)
-        self._work.discarded(job_id, source)
+        self._endings.discarded(job_id, source)
         await self._keeper.amend(job_id, "DISCARDED", f"discarded by {lever.actor}: {lever.reason}")
         self._chronicle.tell("lever", f"{lever.actor} discard job {job_id} ({lever.reason})")
         return LeverOutcome(True, f"{lever.actor} discard job {job_id} ({lever.reason})", before, after, 0, 1, "", costs)
