@@ -79,18 +79,18 @@ class Board:
         """Say that this engine ends as asked: nobody misses it, and what it owns is free."""
         await self._within(self._leave(keys=self._roster(), args=[self.engine, f"{self._keys}news"]))
 
-    async def put(self, name: str, entry: Entry, known: int | None) -> tuple[int, Entry | None]:
+    async def put(self, name: str, entry: Entry, known: int) -> tuple[int, Entry | None]:
         """Share a value under a name.
 
         Args:
-            known: The version the caller acts on; None sets it whatever is there.
+            known: The version the caller acts on; 0 where it knows of none.
 
         Returns:
             The version it has now, and None; or the version somebody else gave it, and what they set: nothing was changed then.
         """
         held = [f"{self._keys}held", f"{self._keys}marks", f"{self._keys}version"]
         body = msgspec.msgpack.encode(entry)
-        arguments: list[Any] = [name, body, "" if known is None else known, f"{self._keys}news"]
+        arguments: list[Any] = [name, body, known, f"{self._keys}news"]
         done, version, there = await self._within(self._put(keys=held, args=arguments))
         if done:
             return version, None

@@ -188,11 +188,7 @@ class Queue(Protocol):
         ...
 
     async def statuses(self, job_ids: Sequence[str]) -> Sequence[JobStatus | None]:
-        """Return where each of many jobs stands; as ``status``."""
-        ...
-
-    async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
-        """Say for each id whether the queue has ever taken it; used to triage what a crash left in the spool."""
+        """Return where each of many jobs stands; as ``status``. What it does not know of a spool was never queued, or lost."""
         ...
 
     def events(self) -> AsyncIterator[QueueEvent]:

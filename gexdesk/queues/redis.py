@@ -101,7 +101,6 @@ class RedisQueue:
         self._bell = Bell(client, self._keys, self._rung)
         self._state = _EMPTY
         self._conflated = 0
-        self._seen_at = 0.0
         self._looking: asyncio.Task[None] | None = None
         self._holds: set[str] = set()  # jobs that a worker here was given and has not ended
         self._waiters: dict[asyncio.Future[None], frozenset[Level]] = {}
@@ -141,11 +140,6 @@ class RedisQueue:
     def losses(self) -> int:
         """Return how often the server turned out to have lost everything."""
         return self._losses
-
-    @property
-    def state_age_s(self) -> float:
-        """Return how old ``state`` is."""
-        return self._clock.monotonic() - self._seen_at
 
     async def open(self, *, patience_s: float | None = None) -> None:
         """Check the server, mend what others broke, and let wait again what this engine's former life held.
@@ -364,7 +358,7 @@ class RedisQueue:
     # ---- looking ----
 
     def state(self) -> QueueState:
-        """Return the last look, at most ``LOOK_S`` old while the server answers; ``state_age_s`` says how old."""
+        """Return the last look, at most ``LOOK_S`` old while the server answers."""
         return self._state
 
     async def refresh(self) -> None:
@@ -376,7 +370,6 @@ class RedisQueue:
         }
         by_source = dict(zip(counted.sources[::2], map(int, counted.sources[1::2]), strict=True))
         self._state = QueueState(levels, by_source, frozenset(counted.held), bool(counted.stopped), self._conflated)
-        self._seen_at = self._clock.monotonic()
 
     async def peek(self, limit: int) -> Sequence[Job]:
         """Return the next jobs in true order over all levels, held and delayed ones left out. Raises as ``put``."""
@@ -400,10 +393,6 @@ class RedisQueue:
     async def status(self, job_id: str) -> JobStatus | None:
         """Return where a job stands; None when unknown. Raises as ``put``."""
         return (await self.statuses([job_id]))[0]
-
-    async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
-        """Say for each id whether the queue has it or has finished it. Raises as ``put``."""
-        return [status is not None for status in await self.statuses(job_ids)]
 
     def events(self) -> AsyncIterator[QueueEvent]:
         """Return what happens to the queue, by whichever engine, from now on."""

@@ -335,11 +335,6 @@ class BridgedQueue:
         open_here = (JobStatus.QUEUED, JobStatus.PROCESSING)
         return [near if near in open_here else far or near for near, far in zip(here, there, strict=True)]
 
-    async def known(self, job_ids: Sequence[str]) -> Sequence[bool]:
-        """Say for each id whether either side has ever taken it."""
-        here, there = await self._near.known(job_ids), await self._far.known(job_ids)
-        return [near or far for near, far in zip(here, there, strict=True)]
-
     def events(self) -> AsyncIterator[QueueEvent]:
         """Return what happens on either side from now on."""
         return self._far.events()

@@ -312,7 +312,9 @@ class QueueContract(Places, Endings, Telling):
         await queue.put([replace(j, level=H) for j in jobs] + [job("new", L)] * 2)
         assert ids(await queue.peek(9)) == ["queued", "new"]
         assert (await queue.peek(1))[0].level is C
-        assert await queue.known(["done", "dead", "busy", "queued", "new", "other"]) == [True] * 5 + [False]
+        done, dead, busy, queued = JobStatus.COMPLETED, JobStatus.DEAD, JobStatus.PROCESSING, JobStatus.QUEUED
+        found = await queue.statuses(["done", "dead", "busy", "queued", "new", "other"])
+        assert list(found) == [done, dead, busy, queued, queued, None]
         assert await queue.status("other") is None
 
     async def test_finished_ids_are_known_after_a_restart(self, queue: Queue, setting: Setting) -> None:
@@ -324,8 +326,9 @@ class QueueContract(Places, Endings, Telling):
         again = await setting.open()
         await again.put(jobs)
         assert ids(await again.peek(9)) == ["queued"]
-        assert [await again.status(j.job_id) for j in jobs] == [JobStatus.COMPLETED, JobStatus.DEAD, JobStatus.QUEUED]
-        assert await again.known(["done", "dead", "queued", "zzz", ""]) == [True, True, True, False, False]
+        found = await again.statuses(["done", "dead", "queued", "zzz", ""])
+        assert list(found) == [JobStatus.COMPLETED, JobStatus.DEAD, JobStatus.QUEUED, None, None]
+        assert await again.status("done") is JobStatus.COMPLETED
         await again.close()
 
     # ---- conflation ----

@@ -53,7 +53,6 @@ class Endings:
         await again.put([one])
         assert ids(await again.peek(9)) == ["k"]
         assert await again.status("j") is JobStatus.DEAD
-        assert await again.known(["j"]) == [True]
         await again.close()
 
     async def test_a_job_is_claimed_or_cancelled_never_both(self, queue: Queue) -> None:

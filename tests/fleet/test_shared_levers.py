@@ -47,7 +47,7 @@ async def other(valkey: ValkeyServer, tmp_path: Path) -> AsyncIterator[Board]:
 
 async def set_elsewhere(other: Board, name: str, value: object) -> None:
     raw = msgspec.Raw(msgspec.msgpack.encode(value))
-    await other.put(name, Entry(raw, "kl", "other", time.time()), None)
+    await other.put(name, Entry(raw, "kl", "other", time.time()), 0)
 
 
 @pytest.mark.parametrize("name", ["pause own", "stopped "])
