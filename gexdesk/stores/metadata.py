@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
-import msgspec
 import polars as pl
 
 from gexdesk.model.errors import StoreError
-from gexdesk.model.text import printable
-from gexdesk.stores.base import Batch, DeadLetter, DecisionRecord, JobRecord, OpenLetter, SymbolMinute
+from gexdesk.stores.base import Batch
 from gexdesk.stores.durable import make_folder
 from gexdesk.stores.lake import strikes_key
-from gexdesk.stores.newest import Wanted, newest, newest_arrow
+from gexdesk.stores.rebuilt import rebuild
+from gexdesk.stores.recorded import Recorded, first_line
 from gexdesk.stores.rows import (
     DEAD_LETTERS,
     DECISIONS,
@@ -28,10 +27,8 @@ from gexdesk.stores.rows import (
     REQUESTS,
     SNAPSHOTS,
     SOURCES,
-    TIME,
     Columns,
     columns_of,
-    decision_of,
     microseconds,
 )
 
@@ -75,44 +72,6 @@ _SNAPSHOTS = """
     ORDER BY place
 """
 
-_MINUTES = """
-    SELECT symbol, source, epoch(date_trunc('minute', decided_at)) AS minute_at,
-        arg_max(volume, decided_at) FILTER (volume_from = 'payload'),
-        arg_max(open_interest, decided_at) FILTER (volume_from = 'payload'),
-        arg_max(gamma_change, decided_at)
-    FROM decisions WHERE decided_at >= make_timestamp($since) GROUP BY ALL ORDER BY minute_at DESC LIMIT 200_000
-"""
-
-_SCORE_PARTS = """
-    SELECT level, count(*), avg(score), avg(score_impact), avg(score_change), avg(score_freshness), avg(score_reliability),
-        avg(score_urgency)
-    FROM decisions WHERE decided_at >= make_timestamp($since) AND override_level IS NULL GROUP BY level
-"""
-
-_REBUILT = """
-    INSERT INTO snapshots BY NAME
-    WITH written AS (
-        SELECT symbol, as_of::TIMESTAMP AS as_of, source, job_id, ordinal, payload_sha256, strikes_key, sum(net_gex) AS net_gex,
-            CASE WHEN count(call_gex) + count(put_gex) > 0 THEN coalesce(sum(abs(call_gex)), 0) + coalesce(sum(abs(put_gex)), 0)
-                ELSE sum(abs(net_gex)) END AS gross_gex,
-            sum(net_gex_volume) AS net_gex_volume,
-            CASE WHEN count(call_open_interest) + count(put_open_interest) > 0
-                THEN coalesce(sum(call_open_interest), 0) + coalesce(sum(put_open_interest), 0) END AS total_open_interest,
-            CASE WHEN count(call_volume) + count(put_volume) > 0
-                THEN coalesce(sum(call_volume), 0) + coalesce(sum(put_volume), 0) END AS total_volume,
-            count(*) AS strike_count
-        FROM read_parquet($files, hive_partitioning = false) GROUP BY ALL
-    ), once AS (
-        FROM written
-        QUALIFY row_number() OVER (PARTITION BY symbol, source, as_of, payload_sha256, ordinal ORDER BY strikes_key, job_id) = 1
-            AND row_number() OVER (PARTITION BY job_id, ordinal ORDER BY strikes_key) = 1
-    )
-    SELECT *, as_of AS received_at, 'not_enough_data' AS zero_gamma_status, ['rebuilt'] AS flags, NULL AS quarantined,
-        ['rebuilt from its strikes: the rest of the header is lost'] AS warnings, '' AS format, '{}' AS conventions,
-        row_number() OVER (PARTITION BY symbol, source, as_of ORDER BY job_id, ordinal) AS revision
-    FROM once ORDER BY as_of, job_id, ordinal
-"""
-
 _Incoming = tuple[str, tuple[str, ...], pl.DataFrame]
 """A table, the columns that tell its rows apart, and the new rows."""
 
@@ -127,8 +86,8 @@ class _Columns:
         return self._frame.__arrow_c_stream__(requested_schema)
 
 
-class Metadata:
-    """Own the database file; used by one thread at a time.
+class Metadata(Recorded):
+    """Own the database file, write to it and answer from it; used by one thread at a time.
 
     While it is open, no other code of this process may open the file by its path: closing any descriptor of it would drop the
     process's lock, and a second process could write beside this one. ``copy_to`` reads through a descriptor kept for that.
@@ -138,6 +97,7 @@ class Metadata:
     """
 
     def __init__(self, path: Path) -> None:
+        super().__init__(self._connection_now)
         self.path = path
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._descriptor = -1
@@ -158,7 +118,7 @@ class Metadata:
             self._migrate(self._connection)
         except (duckdb.Error, OSError) as error:
             self.close()
-            raise StoreError(f"the metadata {self.path.name} cannot be opened: {_first_line(error)}") from error
+            raise StoreError(f"the metadata {self.path.name} cannot be opened: {first_line(error)}") from error
         except StoreError:
             self.close()
             raise
@@ -196,39 +156,27 @@ class Metadata:
         try:
             return self._commit(frames)
         except _REFUSED as error:
-            raise StoreError(f"the metadata refused a batch: {_first_line(error)}") from error
+            raise StoreError(f"the metadata refused a batch: {first_line(error)}") from error
         except duckdb.Error:
             self.close()
         try:
             return self._commit(frames)
         except duckdb.Error as error:
             self.close()
-            raise StoreError(f"the metadata could not store a batch, twice: {_first_line(error)}; check free space") from error
-
-    def source_counts(self) -> dict[str, tuple[int, int]]:
-        """Return each source's requests and successes as last written. Raises StoreError."""
-        try:
-            rows = self._connected().execute("SELECT name, requests, successes FROM sources").fetchall()
-        except duckdb.Error as error:
-            raise StoreError(f"the metadata cannot be read: {_first_line(error)}") from error
-        return {name: (requests, successes) for name, requests, successes in rows}
+            raise StoreError(f"the metadata could not store a batch, twice: {first_line(error)}; check free space") from error
 
     def rebuild(self, files: Sequence[Path]) -> int:
-        """Give an empty database the headers of the snapshots whose strikes lie in a lake; returns how many.
-
-        Sums by strike are what can be had back: totals and net and gross GEX. A header so made is flagged ``rebuilt``, its
-        receipt is its stamp, and whether it was held back is unknown: null, so that it is not among the good ones. Strikes of
-        one snapshot that were written twice count once.
+        """Give an empty database the headers of the snapshots whose strikes lie in a lake; returns how many (``rebuilt.rebuild``).
 
         Raises:
             StoreError: A file cannot be read; the database stays empty.
         """
         try:
-            [(count,)] = self._connected().execute(_REBUILT, {"files": [str(file) for file in files]}).fetchall()
+            count = rebuild(self._connected(), files)
         except duckdb.Error as error:
-            raise StoreError(f"the metadata could not be rebuilt from the lake: {_first_line(error)}") from error
+            raise StoreError(f"the metadata could not be rebuilt from the lake: {first_line(error)}") from error
         self._keep_private()
-        return int(count)
+        return count
 
     def copy_to(self, path: Path) -> None:
         """Put a consistent copy of the file at a path, owner-only and atomically, for readers in other processes.
@@ -248,7 +196,7 @@ class Metadata:
         except (duckdb.Error, OSError) as error:
             with contextlib.suppress(OSError):
                 temporary.unlink()
-            raise StoreError(f"the metadata could not be copied to {path.name}: {_first_line(error)}") from error
+            raise StoreError(f"the metadata could not be copied to {path.name}: {first_line(error)}") from error
 
     def release(self, job_id: str, ordinal: int, flags: Sequence[str]) -> None:
         """Count a snapshot that was held back among the good ones, with these flags; nothing where it is not stored.
@@ -260,7 +208,7 @@ class Metadata:
         try:
             self._connected().execute(changed, {"job_id": job_id, "ordinal": ordinal, "flags": list(flags)})
         except duckdb.Error as error:
-            raise StoreError(f"a released snapshot cannot be counted as good: {_first_line(error)}") from error
+            raise StoreError(f"a released snapshot cannot be counted as good: {first_line(error)}") from error
 
     def write_decisions(self, last: int, to: Path) -> None:
         """Write the last decisions with the features they rested on, oldest first, into a Parquet file: ``decisions``, no matches.
@@ -275,81 +223,7 @@ class Metadata:
         try:
             self._connected().execute(f"COPY (FROM ({newest}) ORDER BY decided_at) TO '{where}' (FORMAT parquet)")
         except duckdb.Error as error:
-            raise StoreError(f"the recorded decisions cannot be read: {_first_line(error)}") from error
-
-    def symbol_minutes(self, since: float) -> list[SymbolMinute]:
-        """Return what was decided on, summed up by symbol, source and minute from a time on (UTC seconds), oldest first.
-
-        Raises:
-            StoreError: It cannot be read.
-        """
-        found = self._found(_MINUTES, {"since": microseconds(since)})
-        return [SymbolMinute(*row) for row in reversed(found)]
-
-    def dead(self, limit: int, source: str = "", job_id: str = "") -> list[DeadLetter]:
-        """Return dead letters that nobody settled, the newest first. Raises StoreError."""
-        which = [word for word, value in (("source = $source", source), ("job_id = $job_id", job_id)) if value]
-        asked = {name: value for name, value in (("source", source), ("job_id", job_id)) if value}
-        found = self._found(
-            f"SELECT {_taken(DEAD_LETTERS)} FROM dead_letters SEMI JOIN (FROM jobs WHERE status = 'DEAD') USING (job_id)"  # noqa: S608
-            f"{' WHERE ' if which else ''}{' AND '.join(which)} ORDER BY buried_at DESC LIMIT {int(limit)}",
-            asked,
-        )
-        return [DeadLetter(*row) for row in found]
-
-    def open_letters(self, limit: int) -> list[OpenLetter]:
-        """Return the newest dead letters that nobody settled, without what operators cancelled. Raises StoreError."""
-        found = self._found(
-            "SELECT job_id, dead_letters.source, jobs.symbol, reason, epoch(buried_at) FROM dead_letters JOIN jobs USING (job_id) "
-            "WHERE status = 'DEAD' AND kind <> 'cancelled' ORDER BY buried_at DESC LIMIT $limit",
-            {"limit": limit},
-        )
-        return [OpenLetter(job_id, source, symbol or "", reason, buried_at) for job_id, source, symbol, reason, buried_at in found]
-
-    def decisions(self, limit: int, source: str = "", job_id: str = "", since: float = 0.0) -> list[DecisionRecord]:
-        """Return the last decisions, of one source or one job where it is named, the newest first. Raises StoreError.
-
-        Args:
-            since: None was decided before it, UTC seconds: what lies before is not read at all.
-        """
-        which = ["decisions.decided_at >= make_timestamp($since)"]
-        which += [word for word, value in (("source = $source", source), ("job_id = $job_id", job_id)) if value]
-        asked = {name: value for name, value in (("source", source), ("job_id", job_id)) if value}
-        found = self._found(
-            f"SELECT {_taken(DECISIONS)} FROM decisions WHERE {' AND '.join(which)} "  # noqa: S608
-            f"ORDER BY decisions.decided_at DESC LIMIT {int(limit)}",
-            asked | {"since": microseconds(since)},
-        )
-        return [decision_of(dict(zip(DECISIONS, row, strict=True))) for row in found]
-
-    def kept(self, job_id: str, limit: int) -> list[dict[str, Any]]:
-        """Return headers of the snapshots that a job made, in their order in its payload. Raises StoreError."""
-        names = ("symbol", "epoch(as_of)", "spot", "net_gex", "gross_gex", "flags", "quarantined", "revision")
-        found = self._found(
-            f"SELECT {', '.join(names)} FROM snapshots WHERE job_id = $job_id ORDER BY ordinal LIMIT {int(limit)}",  # noqa: S608
-            {"job_id": job_id},
-        )
-        return [dict(zip(("symbol", "as_of", *names[2:]), row, strict=True)) for row in found]
-
-    def score_parts(self, since: float) -> list[tuple[Any, ...]]:
-        """Return level, count and the means of score and its five parts, of decisions from a time on. Raises StoreError."""
-        return self._found(_SCORE_PARTS, {"since": microseconds(since)})
-
-    def job(self, job_id: str) -> JobRecord | None:
-        """Return a job's record; None where it has none yet. Raises StoreError."""
-        found = self._found(f"SELECT {_taken(JOBS)} FROM jobs WHERE job_id = $job_id", {"job_id": job_id})  # noqa: S608
-        return msgspec.convert(dict(zip(JOBS, found[0], strict=True)), JobRecord) if found else None
-
-    def request_statuses(self, since: float) -> dict[str, str]:
-        """Return how each request stands that was made from a time on, UTC seconds, by its id. Raises StoreError."""
-        found = "SELECT request_id, status FROM requests WHERE requested_at >= make_timestamp($since)"
-        return dict(self._found(found, {"since": microseconds(since)}))
-
-    def longest_critical_s(self) -> float | None:
-        """Return the longest that a recorded CRITICAL job was worked on; None where there is none. Raises StoreError."""
-        longest = "SELECT max(epoch(available_at - started_at)) FROM jobs WHERE level = 'CRITICAL'"
-        [(found,)] = self._found(longest, {})
-        return None if found is None else float(found)
+            raise StoreError(f"the recorded decisions cannot be read: {first_line(error)}") from error
 
     def export(self, table: str, to: Path, time: str = "", begins: float = 0.0, length_s: float = 0.0) -> None:
         """Write a table, or the rows of a span of time, into a Parquet file, renamed into place.
@@ -371,29 +245,9 @@ class Metadata:
             self._connected().execute(f"COPY (FROM {table}{which}) TO '{where}' (FORMAT parquet, COMPRESSION zstd)")
             temporary.replace(to)
         except (duckdb.Error, OSError) as error:
-            raise StoreError(f"{table} could not be exported to {to.parent}: {_first_line(error)}") from error
+            raise StoreError(f"{table} could not be exported to {to.parent}: {first_line(error)}") from error
 
-    def newest(self, wanted: Wanted) -> list[dict[str, Any]]:
-        """Return the newest rows of a relation. Raises UnknownTarget, StoreError."""
-        try:
-            return newest(self._connected(), wanted)
-        except duckdb.Error as error:
-            raise StoreError(f"the recorded {wanted.relation} cannot be read: {_first_line(error)}") from error
-
-    def newest_arrow(self, wanted: Wanted) -> bytes:
-        """Return them as an Arrow IPC stream. Raises UnknownTarget, StoreError."""
-        try:
-            return newest_arrow(self._connected(), wanted)
-        except duckdb.Error as error:
-            raise StoreError(f"the recorded {wanted.relation} cannot be read: {_first_line(error)}") from error
-
-    def _found(self, sql: str, asked: dict[str, Any]) -> list[tuple[Any, ...]]:
-        try:
-            return self._connected().execute(sql, asked).fetchall()
-        except duckdb.Error as error:
-            raise StoreError(f"the record cannot be read: {_first_line(error)}") from error
-
-    def _connected(self) -> duckdb.DuckDBPyConnection:
+    def _connection_now(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
             self.open()
         assert self._connection is not None
@@ -473,11 +327,6 @@ def _frames(batch: Batch) -> list[_Incoming]:
     return frames
 
 
-def _taken(columns: Columns[Any]) -> str:
-    """Write columns as they are read back: times as seconds."""
-    return ", ".join(f"epoch({name}) AS {name}" if dtype == TIME else name for name, (dtype, _) in columns.items())
-
-
 def _latest(table: str, key: tuple[str, ...], records: Sequence[R], columns: Columns[R]) -> list[_Incoming]:
     if not records:
         return []
@@ -488,7 +337,3 @@ def _spans(frame: pl.DataFrame) -> dict[str, Any]:
     """Bound the stored rows that a batch can meet."""
     as_of, receipt = frame["as_of"], frame["received_at"]
     return {"first_as_of": as_of.min(), "last_as_of": as_of.max(), "first_receipt": receipt.min(), "last_receipt": receipt.max()}
-
-
-def _first_line(error: Exception) -> str:
-    return printable(str(error).partition("\n")[0], 300)
