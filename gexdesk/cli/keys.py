@@ -56,7 +56,8 @@ def create(
         as_json({"key": secret, "id": key.id, "scopes": key.scopes})
     else:
         print(secret)
-        say(f"key {key.id} of {key.name}: {', '.join(key.scopes)}, until {_day(key.until)}; it is not shown again")
+        about = f"key {key.id} of {key.name} for the engine of {folder}"
+        say(f"{about}: {', '.join(key.scopes)}, until {_day(key.until)}; it is not shown again")
     if not key.allows(Scope.READ):
         for word, needs in READS_TOO.items():
             if word in key.scopes:

@@ -49,6 +49,7 @@ def test_a_key_that_may_act_and_not_read_is_warned_of(tmp_path: Path, scopes: tu
     said, as_json = in_here(*arguments), in_here(*arguments, "--json")
     for found in (said, as_json):
         assert re.findall(r"this key may (\w+) and not read", found.err) == warned
+    assert f" for the engine of {tmp_path}: {', '.join(sorted(scopes))}, until no end; " in said.err
     assert as_json.document["scopes"] == sorted(scopes)
 
 

@@ -93,7 +93,7 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
 
     @router.post("/look", **described(ANSWERS, takes=AnyLook, refusals=(*GUARDED, 404), says="The answer to the question"))
     async def look(request: Request) -> Response:
-        """Answer what the picture does not hold."""
+        """Answer what the picture does not hold. The audit needs the scope operate, every other question read."""
         visitor = guard.visitor(request)
         try:
             question: Look[Any] = await body_of(request, AnyLook)
