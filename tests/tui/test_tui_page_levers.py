@@ -132,10 +132,26 @@ async def test_d_compares_what_an_incident_is_about_also_of_several_symbols_the_
     )
     desk = desk_of(joined)
     desk.answers[IncidentLook] = IncidentSeen(joined, (), (gone, there), "")
-    async with opened("incidents", desk) as (seat, _):
-        await seat.press("d")
-        await answered(seat)
-        assert (in_front(seat), seat.app.screen.symbol) == ("compare", "NDX")
+    for key in ("d", "enter"):
+        async with opened("incidents", desk) as (seat, _):
+            await seat.press(key)
+            await answered(seat)
+            assert (in_front(seat), seat.app.screen.symbol) == ("compare", "NDX")
+
+
+async def test_of_marked_incidents_a_lever_acts_on_what_is_of_one_kind_and_names_the_rest() -> None:
+    desk = desk_of(an_incident("symbol_silent", "SPX", "gexbot-spx"))
+    others = tuple(
+        replace(an_incident("feed_silent", name, name), number=number) for number, name in ((51, "files"), (52, "gexbot-spx"))
+    )
+    desk.held[0] = replace(desk.held[0], incidents=(*desk.held[0].incidents, *others))
+    async with opened("incidents", desk) as (seat, page):
+        await seat.press("asterisk", "minus")
+        assert page.dialog.text.startswith("── DEMOTE SPX (symbol")
+        assert "left out: files is a source; gexbot-spx is a source" in page.dialog.text
+        await seat.type("lag")
+        await seat.press("enter")
+        assert [(lever.target_kind, lever.target) for lever in seat.desk.pulled if lever.verb is Verb.DEMOTE] == [("symbol", "SPX")]
 
 
 async def test_d_on_the_desk_compares_the_symbol_under_the_cursor_or_the_only_one_of_its_source() -> None:

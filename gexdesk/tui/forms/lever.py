@@ -36,6 +36,8 @@ class LeverForm:
         self.verb = verb
         self.aims = tuple(one if one.to else replace(one, to=next(iter(one.choices), "")) for one in (aim, *others))
         self.several = bool(others)
+        self.named = bool(others or note)
+        """A line of its own names the targets, and what is left out."""
         self.act = uuid4().hex if others else ""
         self.note = note
         self.now = now
@@ -75,7 +77,7 @@ class LeverForm:
     @property
     def rows(self) -> int:
         """Return how many lines it takes."""
-        return 5 + len(self.fields) - 1 + self.several
+        return 5 + len(self.fields) - 1 + self.named
 
     def levers(self, dry_run: bool) -> list[Lever]:
         """Return the levers as they stand, one a target."""

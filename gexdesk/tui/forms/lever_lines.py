@@ -27,7 +27,7 @@ class LeverLines:
     def draw(self, y: int, width: int) -> Iterable[Run]:
         """Return the runs of one line."""
         lines = [self._title]
-        lines += [self._targets] if self._form.several else []
+        lines += [self._targets] if self._form.named else []
         lines += [self._levels] if "level" in self._form.fields else []
         lines += [self._tos] if "to" in self._form.fields else []
         lines += [self._untils] if "until" in self._form.fields else []

@@ -168,7 +168,7 @@ class IncidentsPage(ReadingPage):
             case IncidentView(kind="quarantine"):
                 self.open_page("quarantine")
             case IncidentView(kind="disagree"):
-                self.open_page("compare", found.subject)
+                self.action_compare()
             case IncidentView(kind=kind, subject=subject) if kind in ABOUT_SYMBOLS and self._known(subject):
                 self.open_page("symbol", subject)
             case IncidentView(job_id=job_id) if job_id:

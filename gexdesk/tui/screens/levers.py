@@ -85,10 +85,12 @@ class Levers:
         if not aimed:
             self.notice.say(refused[0] if refused else "nothing under the cursor")
             return
-        meant = aimed[0][0]
-        # Of marked rows some may be paused and some not: what is done to the first is done to those like it.
+        meant, first = aimed[0]
+        # Of marked rows some may be paused and some not, or be about a symbol and some about a source: what is done to the
+        # first is done to those like it.
         refused += [f"{aim.name} would be {other.value}d" for other, aim in aimed if other is not meant]
-        aims = list({(aim.kind, aim.name): aim for other, aim in aimed if other is meant}.values())
+        refused += [f"{aim.name} is a {aim.kind}" for other, aim in aimed if other is meant and aim.kind != first.kind]
+        aims = list({aim.name: aim for other, aim in aimed if other is meant and aim.kind == first.kind}.values())
         self.open_at(meant, aims[0], others=aims[1:], note="; ".join(refused))
 
     def open_at(self, verb: Verb, aim: Aim, *, others: Sequence[Aim] = (), note: str = "", to: Level | None = None) -> None:
