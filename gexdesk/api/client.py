@@ -126,7 +126,7 @@ class Client:
                     raise EngineAway(f"the engine {self._line.name} lets nobody in any more: {why}")
         except InvalidStatus as refused:
             raise EngineAway(f"the engine {self._line.name} lets nobody in: {_trouble(refused.response.body).message}") from None
-        except (OSError, WebSocketException, msgspec.DecodeError) as error:
+        except (OSError, WebSocketException, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._away(error) from error
         raise EngineAway("the engine ended")
 
@@ -198,6 +198,6 @@ def _trouble(body: bytes | bytearray | None) -> GexdeskError:
     """Return what the engine refused with."""
     try:
         trouble = msgspec.json.decode(body or b"", type=_Trouble)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return EngineAway("whatever answers there is no engine: it does not say why it refuses")
     return _ERRORS.get(trouble.error, GexdeskError)(printable(trouble.message, 600), **trouble.details)

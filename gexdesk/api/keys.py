@@ -79,7 +79,7 @@ class KeyBook:
         if self._seen != (stat.st_mtime_ns, stat.st_ino):
             try:
                 self._keys = msgspec.json.decode(self._path.read_bytes(), type=tuple[Key, ...])
-            except (OSError, msgspec.DecodeError) as error:
+            except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise StoreError(f"{self._path} cannot be read ({error}): no key is valid until it is mended or removed") from error
             self._seen = (stat.st_mtime_ns, stat.st_ino)
         return self._keys

@@ -33,7 +33,7 @@ class Shift:
             self.on_duty = msgspec.json.decode(self._path.read_bytes(), type=OnDuty)
         except FileNotFoundError:
             return
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StoreError(
                 f"{self._path} names who has the shift and cannot be read ({error}); look at it, then remove it"
             ) from error

@@ -74,7 +74,7 @@ class Standing:
             self._kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
         except FileNotFoundError:
             return
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StoreError(
                 f"{self._path} holds overrides and pauses and cannot be read ({error}); "
                 "look at it, then remove it to start without any"

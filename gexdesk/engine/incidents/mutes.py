@@ -35,7 +35,7 @@ class Mutes:
             self._mutes = msgspec.json.decode(self._path.read_bytes(), type=_Kept).mutes
         except FileNotFoundError:
             return
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StoreError(
                 f"{self._path} holds the maintenance windows and cannot be read ({error}); "
                 "look at it, then remove it to start without any"

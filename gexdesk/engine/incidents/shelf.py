@@ -48,7 +48,7 @@ class Shelf:
             return msgspec.json.decode(self._path(number).read_bytes(), type=Incident)
         except FileNotFoundError:
             raise UnknownTarget(f"there is no incident {number}") from None
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StoreError(f"{self._path(number).name} holds an incident and cannot be read: {error}") from error
 
     def keep(self, incident: Incident) -> None:
