@@ -323,6 +323,10 @@ class EmbeddedQueue:
         """Let queued jobs become DEAD with this error; see ``Dead``."""
         return await self._dead.cancel(job_ids, note)
 
+    def queued(self, job_ids: Sequence[str]) -> list[Job]:
+        """Return those of the jobs that are queued, held and delayed ones included, as they are now."""
+        return [entry.job for entry in self._roll.queued(job_ids)]
+
     async def withdraw(self, job_ids: Sequence[str]) -> int:
         """Forget queued jobs that another queue holds now; see ``Dead``."""
         return await self._dead.withdraw(job_ids)

@@ -257,7 +257,11 @@ class BridgedQueue:
         """Turn the kill switch on both sides; as ``pause``."""
         if stopped:
             await self._near.stop_all(True)
-            await self._tell_far(KILL_SWITCH, True)
+            try:
+                await self._tell_far(KILL_SWITCH, True)
+            except QueueError:
+                await self._near.stop_all(False)
+                raise
         else:
             await self._tell_far(KILL_SWITCH, False)
             await self._near.stop_all(False)
@@ -369,8 +373,8 @@ class BridgedQueue:
             try:
                 for source, held in list(self._untold.items()):
                     await self._tell_hold(source, held)
-                waiting = [job for source in self._near.state().by_source for job in await self._near.jobs_of(source)]
-                out = [*(job.job_id for job in waiting), *self._held]
+                waiting = [job.job_id for source in self._near.state().by_source for job in await self._near.jobs_of(source)]
+                out = [*waiting, *self._held]
                 taken = set(await self._far.withdraw(out)) if out else set()
                 done, self._done = self._done, []
                 if done:
@@ -379,23 +383,26 @@ class BridgedQueue:
                     except BaseException:
                         self._done = [*done, *self._done]
                         raise
-                for job in waiting:
-                    await self._hand_over(job, there=job.job_id in taken)
+                for job_id in waiting:
+                    await self._hand_over(job_id, there=job_id in taken)
             except BaseException:
                 self._apart = True
                 raise
 
-    async def _hand_over(self, job: Job, *, there: bool) -> None:
+    async def _hand_over(self, job_id: str, *, there: bool) -> None:
         """Put a queued job there, held and delayed ones too, and forget it here: it did not end, and Redis may lose it.
 
         Args:
             there: Another engine works on it or has ended it.
         """
+        parcel = None if there else await asyncio.to_thread(self._parcels.read, job_id)
+        jobs = self._near.queued([job_id])  # as it is now: an operator may have moved or cancelled it since it was counted
+        if not jobs:
+            return
         if not there:
-            parcel = await asyncio.to_thread(self._parcels.read, job.job_id)
-            await self._far.put([job], [parcel] if parcel is not None else (), patience_s=0)
-        await self._near.withdraw([job.job_id])
-        self._parcels.forget(job.job_id)
+            await self._far.put(jobs, [parcel] if parcel is not None else (), patience_s=0)
+        await self._near.withdraw([job_id])
+        self._parcels.forget(job_id)
 
     async def _relay(self, events: AsyncIterator[QueueEvent]) -> None:
         async for event in events:

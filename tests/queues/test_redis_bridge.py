@@ -1,7 +1,7 @@
 """CRITICAL goes on while Redis is away, and both sides agree once it is back: nothing lost, nothing twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -198,6 +198,26 @@ async def test_what_was_handed_over_and_then_lost_by_redis_is_not_taken_for_done
     await desk.queue.put([job("a", C)], [b"its payload"])
     assert ids(await desk.queue.peek(9)) == ["a"]
     assert await desk.queue.parcel("a") == b"its payload"
+
+
+async def test_what_an_operator_does_in_the_middle_of_handing_over_is_not_undone_by_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.server.kill()
+    await desk.queue.put([job("moved", C), job("cancelled", C)])
+    withdraw = RedisQueue.withdraw
+
+    async def and_an_operator_acts(self: RedisQueue, job_ids: Sequence[str]) -> Sequence[str]:
+        taken = await withdraw(self, job_ids)
+        await desk.near.relevel(["moved"], H, 0.5, None, "demoted")
+        await desk.near.cancel(["cancelled"], "not wanted")
+        return taken
+
+    monkeypatch.setattr(RedisQueue, "withdraw", and_an_operator_acts)
+    desk.server.start()
+    await until(lambda: desk.queue.agreed)
+    assert [(j.job_id, j.level) for j in await desk.far.peek(9)] == [("moved", H)]
+    assert await desk.queue.status("cancelled") is JobStatus.DEAD
 
 
 async def test_what_another_engine_works_on_meanwhile_is_forgotten_here_and_not_told_as_dead(desk: Desk) -> None:
