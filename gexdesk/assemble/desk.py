@@ -20,7 +20,7 @@ from gexdesk.engine.came import Came
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.elsewhere import Elsewhere
 from gexdesk.engine.endings import Endings
-from gexdesk.engine.engine import COPIES_NAME, Engine, Parts
+from gexdesk.engine.engine import COPIES_NAME, Engine
 from gexdesk.engine.escalate import Escalate
 from gexdesk.engine.expectations import Expectations
 from gexdesk.engine.fleet import Fleet
@@ -62,6 +62,7 @@ from gexdesk.engine.measure import RESERVED, Measure
 from gexdesk.engine.open_letters import OpenLetters
 from gexdesk.engine.ownership import Ownership
 from gexdesk.engine.pager import Pager, Paging
+from gexdesk.engine.parts import Parts
 from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.provision import Provision

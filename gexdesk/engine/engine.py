@@ -2,58 +2,21 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from msgspec import to_builtins
 
-from gexdesk.engine.backfill import Backfill
-from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.closing import Closing, LevelClosing, SourceClosing
-from gexdesk.engine.elsewhere import Elsewhere
-from gexdesk.engine.endings import Endings
-from gexdesk.engine.escalate import Escalate
-from gexdesk.engine.fleet import Fleet
-from gexdesk.engine.flight import Flights
-from gexdesk.engine.flow import Flow
+from gexdesk.engine.housekeeping import LIVE_NAME, Housekeeping
 from gexdesk.engine.inbox import Inbox
-from gexdesk.engine.incidents.incidents import Incidents
 from gexdesk.engine.incidents.kind import Kind
-from gexdesk.engine.keep import Keeper
-from gexdesk.engine.lag import Lag
-from gexdesk.engine.leases import Leases
-from gexdesk.engine.ledger import Ledger
-from gexdesk.engine.levers.levels import LevelLevers
-from gexdesk.engine.levers.levers import Levers
-from gexdesk.engine.lock import StateLock
-from gexdesk.engine.lookout import Lookout
-from gexdesk.engine.open_letters import HELD, OpenLetters
-from gexdesk.engine.pager import Pager
-from gexdesk.engine.picture import Picture
-from gexdesk.engine.pool import Pool
-from gexdesk.engine.provision import Provision
-from gexdesk.engine.receive import Receive
-from gexdesk.engine.requests import Requests
-from gexdesk.engine.rewind import Rewind
-from gexdesk.engine.rulebook import Rulebook
-from gexdesk.engine.schedules import Schedules
-from gexdesk.engine.shift import Shift
-from gexdesk.engine.standing import Standing
-from gexdesk.engine.supply import Supply
-from gexdesk.engine.triage import Triage
-from gexdesk.engine.watch.host import Host
-from gexdesk.engine.watch.watch import Watch
-from gexdesk.engine.water import Water
-from gexdesk.engine.work import Work
-from gexdesk.guidelines.tally import Tally
-from gexdesk.metrics.deviation import Deviation
-from gexdesk.metrics.slo import Promises
-from gexdesk.model.clock import Clock
+from gexdesk.engine.open_letters import HELD
+from gexdesk.engine.parts import Parts
+from gexdesk.engine.takeover import TakeOver
 from gexdesk.model.errors import GexdeskError, StoreError
 from gexdesk.model.event import QueueEvent
-from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look.base import Look, Seen
@@ -61,77 +24,13 @@ from gexdesk.model.market import session, session_id
 from gexdesk.model.request import Accepted, RequestStands, Submission
 from gexdesk.model.text import printable
 from gexdesk.model.view import DeskView
-from gexdesk.queues.base import Queue
-from gexdesk.stores.audit import Audit
-from gexdesk.stores.base import DeskCache, SourceRecord
 from gexdesk.stores.newest import Wanted
-from gexdesk.stores.spool import Spool
 
 VIEWS_PER_S = 4
 DRAIN_S = 10.0
-RETENTION_EVERY_S = 600.0
-LIVE_EVERY_S = 10.0
-COUNTS_EVERY_S = 60.0
-EXPORT_EVERY_S = 15.0
-LIVE_NAME = "live.msgpack"
 COPIES_NAME = "copies"
 RUNNING_NAME = "running"
 HISTORY_S = 8 * 86_400.0
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Hold everything an engine joins; ``assemble`` alone makes them."""
-
-    clock: Clock
-    state: Path
-    lock: StateLock
-    queue: Queue
-    spool: Spool
-    pool: Pool
-    ledger: Ledger
-    flights: Flights
-    standing: Standing
-    keeper: Keeper
-    triage: Triage
-    receive: Receive
-    requests: Requests
-    backfill: Backfill
-    leases: Leases
-    work: Work
-    endings: Endings
-    letters: OpenLetters
-    elsewhere: Elsewhere
-    supply: Supply
-    rulebook: Rulebook
-    schedules: Schedules
-    escalate: Escalate
-    water: Water
-    audit: Audit
-    levers: Levers
-    levels: LevelLevers
-    lookout: Lookout
-    picture: Picture
-    cache: DeskCache
-    fleet: Fleet | None
-    follow: tuple[Callable[[], Coroutine[None, None, None]], ...]
-    provision: Provision
-    incidents: Incidents
-    pager: Pager
-    shift: Shift
-    rewind: Rewind
-    watch: Watch
-    host: Host
-    lag: Lag
-    flow: Flow
-    chronicle: Chronicle
-    tally: Tally
-    promises: Promises
-    deviation: Deviation
-    replay_position: Callable[[], str]
-    keep_s: float
-    keep_bytes: int
-    lake_keep_days: float | None
 
 
 class Engine:
@@ -144,6 +43,8 @@ class Engine:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._takeover = TakeOver(parts)
+        self._house = Housekeeping(parts)
         self._tasks: list[asyncio.Task[None]] = []
         self._view: DeskView | None = None
         self._viewed = asyncio.Condition()
@@ -193,7 +94,7 @@ class Engine:
         if parts.queue.away:
             parts.chronicle.tell("engine", f"{parts.queue.warning}; until it answers CRITICAL alone goes on", grave=True)
         else:
-            await self._take_over()
+            await self._takeover.run()
         parts.escalate.start()
         await self._mark_running()
         taken_over = not parts.queue.away
@@ -207,15 +108,15 @@ class Engine:
                     parts.supply.start(account.name)
         inbox = Inbox(parts.state, parts.receive.deliver, parts.ledger, parts.chronicle, parts.clock)
         loops = {
-            "views": self._take_views, "seconds": self._each_second, "retention": self._retain, "live": self._keep_live,
+            "views": self._take_views, "seconds": self._each_second, "retention": self._house.retain, "live": self._house.keep_live,
             "import": inbox.run,
-            "exports": self._export,
-            "counts": self._keep_counts, "history": self._record, "host": parts.host.run, "lag": parts.lag.run,
+            "exports": self._house.export,
+            "counts": self._house.keep_counts, "history": self._record, "host": parts.host.run, "lag": parts.lag.run,
         }  # fmt: skip
         self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
         if parts.queue.shared:
             elsewhere = parts.elsewhere
-            follow = {"queue": self._follow_queue(taken_over), "news": elsewhere.listen(), "elsewhere": elsewhere.sweep()}
+            follow = {"queue": self._takeover.follow(taken_over), "news": elsewhere.listen(), "elsewhere": elsewhere.sweep()}
             self._tasks += [asyncio.create_task(coroutine, name=name) for name, coroutine in follow.items()]
             self._tasks += [asyncio.create_task(loop(), name="live of others") for loop in parts.follow]
         if parts.fleet is not None:
@@ -250,11 +151,10 @@ class Engine:
         await parts.leases.stop()
         await parts.pool.stop()
         await parts.pager.stop()
-        parts.keeper.sources(self._source_records())
+        parts.keeper.sources(self._house.source_records())
         await parts.keeper.stop()
         try:
-            await asyncio.to_thread(parts.cache.save, parts.state / LIVE_NAME)
-            await parts.provision.save()
+            await self._house.save()
         except StoreError as error:
             parts.chronicle.tell("engine", error.message, grave=True)
         await asyncio.to_thread((parts.state / RUNNING_NAME).unlink, missing_ok=True)
@@ -350,85 +250,11 @@ class Engine:
         await self._parts.keeper.reading(lambda metadata: metadata.copy_to(to))
         return to
 
-    async def _take_over(self) -> None:
-        """Take up what the spool and the queue hold; called once the queue answers."""
-        await self._recover()
-        await self._agree_on_pauses()
-        await self._watch_promises()
-
-    async def _follow_queue(self, taken_over: bool) -> None:
-        """Take over once the queue answers at last, and put again what it says it lost."""
-        parts = self._parts
-        losses = parts.queue.losses
-        while True:
-            await parts.clock.sleep(0.5)
-            if parts.queue.away or (taken_over and parts.queue.losses == losses):
-                continue
-            try:
-                if taken_over:
-                    losses = parts.queue.losses
-                    await self._recover()
-                else:
-                    await self._take_over()
-                    taken_over = True
-            except GexdeskError as error:
-                losses = -1  # half done: again from the beginning
-                parts.chronicle.tell("engine", f"queue: {error.message}; trying again", grave=True)
-
-    async def _recover(self) -> None:
-        parts = self._parts
-        kept = await asyncio.to_thread(lambda: list(parts.spool.scan(done=False)))
-        untriaged = waiting = 0
-        statuses = await parts.queue.statuses([payload.payload_id for payload, _ in kept])
-        for (payload, ref), status in zip(kept, statuses, strict=True):
-            known = parts.flights.get(payload.payload_id)
-            if known is not None and (status is not None or known.queued_at is None):
-                continue  # it came since, and is on its way
-            parts.requests.tie(payload)
-            if status is not JobStatus.DEAD:
-                parts.receive.remember(payload)
-            if status is None:
-                parts.receive.take_up(payload, ref)
-                untriaged += 1
-            elif status in (JobStatus.QUEUED, JobStatus.PROCESSING):
-                parts.flights.add(parts.receive.flight_of(payload, ref))
-                waiting += 1
-            else:
-                await parts.requests.settle(payload.payload_id)  # a kill may have come before its end was noted
-            if status is JobStatus.COMPLETED:
-                parts.spool.forget(payload.payload_id)  # a dead letter's bytes stay
-        if parts.queue.warning:
-            parts.chronicle.tell("engine", parts.queue.warning, grave=True)
-        for gap in parts.spool.gaps:
-            words = f"{gap.skipped_bytes:,} damaged bytes skipped at byte {gap.start:,} of {gap.path}"
-            parts.chronicle.tell("engine", f"spool: {words}", grave=True)
-        if untriaged or waiting:
-            parts.chronicle.tell("engine", f"recovered {waiting} queued and {untriaged} unsorted payloads of the last run")
-
     async def _restore_counts(self) -> None:
         """Let each source's lifetime go on where the last engine wrote it down."""
         counts = await self._parts.keeper.reading(lambda metadata: metadata.source_counts())
         for account in self._parts.ledger.all():
             account.tries.requests_before, account.tries.successes_before = counts.get(account.name, (0, 0))
-
-    async def _agree_on_pauses(self) -> None:
-        """Let the queue hold what operators paused and nothing else: a crash may have come between the two records."""
-        parts = self._parts
-        wanted = {account.name for account in parts.ledger.all() if parts.standing.pause_of(account.name) is not None}
-        held = parts.queue.state().paused
-        for source in wanted - held:
-            await parts.queue.pause(source)
-        for source in held - wanted:
-            await parts.queue.resume(source)
-        if parts.queue.state().stopped != (parts.standing.stopped is not None):
-            await parts.queue.stop_all(parts.standing.stopped is not None)
-
-    async def _watch_promises(self) -> None:
-        """Let what an earlier engine queued be watched as what comes is."""
-        parts = self._parts
-        for source in parts.queue.state().by_source:
-            for job in await parts.queue.jobs_of(source):
-                parts.escalate.watch(job)
 
     async def _mark_running(self) -> None:
         """Leave a mark that a clean end removes; where one is left over, say that the last engine did not end as asked."""
@@ -476,48 +302,6 @@ class Engine:
                 await self._parts.rewind.record(self._view)
             await self._parts.clock.sleep(1.0)
 
-    async def _retain(self) -> None:
-        parts = self._parts
-        while True:
-            await parts.clock.sleep(RETENTION_EVERY_S)
-            try:
-                await self._sweep()
-                await parts.incidents.prune()
-            except GexdeskError as error:
-                parts.chronicle.tell("engine", f"{error.message}; trying again later", grave=True)
-
-    async def _keep_counts(self) -> None:
-        """Write the sources' lifetime counts down now and then: an engine that is killed loses no more than the last of them."""
-        while True:
-            await self._parts.clock.sleep(COUNTS_EVERY_S)
-            self._parts.keeper.sources(self._source_records())
-
-    async def _export(self) -> None:
-        """Let other hosts of a fleet ask what this one has stored."""
-        while True:
-            await self._parts.clock.sleep(EXPORT_EVERY_S)
-            await self._parts.keeper.export()
-
-    async def _keep_live(self) -> None:
-        """Save the live values now and then, so that readers of a restarted engine have the last ones, with their age."""
-        parts = self._parts
-        while True:
-            await parts.clock.sleep(LIVE_EVERY_S)
-            try:
-                await asyncio.to_thread(parts.cache.save, parts.state / LIVE_NAME)
-                await parts.provision.save()
-            except StoreError as error:
-                parts.chronicle.tell("engine", f"{error.message}; trying again", grave=True)
-
-    async def _sweep(self) -> None:
-        """Drop payloads past their time, then what the journal knows of them; what is open or dead was never forgotten."""
-        parts = self._parts
-        await parts.spool.retain(max_age_s=parts.keep_s, max_bytes=parts.keep_bytes)
-        oldest = await asyncio.to_thread(lambda: next(iter(parts.spool.scan()), None))
-        oldest_at = oldest[0].received_at if oldest is not None else parts.clock.now()
-        await parts.queue.prune(before=min(oldest_at, parts.clock.now() - parts.keep_s))
-        await parts.keeper.sweep(parts.lake_keep_days)
-
     def _supervise(self, *loops: asyncio.Task[None]) -> None:
         """Let the engine end where one of these ends by itself: half a desk looks well and is not."""
         for loop in loops:
@@ -528,18 +312,6 @@ class Engine:
             self.fault = printable(f"{task.get_name()} ended: {type(error).__name__}: {error}")
             self._parts.chronicle.tell("engine", self.fault, grave=True)
             self.stopping.set()
-
-    def _source_records(self) -> list[SourceRecord]:
-        now = self._parts.clock.now()
-        return [
-            SourceRecord(
-                name=a.name, kind=a.kind, symbols=a.symbols or tuple(sorted(a.seen_symbols)), format=a.format, standing=a.standing,
-                delay_s=a.delay_s, paused=self._parts.standing.pause_of(a.name) is not None,
-                requests=a.tries.requests_before + a.requests, successes=a.tries.successes_before + a.successes,
-                last_success_at=a.last_heard_at, last_error=a.last_error, updated_at=now,
-            )
-            for a in self._parts.ledger.all()
-        ]
 
 
 def _clear(folder: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from gexdesk.assemble.desk import assemble
 from gexdesk.assemble.offline import ask
-from gexdesk.engine.engine import Engine, Parts
+from gexdesk.engine.engine import Engine
+from gexdesk.engine.parts import Parts
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.payload import Arrival

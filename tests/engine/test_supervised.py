@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gexdesk.engine.engine import Parts
 from gexdesk.engine.keep import Keeper
+from gexdesk.engine.parts import Parts
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.work import Work
 from gexdesk.queues.embedded import EmbeddedQueue
