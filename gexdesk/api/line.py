@@ -100,8 +100,9 @@ class TcpLine:
         import httpx2
 
         async with httpx2.AsyncClient(
-            timeout=timeout_s, trust_env=False, follow_redirects=False, base_url=f"http{self._secure}://{self._netloc}"
-        ) as client:
+            timeout=timeout_s, trust_env=False, follow_redirects=False, base_url=f"http{self._secure}://{self._netloc}",
+            verify=bool(self._secure),  # certificates are read where there are any, and checked there
+        ) as client:  # fmt: skip
             yield client
 
     @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -126,3 +127,17 @@ async def test_what_an_engine_refuses_with_is_the_same_over_the_socket(tmp_path:
                 await Client(tmp_path / "state").look(MachineLook())
             assert type(refused.value) is kind
             assert (refused.value.message, refused.value.details) == ("no, and why", {"file": "a.json"})
+
+
+async def test_certificates_are_read_for_tls_and_for_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take 18 ms of a processor, which every lever and every question of a screen would pay."""
+    read: list[str] = []
+    async with on_tcp(tmp_path) as desk:
+        for name in ("load_verify_locations", "load_default_certs"):
+            monkeypatch.setattr(ssl.SSLContext, name, lambda *_, name=name, **__: read.append(name))
+        await Client(desk.state).view()
+        await Client(f"http://{desk.netloc}", key=desk.key(Scope.READ)).view()
+        assert not read
+        with pytest.raises(EngineAway):
+            await Client(f"https://{desk.netloc}", key="gxd_x").view()
+        assert read
