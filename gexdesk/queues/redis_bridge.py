@@ -297,8 +297,8 @@ class BridgedQueue:
     def state(self) -> QueueState:
         """Return both sides together."""
         far, near = self._far.state(), self._near.state()
-        paused = far.paused - {source for source, held in self._untold.items() if not held}
-        paused |= {source for source, held in self._untold.items() if held and source != KILL_SWITCH}
+        released = {source for source, held in self._untold.items() if not held}
+        paused = (far.paused - released) | near.paused  # what is held here alone is told there next, or a crash left it
         stopped = self._untold.get(KILL_SWITCH, far.stopped) or near.stopped
         conflated = far.conflated + near.conflated
         if not near.by_source and not any(depth.processing for depth in near.levels.values()):

@@ -187,6 +187,13 @@ async def test_what_waits_for_its_next_try_or_is_stopped_here_is_handed_over_too
     assert await left_here(desk) == []
 
 
+async def test_what_a_crash_left_held_here_alone_is_seen_so_that_it_can_be_released(desk: Desk) -> None:
+    await desk.near.pause("s")  # and here the engine was killed
+    assert desk.queue.state().paused == {"s"}
+    await desk.queue.resume("s")
+    assert desk.queue.state().paused == set()
+
+
 async def test_what_was_handed_over_and_then_lost_by_redis_is_not_taken_for_done(desk: Desk) -> None:
     desk.server.kill()
     await desk.queue.put([job("a", C)], [b"its payload"])
