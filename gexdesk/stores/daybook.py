@@ -16,7 +16,7 @@ from gexdesk.stores.durable import make_folder, sync_folder
 
 WHOLE_EVERY = 60
 SET_BACK_S = 600.0
-"""A clock that goes back by less is waited for; by more, what it said before was wrong, and its order begins anew."""
+"""A clock that goes back by less is waited for; by more, the order begins anew."""
 
 _HEAD = struct.Struct("<2sBdII")
 """Of each document: mark, whether it is whole, its time, length and CRC-32 of its bytes."""
@@ -49,6 +49,7 @@ class Daybook:
         self._places: list[_Place] = []
         self._deltas = Deltas(WHOLE_EVERY)
         self._whole: tuple[Path, int] | None = None
+        self._unchecked: set[Path] = set()
 
     def open(self) -> None:
         """Find what is there and cut off a torn end. Raises StoreError where the folder cannot be used."""
@@ -57,14 +58,15 @@ class Daybook:
             files = self._files()
             for path in files:
                 self._scan(path, torn=path == files[-1])
+            self._unchecked = set(files[:-1])
         except OSError as error:
             raise StoreError(f"the history {self._folder.name} cannot be opened: {error.strerror}") from error
 
     def add(self, at: float, document: bytes) -> None:
         """Append a document; synced when it returns.
 
-        A clock that was set back a little does not disturb the order. One that was far ahead is believed no longer: what is
-        stamped later than this document can be asked for no more, and files of later days are removed.
+        A clock that was set back a little does not disturb the order. By more, one of the two was wrong and nobody knows which: the
+        order begins anew, and what is stamped later than this document is left in its file, to be found again at the next start.
 
         Raises:
             StoreError: It could not be written; nothing was changed.
@@ -77,6 +79,10 @@ class Daybook:
         delta = self._deltas.add(document)
         head = _HEAD.pack(_MARK, delta.whole, at, len(delta.data), zlib.crc32(delta.data))
         try:
+            if path in self._unchecked:  # the clock was ahead when it was last written to, so it may be torn as the last one may
+                self._unchecked.discard(path)
+                self._places = [place for place in self._places if place.path != path]
+                self._scan(path, torn=True)
             fresh = not path.exists()
             offset = _append(path, head + delta.data)
             if fresh:
@@ -143,18 +149,19 @@ class Daybook:
             os.close(fd)
 
     def _place(self, place: _Place) -> None:
-        """Put a document last in the order; those stamped later were written by a clock that was ahead."""
+        """Put a document last in the order; those stamped later are in it no more."""
         while self._places and self._places[-1].at > place.at:
             self._places.pop()
         self._places.append(place)
 
     def _drop(self, present: Path) -> None:
-        """Remove the files of later days, and the oldest ones beyond the bounds."""
-        files = self._files()
-        while files[-1] > present:
-            self._remove(files.pop())
-        while len(files) > 1 and (len(files) > self._keep_days or sum(p.stat().st_size for p in files) > self._keep_bytes):
-            self._remove(files.pop(0))
+        """Remove the oldest files beyond the bounds."""
+        others, sizes = [path for path in self._files() if path != present], present.stat().st_size
+        sizes += sum(path.stat().st_size for path in others)
+        while others and (len(others) >= self._keep_days or sizes > self._keep_bytes):
+            oldest = others.pop(0)
+            sizes -= oldest.stat().st_size
+            self._remove(oldest)
 
     def _remove(self, path: Path) -> None:
         path.unlink()

@@ -124,13 +124,25 @@ def test_a_clock_that_was_once_far_ahead_does_not_stop_the_book(tmp_path: Path, 
     book.add(AT + ahead_s, document(50))
     for minute in (4, 5):
         book.add(AT + 60 * minute, document(minute))
-    for again in (book, opened(tmp_path)):
-        assert again.times() == [AT, AT + 60, AT + 120, AT + 240, AT + 300]
-        assert again.read(AT + 245) == document(4)
-        assert again.read(AT + 50 * DAY) == document(5)
-    assert [path.name for path in (tmp_path / "history").iterdir()] == ["pictures-20261123.log"]
-    again.add(AT + DAY, document(6))
-    assert opened(tmp_path).read(AT + DAY) == document(6)
+    assert book.times() == [AT, AT + 60, AT + 120, AT + 240, AT + 300]
+    cut_short = tmp_path / "history" / "pictures-20261123.log"
+    cut_short.write_bytes(cut_short.read_bytes() + b"GD")  # a kill in the middle of a write
+    again = opened(tmp_path)
+    assert [again.read(at + 5) for at in (AT, AT + 240, AT + 300)] == [document(minute) for minute in (0, 4, 5)]
+    again.add(AT + 360, document(6))
+    again.add(AT + DAY, document(7))
+    last = opened(tmp_path)
+    assert [last.read(at + 5) for at in (AT + 300, AT + 360, AT + DAY)] == [document(minute) for minute in (5, 6, 7)]
+
+
+def test_a_clock_that_starts_far_in_the_past_costs_nothing_of_what_was_kept(tmp_path: Path) -> None:
+    filled(tmp_path, 3)
+    book = opened(tmp_path, keep_days=3)
+    book.add(60.0, document(9))  # a host without a battery begins at 1970
+    assert book.read(120.0) == document(9)
+    again = opened(tmp_path)
+    assert again.times() == [60.0, AT, AT + 60, AT + 120]
+    assert again.read(AT + 60) == document(1)
 
 
 def test_a_day_that_grows_over_the_bound_lets_the_oldest_go_at_once(tmp_path: Path) -> None:
