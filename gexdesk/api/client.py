@@ -1,6 +1,7 @@
 """A ``Desk`` over the unix socket or TCP: what screens, verbs and scripts hold of an engine in another process."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -191,6 +192,10 @@ class Client:
             return EngineAway(f"no engine answers {where} to you: {words}")
         if any(isinstance(one, TimeoutError) or type(one).__name__.endswith("Timeout") for one in causes):
             return EngineAway(f"no engine answers {where} in time: one is there that is busy or hangs; its log says more")
+        refused = next((one for one in causes if isinstance(one, ssl.SSLError)), None)
+        if refused is not None:
+            why = printable(getattr(refused, "verify_message", "") or refused.reason or "", 100)
+            return EngineAway(f"no engine answers {where} over TLS ({why}): write http:// where no proxy ends TLS before it")
         return EngineAway(f"no engine answers {where}: {self._line.to_start}")
 
 
