@@ -12,11 +12,14 @@ STAGGERED = ("waiting", "latency", "both", "symbols", "sources")
 """Panes whose rows take turns, a quarter of them a tick; the others are drawn once a second, each in a tick of its own."""
 
 TURN = {"status": 0, "needs": 0, "notice": 0, "guidelines": 1, "decisions": 2, "dialog": 0}
+EACH_SECOND = ("status", "notice", "dialog")
+"""Panes that say more than ages of minutes while nothing changes: the time, how old the picture is, what a lever waits for."""
+
 NEVER_DIM = ("dialog", "notice", "status", "keys", "small")
 """Panes that say why the others are dim."""
 
 STILL_TICKS = round(75 / TICK_S)
-"""Ticks without any change but the time's, from which every age there is one of minutes: rows take turns in four seconds."""
+"""Ticks without any change but the time's, from which every age there is one of minutes: they are drawn each fourth second."""
 
 HASTY_TICKS = 6
 """Ticks after a lever in which nothing waits for its turn: whoever acted looks for what came of it."""
@@ -80,9 +83,10 @@ class Beat:
         slow = self._stands_still() and self._tick // 4 % 4
         for name in self.shown():
             pane = self.panes[name]
+            if slow and name not in EACH_SECOND:
+                continue
             if name in STAGGERED:
-                if not slow:
-                    pane.paint(pane.quarter(self._tick))
+                pane.paint(pane.quarter(self._tick))
             elif TURN.get(name) == turn:
                 pane.paint()
 
@@ -90,9 +94,19 @@ class Beat:
         """Tell whether nothing but the time changed for so long that no word changes from one second to the next."""
         before, view = self._seen, self.sight.shown
         self._seen = view
-        # A picture that is the one before in all but its time shares its parts with it.
-        same = before is not None and view is not None and all(
-            getattr(view, part) is getattr(before, part) for part in ("levels", "sources", "symbols")
-        )
-        self._still = self._still + 1 if same else 0
+        self._still = self._still + 1 if same_but_for_time(before, view) else 0
         return self._still >= STILL_TICKS
+
+
+def same_but_for_time(before: DeskView | None, view: DeskView | None) -> bool:
+    """Tell whether a picture is the one before in all but its time: then it shares its parts with it."""
+    return view is before or (
+        before is not None
+        and view is not None
+        and view.sources is before.sources
+        and view.symbols is before.symbols
+        and view.levels is before.levels
+        and view.incidents is before.incidents
+        and view.log is before.log
+        and view.guidelines is before.guidelines
+    )
