@@ -9,6 +9,7 @@ from textual.events import Resize
 from textual.layout import Layout
 
 from gexdesk.model.lever import Verb
+from gexdesk.model.view import DeskView, SourceView
 from gexdesk.tui.arrange import DeskLayout, Wants, arrange
 from gexdesk.tui.forms.aim import ABOUT_SYMBOLS, Aim, Aimed, compared
 from gexdesk.tui.forms.base import Step
@@ -18,7 +19,7 @@ from gexdesk.tui.frugal import FrugalCompositor
 from gexdesk.tui.house import House
 from gexdesk.tui.keys import KEYS, bindings, relabelled
 from gexdesk.tui.saved import Arrangement
-from gexdesk.tui.screens.beat import TICK_S, Beat
+from gexdesk.tui.screens.beat import TICK_S, Beat, same_but_for_time
 from gexdesk.tui.screens.cursor import Cursor
 from gexdesk.tui.screens.leaving import Leaving
 from gexdesk.tui.screens.levers import Levers
@@ -61,6 +62,8 @@ class DeskScreen(Staged):
         self._need: int | None = None
         self._arrangement = DeskLayout(self.wants)
         self._arranged = Wants()
+        self._followed: DeskView | None = None
+        self._carried: tuple[tuple[SourceView, ...], int] = ((), 0)
         self.status = StatusPane("status", sight, sample, operator)
         self.cursor = Cursor(sight)
         self.notice = NoticePane("notice", sight, self.cursor.filter_words, lambda: "decisions" in self.shown)
@@ -117,8 +120,14 @@ class DeskScreen(Staged):
             guidelines=len(view.guidelines) + bool(note_runs(view)) if view is not None else 6,
             sources=len(view.sources) if view is not None else 12,
             # By the configuration, so that tables do not move while the first symbols come.
-            symbols=max(len({c for s in view.sources for c in s.carries.split()}), len(view.symbols)) if view is not None else 12,
+            symbols=max(self._configured(view), len(view.symbols)) if view is not None else 12,
         )
+
+    def _configured(self, view: DeskView) -> int:
+        """Count the symbols that sources carry; once for each answer that has the sources anew."""
+        if view.sources is not self._carried[0]:
+            self._carried = view.sources, len({c for s in view.sources for c in s.carries.split()})
+        return self._carried[1]
 
     @property
     def shown(self) -> set[str]:
@@ -160,13 +169,22 @@ class DeskScreen(Staged):
         """Take what is new, and draw this quarter second's share of it."""
         self.levers.relieve()
         if self.sight.frozen_at is None:
-            self.cursor.adopt()
-            form = self.dialog.form
-            if isinstance(form, LeverForm) and self.sight.shown is not None and form.compare(self.sight.shown):
+            before, view, form = self._followed, self.sight.shown, self.dialog.form
+            self._followed = view
+            # Of a picture that is the one before in all but its time there is nothing new to take or to arrange.
+            if not same_but_for_time(before, view):
+                self.cursor.adopt()
+            if isinstance(form, LeverForm) and view is not None and form.compare(view):
                 self.dialog.paint()
-            if self.wants() != self._arranged:
+            if (form is not None or not same_but_for_time(before, view)) and self.wants() != self._arranged:
                 self.rearrange()
-        self.beat.tick()
+        if self.is_current:
+            self.beat.tick()
+
+    def on_screen_resume(self) -> None:
+        """Draw what changed while another screen covered it."""
+        if self.sight.shown is not None:
+            self.paint_all()
 
     # ------------------------------------------------------------------ looking
     def action_move(self, by: int) -> None:
