@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from gexdesk.model.errors import EngineAway, LeverRefused
 from gexdesk.model.level import LEVELS, Level
-from gexdesk.model.lever import Lever, Verb
+from gexdesk.model.lever import LEVER_LIMIT_S, Lever, Verb
 from gexdesk.model.view import IncidentView, LogLine, OverrideView
 from gexdesk.tui.app import DeskApp
 from gexdesk.tui.forms.kill import KillForm
@@ -504,6 +504,7 @@ async def test_a_lever_is_sent_once_with_the_row_under_the_cursor(key, row, verb
             actor="jm",
             seen_revision=seen.revision,
             for_s=900.0 if rows == 6 else None,
+            not_after=AT + LEVER_LIMIT_S,
         )
         assert no_form(seat)
         assert f"{verb.value} {name}" in seat.text("notice")
