@@ -48,7 +48,7 @@ class SocketLine:
     def __init__(self, state: Path) -> None:
         self._state = state
         self.name = f"in {printable(str(state), 200)}"
-        self.to_start = "start one with `gexdesk run`, or `gexdesk` with the desk; --state FOLDER reaches one that runs elsewhere"
+        self.to_start = "start one with `gexdesk`, or `gexdesk run --config FILE` without a screen; --state FOLDER reaches another"
 
     @asynccontextmanager
     async def http(self, timeout_s: float) -> "AsyncIterator[httpx2.AsyncClient]":

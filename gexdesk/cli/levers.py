@@ -41,7 +41,8 @@ def sources(*, at: At = HERE, json: AsJson = False) -> int:
         as_json({"sources": view.sources, "total_count": len(view.sources)})
         return 0
     def level(source: SourceView) -> str:
-        return f"{source.level or '-'}{' by ' + source.override_by if source.override_by else ''}"
+        held = f" ({source.override} by {source.override_by})" if source.override_by else ""
+        return f"{source.level or '-'}{held}"
 
     rows = [
         (s.name, s.carries, s.state, level(s), str(s.queued), str(s.rate_per_min), str(s.errors_5m), s.last_error)

@@ -253,4 +253,5 @@ class Picture:
             reliability_5m=account.tries.recent(now),
             hours=account.hours,
             base_url=account.base_url,
+            historical=account.data_type == "historical",
         )

@@ -82,6 +82,7 @@ class SourceView(Struct, frozen=True):
         hours: ``regular``, ``extended`` or ``always``: when it is expected to send; its silence at other times means nothing.
         base_url: Where it gets its data, without key and query; a path for folders and replays.
         runs_on: The engine of the fleet that fetches from it, as it tells of it; empty where that is this one.
+        historical: It brings history, which is stored and never served.
     """
 
     name: str
@@ -124,6 +125,7 @@ class SourceView(Struct, frozen=True):
     hours: str = "always"
     base_url: str = ""
     runs_on: str = ""
+    historical: bool = False
 
 
 class SymbolView(Struct, frozen=True):

@@ -60,9 +60,13 @@ class Addresses:
             AddressRefused: What is wrong with it, and what is allowed.
         """
         scheme, host, port, path = _parts(url)
-        for name, (base_scheme, base_host, base_port, base_path) in self._bases.items():
-            if (scheme, host, port) == (base_scheme, base_host, base_port) and _lies_under(path, base_path):
-                return Destination(url, host, port, name)
+        near = [
+            (path == base_path, len(base_path.rpartition("/")[0]), name)
+            for name, (*base, base_path) in self._bases.items()
+            if [scheme, host, port] == base and _lies_under(path, base_path)
+        ]
+        if near:  # several feeds of one folder: the one whose URL it is, else the one nearest to it
+            return Destination(url, host, port, max(near, key=lambda each: each[:2])[2])
         allowed = "a URL under a configured source's base, or HTTPS to an allowed host"
         if scheme != "https":
             raise AddressRefused(f"{scheme} to {printable(host, 60)} is not allowed: {allowed}")

@@ -114,7 +114,7 @@ async def test_the_metadata_is_copied_while_the_engine_writes(tmp_path: Path) ->
 async def test_nobody_there_is_an_engine_away(tmp_path: Path) -> None:
     client = Client(tmp_path)
     for call in (client.view(), client.stop(), client.pull(Lever(Verb.PAUSE, "drop", "x")), anext(client.views())):
-        with pytest.raises(EngineAway, match=r"no engine answers in .*: start one with `gexdesk run`"):
+        with pytest.raises(EngineAway, match=r"no engine answers in .*: start one with `gexdesk`, or `gexdesk run"):
             await call
     with pytest.raises(EngineAway):
         await Client(tmp_path / ("missing" * 20)).view()

@@ -101,7 +101,7 @@ def test_what_cannot_be_done_is_one_with_one_line(arguments: tuple[str, ...], wo
 def test_verbs_that_need_an_engine_say_that_none_runs(arguments: tuple[str, ...], tmp_path: Path) -> None:
     said = in_here(*arguments, "--state", tmp_path)
     assert (said.code, said.out) == (1, "")
-    assert said.err.startswith(f"gexdesk: no engine answers in {tmp_path}: start one with `gexdesk run`, or `gexdesk`")
+    assert said.err.startswith(f"gexdesk: no engine answers in {tmp_path}: start one with `gexdesk`, or `gexdesk run ")
     assert said.err.count("\n") == 1
     assert "Error" not in said.err, "the class of an error is no help"
 

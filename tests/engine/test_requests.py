@@ -114,7 +114,7 @@ async def test_history_that_was_asked_for_is_never_live_and_moves_nothing_of_its
         before = await engine.look(SymbolLook("RUT"))
         account = parts_of(engine).ledger["own"]
         decided = account.decided
-        # Newer than what readers have, and twice as large: live data would go to them and change the level, at any hour of the market.
+        # Newer than what readers have, twice as large: live data would go to them and change the level, at any hour of the market.
         feed.answers = [Answer(body=in_house_at(1.0, gex=2e8))]
         taken = await engine.submit(asking(feed, symbol="RUT", data_type=DataType.HISTORICAL), "jm")
         assert (await ended(engine, taken.request_id)).status == RequestStatus.COMPLETED

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from gexdesk.assemble.desk import assemble
-from gexdesk.engine.engine import Parts
+from gexdesk.engine.parts import Parts
 from gexdesk.engine.standing import Pause, Standing
 from gexdesk.fleet.board import Board
 from gexdesk.fleet.told import Entry, Told

@@ -57,6 +57,10 @@ def test_allowed_hosts_and_bases_are_taken_as_they_are_written() -> None:
     top = Addresses({"spx": "http://10.0.0.5/SPX.json", "api": "http://10.0.0.6/v1"}, ())
     assert top.destination("http://10.0.0.5/SPX.json?x=1").source == "spx"
     assert top.destination("http://10.0.0.6/v1/SPX").source == "api"
+    bases = {"a": "http://10.0.0.5/q/a.json", "b": "http://10.0.0.5/q/b.json", "deep": "http://10.0.0.5/q/deep/"}
+    several = Addresses(bases, ())
+    for path, source in (("q/a.json", "a"), ("q/b.json", "b"), ("q/deep/x.json", "deep"), ("q/other.json", "a")):
+        assert several.destination(f"http://10.0.0.5/{path}?key=1").source == source
     for url in ("http://10.0.0.5/", "http://10.0.0.5/admin", "http://10.0.0.6/v1x", "http://10.0.0.6/v2", "http://10.0.0.6/"):
         with pytest.raises(AddressRefused):
             top.destination(url)

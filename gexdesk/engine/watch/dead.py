@@ -29,7 +29,7 @@ class DeadLetters:
         waiting = self._letters.by_source()
         for source, found in waiting.items():
             refused = _condition(source, found.count, found.newest.reason, found.newest.buried_at)
-            do = "p shows the payload; T tries it again, D lets it go"
+            do = "p on its incident shows the payload, x all: there T tries again, D lets go"
             yield replace(refused, subject=found.symbol or source, do_first=do, job_id=found.newest.job_id)
         for account in self._ledger.all():
             count, at = self._known.get(account.name, (0, 0.0))

@@ -113,7 +113,8 @@ def at_symbol(symbol: SymbolView, verb: Verb, view: DeskView) -> Aim:
     serving = f", serving {symbol.served_by}" if symbol.served_by else ""
     words = f"{symbol.symbol} (symbol{serving})"
     if verb is Verb.FAILOVER:
-        others = [s.name for s in view.sources if symbol.symbol in s.carries.split() and s.name != symbol.served_by]
+        able = [s for s in view.sources if symbol.symbol in s.carries.split() and not s.historical]
+        others = [s.name for s in able if s.name != symbol.served_by]
         choices = tuple(dict.fromkeys(([symbol.standby] if symbol.standby else []) + others))
         return Aim("symbol", symbol.symbol, words, None, symbol.served_by, symbol.revision, symbol.readers, choices)
     held = next((o for o in view.overrides if (o.kind, o.target) == ("symbol", symbol.symbol)), None)
