@@ -101,11 +101,15 @@ class Editing:
         editor = shlex.split(words)
         line = self.refusal.details.get("line") if self.refusal is not None else None
         at = [f"+{line}"] if line and Path(editor[0]).name in GO_TO_LINE else []
+        failed: OSError | None = None
         with self._suspend():
+            # Nothing may be raised in here: Textual would not take the terminal back, and the screen would hang for good.
             try:
                 subprocess.run([*editor, *at, str(path)], check=False)
             except OSError as error:
-                raise OSError(error.errno, f"{error.strerror}; set $EDITOR", editor[0]) from error
+                failed = error
+        if failed is not None:
+            raise OSError(failed.errno, f"{failed.strerror}; set $EDITOR", editor[0]) from failed
         return path.read_bytes()
 
     async def _check(self, text: str, file: str) -> None:

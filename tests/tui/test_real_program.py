@@ -58,6 +58,18 @@ def test_an_operator_opens_pauses_leaves_and_comes_back(state: Path) -> None:
     assert not engine_pids(state), "stopped as asked"
 
 
+@pytest.mark.parametrize("editor", ["/nonexistent/ed", "/etc/passwd", "ed 'odd"])
+def test_an_editor_that_cannot_be_started_gives_the_desk_back(state: Path, editor: str) -> None:
+    desk = Terminal(state, 120, 40, environment={"EDITOR": editor, "VISUAL": ""})
+    desk.until(received, "a kept promise")
+    desk.press("g")
+    desk.until(lambda text: "e edit" in text and "> critical-large-realtime" in text, "the guidelines")
+    desk.press("e")
+    desk.until(lambda text: "EDITOR" in text, "why it was not edited")
+    desk.press("\x1b")
+    desk.until(lambda text: "NEEDS YOU" in text, "the desk, which takes keys")
+
+
 UNTOLD = (
     "import signal, subprocess, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
     "sys.exit(abs(subprocess.run([sys.executable, '-m', 'gexdesk', '--state', sys.argv[1]], start_new_session=True).returncode))"
