@@ -78,7 +78,8 @@ async def test_a_hint_asks_and_does_not_decide(tmp_path: Path) -> None:
 async def test_what_a_decision_rested_on_is_recorded_with_it(tmp_path: Path) -> None:
     async with engine_on(settings_of(tmp_path / "state", folder_source("a", tmp_path / "a", delay_s=0.0))) as engine:
         await pull(engine, Verb.PAUSE_ALL)
-        await hand_in(engine, "a", chain_at(2.0), chain_at(1.0, contracts=6))
+        # Of one minute, and little more: while the market is open what grows by half is held back.
+        await hand_in(engine, "a", chain_at(1.0, contracts=200), chain_at(1.0, contracts=201))
         past = parts_of(engine).triage._precedents.history
         assert len(past._open_interest["SPX"]._by_size) == 1  # one a minute
     [first, second] = rows("SELECT * FROM decisions ORDER BY decided_at", tmp_path / "state")
