@@ -132,7 +132,7 @@ class Scene:
 
 
 BESIDE = 2.0
-"""So many times a limit in seconds a scene among the tests may take: others run beside it. ``python -m tests.moments`` allows one."""
+"""So many times its limit a scene may take among the tests, which run beside it; ``python -m tests.moments`` allows one."""
 
 
 def all_held(scene: Scene) -> None:
