@@ -27,14 +27,15 @@ def row(name: str, value: float, unit: str, *, reference: float | None = None, t
     """Judge a figure where less is better."""
     ratio = None if reference is None else value / reference
     judged = value if ratio is None else ratio
-    return Row(name, value, unit, reference, ratio, target, None if target is None else judged <= target)
+    # A plain bool and plain numbers: figures come from NumPy, too, and are written as JSON.
+    return Row(name, float(value), unit, reference, ratio, target, None if target is None else bool(judged <= target))
 
 
 def rate(name: str, value: float, unit: str, *, reference: float | None = None, target: float | None = None) -> Row:
     """Judge a figure where more is better."""
     ratio = None if reference is None else value / reference
     judged = value if ratio is None else ratio
-    return Row(name, value, unit, reference, ratio, target, None if target is None else judged >= target)
+    return Row(name, float(value), unit, reference, ratio, target, None if target is None else bool(judged >= target))
 
 
 def side_by_side(first: Callable[[], object], second: Callable[[], object], rounds: int = 15) -> tuple[float, float]:
