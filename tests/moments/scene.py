@@ -131,15 +131,11 @@ class Scene:
         self.feeds.__exit__(kind, error, trace)
 
 
-BESIDE = 2.0
-"""So many times its limit a scene may take among the tests, which run beside it; ``python -m tests.moments`` allows one."""
-
-
 def all_held(scene: Scene) -> None:
-    """Fail with every miss of a scene that was played among the tests; print the seconds either way."""
+    """Fail with every miss of a scene that was played; print the seconds either way."""
     for one in scene.measured:
         print(one)
-    missed = [str(one) for one in scene.measured if one.value > one.limit * (BESIDE if one.unit else 1.0)]
+    missed = [str(one) for one in scene.measured if not one.held]
     assert not missed, "; ".join(missed)
     assert scene.measured, "nothing was measured"
 

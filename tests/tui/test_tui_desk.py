@@ -1209,9 +1209,39 @@ async def test_rows_are_drawn_each_second_until_nothing_has_changed_for_a_minute
         seat.desk.push(replace(view, sequence=2, taken_at=AT + 90.0))
         await seat.rest()
         assert await rows_in(16) == height, "the time alone is no change"
-        seat.desk.push(replace(view, sequence=3, taken_at=AT + 91.0, sources=(a_source(queued=9), *view.sources[1:])))
+        sources = (replace(view.sources[0], queued=9), *view.sources[1:])
+        seat.desk.push(replace(view, sequence=3, taken_at=AT + 91.0, sources=sources))
         await seat.rest()
         assert await rows_in(4) == height
+
+
+async def test_what_stands_is_drawn_at_the_next_tick_whatever_its_turn_and_figures_in_their_turns() -> None:
+    quiet = a_view(overrides=())
+    first = quiet.sources[0]
+    changes: list[tuple[dict[str, object], str, str]] = [
+        ({"overrides": a_view().overrides}, "status", a_view().overrides[0].target),
+        ({"sources": (replace(first, state="ended"), *quiet.sources[1:])}, "sources", "ended"),
+        ({"symbols": (replace(quiet.symbols[0], check="REPEATS"), *quiet.symbols[1:])}, "symbols", "REPEATS"),
+        ({"incidents": (IncidentView(99, 2, "IWM", "held back", AT, None, "look"),)}, "needs", "held back"),
+    ]  # fmt: skip
+    for turn in range(4):
+        for number, (change, pane, words) in enumerate(changes, 2):
+            async with seated(FakeDesk(quiet), WIDE) as seat:
+                for _ in range(4 + turn):
+                    seat.app.main.tick()
+                seat.desk.push(replace(quiet, sequence=number, **change))
+                await seat.rest()
+                assert words not in seat.text(pane)
+                seat.app.main.tick()
+                assert words in seat.text(pane), (turn, pane)
+    async with seated(FakeDesk(quiet), WIDE) as seat:
+        drawn: list[object] = []
+        seat.app.main.tick()
+        seat.app.main.beat.paint_all = lambda: drawn.append(None)  # type: ignore[method-assign]
+        seat.desk.push(replace(quiet, sequence=2, sources=(replace(first, queued=9), *quiet.sources[1:])))
+        await seat.rest()
+        seat.app.main.tick()
+        assert not drawn, "a figure waits for its turn"
 
 
 def test_what_is_served_from_a_standby_is_in_force_and_many_are_counted() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from gexdesk.model.view import DeskView
+from gexdesk.model.view import DeskView, Moment
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.theme import Inks
 from gexdesk.tui.widgets.pane import Pane
@@ -20,6 +20,9 @@ NEVER_DIM = ("dialog", "notice", "status", "keys", "small")
 
 STILL_TICKS = round(75 / TICK_S)
 """Ticks without any change but the time's, from which every age there is one of minutes: they are drawn each fourth second."""
+
+PARTS = tuple(part for part in DeskView.__struct_fields__ if part not in Moment.__struct_fields__)
+"""All of a picture but its time."""
 
 HASTY_TICKS = 6
 """Ticks after a lever in which nothing waits for its turn: whoever acted looks for what came of it."""
@@ -46,6 +49,7 @@ class Beat:
         self._dimmed = False
         self._hasty = 0
         self._seen: DeskView | None = None
+        self._stood: tuple[object, ...] = ()
         self._still = 0
 
     def hasten(self) -> None:
@@ -80,6 +84,9 @@ class Beat:
             self._hasty -= 1
             self.paint_all()
             return
+        if self._turned():
+            self.paint_all()
+            return
         slow = self._stands_still() and self._tick // 4 % 4
         for name in self.shown():
             pane = self.panes[name]
@@ -90,6 +97,14 @@ class Beat:
             elif TURN.get(name) == turn:
                 pane.paint()
 
+    def _turned(self) -> bool:
+        """Tell whether something changed that waits for no turn; the picture that it is told by is looked at once."""
+        view = self.sight.shown
+        if view is None or same_but_for_time(self._seen, view):
+            return False
+        stood, self._stood = self._stood, how_it_stands(view)
+        return bool(stood) and stood != self._stood
+
     def _stands_still(self) -> bool:
         """Tell whether nothing but the time changed for so long that no word changes from one second to the next."""
         before, view = self._seen, self.sight.shown
@@ -98,15 +113,18 @@ class Beat:
         return self._still >= STILL_TICKS
 
 
+def how_it_stands(view: DeskView) -> tuple[object, ...]:
+    """Return what an operator must not wait a second for: what is in force, what needs somebody, how each row stands in a word."""
+    return (
+        view.stopped, view.guidelines_fault, view.overrides,
+        [(incident.number, incident.severity, incident.state, incident.closed_at) for incident in view.incidents],
+        [(source.state, source.override) for source in view.sources],
+        [(symbol.served_by, symbol.check) for symbol in view.symbols],
+    )  # fmt: skip
+
+
 def same_but_for_time(before: DeskView | None, view: DeskView | None) -> bool:
-    """Tell whether a picture is the one before in all but its time: then it shares its parts with it."""
-    return view is before or (
-        before is not None
-        and view is not None
-        and view.sources is before.sources
-        and view.symbols is before.symbols
-        and view.levels is before.levels
-        and view.incidents is before.incidents
-        and view.log is before.log
-        and view.guidelines is before.guidelines
-    )
+    """Tell whether a picture is the one before in all but its time: then it shares every other part with it."""
+    if before is None or view is None or view is before:
+        return view is before
+    return all(getattr(view, part) is getattr(before, part) for part in PARTS)
