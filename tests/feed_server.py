@@ -2,8 +2,10 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from types import TracebackType
 from urllib.parse import parse_qsl, urlsplit
 
@@ -146,3 +148,17 @@ async def _send(writer: asyncio.StreamWriter, answer: Answer) -> bool:
         writer.close()
         return False
     return True
+
+
+@contextmanager
+def in_a_thread(server: FeedServer) -> Iterator[FeedServer]:
+    """Run a server on a loop of its own, for a test that waits for programs and not for a loop."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
+    yield server
+    asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()

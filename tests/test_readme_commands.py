@@ -1,6 +1,5 @@
 """Every command that the README shows is run here, as it stands there but for names of files, hosts and numbers."""
 
-import asyncio
 import json
 import re
 import shlex
@@ -9,13 +8,12 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from tests.cli.program import Said, gexdesk, started
 from tests.engine.desk_setting import chain_at
-from tests.feed_server import Answer, FeedServer, Request
+from tests.feed_server import Answer, FeedServer, Request, in_a_thread
 from tests.terminal import Terminal
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,16 +37,8 @@ class _Vendor(FeedServer):
 
 @pytest.fixture
 def vendor() -> Iterator[FeedServer]:
-    server = _Vendor(Answer(body=chain_at(2.0, "SPX", contracts=40)))
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
-    yield server
-    asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with in_a_thread(_Vendor(Answer(body=chain_at(2.0, "SPX", contracts=40)))) as server:
+        yield server
 
 
 class Reader:

@@ -1,6 +1,5 @@
 """The first hour of a new user, with the installed program alone: set up, feed, run, submit, watch, act, scrape, verify."""
 
-import asyncio
 import json
 import os
 import socket
@@ -9,14 +8,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from tests.cli.program import Said, gexdesk, started
 from tests.engine.desk_setting import chain_at
-from tests.feed_server import Answer, FeedServer
+from tests.feed_server import Answer, FeedServer, in_a_thread
 from tests.wheel import built, installed
 
 LIMIT_S = 90.0
@@ -25,16 +23,8 @@ LIMIT_S = 90.0
 @pytest.fixture
 def feed() -> Iterator[FeedServer]:
     """Serve a vendor on the loopback, on a loop of its own."""
-    server = FeedServer(Answer(body=chain_at(2.0, "SPX", contracts=40)))
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
-    yield server
-    asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with in_a_thread(FeedServer(Answer(body=chain_at(2.0, "SPX", contracts=40)))) as server:
+        yield server
 
 
 class Person:

@@ -1,7 +1,6 @@
 """What somebody else broke under the queue's keys ends in a named fault, never in a silent loss or a stuck queue."""
 
 import math
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,23 +10,8 @@ from gexdesk.model.level import LEVELS, Level
 from gexdesk.queues.redis import RedisQueue
 from tests.contracts.queue_setting import drain, ids, job, take
 from tests.queues.redis_setting import RedisSetting
-from tests.queues.valkey_server import ValkeyServer
 
 H = Level.HIGH
-
-
-@pytest.fixture
-async def setting(valkey: ValkeyServer) -> AsyncIterator[RedisSetting]:
-    setting = RedisSetting(valkey)
-    yield setting
-    await setting.end()
-
-
-@pytest.fixture
-async def queue(setting: RedisSetting) -> AsyncIterator[RedisQueue]:
-    queue = await setting.open()
-    yield queue
-    await queue.close()
 
 
 async def test_a_job_whose_record_is_gone_becomes_a_dead_letter(setting: RedisSetting, queue: RedisQueue) -> None:

@@ -1,9 +1,7 @@
 """What travels together stays apart where it matters: order, parcels, faults, leases, and who is woken."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-
-import pytest
+from collections.abc import Sequence
 
 from gexdesk.model.errors import LeaseLost, QueueError
 from gexdesk.model.job import JobStatus
@@ -11,24 +9,9 @@ from gexdesk.model.level import LEVELS, Level
 from gexdesk.queues.redis import INLINE_BYTES, RedisQueue
 from tests.contracts.queue_setting import drain, ids, job, take
 from tests.queues.redis_setting import RedisSetting
-from tests.queues.valkey_server import ValkeyServer
 from tests.until import until
 
 C, H, L = Level.CRITICAL, Level.HIGH, Level.LOW
-
-
-@pytest.fixture
-async def setting(valkey: ValkeyServer) -> AsyncIterator[RedisSetting]:
-    setting = RedisSetting(valkey)
-    yield setting
-    await setting.end()
-
-
-@pytest.fixture
-async def queue(setting: RedisSetting) -> AsyncIterator[RedisQueue]:
-    queue = await setting.open()
-    yield queue
-    await queue.close()
 
 
 async def taken(queue: RedisQueue, most: int, levels: Sequence[Level] = LEVELS) -> list[str]:
