@@ -412,6 +412,8 @@ class Keeper:
 
 
 def _batch_of(loose: _Loose, items: Sequence[_Item]) -> Batch:
+    # A job that was done again here, since its lease ran out while this process stood still, may wait twice: its last rows count.
+    items = list({item.job.job_id: item for item in items}.values())
     return Batch(
         snapshots=tuple(snapshot for item in items for snapshot in item.snapshots),
         jobs=(*loose.jobs, *(item.job for item in items)),

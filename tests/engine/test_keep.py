@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
+from msgspec.structs import replace
 
 from gexdesk.engine import keep
 from gexdesk.engine.chronicle import Chronicle
@@ -17,7 +19,7 @@ from gexdesk.model.errors import StoreError
 from gexdesk.model.exposure import Conventions, Exposure
 from gexdesk.model.level import Level
 from gexdesk.stores.base import Batch, JobRecord, KeptSnapshot, RequestRecord
-from gexdesk.stores.lake import Lake
+from gexdesk.stores.lake import Lake, visible_files
 from gexdesk.stores.metadata import Metadata
 from gexdesk.stores.newest import Wanted
 from tests.until import until
@@ -135,6 +137,29 @@ async def test_a_release_counts_wherever_the_snapshot_is(keeper: Keeper, monkeyp
     await asyncio.gather(storing, releasing)
     [row] = await keeper.reading(lambda metadata: metadata.kept("j", 1))
     assert (row["quarantined"], list(row["flags"])) == (False, ["spot_moved", "released"])
+
+
+async def test_a_job_that_was_done_again_before_its_rows_were_written_has_them_once(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    keeper = Keeper(Lake(tmp_path / "lake"), Metadata(tmp_path / "m.duckdb"), Chronicle(clock), clock, tmp_path)
+    exposure = Exposure("gexbot", "SPX", NOW, 5000.0, Conventions())
+    table = np.ones((9, 2))
+    table[0] = 4990.0, 5010.0
+    kept = KeptSnapshot("again", 0, "s", "aa", NOW, 0.0, exposure, table.tobytes())
+    await keeper.start()
+    first = asyncio.create_task(keeper.store(replace(record("again"), attempts=1), (kept,)))
+    second = asyncio.create_task(keeper.store(replace(record("again"), attempts=2), (kept,)))
+    await asyncio.sleep(0)
+    await keeper.stop()
+    await asyncio.gather(first, second)
+    [file] = visible_files(tmp_path / "lake")
+    assert pl.read_parquet(file)["strike"].to_list() == [4990.0, 5010.0]
+    metadata = Metadata(tmp_path / "m.duckdb")
+    metadata.open()
+    found = metadata.job("again")
+    metadata.close()
+    assert found is not None
+    assert found.attempts == 2
 
 
 async def test_critical_is_stored_before_what_waits_longer(keeper: Keeper) -> None:
