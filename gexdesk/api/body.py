@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from gexdesk.api.refusals import BadRequest
 from gexdesk.model.text import printable
@@ -17,7 +18,7 @@ async def body_of(request: Request, kind: Any) -> Any:
     """Return a JSON body as a value of a type, a union's too.
 
     Raises:
-        BadRequest: It is larger or slower than allowed, no JSON, or not of the shape; the field is named.
+        BadRequest: It is larger or slower than allowed, cut short, no JSON, or not of the shape; the field is named.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > BODY_LIMIT_BYTES:
@@ -32,6 +33,8 @@ async def body_of(request: Request, kind: Any) -> Any:
                 pieces.append(piece)
     except TimeoutError:
         raise BadRequest(f"the body was not there within {READ_LIMIT_S:g} s") from None
+    except ClientDisconnect:
+        raise BadRequest(f"the caller went away after {size:,} bytes of the body") from None
     try:
         return msgspec.json.decode(b"".join(pieces), type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

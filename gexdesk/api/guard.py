@@ -1,9 +1,11 @@
 """The guard at the door: who calls, and whether they may do what they ask."""
 
+import contextlib
 import math
 import pwd
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,6 +19,9 @@ from gexdesk.model.text import printable
 
 FAILED_PER_MINUTE = 30
 """Calls without a valid key that one address may make."""
+
+BODIES_AT_ONCE = 32
+"""Bodies of one key that are read at once: who sends theirs slowly must not take every call from the others."""
 
 
 class Visitor(Struct, frozen=True):
@@ -44,6 +49,7 @@ class Guard:
         self._keys = KeyBook(state)
         self._rate = RateLimit(time.monotonic)
         self._read_only = read_only
+        self._reading = Counter[str]()
         self._owners = {"root", _user(state.stat().st_uid)}
         self._now = now
 
@@ -75,6 +81,23 @@ class Guard:
     def still_in(self, visitor: Visitor) -> bool:
         """Say whether who was let in a while ago still may be: their key may have ended or been revoked since."""
         return not visitor.key_id or self._keys.in_force(visitor.key_id, self._now())
+
+    @contextlib.contextmanager
+    def reading(self, visitor: Visitor) -> Iterator[None]:
+        """Hold one of the places in which bodies of a key are read; on the unix socket there is always one. Raises TooMany."""
+        if not visitor.key_id:
+            yield
+            return
+        if self._reading[visitor.key_id] >= BODIES_AT_ONCE:
+            words = f"{BODIES_AT_ONCE} bodies of this key are being read, more are not taken at once; come back in 1 s"
+            raise TooMany(words, retry_after_s=1)
+        self._reading[visitor.key_id] += 1
+        try:
+            yield
+        finally:
+            self._reading[visitor.key_id] -= 1
+            if not self._reading[visitor.key_id]:
+                del self._reading[visitor.key_id]
 
     def allowed(self, call: HTTPConnection, scope: Scope, *, changes: bool | None = None) -> Visitor:
         """Say who calls, where they may do what needs a scope. Raises as ``visitor``, and NotAllowed.

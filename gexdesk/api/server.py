@@ -27,6 +27,9 @@ The unix socket is held to nothing: whoever has to act gets in."""
 
 UNIX_HOST = "the unix socket"
 
+PROBES = frozenset(("/healthz", "/readyz"))
+"""Answered however many calls there are: an engine that is busy is alive, and whoever asks would end it otherwise."""
+
 WATCHERS_AT_ONCE = 64
 """WebSockets over TCP."""
 
@@ -134,7 +137,7 @@ class _Bounded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind, most = scope["type"], CALLS_AT_ONCE if scope["type"] == "http" else WATCHERS_AT_ONCE
         client = scope.get("client")
-        if client is not None and client[1] == UNIX:
+        if scope["path"] in PROBES or (client is not None and client[1] == UNIX):
             await self._app(scope, receive, send)
             return
         if self._under_way[kind] >= most:

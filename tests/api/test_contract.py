@@ -15,7 +15,7 @@ import pytest
 from openapi_spec_validator import validate
 from websockets.exceptions import InvalidStatus
 
-from gexdesk.api import door, server
+from gexdesk.api import door, guard, server
 from gexdesk.api.app import make_app
 from gexdesk.api.client import Client
 from gexdesk.api.guard import Guard
@@ -23,6 +23,7 @@ from gexdesk.api.keys import Scope
 from gexdesk.api.routes.kept import ARROW_TYPE
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Lever, Verb
+from gexdesk.model.look.queue import JobsLook
 from tests.api.served_engine import Desk, in_shape, on_tcp, raw, with_key
 from tests.engine.desk_setting import drop, folder_source, gexbot_at, in_house_at
 from tests.feed_server import Answer, FeedServer
@@ -240,8 +241,9 @@ async def test_more_calls_at_once_than_allowed_are_told_to_come_back(tmp_path: P
         monkeypatch.setattr(desk.engine, "view", slow)
         held = [asyncio.create_task(desk.http.get(f"{V1}/view", headers=with_key(key))) for _ in range(2)]
         await asyncio.sleep(0.3)
-        over = await desk.http.get("/healthz")
+        over = await desk.http.get(f"{V1}/sources", headers=with_key(key))
         assert (over.status_code, in_shape(over)["error"]) == (503, "busy")
+        assert (await desk.http.get("/healthz")).status_code == 200  # whoever asks would end a busy engine otherwise
         going.set()
         assert [(await call).status_code for call in held] == [200, 200]
         assert (await desk.http.get("/healthz")).status_code == 200
@@ -264,6 +266,39 @@ async def test_a_body_that_drips_is_refused_in_time(tmp_path: Path, monkeypatch:
         answer = await raw(desk.netloc, head.encode(), limit_s=1.5)
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert b"the body was not there within 0.3 s" in answer
+
+
+async def test_half_bodies_of_one_key_leave_room_for_the_others_and_for_the_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guard, "BODIES_AT_ONCE", 3)
+    async with on_tcp(tmp_path) as desk:
+        slow, other = desk.key(Scope.READ), desk.key(Scope.READ)
+        head = f"POST {V1}/look HTTP/1.1\r\nHost: x\r\nX-API-Key: {slow}\r\nContent-Length: 1000\r\n\r\n{{"
+        host, _, port = desk.netloc.partition(":")
+        lines = [await asyncio.open_connection(host, int(port)) for _ in range(3)]
+        for _, writer in lines:
+            writer.write(head.encode())
+
+        async def asked(key: str) -> httpx2.Response:
+            return await desk.http.post(f"{V1}/look", headers=with_key(key), content=b'{"type": "JobsLook"}')
+
+        async def refused() -> bool:
+            return (await asked(slow)).status_code == 429
+
+        await until(refused)
+        answer = await asked(slow)
+        assert (in_shape(answer)["error"], answer.headers["retry-after"]) == ("too_many", "1")
+        assert (await asked(other)).status_code == 200
+        await Client(desk.state).look(JobsLook())
+        for _, writer in lines:
+            writer.transport.abort()
+
+        async def free() -> bool:
+            return (await asked(slow)).status_code == 200
+
+        await until(free)
+    assert not caplog.records, "a caller who goes away is no fault of ours"
 
 
 async def test_queue_sources_and_rules_in_the_contracts_words(tmp_path: Path) -> None:

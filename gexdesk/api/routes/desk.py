@@ -96,7 +96,8 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
         """Answer what the picture does not hold. The audit needs the scope operate, every other question read."""
         visitor = guard.visitor(request)
         try:
-            question: Look[Any] = await body_of(request, AnyLook)
+            with guard.reading(visitor):
+                question: Look[Any] = await body_of(request, AnyLook)
         except BadRequest:
             guard.covers(visitor, Scope.READ)  # what is wrong with a question hears who may ask one
             raise
@@ -111,7 +112,9 @@ def desk(engine: Served, guard: Guard) -> APIRouter:
     async def levers(request: Request) -> Response:
         """Do what an operator asks; who asks is who the kernel or the key says."""
         visitor = guard.allowed(request, Scope.OPERATE)
-        return as_json(await engine.pull(replace(await body_of(request, Lever), actor=visitor.name)))
+        with guard.reading(visitor):
+            lever = await body_of(request, Lever)
+        return as_json(await engine.pull(replace(lever, actor=visitor.name)))
 
     @router.post("/metadata/copy", **described(CopyShape, says="Where the copy lies"))
     async def copy_metadata(request: Request) -> Response:

@@ -50,7 +50,9 @@ def ingest(engine: Served, guard: Guard) -> APIRouter:
     async def submit(request: Request) -> Response:
         """Take a request for one document."""
         visitor = guard.allowed(request, Scope.SUBMIT)
-        return as_json(await engine.submit(await body_of(request, Submission), visitor.name), status=202)
+        with guard.reading(visitor):
+            submission = await body_of(request, Submission)
+        return as_json(await engine.submit(submission, visitor.name), status=202)
 
     @router.get("/queue", **described(QueueStands, says="The queue by level"))
     async def queue(request: Request) -> Response:
