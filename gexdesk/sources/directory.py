@@ -14,7 +14,7 @@ from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError, PayloadError
 from gexdesk.model.payload import Arrival
 from gexdesk.model.text import printable
-from gexdesk.sources.backoff import STORE_FIRST_S, backoff_s
+from gexdesk.sources.backoff import STORE_CAP_S, STORE_FIRST_S, backoff_s
 from gexdesk.sources.base import Deliver, DeliverTogether, Ended, Failed, Fetched, Outcome, Report, Unchanged
 from gexdesk.sources.delivered import Delivered
 from gexdesk.sources.files import FileChanged, Sighting, StillOpen, Version, WriterUnknown, look, look_at_all, read
@@ -152,7 +152,7 @@ class Directory:
                 for group in self._groups(ready):
                     if not await self._hand_over(group, deliver, report):
                         refusals += 1
-                        await self._clock.sleep(backoff_s(refusals, STORE_FIRST_S, self._jitter))
+                        await self._clock.sleep(backoff_s(refusals, STORE_FIRST_S, self._jitter, STORE_CAP_S))
                         break
                     refusals = 0
                 else:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import PayloadError
 from gexdesk.model.payload import Arrival
-from gexdesk.sources.backoff import STORE_FIRST_S, backoff_s
+from gexdesk.sources.backoff import STORE_CAP_S, STORE_FIRST_S, backoff_s
 from gexdesk.sources.base import Deliver
 
 
@@ -29,6 +29,6 @@ async def hand_over(
         except Exception as error:  # a StoreError, or a fault beyond: the bytes are still here
             put_off(f"could not be kept, will be handed over again: {error or type(error).__name__}")
             failures += 1
-            await clock.sleep(backoff_s(failures, STORE_FIRST_S, jitter))
+            await clock.sleep(backoff_s(failures, STORE_FIRST_S, jitter, STORE_CAP_S))
         else:
             return ""

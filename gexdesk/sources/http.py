@@ -26,7 +26,7 @@ from gexdesk.sources.answer import (
     validators_of,
     why,
 )
-from gexdesk.sources.backoff import RETRY_FIRST_S, STORE_FIRST_S, backoff_s
+from gexdesk.sources.backoff import RETRY_FIRST_S, STORE_CAP_S, STORE_FIRST_S, backoff_s
 from gexdesk.sources.base import Deliver, Failed, Fetched, Report, Unchanged
 from gexdesk.sources.breaker import Breaker
 from gexdesk.sources.encoding import ACCEPTED, Expander
@@ -154,7 +154,7 @@ class Http:
         asked_s = error.details.get("retry_after_s")
         interval_s = self._interval_s()
         if self._held is not None:  # only to be handed over: that presses no server
-            return backoff_s(failures, min(STORE_FIRST_S, interval_s), self._jitter)
+            return backoff_s(failures, min(STORE_FIRST_S, interval_s), self._jitter, STORE_CAP_S)
         if isinstance(asked_s, float):
             wait_s = max(interval_s, asked_s)
         else:

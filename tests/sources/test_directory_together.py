@@ -1,6 +1,7 @@
 """Small files that are handed over together: in order, all or none, remembered only once they are acknowledged."""
 
 import asyncio
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from gexdesk.model.errors import MalformedPayload, StoreError
 from gexdesk.model.payload import Arrival
+from gexdesk.sources.backoff import STORE_CAP_S
 from gexdesk.sources.base import Ended, Failed, Fetched
 from gexdesk.sources.directory import TOGETHER, Directory
 from tests.contracts.source_contract import Desk
@@ -100,6 +102,23 @@ async def test_a_refused_group_is_not_remembered_and_comes_again_whole(folder: P
 def _unremembered(memory: Path, outcome: object) -> None:
     if isinstance(outcome, Failed):
         assert not memory.exists()
+
+
+async def test_what_could_not_be_kept_for_long_comes_soon_after_it_can(folder: Path) -> None:
+    fill(folder, [b"1", b"2"])
+    taker, clock, asked_at = Taker(), RunningClock(), list[float]()
+    taker.refusals = [StoreError("the disk is full")] * 30
+
+    async def timed(arrivals: Sequence[Arrival]) -> None:
+        asked_at.append(clock.monotonic())
+        await taker.together(arrivals)
+
+    source = Directory("drop", folder, clock=clock, once=True, memory=folder.parent / "m", jitter=lambda: 1.0)
+    source.takes_together(timed, SMALL)
+    async with asyncio.timeout(10):
+        await source.run(taker.deliver, taker.report)
+    assert taker.bodies == [b"1", b"2"]
+    assert max(later - sooner for sooner, later in itertools.pairwise(asked_at)) <= STORE_CAP_S
 
 
 async def test_one_that_can_never_be_taken_keeps_no_other_back(folder: Path) -> None:
