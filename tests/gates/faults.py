@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from generated_day import Moment, rows, strikes_of
 
-from gexdesk.model.snapshot import Snapshot
+from gexdesk.model.snapshot import F8, Chain, Snapshot
+from tests.gates.generated_day import Moment, rows, strikes_of
 
 Fault = Callable[[Moment, list[Moment], list[Moment], np.random.Generator], Snapshot | tuple[Snapshot, Snapshot] | None]
 """Spoils a moment; given what came before it of the symbol, another symbol's moments of the same time, and a die.
@@ -61,10 +61,17 @@ def flipped_sign(moment: Moment, past: list[Moment], others: list[Moment], rng: 
     chain = snapshot.chain
     if rng.random() < 0.5:
         return replace(snapshot, chain=replace(chain, is_call=~chain.is_call))
-    half = len(chain) // 2
-    pairs = chain.open_interest.reshape(-1, 2, len(chain) // (2 * len(np.unique(chain.expiry))))
-    assert pairs.size == 2 * half
-    return replace(snapshot, chain=replace(chain, open_interest=pairs[:, ::-1, :].reshape(-1)))
+    return replace(snapshot, chain=replace(chain, open_interest=_exchanged(chain)))
+
+
+def _exchanged(chain: Chain) -> F8:
+    """Return open interest with each call's and its put's exchanged; a contract without the other side keeps its own."""
+    order = np.lexsort((chain.is_call, chain.strike, chain.expiry, chain.root))
+    key = np.stack((chain.root, chain.expiry, chain.strike))[:, order]
+    pair = np.flatnonzero((key[:, 1:] == key[:, :-1]).all(axis=0))
+    interest = chain.open_interest.copy()
+    interest[order[pair]], interest[order[pair + 1]] = chain.open_interest[order[pair + 1]], chain.open_interest[order[pair]]
+    return interest
 
 
 def stale_numbers(moment: Moment, past: list[Moment], others: list[Moment], rng: np.random.Generator) -> Snapshot | None:
@@ -98,12 +105,14 @@ def yesterdays_interest(moment: Moment, past: list[Moment], others: list[Moment]
         return None
     old = yesterday[-1].snapshot.chain
     assert old is not None
-    names = [(e, c, k) for e, c, k in zip(old.expiry.tolist(), old.is_call.tolist(), old.strike.tolist(), strict=True)]
-    had = dict(zip(names, old.open_interest.tolist(), strict=True))
-    chain = snapshot.chain
-    mine = zip(chain.expiry.tolist(), chain.is_call.tolist(), chain.strike.tolist(), strict=True)
-    interest = np.array([had.get(name, 0.0) for name in mine])
-    return replace(snapshot, chain=replace(chain, open_interest=interest))
+    had = dict(zip(_contracts(old), old.open_interest.tolist(), strict=True))
+    interest = np.array([had.get(name, 0.0) for name in _contracts(snapshot.chain)])
+    return replace(snapshot, chain=replace(snapshot.chain, open_interest=interest))
+
+
+def _contracts(chain: Chain) -> list[tuple[int, int, bool, float]]:
+    columns = (chain.root, chain.expiry, chain.is_call, chain.strike)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def swapped_behind_a_stamp_ahead(

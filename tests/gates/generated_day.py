@@ -47,18 +47,18 @@ UNDERLYINGS = (
 
 @dataclass(frozen=True)
 class Moment:
-    """Hold one generated snapshot of a symbol, which day of ``DAYS`` it belongs to, and the one before it."""
+    """Hold one good snapshot of a symbol, which of two days it belongs to, and the one before it."""
 
-    underlying: Underlying
+    symbol: str
     day: int
     at: float
     snapshot: Snapshot
     before: "Moment | None" = None
 
 
-def chain_days(underlying: Underlying, every_s: float) -> Iterator[Moment]:
+def chain_days(underlying: Underlying, every_s: float, seed: int = 0) -> Iterator[Moment]:
     """Yield a symbol's chain over both days; open interest rolls in between, and both days have genuine shocks."""
-    rng = np.random.default_rng(underlying.seed)
+    rng = np.random.default_rng((underlying.seed, seed))
     spot = underlying.spot
     strikes = np.round((underlying.spot + underlying.step * np.arange(-24, 25)) / underlying.step) * underlying.step
     interest: NDArray[np.float64] | None = None
@@ -78,28 +78,23 @@ def chain_days(underlying: Underlying, every_s: float) -> Iterator[Moment]:
             if step == len(times) // 2:
                 mood = 1.35  # and a shock of volatility, that stays
             volume = volume + rng.poisson(interest * 0.002)
-            yield Moment(underlying, number, float(at), _snapshot(rng, underlying, spot, mood, float(at),
+            yield Moment(underlying.symbol, number, float(at), _snapshot(rng, underlying, spot, mood, float(at),
                          (expiry, is_call, strike, interest, volume)))  # fmt: skip
 
 
-def given_days(underlying: Underlying, every_s: float) -> Iterator[Moment]:
+def given_days(underlying: Underlying, every_s: float, seed: int = 0) -> Iterator[Moment]:
     """Yield the same days as a vendor's exposure by strike, as GEXBot gives it."""
-    for moment in chain_days(underlying, every_s):
+    for moment in chain_days(underlying, every_s, seed):
         exposure, table = analyse(moment.snapshot, CONVENTIONS)
         unknown = np.full(len(table), np.nan)
         given = replace(
             table, call_open_interest=unknown, put_open_interest=unknown, call_volume=unknown, put_volume=unknown,
             call_gex=unknown, put_gex=unknown,
         )  # fmt: skip
-        yield replace_snapshot(moment, Snapshot(
+        yield replace(moment, snapshot=Snapshot(
             format="gexbot", symbol=moment.snapshot.symbol, as_of=moment.at, quoted_at=moment.at, spot=moment.snapshot.spot,
             given=given, vendor_net_gex=exposure.net_gex, vendor_zero_gamma=exposure.zero_gamma.value,
         ))  # fmt: skip
-
-
-def replace_snapshot(moment: Moment, snapshot: Snapshot) -> Moment:
-    """Return a moment with another snapshot."""
-    return replace(moment, snapshot=snapshot)
 
 
 def rows(chain: Chain, keep: NDArray[np.intp] | NDArray[np.bool_]) -> Chain:

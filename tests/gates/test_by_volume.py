@@ -5,12 +5,12 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from test_labelled_faults import Desk
 
 from gexdesk.formats.detect import decode
 from gexdesk.gates.agree import Tolerances, compare, disagreements
 from gexdesk.gates.facts import Evidence, Facts
 from gexdesk.model.market import NEW_YORK
+from tests.gates.trial import Desk
 from tests.moments.market import SPY
 
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from generated_day import UNDERLYINGS, Moment, chain_days
-from test_labelled_faults import Desk
+
+from tests.gates.generated_day import UNDERLYINGS, Moment, chain_days
+from tests.gates.trial import Desk
 
 OFF = 1.04
 
