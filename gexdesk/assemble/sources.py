@@ -11,6 +11,7 @@ from gexdesk.assemble.keys import LIVE_SOURCES, key_of, password_of
 from gexdesk.engine.backfill import SOURCE as GAP_FILL
 from gexdesk.engine.ledger import Account
 from gexdesk.engine.requests import SUBMITTED
+from gexdesk.gates.hours import INDEX_AFTER_S
 from gexdesk.model.clock import Clock
 from gexdesk.model.text import printable
 from gexdesk.settings.desk import Settings
@@ -26,6 +27,9 @@ from gexdesk.sources.websocket import WebSocket
 
 REPLAY_LEAD_S = 2.0
 """A replay that is played once waits so long for the engine to start: what is due before its source runs would be lost."""
+
+UNKNOWN_DELAY_S = 900.0
+"""Of quotes whose delay is not configured: the longest that a format has by itself."""
 
 
 def account_of(source: AnySource) -> Account:
@@ -105,7 +109,7 @@ def source_of(
             return Http(
                 source.name,
                 source.url,
-                pace=Pace(source.every_s, source.every_outside_s, source.hours),
+                pace=Pace(source.every_s, source.every_outside_s, source.hours, after_s=_goes_on_s(source)),
                 timeout_s=source.timeout_s,
                 rate_per_s=source.rate_per_s,
                 clock=clock,
@@ -145,6 +149,11 @@ def source_of(
             return Directory(source.name, source.path, clock=clock, once=once, memory=taken / f"taken-{source.name}.jsonl")
         case ReplaySource():
             return Replay(source.name, source.path, started_at=started_at, clock=clock, loop=not once, speed=speed)
+
+
+def _goes_on_s(source: HttpSource) -> float:
+    """Return for how long after its hours a source has something new: who asks less often then takes it for silent."""
+    return INDEX_AFTER_S + (source.delay_s if source.delay_s is not None else UNKNOWN_DELAY_S)
 
 
 def _consumer(state: Path) -> str:

@@ -18,11 +18,13 @@ class Pace(Struct, frozen=True):
         every_s: Seconds from one request to the next while ``hours`` are on.
         every_outside_s: The same outside of them; None is ten times ``every_s``, at most 300 s and never less than ``every_s``.
         hours: Of New York's calendar, early closes and holidays included.
+        after_s: What it asks for goes on for so long after them: quotes come late, options on indices trade on.
     """
 
     every_s: float
     every_outside_s: float | None = None
     hours: Hours = "always"
+    after_s: float = 0.0
 
     @property
     def outside_s(self) -> float:
@@ -33,7 +35,7 @@ class Pace(Struct, frozen=True):
 
     def interval_s(self, now: float) -> float:
         """Return the seconds from a request at ``now`` (UTC) to the next; one that would oversleep the opening is there at it."""
-        if open_since(now, self.hours) is not None:
+        if open_since(now, self.hours) is not None or open_since(now - self.after_s, self.hours) is not None:
             return self.every_s
         return min(self.outside_s, max(self.every_s, opens_next(now, self.hours) - now))
 

@@ -346,6 +346,8 @@ async def test_no_more_requests_a_second_than_allowed():
         ("2026-03-03T00:30:00", Pace(15.0, hours="extended"), 15.0),  # 19:30: post-market
         ("2026-03-03T01:30:00", Pace(15.0, hours="extended"), 150.0),
         ("2026-03-03T08:59:00", Pace(15.0, hours="extended"), 60.0),  # a minute before 04:00
+        ("2026-03-03T21:14:59", Pace(15.0, hours="regular", after_s=900.0), 15.0),  # delayed quotes of the last minutes still come
+        ("2026-03-03T21:15:00", Pace(15.0, hours="regular", after_s=900.0), 150.0),
         ("2026-02-28T16:00:00", Pace(15.0), 15.0),
     ],
 )
