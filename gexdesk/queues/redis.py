@@ -109,6 +109,8 @@ class RedisQueue:
         self._fault_at = -inf
         self._opened = False
         self._losses = 0
+        self._server_us = 0
+        self._swept: tuple[int, float] | None = None  # when the last sweep was, by the server's clock and by the monotonic one
 
     # ---- life ----
 
@@ -298,7 +300,10 @@ class RedisQueue:
 
     async def rescue(self) -> Sequence[Job]:
         """Put back every job whose lease has run out, of whatever engine, and return them. Raises as ``put``."""
-        jobs = [wire.job() for wire in await self._ask("rescue", list[WireJob])]
+        swept_us, swept_at = self._swept or (0, 0.0)
+        expected_us = self._swept is not None and swept_us + _us(self._clock.monotonic() - swept_at)
+        jobs = [wire.job() for wire in await self._ask("rescue", list[WireJob], expected_us)]
+        self._swept = self._server_us, self._clock.monotonic()
         if jobs:
             self.nudge()
         return jobs
@@ -512,6 +517,7 @@ class RedisQueue:
 
     def _heard(self, answer: Answer) -> None:
         self._conflated += answer.conflated
+        self._server_us = answer.now_us
         if answer.faults:
             job_id, why = answer.faults[0]
             more = f" (and {len(answer.faults) - 1} more)" if len(answer.faults) > 1 else ""

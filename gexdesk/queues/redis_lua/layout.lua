@@ -13,6 +13,7 @@
 --   <p>parcel:<id>      bytes that travel with a job    <p>said:<client>  last answer, given again to a call that is repeated
 --   <p>idle  <p>idle:0  somebody sleeps, until a job waits or until a CRITICAL one does: ring the bell
 --   <p>listening        somebody wants events           <p>birth          random, once
+--   <p>followed         a step of the server's clock was answered for just now
 --
 -- A call carries several acts. Each reads, changes entries in memory and writes at its end (``flush``), so that an act that is
 -- refused has changed nothing. Nothing here compares strings with ``<``: that follows the server's locale.
@@ -31,6 +32,7 @@ local WAITING, DELAYED, CLAIMED, GONE = 0, 1, 2, 3
 local LOW, OUTDATED, ESCALATED, BEHIND = 3, 99, 1, 2
 local KEY_BYTES, SHARED_BYTES = 42, 26
 -- In PARCEL stands false, true, or the client that has the job's results at hand, for its first attempt: to begin it costs nothing.
+local STEP = 2000000 -- a clock that is so many microseconds off was set
 local PIECE = 2000 -- Lua's stack takes no more arguments than about 8000
 
 local call, byte, char, sub, huge = redis.call, string.byte, string.char, string.sub, math.huge
