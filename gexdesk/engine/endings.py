@@ -273,7 +273,7 @@ class Endings:
             decided_at=flight.decided_at if flight else None,
             started_at=flight.started_at if flight else None,
             available_at=available_at,
-            completed_at=self._clock.now(),
+            completed_at=flight.now(self._clock) if flight else self._clock.now(),
             attempts=job.attempt,
             records=records,
             size_bytes=flight.payload.size_bytes if flight else 0,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gexdesk.engine.gatekeeper import Judged, is_history
 from gexdesk.engine.ledger import Account
 from gexdesk.engine.tasks import Computed, Refused, Triaged
+from gexdesk.model.clock import Clock
 from gexdesk.model.decision import Decision
 from gexdesk.model.payload import Payload, PayloadRef
 
@@ -22,6 +23,7 @@ class Flight:
         foreign: Another engine acknowledged it: its bytes came with the job and go with its end here.
         kept_at, queued_at: When it was synced and when it was queued, seconds of the monotonic clock; None where an earlier
             engine did that.
+        kept_wall_at: When it was synced, UTC seconds.
     """
 
     payload: Payload
@@ -36,8 +38,13 @@ class Flight:
     deaths: int = 0
     kept_at: float | None = None
     queued_at: float | None = None
+    kept_wall_at: float = 0.0
     judged: tuple[Judged, ...] = ()
     foreign: bool = False
+
+    def now(self, clock: Clock) -> float:
+        """Return the time, UTC seconds, by the clock as it went when this was kept: one that is set on the way is no latency."""
+        return clock.now() if self.kept_at is None else self.kept_wall_at + clock.monotonic() - self.kept_at
 
     def historical(self, account: Account) -> bool:
         """Say whether it is history, by its source or by the request that asked for it: never live."""

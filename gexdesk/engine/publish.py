@@ -40,7 +40,7 @@ class Publish:
         )
         if not flight.historical(account):
             await self._live(account, job, flight, results)
-        available_at = self._clock.now()
+        available_at = flight.now(self._clock)
         self._promises.record(job.promised, max(0.0, available_at - flight.payload.received_at))
         return available_at
 

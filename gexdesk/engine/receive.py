@@ -105,7 +105,7 @@ class Receive:
     def take_up(self, payload: Payload, ref: PayloadRef, kept_at: float | None = None) -> None:
         """Begin the way of a payload that is kept: a new one, synced just now, or one that a crash left untriaged."""
         flight = self.flight_of(payload, ref)
-        flight.kept_at = kept_at
+        flight.kept_at, flight.kept_wall_at = kept_at, self._clock.now()
         self._flights.add(flight)
         self._triage.take(flight)
 

@@ -265,7 +265,7 @@ class Triage:
             decision = decide(features, rules, override, at=now)
         if decision.level is Level.CRITICAL:
             self._admission.came(account.name)
-        flight.decision, flight.decided_at = decision, now
+        flight.decision, flight.decided_at = decision, flight.now(self._clock)
         self._tally.record(features, decision, now, lead.as_of)
         self._keeper.decision(DecisionRecord(payload.payload_id, now, features, decision))
         words = f"{lead.symbol} {decision.level} {decision.score:.2f} {decision.winner} ({account.name})"

@@ -172,7 +172,7 @@ class Work:
             lost = "the queue knows this job but the spool has no payload for it"
             self._endings.later(claim, self._endings.end(claim, None, Bury("process", "store_error", lost)))
             return
-        flight.started_at = self._clock.now()
+        flight.started_at = flight.now(self._clock)
         self._requests.job_began(claim.job.job_id, claim.job.promised, flight.started_at)
         match await self._outcome(claim.job, flight):
             case Done(results=results):
