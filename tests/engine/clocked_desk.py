@@ -8,8 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from desk_setting import parts_of
-
 from gexdesk.assemble.desk import assemble
 from gexdesk.engine.engine import Engine
 from gexdesk.model.level import LEVELS
@@ -19,6 +17,7 @@ from gexdesk.model.view import IncidentView, SymbolView
 from gexdesk.settings.desk import Settings
 from gexdesk.sources.base import Deliver, Fetched, Outcome, Report
 from gexdesk.stores.base import LiveValue
+from tests.engine.desk_setting import parts_of
 from tests.virtual_clock import VirtualClock
 
 BEGINS_AT = datetime(2026, 3, 3, 11, 0, tzinfo=NEW_YORK).timestamp()
@@ -128,9 +127,11 @@ def fed(name: str, symbol: str, every_s: float, **fields: object) -> dict[str, o
 
 
 @asynccontextmanager
-async def clocked(state: Path, begins_at: float = BEGINS_AT, **settings: Any) -> AsyncIterator[ClockedDesk]:
-    """Run an engine for as long as the block lasts."""
-    clock = VirtualClock(begins_at)
+async def clocked(
+    state: Path, begins_at: float = BEGINS_AT, clock: VirtualClock | None = None, **settings: Any
+) -> AsyncIterator[ClockedDesk]:
+    """Run an engine for as long as the block lasts, on a clock of its own or on the one that is given."""
+    clock = clock or VirtualClock(begins_at)
     engine = assemble(Settings.model_validate({"state": state} | settings), clock)
     supply = parts_of(engine).supply
     feeds = {name: HandFed(name, clock) for name in supply._sources}
