@@ -5,12 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from gexdesk.api.client import Client
 from gexdesk.api.keys import KEYS_NAME, KeyBook
 from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.incidents.shelf import Shelf
 from gexdesk.engine.shift import Shift
 from gexdesk.engine.standing import Standing
-from gexdesk.model.errors import StoreError
+from gexdesk.model.errors import EngineAway, StoreError
+from gexdesk.model.level import Level
+from gexdesk.model.lever import Verb
+from tests.cli.program import started
+from tests.engine.desk_setting import engine_on, folder_source, pull, settings_of
+from tests.until import until
 
 
 @pytest.mark.parametrize(
@@ -27,3 +33,42 @@ def test_a_damaged_byte_in_a_text_is_named(tmp_path: Path, name: str, text: byte
     (tmp_path / name).write_bytes(text)
     with pytest.raises(StoreError, match=rf"{name}.*cannot be read"):
         read(tmp_path / name)
+
+
+async def test_what_an_engine_can_do_without_is_told_where_it_is_damaged(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "state", folder_source("s", tmp_path / "in"))
+    async with engine_on(settings) as engine:
+        for _ in range(2):
+            await pull(engine, Verb.PROMOTE, "s", level=Level.HIGH)
+            await pull(engine, Verb.CLEAR, "s")
+    for name in ("live.msgpack", "quarantine.msgpack", "audit.jsonl"):
+        whole = (tmp_path / "state" / name).read_bytes()
+        (tmp_path / "state" / name).write_bytes(whole[:1] + bytes([whole[1] ^ 1]) + whole[2:])
+    async with engine_on(settings) as engine:
+
+        async def told() -> bool:
+            grave = [line.text for line in (await engine.view()).log if line.grave]
+            return all(any(name in text for text in grave) for name in ("live.msgpack", "quarantine.msgpack", "audit.jsonl does not"))
+
+        await until(told)
+
+
+async def test_keys_that_cannot_be_read_are_told_at_the_start(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    (state / KEYS_NAME).write_bytes(b'[{"id": "\xff"}]')
+    engine = started(tmp_path, "run", "--state", state)
+    try:
+        client = Client(state)
+
+        async def told() -> bool:
+            try:
+                view = await client.view()
+            except EngineAway:
+                return False
+            return any("keys.json cannot be read" in line.text and line.grave for line in view.log)
+
+        await until(told)
+    finally:
+        engine.terminate()
+        engine.communicate(timeout=30)

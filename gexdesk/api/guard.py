@@ -15,6 +15,7 @@ from gexdesk.api.door import UNIX
 from gexdesk.api.keys import KeyBook, Scope
 from gexdesk.api.rate import RateLimit
 from gexdesk.api.refusals import NoKey, NotAllowed, TooMany
+from gexdesk.model.errors import StoreError
 from gexdesk.model.text import printable
 
 FAILED_PER_MINUTE = 30
@@ -52,6 +53,14 @@ class Guard:
         self._reading = Counter[str]()
         self._owners = {"root", _user(state.stat().st_uid)}
         self._now = now
+
+    def fault(self) -> str:
+        """Say why no key lets anybody in; empty where the keys can be read."""
+        try:
+            self._keys.all()
+        except StoreError as error:
+            return error.message
+        return ""
 
     def visitor(self, call: HTTPConnection) -> Visitor:
         """Say who calls.

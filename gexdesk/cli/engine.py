@@ -150,7 +150,10 @@ async def _serve(
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the terminal it was started from may go
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, engine.stopping.set)
-    app = make_app(engine, Guard(state, read_only=settings.read_only))  # takes a quarter of a second: while nothing comes yet
+    guard = Guard(state, read_only=settings.read_only)
+    if fault := guard.fault():
+        engine.tell(fault)
+    app = make_app(engine, guard)  # takes a quarter of a second: while nothing comes yet
     gc.collect()
     gc.disable()  # what a recovery makes stays: to look through it again and again would double its time
     await engine.start()

@@ -71,7 +71,10 @@ class Engine:
         parts.standing.open()
         await parts.queue.open()
         await parts.spool.open()
-        await asyncio.to_thread(parts.cache.load, parts.state / LIVE_NAME)
+        try:
+            await asyncio.to_thread(parts.cache.load, parts.state / LIVE_NAME)
+        except StoreError as error:
+            self.tell(error.message)
         parts.supply.open_threads()
         await parts.keeper.start()
         await parts.provision.open()
@@ -110,7 +113,7 @@ class Engine:
         loops = {
             "views": self._take_views, "seconds": self._each_second, "retention": self._house.retain, "live": self._house.keep_live,
             "import": inbox.run,
-            "exports": self._house.export,
+            "exports": self._house.export, "audit": self._house.check_audit,
             "counts": self._house.keep_counts, "history": self._record, "host": parts.host.run, "lag": parts.lag.run,
         }  # fmt: skip
         self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
@@ -190,6 +193,10 @@ class Engine:
     async def pull(self, lever: Lever) -> LeverOutcome:
         """Do what an operator asks; errors as in ``Control.pull``."""
         return await self._parts.levers.pull(lever)
+
+    def tell(self, words: str) -> None:
+        """Put one line that wants an eye into the engine's log."""
+        self._parts.chronicle.tell("engine", words, grave=True)
 
     async def stop(self) -> None:
         """Ask whoever runs the engine to close it."""

@@ -4,6 +4,7 @@ import asyncio
 
 from gexdesk.engine.parts import Parts
 from gexdesk.model.errors import GexdeskError, StoreError
+from gexdesk.stores.audit import BrokenLink, verify
 from gexdesk.stores.base import SourceRecord
 
 RETENTION_EVERY_S = 600.0
@@ -56,6 +57,18 @@ class Housekeeping:
                 await self.save()
             except StoreError as error:
                 parts.chronicle.tell("engine", f"{error.message}; trying again", grave=True)
+
+    async def check_audit(self) -> None:
+        """Say once, where the chain of the audit does not hold: nobody looks at it before it is needed."""
+        parts = self._parts
+        try:
+            found = await asyncio.to_thread(verify, parts.audit.path)
+        except StoreError as error:
+            parts.chronicle.tell("engine", error.message, grave=True)
+            return
+        if isinstance(found, BrokenLink):
+            words = f"{parts.audit.path.name} does not hold together at line {found.line}: {found.why}"
+            parts.chronicle.tell("engine", f"{words}; compare it with a copy, `gexdesk audit verify` checks it again", grave=True)
 
     def source_records(self) -> list[SourceRecord]:
         """Return the sources as they are counted now."""

@@ -18,6 +18,7 @@ from gexdesk.engine.serving import Serving
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.symbols import Symbols
 from gexdesk.model.clock import Clock
+from gexdesk.model.errors import StoreError
 from gexdesk.stores.base import LiveCache
 from gexdesk.stores.newest import Wanted
 
@@ -32,6 +33,7 @@ class Provision:
         chronicle: Chronicle, clock: Clock, state: Path,
     ) -> None:  # fmt: skip
         self._cache = cache
+        self._chronicle = chronicle
         self._keeper = keeper
         self.symbols = symbols
         self.beats = Beats(symbols, standing)
@@ -54,7 +56,10 @@ class Provision:
             StoreError: Who serves which symbol, or the gaps, cannot be read.
         """
         self.serving.open()
-        await asyncio.to_thread(self.quarantine.open)
+        try:
+            await asyncio.to_thread(self.quarantine.open)
+        except StoreError as error:
+            self._chronicle.tell("engine", error.message, grave=True)
         live = self._cache.all()
         for value in live:
             self.gates.begin(value)

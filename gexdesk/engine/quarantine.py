@@ -17,6 +17,7 @@ from gexdesk.model.symbol_view import FindingView, QuarantineCase
 from gexdesk.model.text import printable
 from gexdesk.stores.base import LiveCache, LiveValue
 from gexdesk.stores.durable import write_durably
+from gexdesk.stores.spool_record import sealed, unsealed
 
 KEPT = 500
 APART_S = 600.0
@@ -61,11 +62,20 @@ class Quarantine:
         self._count = 0
 
     def open(self) -> None:
-        """Take over what an earlier engine wrote down; a damaged file is no reason not to start, the store has the snapshots."""
+        """Take over what an earlier engine wrote down.
+
+        Raises:
+            StoreError: The file is damaged: no reason not to start, since the store has the snapshots.
+        """
         try:
-            saved = msgspec.msgpack.decode(self._path.read_bytes(), type=_Saved)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            saved = msgspec.msgpack.decode(unsealed(self._path.read_bytes()), type=_Saved)
+        except FileNotFoundError:
             return
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{self._path} held the cases held back and cannot be believed ({error}); it begins anew, what was held back is "
+                "in the store"
+            ) from error
         self._count = saved.count
         self._held = {case.number: _Held(case) for case in saved.cases}
         self._open = {(case.source, case.symbol): case.number for case in saved.cases if case.state == "held"}
@@ -77,7 +87,7 @@ class Quarantine:
 
     def _write(self, saved: _Saved) -> None:
         try:
-            write_durably(self._path, msgspec.msgpack.encode(saved))
+            write_durably(self._path, sealed(msgspec.msgpack.encode(saved)))
         except OSError as error:
             raise StoreError(f"{self._path.name} could not be written ({error.strerror}); check space") from error
 

@@ -71,7 +71,7 @@ class DeskCache(LiveCache, Protocol):
     """A live cache that outlives the desk's own restart."""
 
     def load(self, path: Path) -> int:
-        """Take over values saved by an earlier process; returns how many."""
+        """Take over values saved by an earlier process; returns how many. Raises StoreError where they are damaged."""
         ...
 
     def save(self, path: Path) -> None:

@@ -12,6 +12,7 @@ from gexdesk.model.errors import StoreError
 from gexdesk.model.exposure import Exposure
 from gexdesk.stores.base import LiveValue
 from gexdesk.stores.durable import make_folder, write_durably
+from gexdesk.stores.spool_record import sealed, unsealed
 
 
 class Subscription:
@@ -149,7 +150,7 @@ class EmbeddedCache:
         """Write every live value to a file, atomically and synced. Raises StoreError; the old file is kept then."""
         try:
             make_folder(path.parent)
-            write_durably(path, msgspec.msgpack.encode(list(self._values.values())))
+            write_durably(path, sealed(msgspec.msgpack.encode(list(self._values.values()))))
         except OSError as error:
             raise StoreError(f"the live values could not be saved to {path.name}: {error.strerror}; check space") from error
 
@@ -157,13 +158,20 @@ class EmbeddedCache:
         """Take over values saved by an earlier process; each symbol's saved source serves it until ``serve`` says otherwise.
 
         Returns:
-            How many values were taken; 0 where the file is missing or damaged, since every source brings new ones soon.
-            A symbol that was published meanwhile keeps its newer value.
+            How many values were taken; 0 where the file is missing. A symbol that was published meanwhile keeps its newer value.
+
+        Raises:
+            StoreError: The file cannot be read, or is not as it was saved; none was taken.
         """
         try:
-            saved = msgspec.msgpack.decode(path.read_bytes(), type=list[LiveValue])
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            saved = msgspec.msgpack.decode(unsealed(path.read_bytes()), type=list[LiveValue])
+        except FileNotFoundError:
             return 0
+        except (OSError, ValueError) as error:  # what cannot be decoded is a ValueError, too
+            raise StoreError(
+                f"{path} held the last live values and cannot be believed ({error}); readers have none until each source "
+                "brings its next, and a new one is written then"
+            ) from error
         taken = [value for value in saved if value.symbol not in self._values]
         for value in taken:
             self._values[value.symbol] = value

@@ -151,6 +151,14 @@ def sealed(body: bytes) -> bytes:
     return _CRC.pack(zlib.crc32(body)) + body
 
 
+def unsealed(data: bytes) -> bytes:
+    """Return what ``sealed`` was given. Raises ValueError where it is not that any more."""
+    body = data[_CRC.size :]
+    if len(data) < _CRC.size or zlib.crc32(body) != _CRC.unpack_from(data)[0]:
+        raise ValueError("its checksum does not fit")
+    return body
+
+
 def read_payload(ref: PayloadRef) -> bytes:
     """Return a payload's bytes as they were received; made for pool processes, which need nothing else of the spool.
 

@@ -20,11 +20,12 @@ CASES = msgspec.msgpack.encode({"count": 1, "cases": [{"symbol": "SP"}]})
 
 
 @pytest.mark.parametrize("damage", [b"\xff\xff", CASES.replace(b"SP", b"S\xff")])
-def test_a_damaged_file_of_cases_keeps_no_engine_from_starting(tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_file_of_cases_is_named_and_nothing_of_it_taken(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "quarantine.msgpack"
     path.write_bytes(damage)
     quarantine = Quarantine(EmbeddedCache(), VirtualClock(), path, lambda symbol: ())
-    quarantine.open()
+    with pytest.raises(StoreError, match=r"quarantine\.msgpack held the cases held back and cannot be believed"):
+        quarantine.open()
     assert not quarantine._held
 
 

@@ -165,7 +165,8 @@ def test_a_damaged_file_is_a_cold_start(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "live"
     assert EmbeddedCache().load(path) == 0
     path.write_bytes(damage)
-    assert EmbeddedCache().load(path) == 0
+    with pytest.raises(StoreError, match=r"live values and cannot be believed"):
+        EmbeddedCache().load(path)
 
 
 async def test_one_damaged_byte_in_a_text_is_a_cold_start(tmp_path: Path) -> None:
@@ -173,7 +174,21 @@ async def test_one_damaged_byte_in_a_text_is_a_cold_start(tmp_path: Path) -> Non
     await cache.publish(value(100.0))
     cache.save(path)
     path.write_bytes(path.read_bytes().replace(b"SPX", b"S\xffX"))
-    assert EmbeddedCache().load(path) == 0
+    with pytest.raises(StoreError, match="cannot be believed"):
+        EmbeddedCache().load(path)
+
+
+async def test_no_bit_of_a_saved_number_may_change_unseen(tmp_path: Path) -> None:
+    cache, path = EmbeddedCache(), tmp_path / "live"
+    await cache.publish(value(100.0))
+    cache.save(path)
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        after = EmbeddedCache()
+        with pytest.raises(StoreError, match="checksum"):
+            after.load(path)
+        assert not after.all()
 
 
 async def test_a_truncated_file_is_a_cold_start(tmp_path: Path) -> None:
@@ -183,7 +198,8 @@ async def test_a_truncated_file_is_a_cold_start(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for length in range(0, len(whole), 37):
         path.write_bytes(whole[:length])
-        assert EmbeddedCache().load(path) == 0
+        with pytest.raises(StoreError, match="cannot be believed"):
+            EmbeddedCache().load(path)
 
 
 async def test_a_save_that_fails_says_so_and_keeps_the_old_file(tmp_path: Path) -> None:
