@@ -226,6 +226,7 @@ def pull_lever(at: At, lever: Lever, *, json: bool) -> int:
     if json:
         as_json(outcome)
     else:
-        foreseen = f"{outcome.before} -> {outcome.after}; {outcome.helps}; {outcome.costs}".rstrip("; ")
+        what = f"{outcome.undoes}: " if outcome.undoes else ""
+        foreseen = f"{what}{outcome.before} -> {outcome.after}; {outcome.helps}; {outcome.costs}".rstrip("; ")
         say(outcome.message if outcome.done else foreseen)
     return 0

@@ -101,6 +101,7 @@ class LeverOutcome(Struct, frozen=True):
         moved_jobs: Queued jobs that changed level or were held or released.
         helps, costs: One line each on the effect; may be empty.
         revision: The target's revision afterwards.
+        undoes: Of an undo: the act that it takes back, e.g. ``pause of spx-chain``.
     """
 
     done: bool
@@ -111,6 +112,7 @@ class LeverOutcome(Struct, frozen=True):
     revision: int
     helps: str = ""
     costs: str = ""
+    undoes: str = ""
 
 
 def together(done: Sequence[tuple[str, LeverOutcome]], refused: Sequence[str]) -> LeverOutcome:

@@ -199,7 +199,7 @@ async def test_undo_takes_back_what_the_operator_did_last(tmp_path: Path) -> Non
         await pull(engine, Verb.PROMOTE, "small", level=H, for_s=900)
         await pull(engine, Verb.OVERRIDE, "small", level=C)
         outcome = await pull(engine, Verb.UNDO, "", "wrong source")
-        assert (outcome.before, outcome.after) == ("CRITICAL by jm", "at least HIGH by jm")
+        assert (outcome.undoes, outcome.before, outcome.after) == ("override of small", "CRITICAL by jm", "at least HIGH by jm")
         assert {job.level for job in await jobs_of(engine, "small")} == {H}
         with pytest.raises(LeverRefused, match="nothing of yours is left to take back"):
             await pull(engine, Verb.UNDO, "", "again")  # an undo is not undone
@@ -229,7 +229,7 @@ async def test_undo_takes_an_act_on_several_targets_back_whole_and_names_what_it
         for source in ("small", "big"):
             await pull(engine, Verb.OVERRIDE, source, level=C, together="a1")
         asked = await pull(engine, Verb.UNDO, "", "", dry_run=True)
-        assert (asked.done, asked.moved_jobs) == (False, 6)
+        assert (asked.done, asked.moved_jobs, asked.undoes) == (False, 6, "override of small, big")
         outcome = await pull(engine, Verb.UNDO, "", "wrong ones")
         assert outcome.done
         assert outcome.message == "2 done: big small"

@@ -1,5 +1,6 @@
 """Forms as plain state: keys in, levers out."""
 
+import pytest
 from fake_desk import AT, a_source, a_view
 from msgspec.structs import replace
 
@@ -19,6 +20,14 @@ def form(verb: Verb, session_ends_at: float = AT + 22_723.0) -> LeverForm:
 def typed(form: LeverForm | KillForm, text: str) -> None:
     for c in text:
         form.press("space" if c == " " else c, c)
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_an_undo_names_what_it_takes_back(width: int) -> None:
+    f = LeverForm(Verb.UNDO, Aim("", "", "your own last lever"), now=lambda: AT, session_ends_at=AT, operator="jm")
+    assert "UNDO your own last lever" in "".join(text for text, _ in f.draw(0, width))
+    f.answer(LeverOutcome(False, "nothing sent", "paused", "running", 0, 1, undoes="pause of gexbot-spx"))
+    assert "UNDO pause of gexbot-spx  paused -> running" in "".join(text for text, _ in f.draw(0, width))
 
 
 def test_a_level_can_stand_to_the_sessions_end_also_when_that_is_another_day() -> None:

@@ -49,11 +49,12 @@ class Levers:
     async def _take_back(self, lever: Lever) -> LeverOutcome:
         """Pull what takes the operator's last act back; of one on several targets, tell which cannot be taken back."""
         inverses, refused = self._undo.inverses(lever)
+        undoes = self._undo.last(lever.actor)
         if len(inverses) == 1 and not refused:
             outcome = await self._family(inverses[0]).pull(inverses[0])
             if outcome.done:
                 self._undo.undid(lever.actor)
-            return outcome
+            return replace(outcome, undoes=undoes)
         done: list[tuple[str, LeverOutcome]] = []
         for inverse in inverses:
             try:
@@ -64,4 +65,4 @@ class Levers:
             raise LeverRefused("; ".join(refused))
         if not lever.dry_run:
             self._undo.undid(lever.actor)
-        return together(done, refused)
+        return replace(together(done, refused), undoes=undoes)

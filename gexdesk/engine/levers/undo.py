@@ -18,11 +18,16 @@ Inverse = Callable[[Lever], Awaitable[Lever | None]]
 class _Done(Struct, frozen=True):
     """Hold one act: the lever that takes it back, what it was aimed at, and how often that had been acted on by then."""
 
-    words: str
+    verb: Verb
     inverse: Lever | None
     target: str
     acts: int
     together: str
+
+    @property
+    def words(self) -> str:
+        """Say what was done."""
+        return f"{self.verb} {self.target}"
 
 
 class Undo:
@@ -47,8 +52,7 @@ class Undo:
         if lever.verb in NOTHING_TO_UNDO:
             return
         target = self._record.last_target(lever.actor)
-        words = f"{lever.verb} {target}"
-        done = _Done(words, inverse, target, self._record.acts(target), lever.together)
+        done = _Done(lever.verb, inverse, target, self._record.acts(target), lever.together)
         last = self._last.get(lever.actor, [])
         same = bool(lever.together) and bool(last) and last[-1].together == lever.together
         self._last[lever.actor] = [*(last if same else ()), done]
@@ -70,6 +74,11 @@ class Undo:
             left = "nothing of yours is left to take back: your last act can be, once, until the engine restarts"
             raise LeverRefused("; ".join(refused) or left)
         return found, refused
+
+    def last(self, actor: str) -> str:
+        """Say what an operator's undo takes back, e.g. ``pause of spx-chain``; empty where there is nothing."""
+        done = self._last.get(actor, [])
+        return f"{done[0].verb} of {', '.join(each.target for each in done)}" if done else ""
 
     def _inverse(self, done: _Done, lever: Lever) -> Lever:
         if done.inverse is None:

@@ -38,6 +38,7 @@ class LeverLines:
         change = self._change()
         room = width - len(self._form.state) - 6
         about = self._form.aim.words if len(self._form.aims) == 1 else figures.many(len(self._form.aims), self._form.aim.kind)
+        about = (self._form.outcome and self._form.outcome.undoes) or about
         words = f"{self._form.verb.value.upper()} {about}  "
         if width_of(words + change) > room:
             words = f"{self._form.verb.value.upper()} {about.partition(' (')[0]}  "
