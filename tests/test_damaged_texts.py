@@ -48,7 +48,8 @@ async def test_what_an_engine_can_do_without_is_told_where_it_is_damaged(tmp_pat
 
         async def told() -> bool:
             grave = [line.text for line in (await engine.view()).log if line.grave]
-            return all(any(name in text for text in grave) for name in ("live.msgpack", "quarantine.msgpack", "audit.jsonl does not"))
+            names = ("live.msgpack", "quarantine.msgpack", "audit.jsonl does not")
+            return all(any(name in text for text in grave) for name in names)
 
         await until(told)
 
