@@ -10,10 +10,11 @@ from gexdesk.engine.beats import Beats
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.symbols import Symbols
 from gexdesk.engine.tasks import Head
-from gexdesk.gates.facts import Facts, Finding, Known, Outcome, begins_anew
+from gexdesk.gates.facts import Facts, Finding, Known, Outcome, shaped
 from gexdesk.gates.judge import Verdict, judge, releases, returns
 from gexdesk.gates.jump import check_levels
 from gexdesk.gates.moves import Moves
+from gexdesk.gates.traded import begins_anew
 from gexdesk.model.exposure import Exposure
 from gexdesk.model.market import session_id
 from gexdesk.model.payload import Payload
@@ -180,7 +181,7 @@ class Gatekeeper:
 
     def _known(self, facts: Facts, past: _Past, *, history: bool) -> Known:
         if history:
-            return Known(before=past.before, moves=past.moves, history=True)
+            return Known(before=past.before, moves=past.moves, history=True, shape=shaped(facts, past.before))
         twins = tuple(
             one for name, one in self._twins.get(_kind(facts), {}).items()
             if name != facts.symbol and facts.received_at - one.received_at < TWIN_WITHIN_S
@@ -189,7 +190,7 @@ class Gatekeeper:
         owner = self._sent.get(facts.evidence.inputs, "") if facts.evidence is not None else ""
         return Known(
             before=past.before, yesterday=past.yesterday, seen=past.seen, moves=past.moves, other=other, twins=twins,
-            owner="" if owner == facts.symbol else owner,
+            owner="" if owner == facts.symbol else owner, shape=shaped(facts, past.before),
         )  # fmt: skip
 
     def _held(self, facts: Facts, verdict: Verdict, past: _Past, known: Known) -> Verdict:

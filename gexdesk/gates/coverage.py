@@ -1,5 +1,7 @@
 """Check completeness: contracts and strikes that are missing, IVs that went away."""
 
+from itertools import islice
+
 from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, common, points
 from gexdesk.model.market import session
 
@@ -65,8 +67,7 @@ def _strikes(facts: Facts, before: Facts, known: Known) -> Finding | None:
     now, was = facts.evidence, before.evidence
     if now is None or was is None or not now.given or now.strikes >= was.strikes:
         return None
-    present = {strike for strike, _ in now.ladder}
-    gone = [strike for strike, _ in was.ladder[:_HEAVIEST] if strike not in present]
+    gone = [strike for strike in islice(was.ladder, _HEAVIEST) if strike not in now.ladder]
     if len(gone) < _HEAVY_GONE and now.strikes >= was.strikes * _NARROWED:
         return None
     text = f"{now.strikes} strikes, {was.strikes} before"

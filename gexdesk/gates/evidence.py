@@ -146,6 +146,7 @@ def _of_table(snapshot: Snapshot, table: StrikeTable) -> Evidence:
     weight = np.fmax(np.abs(net), 0.0) if by_volume else weight
     heaviest = np.argsort(-weight, kind="stable")[:LADDER]
     heaviest = heaviest[weight[heaviest] > 0]
+    heavy = net[heaviest]
     interest = [table.call_open_interest, table.put_open_interest]
     return Evidence(
         inputs=digest([table.net_gex, table.net_gex_volume, table.call_volume, table.put_volume, *interest], snapshot.spot),
@@ -157,7 +158,8 @@ def _of_table(snapshot: Snapshot, table: StrikeTable) -> Evidence:
         strikes=len(table),
         low=float(table.strike[0]),
         high=float(table.strike[-1]),
-        ladder=tuple(zip(table.strike[heaviest].tolist(), net[heaviest].tolist(), strict=True)),
+        ladder=dict(zip(table.strike[heaviest].tolist(), heavy.tolist(), strict=True)),
+        norm=math.sqrt(float(heavy @ heavy)),
     )
 
 

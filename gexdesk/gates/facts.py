@@ -1,15 +1,11 @@
 """What the checks compare, what they know of the past, how far a snapshot may be off, and what they find."""
 
-import math
 from enum import StrEnum
 
 from msgspec import Struct
 
 from gexdesk.gates.moves import Moves
-from gexdesk.model.market import session
-
-_LADDER_AT_LEAST = 4
-_GROWS_S = 3_600.0
+from gexdesk.gates.shape import UNKNOWN, Shape, shape
 
 
 class Evidence(Struct, frozen=True, gc=False):
@@ -27,7 +23,8 @@ class Evidence(Struct, frozen=True, gc=False):
         strikes: Distinct strikes where ``given``, else 0: counting a chain's would cost more than it tells.
         low, high: Ends of the strikes, points.
         expiries: Each expiration date of a chain (days since 1970-01-01), ascending, with its contracts and their open interest.
-        ladder: Where ``given``: the heaviest strikes with their net GEX, at most ``LADDER``, heaviest first.
+        ladder: Where ``given``: the heaviest strikes with their net GEX, at most ``LADDER``, heaviest first; none of them is 0.
+        norm: Of it, Euclidean.
     """
 
     inputs: int
@@ -43,7 +40,8 @@ class Evidence(Struct, frozen=True, gc=False):
     low: float | None = None
     high: float | None = None
     expiries: tuple[tuple[int, int, float], ...] = ()
-    ladder: tuple[tuple[float, float], ...] = ()
+    ladder: dict[float, float] = {}
+    norm: float = 0.0
 
 
 class Facts(Struct, frozen=True, gc=False):
@@ -109,22 +107,12 @@ def common(now: Evidence | None, before: Evidence | None) -> Common | None:
     return Common(int(sums[0]), int(sums[2]), float(sums[1]), float(sums[3]), expired=now.expiries[0][0] > before.expiries[0][0])
 
 
-def likeness(now: Evidence | None, before: Evidence | None) -> float | None:
-    """Return the cosine between the heaviest strikes of two given tables: 1 the same shape, -1 the same with the other sign."""
-    if now is None or before is None or len(now.ladder) < _LADDER_AT_LEAST or len(before.ladder) < _LADDER_AT_LEAST:
-        return None
-    left, right = dict(now.ladder), dict(before.ladder)
-    product = sum(net * right[strike] for strike, net in left.items() if strike in right)
-    size = math.sqrt(sum(net * net for net in left.values()) * sum(net * net for net in right.values()))
-    return product / size if size > 0 else None
-
-
-def begins_anew(facts: Facts) -> bool:
-    """Say whether exposure by volume may be any multiple of the last: outside of regular hours, and while little was traded."""
-    if facts.evidence is None or not facts.evidence.by_volume:
-        return False
-    now = session(facts.market_at)
-    return now.kind != "regular" or facts.market_at - now.opens_at < _GROWS_S
+def shaped(now: Facts, before: Facts | None) -> Shape:
+    """Compare the heaviest strikes of two given tables; of chains, and of a table without a past, nothing is known."""
+    if before is None or now.evidence is None or before.evidence is None:
+        return UNKNOWN
+    left, right = now.evidence, before.evidence
+    return shape(left.ladder, right.ladder, left.norm * right.norm) if left.ladder and right.ladder else UNKNOWN
 
 
 class Limits(Struct, frozen=True):
@@ -152,6 +140,7 @@ class Known(Struct, frozen=True):
         twins: Other symbols whose numbers these might be, latest snapshot each.
         owner: Another symbol that has sent the very same numbers; empty where none has.
         history: It is history: judged by itself and its own past alone.
+        shape: How its heaviest strikes are to those of ``before``.
     """
 
     before: Facts | None = None
@@ -162,6 +151,7 @@ class Known(Struct, frozen=True):
     twins: tuple[Facts, ...] = ()
     owner: str = ""
     history: bool = False
+    shape: Shape = UNKNOWN
 
     def same_session(self, facts: Facts) -> bool:
         """Say whether the one before is of the same session and the same round of a replay."""

@@ -1,10 +1,10 @@
 """Check that it is the symbol's own: not another's numbers, not a multiple of them, calls not puts, not what was there before."""
 
 import math
-from statistics import median
 
-from gexdesk.gates.facts import Evidence, Facts, Finding, Known, Limits, Outcome, begins_anew, dollars, likeness, points, share
-from gexdesk.model.market import session
+from gexdesk.gates.facts import Evidence, Facts, Finding, Known, Limits, Outcome, dollars, points, shaped, share
+from gexdesk.gates.shape import FEWEST, factor
+from gexdesk.gates.traded import begins_anew, goes_on
 
 GATE = "identity"
 _FACTOR = 1.35
@@ -22,19 +22,33 @@ _NEAR_SCALE = 0.3
 _NO_SCALE = 1.5
 """No ratio, log, below this is near a power of ten."""
 
-_NEAR_FACTOR = 0.6
-_ONE_FACTOR = 0.4
-"""How far strikes' own factors may be from their median, log, median: five minutes of trading move them apart by more."""
+_NEARER = math.log(10.0) / 2
+"""From this log factor on a power of ten is nearer than no change at all. Over night, when options expire and others take their
+place, strikes were seen to go by as much: there they must go by ten at least."""
 
-_FEWEST_RATIOS = 3
+_TAKEN_BACK = 0.4
+"""What was traded since the open is not taken back: the spot moved such a table's gross GEX down to 0.6 of it in five minutes."""
+
+_ONE_FACTOR = 0.4
+"""How far strikes' own factors may be from their median, log, median, while exposure by volume grows: minutes of trading move
+them apart by more."""
+
+_TOGETHER = 0.5
+"""At other times: half of the factor itself. A shock of spot and IV at once takes strikes as far apart as it takes them."""
+
 _STRAIGHT = 0.06
 _APART = 0.003
-_LEANS = 0.3
-_LIKE_ENOUGH = 0.5
-_CROSSES = 0.01
 _SAME_NET = 0.0005
-_OPPOSITE = -0.4
-_OPPOSITE_VOLUME = -0.7
+_MOST_TURNED = 2 / 3
+"""A strike's sign is that of what is held or was traded there: in a quarter of an hour, and over hours of a day's trading, fewer
+than a third of them were seen to turn; in a table whose sign is wrong fewer than a third are left."""
+
+_FEWEST_LATER = 8
+"""Strikes in common that say so after more than a quarter of an hour: of fewer a third may turn by chance."""
+
+_SAME_PART = 0.75
+"""Over night: share of the last heaviest strikes that must be there; a table around another spot is another part of the symbol."""
+
 _STRANGE = 0.2
 _SHAPE_WITHIN_S = 900.0
 _VOLUME_BACK = 0.005
@@ -92,7 +106,7 @@ def _looks_like(facts: Facts, before: Facts, twin: Facts) -> bool:
     to_theirs, to_own = share(facts.gross_gex, twin.gross_gex), share(facts.gross_gex, before.gross_gex)
     if not near or to_theirs is None or to_own is None or not (abs(to_theirs) <= _TWIN_GROSS and abs(to_own) > 2 * _TWIN_GROSS):
         return False
-    theirs, own = likeness(facts.evidence, twin.evidence), likeness(facts.evidence, before.evidence)
+    theirs, own = shaped(facts, twin).alike, shaped(facts, before).alike
     return theirs is not None and own is not None and theirs > _ALIKE and own < theirs - _LESS_ALIKE
 
 
@@ -113,17 +127,18 @@ def _sides(facts: Facts, known: Known) -> Finding | None:
     if turned or _crossed(now, was):
         text = f"calls and puts are swapped: {now.call_open_interest:,.0f} calls open, before {was.call_open_interest:,.0f}"
         return _wrong("sides_swapped", text, now.call_open_interest, was.call_open_interest)
-    alike = likeness(facts.evidence, before.evidence)
-    # What was traded so far may lean either way; only what is held does not turn round.
-    turned = not now.by_volume and known.same_session(facts) and _turned_round(facts, before)
-    soon = facts.market_at - before.market_at < _SHAPE_WITHIN_S
-    # Where one strike outweighs all others the spot may cross it; the strikes themselves keep their shape then.
-    moved = abs(share(facts.spot, before.spot) or 0.0) > _CROSSES
-    turned = turned and (alike is None or alike < (0.0 if moved else _LIKE_ENOUGH))
-    if turned or (alike is not None and alike < (_OPPOSITE_VOLUME if now.by_volume else _OPPOSITE) and soon):
-        text = f"every strike changed its sign: net GEX {dollars(facts.net_gex)}, the last one was {dollars(before.net_gex)}"
-        return _wrong("sign_flipped", text, facts.net_gex, before.net_gex)
-    return None
+    opposite, both = known.shape.opposite, known.shape.both
+    if both < FEWEST or opposite <= _MOST_TURNED * both:
+        return None
+    if now.by_volume is not was.by_volume or (now.by_volume and not goes_on(facts, before)):
+        return None
+    if not known.same_session(facts) and known.shape.kept < _SAME_PART:
+        return None
+    soon = known.same_session(facts) and facts.market_at - before.market_at < _SHAPE_WITHIN_S
+    if not soon and both < _FEWEST_LATER:
+        return None
+    text = f"{opposite} of {both} strikes changed sign: net GEX {dollars(facts.net_gex)}, before {dollars(before.net_gex)}"
+    return _wrong("sign_flipped", text, facts.net_gex, before.net_gex)
 
 
 def _crossed(now: Evidence, was: Evidence) -> bool:
@@ -141,64 +156,51 @@ def _crossed(now: Evidence, was: Evidence) -> bool:
     return straight > _STRAIGHT and crossed < straight / 2
 
 
-def lean(facts: Facts) -> float | None:
-    """Return how far positive strikes lie above the spot and negative ones below it, -1 to 1; None for a chain.
-
-    Calls are held above the spot and puts below: whatever the market does, a table does not turn round.
-    """
-    if facts.evidence is None or not facts.evidence.given or not facts.spot or not facts.evidence.ladder:
-        return None
-    whole = sum(abs(net) for _, net in facts.evidence.ladder)
-    tilted = sum(net * (1 if strike > facts.spot else -1) for strike, net in facts.evidence.ladder)
-    return tilted / whole if whole > 0 else None
-
-
-def _turned_round(facts: Facts, before: Facts) -> bool:
-    leans, leant = lean(facts), lean(before)
-    return leans is not None and leant is not None and abs(leant) > _LEANS and abs(leans) > _LEANS and leans * leant < 0
-
-
 def _scale(facts: Facts, known: Known) -> Finding | None:
-    """Find open interest, or where none is given gross GEX, that is a power of ten times the last."""
+    """Find open interest, or where none is given the exposure of the strikes, that is a power of ten times the last."""
     before = known.before
     if before is None or before.shift_s != facts.shift_s:
         return None
-    interest = facts.open_interest is not None and before.open_interest is not None
-    found, expected = (facts.open_interest, before.open_interest) if interest else (facts.gross_gex, before.gross_gex)
-    if not found or not expected:
+    if facts.open_interest and before.open_interest:
+        ratio = math.log(facts.open_interest / before.open_interest)
+        if abs(ratio) < _NO_SCALE:
+            return None
+        for scale in _SCALES:
+            if abs(abs(ratio) - math.log(scale)) < _NEAR_SCALE:
+                words = f"open interest {facts.open_interest:,.0f} is {_times(ratio)} the last, {before.open_interest:,.0f}"
+                return _wrong("scaled", words, facts.open_interest, before.open_interest)
         return None
-    ratio = math.log(found / expected)
-    if abs(ratio) < _NO_SCALE:
+    went = _one_factor(facts, before, known)
+    if went is None:
         return None
-    grows = not interest and begins_anew(facts)
-    for scale in _SCALES:
-        for factor, words in ((scale, f"{scale:.0f} times"), (1 / scale, f"1/{scale:.0f} of")):
-            near = abs(ratio - math.log(factor)) < (_NEAR_FACTOR if grows else _NEAR_SCALE)
-            if near and (not grows or _at_once(facts, before, factor)):
-                what = f"open interest {found:,.0f} is {words} the last, {expected:,.0f}"
-                if not interest:
-                    what = f"gross GEX {dollars(found)} is {words} the last, {dollars(expected)}"
-                return _wrong("scaled", what, found, expected)
-    return None
+    text = f"every strike is {_times(went)} the last: gross GEX {dollars(facts.gross_gex)}, before {dollars(before.gross_gex)}"
+    return _wrong("scaled", text, facts.gross_gex, before.gross_gex)
 
 
-def _at_once(facts: Facts, before: Facts, factor: float) -> bool:
-    """Say whether a table by volume, while little was traded, went by a factor as no trading makes it go.
+def _times(ratio: float) -> str:
+    scale = 10 ** max(1, round(abs(ratio) / math.log(10.0)))
+    return f"{scale} times" if ratio > 0 else f"1/{scale} of"
 
-    Trades add to some strikes and not to others, a wrong unit takes all by one factor; and what was traded since the open is not
-    taken back.
+
+def _one_factor(facts: Facts, before: Facts, known: Known) -> float | None:
+    """Return the log factor by which a given table's strikes went together, where that is nearer to a power of ten than to 1.
+
+    Towards expiry, in a shock and over night the strikes near the spot grow or shrink by any factor, and the others do not; trades
+    add to some and not to others. What was traded since the open is not taken back.
     """
-    now, was, open_at = facts.evidence, before.evidence, session(facts.market_at).opens_at
-    if now is None or was is None or session(facts.market_at).kind != "regular" or before.market_at < open_at:
-        return False
-    if factor < 1:
-        return True
-    held = dict(was.ladder)
-    ratios = [math.log(abs(net / held[strike])) for strike, net in now.ladder if strike in held]
-    if len(ratios) < _FEWEST_RATIOS:
-        return False
-    middle = median(ratios)
-    return abs(middle - math.log(factor)) < _NEAR_FACTOR and median(abs(ratio - middle) for ratio in ratios) < _ONE_FACTOR
+    now, was = facts.evidence, before.evidence
+    if now is None or was is None or now.by_volume is not was.by_volume or (now.by_volume and not goes_on(facts, before)):
+        return None
+    grows = begins_anew(facts)
+    if grows and (facts.gross_gex or 0.0) < _TAKEN_BACK * (before.gross_gex or 0.0):
+        return math.log(0.1)
+    if 2 * known.shape.far < known.shape.both:
+        return None
+    found = factor(now.ladder, was.ladder)
+    if found is None or abs(found[0]) < (_NEARER if known.same_session(facts) else math.log(10.0)):
+        return None
+    middle, apart = found
+    return middle if apart < (_ONE_FACTOR if grows and middle > 0 else _TOGETHER * abs(middle)) else None
 
 
 def _elsewhere(facts: Facts, known: Known) -> Finding | None:
@@ -214,8 +216,8 @@ def _elsewhere(facts: Facts, known: Known) -> Finding | None:
         return _wrong("other_symbol", text, low, low_before)
     if now.by_volume or not known.same_session(facts) or facts.market_at - before.market_at >= _SHAPE_WITHIN_S:
         return None
-    alike = likeness(facts.evidence, before.evidence)
-    if alike is not None and abs(alike) < _STRANGE and _shared(facts, before) < _MOST_STRIKES_GONE:
+    alike = known.shape.alike
+    if alike is not None and abs(alike) < _STRANGE and known.shape.kept < _MOST_STRIKES_GONE:
         ago_s = facts.market_at - before.market_at
         text = f"its heaviest strikes are not those of {ago_s:.0f} s ago (alike by {alike:.2f}, 1 is the same)"
         return _wrong("other_symbol", text, alike, 1.0)
@@ -240,12 +242,3 @@ def _stale(facts: Facts, known: Known) -> Finding | None:
     if now.given or facts.spot != before.spot or facts.volume != before.volume or net_moved:
         return _wrong("stale_numbers", text, facts.spot, before.spot)
     return Finding(GATE, Outcome.FLAG, "numbers_again", text, facts.spot, before.spot)
-
-
-def _shared(facts: Facts, before: Facts) -> float:
-    """Return which share of the last heaviest strikes is among the present ones."""
-    now, was = facts.evidence, before.evidence
-    if now is None or was is None or not was.ladder:
-        return 1.0
-    left = {strike for strike, _ in now.ladder}
-    return sum(strike in left for strike, _ in was.ladder) / len(was.ladder)

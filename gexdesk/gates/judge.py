@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from msgspec import Struct, structs
 
 from gexdesk.gates import coverage, identity, jump, open_interest, ordering, skew, spot
-from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, likeness, share
+from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, shaped, share
+from gexdesk.gates.shape import FEWEST
 
 _CHECKS = (skew.check, ordering.check, identity.check, spot.check, open_interest.check, coverage.check, jump.check)
 
@@ -17,6 +18,10 @@ _LEVEL_AS_BEFORE = 3.0
 _SPOT_AS_BEFORE = 0.02
 _SHAPE_AS_BEFORE = 0.1
 _SHAPE_LASTS_S = 900.0
+
+_AGREE = 1 / 3
+_ODD = 4.0
+"""More of its gross GEX, as a share, than trades add from one table to the next."""
 
 RELEASE_COUNT = 5
 RELEASE_CONFIRMED_COUNT = 3
@@ -79,15 +84,22 @@ def returns(facts: Facts, verdict: Verdict, known: Known, earlier: Facts | None,
     moved, grown = share(facts.spot, earlier.spot), share(facts.gross_gex, earlier.gross_gex)
     if abs(moved or 0.0) > _SPOT_AS_BEFORE:
         return False
+    if "sign_flipped" in held:
+        was = shaped(facts, earlier)
+        if earlier.session != facts.session or was.both < FEWEST or was.opposite > _AGREE * was.both:
+            return False
+    between = share(before.gross_gex, earlier.gross_gex)
+    if "scaled" in held and between is not None and 0.0 <= between < _ODD:
+        return False  # a wrong unit makes ten of one: the one in between only grew, it is this one that is odd
     # Where the one before that had no numbers, the one in between was the first of its day: nothing says that it was right.
     if held != {"spot_moved"} and grown is not None:
-        fell, alike = (facts.gross_gex or 0.0) < (before.gross_gex or 0.0), likeness(facts.evidence, earlier.evidence)
+        fell, alike = (facts.gross_gex or 0.0) < (before.gross_gex or 0.0), shaped(facts, earlier).alike
         if 1 + grown < 1 / _LEVEL_AS_BEFORE or (1 + grown > _LEVEL_AS_BEFORE and not fell):
             return False
         soon = facts.market_at - earlier.market_at < _SHAPE_LASTS_S
         if soon and alike is not None and alike < _SHAPE_AS_BEFORE:
             return False
-    return not judge(facts, structs.replace(known, before=earlier), limits).held
+    return not judge(facts, structs.replace(known, before=earlier, shape=shaped(facts, earlier)), limits).held
 
 
 def releases(run: Sequence[Facts], verdicts: Sequence[Verdict], known: Known, passed: int) -> str:
@@ -115,12 +127,19 @@ def releases(run: Sequence[Facts], verdicts: Sequence[Verdict], known: Known, pa
         return f"{other.source} says the same; {len(run)} snapshots in a row do"
     if before is not None and passed <= UNPROVEN and known.yesterday is not None and _nearer(last, before, known.yesterday):
         return f"{len(run)} in a row are like the last session; what passed before them was {passed} that is not"
+    long_enough = len(run) >= RELEASE_COUNT and last.received_at - run[0].received_at >= RELEASE_S
+    if long_enough and passed <= UNPROVEN and all(_turned(verdict) for verdict in verdicts):
+        return f"{len(run)} in a row agree; what passed before them, at the beginning of the day, was {passed} with the other sign"
     if any(finding.wrong for verdict in verdicts for finding in verdict.findings):
         return ""
-    long_enough = len(run) >= RELEASE_COUNT and last.received_at - run[0].received_at >= RELEASE_S
     if long_enough and before is not None and _whole(last, before, verdicts[-1]):
         return f"{len(run)} snapshots over {last.received_at - run[0].received_at:.0f} s agree, and their inputs are whole"
     return ""
+
+
+def _turned(verdict: Verdict) -> bool:
+    """Say whether nothing but its sign is wrong."""
+    return {finding.word for finding in verdict.findings if finding.outcome is Outcome.QUARANTINE} == {"sign_flipped"}
 
 
 def _nearer(last: Facts, before: Facts, yesterday: Facts) -> bool:
@@ -155,7 +174,7 @@ def _follows(last: Facts, before: Facts) -> bool:
 
     A wrong spot over the right strikes leaves them as they were, and another symbol's have another shape altogether.
     """
-    alike = likeness(last.evidence, before.evidence)
+    alike = shaped(last, before).alike
     if alike is None or last.net_gex is None or before.net_gex is None or not before.gross_gex:
         return False
     moved = abs(last.net_gex - before.net_gex) / before.gross_gex

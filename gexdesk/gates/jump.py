@@ -2,8 +2,10 @@
 
 import math
 
-from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, begins_anew, common, dollars, likeness, points, share
+from gexdesk.gates.facts import Facts, Finding, Known, Limits, Outcome, common, dollars, points, share
 from gexdesk.gates.moves import beyond
+from gexdesk.gates.shape import factor
+from gexdesk.gates.traded import begins_anew
 from gexdesk.model.market import session
 
 GATE = "jump"
@@ -15,7 +17,10 @@ _NET_HOLD = 1.2
 _ALIKE = 0.3
 _GROSS = 2.5
 _NO_MARKET = 3.5
-"""Nothing the clock or the spot explains changes the gross GEX of a table without open interest by such a factor."""
+"""Nothing the clock or the spot explains changes the gross GEX of a table without open interest by such a factor ..."""
+
+_MOST_WENT = math.log(2.0)
+"""... and most of its strikes by twice or half."""
 
 _SPOT_MOVED = 0.003
 _LEVEL = 0.02
@@ -40,18 +45,15 @@ def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
     gross_jumped = not 1 / _GROSS < grown < _GROSS
     if moved <= bound and not gross_jumped:
         return []
-    alike = likeness(facts.evidence, before.evidence)
     text = f"net GEX {dollars(facts.net_gex)}, {dollars(before.net_gex)} before: {moved:.0%} of gross, {bound:.0%} is explained"
     if gross_jumped:
         text = f"gross GEX {dollars(facts.gross_gex)}, {dollars(before.gross_gex)} before ({grown:.2g} times)"
     figures = (facts.gross_gex, before.gross_gex) if gross_jumped else (facts.net_gex, before.net_gex)
     why = _explained(facts, before, known)
-    turned = moved > _NET_HOLD and alike is not None and alike < 0 and known.same_session(facts)
-    # A chain's open interest is checked by itself: with that in place its gamma may grow without bound towards expiry.
-    boundless = facts.open_interest is not None or begins_anew(facts) or not known.same_session(facts)
-    if why and not turned and (boundless or 1 / _NO_MARKET < grown < _NO_MARKET):
+    if why and not _no_market(facts, before, known, grown):
         return [Finding(GATE, Outcome.NOTE, "level_jumped", f"{text}; {why}", *figures)]
     # Strikes that keep their shape were moved by the market: what breaks a feed breaks the shape, or all of it by one factor.
+    alike = known.shape.alike
     hold = gross_jumped or (moved > max(_HOLD * bound, _NET_HOLD) and (alike is None or alike < _ALIKE))
     return [Finding(GATE, Outcome.QUARANTINE if hold else Outcome.FLAG, "level_jumped", text, *figures)]
 
@@ -71,6 +73,19 @@ def check_levels(facts: Facts, before: Facts | None) -> list[Finding]:
             word = f"{name.replace(' ', '_')}_moved"
             found.append(Finding(GATE, Outcome.FLAG, word, f"{name} {points(now)}, {points(was)} before", now, was))
     return found
+
+
+def _no_market(facts: Facts, before: Facts, known: Known, grown: float) -> bool:
+    """Say whether gross GEX went further than the clock and the spot take it, and most strikes went along.
+
+    A chain's open interest is checked by itself: with that in place its gamma may grow without bound towards expiry. So may that
+    of a table at the strikes next to the spot, and then the others stay.
+    """
+    boundless = facts.open_interest is not None or begins_anew(facts) or not known.same_session(facts)
+    if boundless or 1 / _NO_MARKET < grown < _NO_MARKET or facts.evidence is None or before.evidence is None:
+        return False
+    went = factor(facts.evidence.ladder, before.evidence.ladder)
+    return went is None or abs(went[0]) > _MOST_WENT
 
 
 def _explained(facts: Facts, before: Facts, known: Known) -> str:

@@ -20,6 +20,8 @@ def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
     if before is None or facts.open_interest is None or not before.open_interest or before.shift_s != facts.shift_s:
         return []
     same = known.same_session(facts)
+    if same and _interest(facts) is not None and _interest(facts) == _interest(before):
+        return []
     yesterdays = _yesterdays(facts, known)
     listed = common(facts.evidence, before.evidence)
     both = (facts.open_interest, before.open_interest) if listed is None else (listed.interest, listed.interest_before)
@@ -32,7 +34,9 @@ def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
             text = f"open interest {both[0]:,.0f} is the last session's to the contract: it has not rolled"
             return [Finding(GATE, Outcome.FLAG if held else Outcome.NOTE, "not_rolled", text, *both)]
         return [_roll(both, change)]
-    if abs(change) <= _SAME:
+    # Over a large chain ups and downs cancel each other out: a sum that stays is not yet the same open interest.
+    yesterdays = yesterdays and not _yesterdays(before, known)
+    if abs(change) <= _SAME and not yesterdays:
         return []
     figures = f"open interest {both[0]:,.0f}, the last was {both[1]:,.0f} ({change:+.1%})"
     if yesterdays:
@@ -46,6 +50,10 @@ def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
     hold = abs(change) > limits.open_interest
     outcome = Outcome.QUARANTINE if hold else Outcome.FLAG
     return [Finding(GATE, outcome, "interest_changed", f"{figures} within a session", *both)]
+
+
+def _interest(facts: Facts) -> int | None:
+    return facts.evidence.interest if facts.evidence is not None else None
 
 
 def _roll(both: tuple[float, float], change: float) -> Finding:

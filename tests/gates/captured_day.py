@@ -125,6 +125,7 @@ def _fair(spot: float, chain: Chain, iv: F8, years: F8) -> F8:
 def _filled_days(sent: Sequence[Snapshot], seed: int) -> list[Moment]:
     rng = np.random.default_rng((seed, 18))
     found: list[Moment] = []
+    sent = [one for one, before in zip(sent, (None, *sent), strict=False) if before is None or one.as_of > before.as_of]
     filled = [moved for one, later in zip(sent, (*sent[1:], None), strict=True) for moved in _between(one, later, rng)]
     first = session_id(filled[0].as_of)
     found += [Moment(one.symbol, session_id(one.as_of) - first, one.as_of, one) for one in filled]

@@ -1,8 +1,10 @@
 """Lay faults over good days and count what the checks held back: the one way for the tests and for the fault campaign."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.pool_child import head_of
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.symbols import Plan, Symbols
+from gexdesk.model.market import session
 from gexdesk.model.payload import Payload
 from gexdesk.model.snapshot import Snapshot
 from tests.gates.faults import FAULTS
@@ -21,6 +24,9 @@ Days = Callable[[Underlying, float, int], Iterator[Moment]]
 
 SPOILT = 0.26
 """Share of the moments that are spoilt; a spoilt one is followed by the good one of the same time, as when a feed recovers."""
+
+GAP = 0.15
+"""How far a spot may be from the session before, log: ``Limits.session_gap``."""
 
 
 class Desk:
@@ -75,13 +81,50 @@ def generated(days: Days, every_s: float, seed: int = 0) -> list[list[Moment]]:
     return [list(together) for together in zip(*(days(underlying, every_s, seed) for underlying in UNDERLYINGS), strict=True)]
 
 
-def unknowable(moment: Moment, first: bool) -> bool:
-    """Say whether nothing that was seen can tell a spoilt moment from a good one.
+def unknowable(name: str, moment: Moment, past: Sequence[Moment], spoilt: Snapshot) -> str:
+    """Say why nothing that was seen can tell a fault from a good snapshot; empty where something can.
 
-    Over night a table by strike may double and its spot may gap, and it carries neither quotes nor open interest: its first one
-    of a session has nothing to be judged by.
+    A table by strike has neither quotes nor open interest to be judged by, only the tables before it. What is said here is said of
+    the good snapshot and of what was sent before it, never of what the desk made of them.
     """
-    return first and moment.snapshot.chain is None
+    if moment.snapshot.given is None:
+        return ""
+    first = moment.day != past[-1].day
+    if name == "wrong spot" and first and abs(math.log((spoilt.spot or 1.0) / (past[-1].snapshot.spot or 1.0))) <= GAP:
+        return "a spot may gap so far over night"
+    if name not in ("scaled open interest", "flipped sign"):
+        return ""
+    now, before = head_of(moment.snapshot, CONVENTIONS).evidence, head_of(past[-1].snapshot, CONVENTIONS).evidence
+    assert now is not None
+    assert before is not None
+    if now.by_volume and first:
+        return "what is traded begins anew each day"
+    if name == "scaled open interest" and now.by_volume and sum(_has_numbers(one) for one in past if one.day == moment.day) < 2:
+        return "only one table of the day has numbers so far: which of the two is wrong nothing says"
+    both = [(net, before.ladder[strike]) for strike, net in now.ladder.items() if strike in before.ladder]
+    if len(both) < 3:
+        return "fewer than three strikes are in both tables"
+    if name == "flipped sign":
+        later = first or moment.at - past[-1].at >= 900.0
+        if sum(net * held < 0 for net, held in both) >= len(both) / 3:
+            return "a third of the strikes turned round by themselves"
+        if later and len(both) < 8:
+            return "time passed, and fewer than eight strikes are in both tables"
+        elsewhere = first and len(both) < 0.75 * len(before.ladder)
+        return "the table lies around another spot than the last session's" if elsewhere else ""
+    found = head_of(spoilt, CONVENTIONS).evidence
+    assert found is not None
+    went = median(math.log(abs(net / before.ladder[strike])) for strike, net in found.ladder.items() if strike in before.ladder)
+    if first:
+        return "over night a table may go by a factor of ten" if abs(went) < math.log(10.0) else ""
+    ratios = [math.log(abs(net / held)) for net, held in both]
+    apart = median(abs(ratio - median(ratios)) for ratio in ratios)
+    grows = now.by_volume and moment.at - session(moment.at).opens_at < 3600.0
+    return "trades alone took the strikes that far apart" if grows and went > 0 and apart >= 0.4 else ""
+
+
+def _has_numbers(moment: Moment) -> bool:
+    return moment.snapshot.given is not None and bool(np.nan_to_num(moment.snapshot.given.net_gex_volume).any())
 
 
 def lay(times: Sequence[Sequence[Moment]], seed: int, spoilt_share: float = SPOILT) -> Tried:
@@ -111,11 +154,11 @@ def _spoil(
 ) -> None:
     name = str(rng.choice(list(FAULTS)))
     first = moment.day != past[-1].day
-    if unknowable(moment, first):
-        found.unknowable[name] += 1
-        return
     spoilt = FAULTS[name](moment, past, others, rng)
     if spoilt is None:
+        return
+    if not isinstance(spoilt, tuple) and unknowable(name, moment, past, spoilt):
+        found.unknowable[name] += 1
         return
     if isinstance(spoilt, tuple):
         ahead, spoilt = spoilt
