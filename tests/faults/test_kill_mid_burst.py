@@ -33,21 +33,6 @@ async def test_kill_nine_at_many_moments(tmp_path: Path) -> None:
     await burst.check()
 
 
-async def test_terminate_in_the_middle_ends_in_time_and_loses_nothing(tmp_path: Path) -> None:
-    burst = Burst(tmp_path, 200)
-    engine = burst.start("--json")
-    wait_for(engine, lambda: burst.taken() >= 60)
-    began = time.monotonic()
-    engine.send_signal(signal.SIGTERM)
-    out, _ = engine.communicate(timeout=20)
-    assert time.monotonic() - began < 20
-    assert engine.returncode == 0, burst.log()
-    assert '"received"' in out
-    assert not (burst.state / "engine.sock").exists()
-    burst.finish()
-    await burst.check()
-
-
 async def test_the_engine_outlives_all_its_pool_processes(tmp_path: Path) -> None:
     burst = Burst(tmp_path, 300)
     engine = burst.start("--until-idle", "--json")

@@ -1,0 +1,129 @@
+"""Tell an engine to end with its hands full: twenty payloads in flight, and decoders that are slow or stand still.
+
+It must end by itself within 20 s, and the engines after it finish what was left, each payload once. On the way the terminal it was
+started from goes (SIGHUP), and a second engine is started on the same folder: it is refused and names the first one's process.
+``run(full=False)`` ends it once, ``run(full=True)`` twenty times.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from gexdesk.api.client import Client
+from gexdesk.model.errors import EngineAway
+from tests.engine.desk_setting import chain_at, drop, rows
+from tests.engine.pool_samples import pool_children
+from tests.faults.engine_process import Burst
+
+LIMIT_S = 20.0
+IN_FLIGHT = 20
+CONTRACTS = 9_000
+"""Of a document of 2 MB."""
+
+
+class Outcome(NamedTuple):
+    """Count what became of it.
+
+    Attributes:
+        in_flight: The fewest payloads that were acknowledged and not ended when the engine was told to.
+        left: Payloads that engines left to the next one.
+        slowest_s: From the signal to the end of the process.
+        killed: Engines that did not end by themselves, or not with code 0.
+        hung_up: Engines that ended for the loss of their terminal.
+        intruders: Second engines that were let onto the folder, or not told who holds it.
+        lost, twice: Payloads without an end, and with two.
+    """
+
+    ends: int
+    in_flight: int
+    left: int
+    slowest_s: float
+    killed: int
+    hung_up: int
+    intruders: int
+    payloads: int
+    lost: int
+    twice: int
+
+    @property
+    def sound(self) -> bool:
+        """Say whether every engine ended in time, and nothing was lost or done twice."""
+        wrong = self.killed + self.hung_up + self.intruders + self.lost + self.twice
+        return not wrong and self.slowest_s <= LIMIT_S and self.in_flight >= IN_FLIGHT and self.left > 0
+
+
+def run(full: bool) -> Outcome:
+    """Start and end it."""
+    ends = 20 if full else 1
+    with tempfile.TemporaryDirectory() as folder:
+        burst = Burst(Path(folder), 0)
+        in_flight, left, took_s = list[int](), list[int](), list[float]()
+        killed = hung_up = intruders = 0
+        for number in range(ends):
+            _drop_slow(burst, number)
+            engine = burst.start("--json")
+            in_flight.append(asyncio.run(_until_full(burst, engine)))
+            if number % 2 == 0:
+                for child in pool_children(engine.pid):
+                    os.kill(child, signal.SIGSTOP)
+            if number == 0:
+                engine.send_signal(signal.SIGHUP)
+                intruders += _refused(burst, engine.pid) is False
+                hung_up += engine.poll() is not None
+            began = time.monotonic()
+            engine.send_signal(signal.SIGTERM)
+            try:
+                out, _ = engine.communicate(timeout=2 * LIMIT_S)
+            except subprocess.TimeoutExpired:
+                engine.kill()
+                out, _ = engine.communicate()
+            took_s.append(time.monotonic() - began)
+            killed += engine.returncode != 0 or '"received"' not in out or (burst.state / "engine.sock").exists()
+            left.append(_open(burst))
+        burst.finish()
+        found = rows("SELECT payload_name AS name, count(*) AS times FROM jobs WHERE status = 'COMPLETED' GROUP BY 1", burst.state)
+        stored = rows("SELECT count(*) AS n, count(DISTINCT payload_sha256) AS documents FROM snapshots", burst.state)[0]
+    payloads = ends * 2 * IN_FLIGHT
+    return Outcome(
+        ends, min(in_flight), sum(left), max(took_s), killed, hung_up, intruders, payloads,
+        lost=payloads - min(len(found), stored["documents"]),
+        twice=sum(row["times"] - 1 for row in found) + stored["n"] - stored["documents"],
+    )  # fmt: skip
+
+
+def _drop_slow(burst: Burst, round_number: int) -> None:
+    """Hand over twice as many payloads as are to be in flight."""
+    body = chain_at(2.0, "SPX", contracts=CONTRACTS)
+    for number in range(2 * IN_FLIGHT):
+        drop(burst.inbox, f"{round_number:03d}-{number:03d}.json", body + b" " * (round_number * 2 * IN_FLIGHT + number))
+
+
+async def _until_full(burst: Burst, engine: "subprocess.Popen[str]") -> int:
+    client = Client(burst.state)
+    give_up_at = time.monotonic() + 60.0
+    while time.monotonic() < give_up_at:
+        assert engine.poll() is None, burst.log()
+        with suppress(EngineAway):
+            if (found := (await client.view()).in_flight) >= IN_FLIGHT:
+                return found
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"never {IN_FLIGHT} in flight: {burst.log()}")
+
+
+def _refused(burst: Burst, holder: int) -> bool:
+    """Say whether a second engine is refused and told by whom."""
+    second = burst.start("--for", "1s")
+    second.communicate(timeout=30)
+    return second.returncode == 1 and f"another engine (process {holder}) runs on" in burst.log()
+
+
+def _open(burst: Burst) -> int:
+    """Return how many acknowledged payloads have no end yet."""
+    ended = rows("SELECT count(*) AS n FROM jobs WHERE status = 'COMPLETED'", burst.state)[0]["n"]
+    return burst.taken() - int(ended)
