@@ -40,7 +40,8 @@ Note = RequestRecord | GuidelineRecord | IncidentRecord | GapRecord
 GATHER_S = 0.15
 GATHERINGS = 6
 MANY_ITEMS = 50
-"""With so many results after one time to gather, and none of them CRITICAL, up to six such times are waited for more."""
+"""With so many results after one time to gather, and none of them CRITICAL, up to six such times are waited for more, until one
+brings nothing."""
 
 BATCH_ITEMS = 2_000
 ROOM_ITEMS = 4_000
@@ -301,11 +302,13 @@ class Keeper:
 
     async def _gather(self) -> None:
         """Wait for company; while much comes for more of it, since a batch costs most by the files and the commit it is."""
+        before = 0
         for _ in range(GATHERINGS):
             await self._clock.sleep(GATHER_S)
-            urgent = any(item.job.level is Level.CRITICAL for item in self._items)
-            if urgent or not MANY_ITEMS <= len(self._items) < self._size:
+            urgent, now = any(item.job.level is Level.CRITICAL for item in self._items), len(self._items)
+            if urgent or not MANY_ITEMS <= now < self._size or now == before:
                 break
+            before = now
 
     async def _flush(self) -> bool:
         """Write one batch; after a failure the loose records first and the items in ever smaller batches."""

@@ -182,7 +182,7 @@ async def test_critical_is_stored_before_what_waits_longer(keeper: Keeper) -> No
     assert stored[:2] == ["under way", "critical"]
 
 
-async def test_while_much_comes_it_is_gathered_for_longer_but_not_where_critical_waits(
+async def test_while_much_comes_it_is_gathered_for_longer_but_not_where_critical_waits_or_nothing_comes_any_more(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keep, "GATHERINGS", 100)
@@ -198,16 +198,19 @@ async def test_while_much_comes_it_is_gathered_for_longer_but_not_where_critical
     await asyncio.gather(*few)
     assert batches == [keep.MANY_ITEMS - 1]
     many = bring(keep.MANY_ITEMS)
-    await asyncio.sleep(2 * keep.GATHER_S)
-    many += bring(10)
-    await asyncio.sleep(2 * keep.GATHER_S)
-    assert len(batches) == 1, "more may come"
+    for _ in range(8):
+        await asyncio.sleep(keep.GATHER_S / 2)
+        many += bring(10)
+    assert len(batches) == 1, "more comes"
     [critical] = bring(1, Level.CRITICAL)
     await asyncio.wait_for(critical, 5.0)
     assert batches[1:] == [1], "CRITICAL goes at once, alone"
     many += bring(keep.BATCH_ITEMS - len(many))
     await asyncio.wait_for(asyncio.gather(*many), 5.0)
     assert batches[2:] == [keep.BATCH_ITEMS], "a full batch waits for nobody"
+    last = bring(keep.MANY_ITEMS)
+    await asyncio.wait_for(asyncio.gather(*last), 5.0)
+    assert batches[3:] == [keep.MANY_ITEMS], "nobody waits for what does not come"
 
 
 async def test_a_stream_of_critical_keeps_nothing_else_waiting_and_the_lag_is_that_of_the_oldest(tmp_path: Path) -> None:
