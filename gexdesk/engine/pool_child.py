@@ -35,9 +35,9 @@ from gexdesk.engine.tasks import (
 from gexdesk.formats.compression import expand
 from gexdesk.formats.detect import choose
 from gexdesk.gates.evidence import evidence
-from gexdesk.gex.summary import analyse, measure
+from gexdesk.gex.summary import Measures, analyse, measure
 from gexdesk.model.errors import GexdeskError, OversizePayload, PayloadError
-from gexdesk.model.exposure import Conventions
+from gexdesk.model.exposure import Conventions, Exposure
 from gexdesk.model.market import settles_at
 from gexdesk.model.snapshot import Snapshot
 from gexdesk.model.text import printable
@@ -56,9 +56,9 @@ def _decode(task: TriageTask | ProcessTask) -> tuple[str, Sequence[Snapshot]]:
     return chosen.name, [replace(one, symbol=task.names.get(one.symbol, one.symbol)) for one in snapshots]
 
 
-def head_of(snapshot: Snapshot, conventions: Conventions) -> Head:
-    """Measure what triage and the checks need of a snapshot."""
-    found = measure(snapshot, conventions)
+def head_of(snapshot: Snapshot, conventions: Conventions, exposure: Exposure | None = None) -> Head:
+    """Measure what triage and the checks need of a snapshot; ``exposure`` where all of it is computed already."""
+    found = measure(snapshot, conventions) if exposure is None else Measures.of(exposure)
     return Head(
         symbol=snapshot.symbol,
         as_of=snapshot.as_of,
@@ -82,22 +82,33 @@ def triage(task: TriageTask) -> Triaged:
         raise OversizePayload(
             f"it holds {count:,} distinct symbols; a source may bring {LIVE_SYMBOLS:,} live: split it, or send it as history"
         )
-    heads = tuple(head_of(snapshot, task.conventions.of(snapshot.symbol)) for snapshot in snapshots)
     if task.columns_path is not None and len(snapshots) == 1:
         write_columns(Path(task.columns_path), snapshots[0])
     results = tuple(_computed(snapshot, task) for snapshot in snapshots) if task.whole else ()
-    return Triaged(format=name, heads=heads, results=results)
+    return Triaged(format=name, heads=_heads(snapshots, task, results), results=results)
 
 
 def process(task: ProcessTask) -> Processed:
     """Compute every exposure, from the columns triage left or else from the payload."""
     kept = read_columns(Path(task.columns_path)) if task.columns_path is not None else None
     snapshots = [kept] if kept is not None else _decode(task)[1]
-    results = [_computed(snapshot, task) for snapshot in snapshots]
+    results = tuple(_computed(snapshot, task) for snapshot in snapshots)
     if not task.judged:
-        heads = (head_of(snapshot, task.conventions.of(snapshot.symbol)) for snapshot in snapshots)
-        results = [structs.replace(computed, head=head) for computed, head in zip(results, heads, strict=True)]
-    return Processed(results=tuple(results))
+        heads = _heads(snapshots, task, results)
+        results = tuple(structs.replace(computed, head=head) for computed, head in zip(results, heads, strict=True))
+    return Processed(results=results)
+
+
+def _heads(
+    snapshots: Sequence[Snapshot], task: TriageTask | ProcessTask, results: Sequence[Computed]
+) -> tuple[Head, ...]:
+    """Return each snapshot's head; ``results`` has those of all of them, or none."""
+    if not results:
+        return tuple(head_of(snapshot, task.conventions.of(snapshot.symbol)) for snapshot in snapshots)
+    return tuple(
+        head_of(snapshot, task.conventions.of(snapshot.symbol), computed.exposure)
+        for snapshot, computed in zip(snapshots, results, strict=True)
+    )
 
 
 def _computed(snapshot: Snapshot, task: TriageTask | ProcessTask) -> Computed:

@@ -134,6 +134,9 @@ def records(body: bytes, arrays: bool) -> Iterator[tuple[str, bytes]]:
         for number, row in enumerate(rows, start=1):
             yield f"record {number}", bytes(row)
         return
+    if b"\n" not in body.strip():
+        yield "", body
+        return
     try:
         decode(_ROW, body)
     except MalformedPayload as error:

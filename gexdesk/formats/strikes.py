@@ -23,7 +23,8 @@ def ascending(strike: F8, where: Where) -> NDArray[np.intp]:
     refuse_rows(~((strike > 0) & (strike <= MAX_POINTS)), where, lambda i: f"strike {strike[i]:.15g}", "above 0")
     order = np.argsort(strike, kind="stable")
     again = np.zeros(len(strike), dtype=np.bool_)
-    again[order[1:]] = np.diff(strike[order]) == 0
+    ordered = strike[order]
+    again[order[1:]] = ordered[1:] == ordered[:-1]
     refuse_rows(again, where, lambda i: f"strike {strike[i]:.15g} stands twice", "each strike once")
     return order
 

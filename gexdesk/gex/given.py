@@ -29,16 +29,15 @@ def analyse_given(
         warnings.append("exposure missing: the document gives none by strike")
     sides = exposure.known_sum(np.abs(table.call_gex), np.abs(table.put_gex))
     heaviest, share = levels.concentration(table.strike, np.fmax(sides, np.abs(by_strike)))
-    _, _, open_interest, volume = sums(table)
     summary = Exposure(
         format=snapshot.format,
         symbol=snapshot.symbol,
         as_of=snapshot.as_of,
         spot=spot,
         conventions=msgspec.structs.replace(conventions, gamma_source="given_strikes"),
-        strikes=len(np.unique(table.strike)),
-        total_open_interest=open_interest,
-        total_volume=volume,
+        strikes=len(table),
+        total_open_interest=_total(table, "open_interest"),
+        total_volume=_total(table, "volume"),
         net_gex=net,
         gross_gex=gross,
         net_gex_volume=exposure.net_and_gross(table.net_gex_volume)[0],

@@ -7,6 +7,7 @@ a gamma; 0 only where open interest is known to be 0 throughout and nothing trad
 
 import math
 from dataclasses import replace
+from typing import Self
 
 import msgspec
 from msgspec import Struct
@@ -39,6 +40,20 @@ class Measures(Struct, frozen=True):
     zero_dte_share: float | None
     coverage: float | None
     contracts: int | None
+
+    @classmethod
+    def of(cls, exposure: Exposure) -> Self:
+        """Take them from what ``analyse`` gave, where that is computed anyway."""
+        return cls(
+            spot=exposure.spot,
+            net_gex=exposure.net_gex,
+            gross_gex=exposure.gross_gex,
+            total_open_interest=exposure.total_open_interest,
+            total_volume=exposure.total_volume,
+            zero_dte_share=exposure.zero_dte_share,
+            coverage=exposure.coverage,
+            contracts=exposure.contracts,
+        )
 
 
 def measure(snapshot: Snapshot, conventions: Conventions) -> Measures:

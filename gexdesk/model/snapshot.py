@@ -73,8 +73,7 @@ class StrikeTable:
 
     def to_bytes(self) -> bytes:
         """Return the columns one after another in the order they are named here, float64 in this machine's byte order."""
-        columns: F8 = np.stack([getattr(self, name) for name in self.__slots__], dtype=np.float64)
-        return columns.tobytes()
+        return b"".join(np.asarray(getattr(self, name), dtype=np.float64).tobytes() for name in self.__slots__)
 
 
 @dataclass(frozen=True, slots=True)

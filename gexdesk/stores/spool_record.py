@@ -10,6 +10,7 @@ check what it reads without the header. Integers are little-endian.
 
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
@@ -64,6 +65,14 @@ class Gap(msgspec.Struct, frozen=True):
     skipped_bytes: int
 
 
+class _OfThread(threading.local):
+    """Hold what only one thread may use at once: to make a decompressor costs more than to expand a small payload."""
+
+    def __init__(self) -> None:
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_of_thread = _OfThread()
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Header).decode
 
@@ -169,7 +178,7 @@ def read_payload(ref: PayloadRef) -> bytes:
     if not ref.zstd:
         return body
     try:
-        return zstandard.decompress(body)
+        return _of_thread.decompressor.decompress(body)
     except zstandard.ZstdError as error:
         where = f"the payload at byte {ref.offset} of {ref.path}"
         raise StoreError(f"{where} cannot be decompressed: {error}", path=ref.path) from error
