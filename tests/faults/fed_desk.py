@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -168,7 +169,21 @@ class FedDesk:
             wrong=len(self.good & dead) + len(self.bad & completed),
         )
 
-    def latencies(self, level: str) -> np.ndarray:
-        """Return receipt to available, seconds, float64, of a level's completed jobs; the engine must have ended."""
-        sql = f"SELECT epoch(available_at) - epoch(received_at) AS s FROM jobs WHERE level = '{level}' AND status = 'COMPLETED'"
-        return np.array([row["s"] for row in rows(sql, self.state)], dtype=float)
+    def critical_s(self, spans: Sequence[tuple[float, float]], since: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return receipt to available, seconds, float64, of CRITICAL jobs; the engine must have ended.
+
+        Args:
+            spans: Begin and end, UTC seconds.
+            since: What was received before does not count.
+
+        Returns:
+            Of those received outside the spans, and of those within them.
+        """
+        sql = (
+            "SELECT epoch(received_at) AS at, epoch(available_at) - epoch(received_at) AS s FROM jobs "
+            "WHERE level = 'CRITICAL' AND status = 'COMPLETED'"
+        )
+        found = [(row["at"], row["s"]) for row in rows(sql, self.state) if row["at"] >= since]
+        inside = [any(begins <= at <= ends for begins, ends in spans) for at, _ in found]
+        took = np.array([s for _, s in found], dtype=float)
+        return took[~np.array(inside, dtype=bool)], took[np.array(inside, dtype=bool)]
