@@ -47,6 +47,8 @@ class TakeOver:
             known = parts.flights.get(payload.payload_id)
             if known is not None and (status is not None or known.queued_at is None):
                 continue  # it came since, and is on its way
+            if status is None and not parts.spool.pins(payload.payload_id):
+                continue  # finished with here: the queue has lost its word of that, too
             parts.requests.tie(payload)
             if status is not JobStatus.DEAD:
                 parts.receive.remember(payload)
