@@ -5,6 +5,8 @@ import asyncio
 from gexdesk.engine.parts import Parts
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.job import JobStatus
+from gexdesk.model.payload import Arrival, Payload, PayloadRef
+from gexdesk.stores.spool import read_payload
 
 
 class TakeOver:
@@ -42,6 +44,7 @@ class TakeOver:
         parts = self._parts
         kept = await asyncio.to_thread(lambda: list(parts.spool.scan(done=False)))
         untriaged = waiting = 0
+        ended: list[tuple[Payload, PayloadRef]] = []
         statuses = await parts.queue.statuses([payload.payload_id for payload, _ in kept])
         for (payload, ref), status in zip(kept, statuses, strict=True):
             known = parts.flights.get(payload.payload_id)
@@ -60,6 +63,7 @@ class TakeOver:
                 waiting += 1
             else:
                 await parts.requests.settle(payload.payload_id)  # a kill may have come before its end was noted
+                ended.append((payload, ref))
             if status is JobStatus.COMPLETED:
                 parts.spool.forget(payload.payload_id)  # a dead letter's bytes stay
         if parts.queue.warning:
@@ -67,8 +71,28 @@ class TakeOver:
         for gap in parts.spool.gaps:
             words = f"{gap.skipped_bytes:,} damaged bytes skipped at byte {gap.start:,} of {gap.path}"
             parts.chronicle.tell("engine", f"spool: {words}", grave=True)
+        if not parts.queue.shared:  # else another host may have the rows
+            await self._do_again(ended)
         if untriaged or waiting:
             parts.chronicle.tell("engine", f"recovered {waiting} queued and {untriaged} unsorted payloads of the last run")
+
+    async def _do_again(self, ended: list[tuple[Payload, PayloadRef]]) -> None:
+        """Take in anew what the queue knows to have ended and the tables do not: rows are synced first, so they are lost."""
+        parts = self._parts
+        digests = [payload.sha256 for payload, _ in ended]
+        without = await parts.keeper.reading(lambda metadata: metadata.without_rows(digests)) if digests else set()
+        for payload, ref in ended:
+            if payload.sha256 in without:
+                body = await asyncio.to_thread(read_payload, ref)
+                arrival = Arrival(
+                    source=payload.source, body=body, received_at=payload.received_at, content_type=payload.content_type,
+                    name=payload.name, time_shift_s=payload.time_shift_s, asked=payload.asked,
+                )  # fmt: skip
+                parts.receive.take_up(*await parts.spool.keep(arrival))
+                parts.spool.forget(payload.payload_id)
+        if without:
+            words = f"{len(without)} payloads had ended and have no rows: the end of metadata.duckdb.wal is lost"
+            parts.chronicle.tell("engine", f"{words}; they are done again", grave=True)
 
     async def _agree_on_pauses(self) -> None:
         """Let the queue hold what operators paused and nothing else: a crash may have come between the two records."""

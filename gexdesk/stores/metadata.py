@@ -15,7 +15,7 @@ from gexdesk.stores.base import Batch
 from gexdesk.stores.durable import make_folder
 from gexdesk.stores.lake import strikes_key
 from gexdesk.stores.rebuilt import rebuild
-from gexdesk.stores.recorded import Recorded, first_line
+from gexdesk.stores.recorded import DAMAGED, Recorded, first_line
 from gexdesk.stores.rows import (
     DEAD_LETTERS,
     DECISIONS,
@@ -97,8 +97,7 @@ class Metadata(Recorded):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(self._connection_now)
-        self.path = path
+        super().__init__(self._connection_now, path)
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._descriptor = -1
 
@@ -118,7 +117,9 @@ class Metadata(Recorded):
             self._migrate(self._connection)
         except (duckdb.Error, OSError) as error:
             self.close()
-            raise StoreError(f"the metadata {self.path.name} cannot be opened: {first_line(error)}") from error
+            held = "Could not set lock" in str(error)
+            what_to_do = "end the process that holds it" if held else DAMAGED
+            raise StoreError(f"the metadata {self.path.name} cannot be opened: {first_line(error)}; {what_to_do}") from error
         except StoreError:
             self.close()
             raise

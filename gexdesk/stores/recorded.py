@@ -1,6 +1,7 @@
 """Ask the metadata what was recorded: jobs, decisions, dead letters, requests, snapshots, newest rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -27,15 +28,33 @@ _SCORE_PARTS = """
 """
 
 
+DAMAGED = (
+    "where it is damaged, move it and its .wal aside together: the next start takes the snapshots from the lake, and does again "
+    "what the spool still has without rows"
+)
+"""What to do about a file that DuckDB cannot read."""
+
+
 class Recorded:
     """Answer from the connection of ``Metadata``, which is one; used by one thread at a time.
 
     Args:
         connected: Gives the connection, opened anew where it was lost.
+        path: The file, to name it.
     """
 
-    def __init__(self, connected: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+    def __init__(self, connected: Callable[[], duckdb.DuckDBPyConnection], path: Path) -> None:
         self._connected = connected
+        self.path = path
+
+    def without_rows(self, digests: Sequence[str]) -> set[str]:
+        """Return those of the payloads' digests that neither a job's record nor a snapshot has. Raises StoreError."""
+        known = "SELECT payload_sha256 FROM jobs UNION ALL SELECT payload_sha256 FROM snapshots"
+        found = self._found(
+            f"SELECT payload_sha256 FROM unnest($digests) AS asked(payload_sha256) ANTI JOIN ({known}) USING (payload_sha256)",  # noqa: S608
+            {"digests": list(digests)},
+        )
+        return {digest for (digest,) in found}
 
     def source_counts(self) -> dict[str, tuple[int, int]]:
         """Return each source's requests and successes as last written. Raises StoreError."""
@@ -134,7 +153,7 @@ class Recorded:
         try:
             return self._connected().execute(sql, asked).fetchall()
         except duckdb.Error as error:
-            raise StoreError(f"the record cannot be read: {first_line(error)}") from error
+            raise StoreError(f"the record in {self.path.name} cannot be read: {first_line(error)}; {DAMAGED}") from error
 
 
 def _taken(columns: Columns[Any]) -> str:

@@ -1,0 +1,35 @@
+"""What an earlier engine had ended and the tables have lost is done again."""
+
+from pathlib import Path
+
+import duckdb
+
+from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, rows, settings_of
+
+
+async def test_payloads_that_ended_and_have_no_rows_are_done_again(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    settings = settings_of(state, folder_source("s", tmp_path / "in"))
+    for number in range(6):
+        drop(tmp_path / "in", f"{number}.json", b"{" + b" " * number if number in (2, 5) else gexbot_at(1.0, f"S{number}"))
+    async with engine_on(settings, once=True) as engine:
+        await engine.idle()
+    before = {row["payload_name"]: row["status"] for row in rows("SELECT payload_name, status FROM jobs", state)}
+    assert sorted(before.values()) == ["COMPLETED"] * 4 + ["DEAD"] * 2
+    with duckdb.connect(str(state / "metadata.duckdb")) as tables:  # as where the end of its log is lost
+        for table in ("dead_letters", "snapshots", "jobs"):
+            lost = "SELECT job_id FROM jobs WHERE payload_name IN ('0.json', '5.json')"
+            tables.execute(f"DELETE FROM {table} WHERE job_id IN ({lost})")
+    async with engine_on(settings, once=True) as engine:
+        await engine.idle()
+        log = [line.text for line in (await engine.view()).log if line.grave]
+    assert any("2 payloads had ended and have no rows" in text and "metadata.duckdb" in text for text in log)
+    assert {row["payload_name"]: row["status"] for row in rows("SELECT payload_name, status FROM jobs", state)} == before
+    [counts] = rows("SELECT count(*) AS n, count(DISTINCT payload_sha256) AS documents FROM snapshots", state)
+    assert counts == {"n": 4, "documents": 4}
+    [strikes] = rows("SELECT count(*) AS n FROM strikes", state)
+    assert strikes == {"n": 8}
+    async with engine_on(settings, once=True) as engine:
+        await engine.idle()
+        assert not any("have no rows" in line.text for line in (await engine.view()).log)
+        assert engine.closing().received == 0
