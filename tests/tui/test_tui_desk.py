@@ -809,7 +809,7 @@ async def test_a_lost_engine_is_named_and_found_again(monkeypatch, error: Except
         assert words in seat.text("notice")
         assert "engine away" in seat.text("status")
         desk.push(a_view(sequence=9, engine_id="e2", taken_at=AT + 60))
-        while seat.app.sight.away:
+        while seat.app.sight.running_now < AT + 60:
             await seat.pilot.pause(0.01)
         await seat.beat()
         assert "09:42:17" in seat.text("status")
