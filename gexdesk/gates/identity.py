@@ -103,11 +103,23 @@ def _looks_like(facts: Facts, before: Facts, twin: Facts) -> bool:
     """Say whether the heaviest strikes of a given table are another symbol's, which trades at about the same price."""
     # Asked of every other symbol, so what costs least comes first.
     near = abs(share(facts.spot, twin.spot) or 1.0) <= _TWIN_PRICE
-    to_theirs, to_own = share(facts.gross_gex, twin.gross_gex), share(facts.gross_gex, before.gross_gex)
-    if not near or to_theirs is None or to_own is None or not (abs(to_theirs) <= _TWIN_GROSS and abs(to_own) > 2 * _TWIN_GROSS):
+    their_gross, own_gross = share(facts.gross_gex, twin.gross_gex), share(facts.gross_gex, before.gross_gex)
+    if not near or their_gross is None or own_gross is None or abs(their_gross) > _TWIN_GROSS or abs(own_gross) <= 2 * _TWIN_GROSS:
         return False
     theirs, own = shaped(facts, twin).alike, shaped(facts, before).alike
-    return theirs is not None and own is not None and theirs > _ALIKE and own < theirs - _LESS_ALIKE
+    if theirs is None or own is None or theirs <= _ALIKE or own >= theirs - _LESS_ALIKE:
+        return False
+    # Towards the close one strike may outweigh all others, here and there the same one: then the others say whose they are.
+    to_theirs, to_own = _off(facts, twin), _off(facts, before)
+    return to_theirs is not None and to_own is not None and to_theirs < to_own
+
+
+def _off(facts: Facts, other: Facts) -> float | None:
+    """Return how far the strikes of two given tables are from each other, one by one; None with too few in common."""
+    assert facts.evidence is not None
+    assert other.evidence is not None
+    found = factor(facts.evidence.ladder, other.evidence.ladder)
+    return None if found is None else abs(found[0]) + found[1]
 
 
 def _sides(facts: Facts, known: Known) -> Finding | None:
