@@ -245,7 +245,7 @@ class FakeDesk:
 
     def lose(self, reason: str = "the socket is closed", error: Exception | None = None) -> None:
         """End every stream of views as a lost engine does, or with another error."""
-        self._away, self._error = reason, error
+        self._away, self._error = "" if error is not None else reason, error
         self._news.set()
 
     async def view(self) -> DeskView:
