@@ -1,4 +1,4 @@
-"""Let Redis do what servers do short of dying: sleep, stand still, be a replica, hang up, run full, forget its library or everything.
+"""Let Redis do what servers do short of dying: sleep, stand still, be a replica, hang up, run full, forget its library or all else.
 
 A real engine goes on feeding two sources meanwhile. CRITICAL must be done here while Redis is away and handed over afterwards, all
 else within seconds of its answering again, nothing lost or done twice. A server that evicts is refused at the start.
