@@ -18,6 +18,8 @@ from tests.cli.program import started
 from tests.engine.desk_setting import engine_on, folder_source, pull, settings_of
 from tests.until import until
 
+KEY = b'[{"id": "7", "name": "jm", "scopes": ["read"], "digest": "ab", "created_at": 1.0, "revoked_at": 2.0}]'
+
 
 @pytest.mark.parametrize(
     ("name", "text", "read"),
@@ -27,6 +29,8 @@ from tests.until import until
         ("7.json", b'{"number": 7, "owner": "\xff"}', lambda path: Shelf(path.parent).read(7)),
         ("standing.json", b'{"skipped": {"\xff": 1.0}}', lambda path: Standing(path).open()),
         (KEYS_NAME, b'[{"id": "\xff"}]', lambda path: KeyBook(path.parent).all()),
+        (KEYS_NAME, KEY.replace(b"revoked", b"revokee"), lambda path: KeyBook(path.parent).all()),
+        ("standing.json", b'{"pausesx": {}}', lambda path: Standing(path).open()),
     ],
 )
 def test_a_damaged_byte_in_a_text_is_named(tmp_path: Path, name: str, text: bytes, read: Callable[[Path], object]) -> None:
@@ -69,7 +73,7 @@ async def test_keys_that_cannot_be_read_are_told_at_the_start(tmp_path: Path) ->
                 return False
             return any("keys.json cannot be read" in line.text and line.grave for line in view.log)
 
-        await until(told)
+        await until(told, limit_s=60)
     finally:
         engine.terminate()
         engine.communicate(timeout=30)

@@ -30,13 +30,13 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-class Key(Struct, frozen=True):
+class Key(Struct, frozen=True, forbid_unknown_fields=True):
     """Describe a key; the key itself is known to its holder alone.
 
     Attributes:
         name: Who holds it, as the audit and the desk name them.
         digest: SHA-256 of the key, hex.
-        until: When it ends; None has no end.
+        until: When it ends; None has no end. A field that is not one of these is damage: without it a key might end never.
         per_minute: Calls it may make in a minute.
     """
 

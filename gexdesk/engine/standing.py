@@ -15,7 +15,7 @@ from gexdesk.stores.durable import write_durably
 T = TypeVar("T")
 
 
-class Pause(Struct, frozen=True):
+class Pause(Struct, frozen=True, forbid_unknown_fields=True):
     """Hold why a source is paused."""
 
     author: str
@@ -30,7 +30,7 @@ class Armed(Struct, frozen=True):
     override: Override
 
 
-class _Kept(Struct, frozen=True):
+class _Kept(Struct, frozen=True, forbid_unknown_fields=True):
     overrides: dict[str, Override] = {}
     pauses: dict[str, Pause] = {}
     stopped: Pause | None = None

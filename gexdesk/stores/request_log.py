@@ -49,7 +49,9 @@ class RequestLog:
         decode = msgspec.json.Decoder(RequestRecord).decode
         try:
             make_folder(self._path.parent)
-            lines = self._path.read_bytes().splitlines() if self._path.exists() else []
+            held = self._path.read_bytes() if self._path.exists() else b""
+            lines = held.splitlines()
+            whole = len(lines) if held.endswith(b"\n") else len(lines) - 1  # what lacks its end was promised to nobody
             for number, line in enumerate(lines, 1):
                 try:
                     record = decode(line)
@@ -57,7 +59,7 @@ class RequestLog:
                     damaged.append(number)
                     continue
                 found[record.request_id] = record
-            warning = self._set_aside([number for number in damaged if number < len(lines)], lines)
+            warning = self._set_aside([number for number in damaged if number <= whole], lines)
             kept = [r for r in found.values() if r.status not in _ENDED or (r.completed_at or 0.0) >= keep_ended_after]
             write_durably(self._path, b"".join(self._encode(record) + b"\n" for record in kept))
             self._take_up(len(kept))

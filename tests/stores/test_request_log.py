@@ -31,6 +31,23 @@ async def test_a_line_with_a_damaged_byte_is_put_aside_and_the_others_are_taken_
     assert b"r\xff" in path.with_name("requests.jsonl.damaged").read_bytes()
 
 
+async def test_a_damaged_last_line_was_promised_and_half_a_line_was_not(tmp_path: Path) -> None:
+    path = tmp_path / "requests.jsonl"
+    log = RequestLog(path)
+    await log.open(0.0)
+    for number in range(3):
+        await log.append(request(number))
+    await log.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10])
+    kept, warning = await RequestLog(path).open(0.0)
+    assert ([record.request_id for record in kept], warning) == (["r0", "r1"], "")
+    path.write_bytes(whole.replace(b"r2", b"r\xff"))
+    kept, warning = await RequestLog(path).open(0.0)
+    assert [record.request_id for record in kept] == ["r0", "r1"]
+    assert "1 line of requests.jsonl could not be read" in warning
+
+
 async def test_where_the_file_cannot_be_opened_anew_the_old_one_is_still_written_to(tmp_path: Path) -> None:
     path = tmp_path / "requests.jsonl"
     log = RequestLog(path)
