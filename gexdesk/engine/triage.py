@@ -1,7 +1,8 @@
 """Triage: decode once in a pool process, strictest standing level first; decide; queue."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import structs
 
@@ -253,6 +254,7 @@ class Triage:
         if not beside:
             account.stamped(lead.symbol, stamped_at)
         flight.judged = tuple(self._judged(account, head, payload) for head in found.heads)
+        self._tell_held(flight.judged, account, payload)
         held = flight.judged[found.heads.index(lead)].verdict.held
         features = self._precedents.features(account, lead, now, payload.asked, held=held)
         symbol = lead.symbol if all(head.symbol == lead.symbol for head in found.heads) else ""
@@ -293,10 +295,16 @@ class Triage:
         judged = self._gates.judge(account, head, payload)
         if not is_history(account, payload):
             self._gaps.heard(account, head.symbol, payload.received_at)
-        if judged.verdict.held:
-            words = f"{head.symbol} of {account.name} held back: {printable(judged.verdict.words, 160)}"
-            self._chronicle.tell("source", words, grave=True, job=payload.payload_id)
         return judged
+
+    def _tell_held(self, all_judged: Sequence[Judged], account: Account, payload: Payload) -> None:
+        """Tell once a symbol what the checks held back of a payload, which may be a day of snapshots."""
+        held = [judged for judged in all_judged if judged.verdict.held]
+        for symbol, count in Counter(judged.facts.symbol for judged in held).items():
+            newest = next(judged for judged in reversed(held) if judged.facts.symbol == symbol)
+            many = f" ({count} snapshots of this payload; of the last)" if count > 1 else ""
+            words = f"{symbol} of {account.name} held back{many}: {printable(newest.verdict.words, 160)}"
+            self._chronicle.tell("source", words, grave=True, job=payload.payload_id)
 
     def _undecided(self, flight: Flight, refused: Refused, account: Account) -> Job:
         """Return the job that carries a refused payload to the dead letters, at its source's level."""

@@ -105,3 +105,17 @@ async def test_what_is_right_again_passes_and_the_case_is_refused_after_a_while(
         (case,) = await cases(desk, settled=True)
         assert (case.state, case.settled_by) == ("refused", "rule")
         assert "good again for" in case.settled_reason
+
+
+async def test_a_payload_of_many_that_are_held_back_is_told_in_one_line(tmp_path: Path) -> None:
+    async with desk_of(tmp_path / "state", "feed") as desk:
+        await say(desk, 4, feed=WIDE)
+        at = desk.clock.now()
+        day = [WIDE.gexbot(at - 9.0 + 0.4 * number, spot=6_250.0 + number) for number in range(20)]
+        await desk.send(("feed", b"\n".join(day)))
+        await desk.until(at + EVERY_S)
+        (case,) = await cases(desk)
+        assert (case.state, case.count) == ("held", 20)
+        told = [line.text for line in (await desk.engine.view()).log if "held back" in line.text and line.kind == "source"]
+    [line] = told
+    assert line.startswith("SPX of feed held back (20 snapshots of this payload; of the last): ")
