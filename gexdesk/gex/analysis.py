@@ -2,6 +2,7 @@
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from gexdesk.gex import exposure, levels, profile
 from gexdesk.gex.exposure import Weighed
@@ -57,7 +58,7 @@ def analyse_chain(
         put_wall=levels.put_wall(strike, net_by_strike),
         absolute_gamma_strike=levels.absolute_gamma_strike(strike, gross_by_strike),
         zero_dte_share=levels.ratio(zero_dte_gex(weighed, gex, snapshot.quoted_at), gross),
-        max_pain=_front_max_pain(chain, weighed),
+        max_pain=_front_max_pain(chain, weighed, strike, of),
         put_call_oi=levels.ratio(exposure.total(table.put_open_interest), exposure.total(table.call_open_interest)),
         put_call_volume=levels.ratio(exposure.total(table.put_volume), exposure.total(table.call_volume)),
         coverage=judged.coverage,
@@ -99,7 +100,7 @@ class _Profiled:
         if weighed.priced is None:
             return
         open_rows = weighed.live & (contracts > 0)
-        rows, bare = np.flatnonzero(open_rows & weighed.usable_iv), without_iv(chain, open_rows, weighed.usable_iv)
+        rows, bare = (open_rows & weighed.usable_iv).nonzero()[0], without_iv(chain, open_rows, weighed.usable_iv)
         priced, is_call, held = weighed.priced.take(rows), chain.is_call[rows], contracts[rows]
         self.hedges = hedges(
             priced, is_call, held, conventions.multiplier, vendor_delta=chain.delta[bare], vendor_contracts=contracts[bare]
@@ -112,16 +113,19 @@ class _Profiled:
         self.zero_gamma = profile.zero_gamma(curve, spots, net)
 
 
-def _front_max_pain(chain: Chain, weighed: Weighed) -> float | None:
-    """Return the max pain of the first expiration date on which a contract is still live, over all roots."""
+def _front_max_pain(chain: Chain, weighed: Weighed, strike: F8, of: NDArray[np.intp]) -> float | None:
+    """Return the max pain of the first expiration date on which a contract is still live, over all roots.
+
+    Args:
+        strike, of: As for ``exposure.by_strike``.
+    """
     series = weighed.series
     alive = series.years > 0
     if not alive.any():
         return None
     front = alive & (series.expiry == series.expiry[alive].min())
-    rows = np.flatnonzero(front[series.of])
-    strike, of = np.unique(chain.strike[rows], return_inverse=True)
-    open_interest, is_call = weighed.open_interest[rows], chain.is_call[rows]
-    calls = exposure.summed(of[is_call], open_interest[is_call], len(strike))
-    puts = exposure.summed(of[~is_call], open_interest[~is_call], len(strike))
-    return levels.max_pain(strike, calls, puts)
+    rows = front[series.of].nonzero()[0]
+    cell, cells = of[rows] * 2 + chain.is_call[rows], 2 * len(strike)
+    listed = np.bincount(cell // 2, minlength=len(strike)).nonzero()[0]
+    held = exposure.summed(cell, weighed.open_interest[rows], cells)
+    return levels.max_pain(strike[listed], held[1::2][listed], held[0::2][listed])

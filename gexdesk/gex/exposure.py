@@ -100,8 +100,7 @@ def by_strike(chain: Chain, weighed: Weighed, strike: F8, of: NDArray[np.intp]) 
 
     def both(column: F8) -> tuple[F8, F8]:
         unknown = np.isnan(column)
-        sums = summed(side, column, cells)
-        gap = ~listed
+        sums, gap = summed(side, column, cells), ~listed
         if unknown.any():
             gap |= np.bincount(side[unknown], minlength=cells) > 0
         sums[gap & (sums == 0)] = np.nan
@@ -133,11 +132,12 @@ def by_expiry(weighed: Weighed, gex: F8) -> tuple[ExpiryGex, ...]:
     days, of = series.days()
     unknown = np.isnan(gex)
     known = np.where(unknown, 0.0, gex)
-    sums = np.stack((
+    alive = series.years > 0
+    sums = (
         np.bincount(series.of, known, groups), np.bincount(series.of, np.abs(known), groups),
         np.bincount(series.of, minlength=groups), np.bincount(series.of[unknown], minlength=groups),
-    )) * (series.years > 0)  # fmt: skip
-    net, gross, rows, gaps = (np.bincount(of, column, len(days)) for column in sums)
+    )  # fmt: skip
+    net, gross, rows, gaps = (np.bincount(of, column * alive, len(days)) for column in sums)
     sound = (gaps < rows) & ((gross > 0) | (gaps == 0))
     return tuple(
         ExpiryGex(iso_date(day), day_net if is_sound else None, day_gross if is_sound else None)

@@ -92,7 +92,9 @@ def price(  # noqa: PLR0917 - the order in which the formula is always written
         strike, iv, t_years: Points, a fraction per year and years to settlement; they broadcast.
         rate, dividend_yield: Continuously compounded, per year.
     """
-    k, sigma, t = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (strike, iv, t_years)))
+    k, sigma, t = (np.asarray(x, dtype=np.float64) for x in (strike, iv, t_years))
+    if not k.shape == sigma.shape == t.shape:
+        k, sigma, t = np.broadcast_arrays(k, sigma, t)
     with np.errstate(all="ignore"):
         deviation = sigma * np.sqrt(t)
         known = (k > 0) & (sigma > 0) & (t > 0) & (spot > 0)

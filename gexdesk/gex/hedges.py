@@ -58,4 +58,4 @@ def hedges(
 
 def without_iv(chain: Chain, open_rows: Flags, usable_iv: Flags) -> NDArray[np.intp]:
     """Return the open contracts whose delta only the vendor knows."""
-    return np.flatnonzero(open_rows & ~usable_iv & np.isfinite(chain.delta))
+    return (open_rows & ~usable_iv & np.isfinite(chain.delta)).nonzero()[0]

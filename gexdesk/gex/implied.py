@@ -59,7 +59,7 @@ def implied_volatility(
         rounding = 8 * np.finfo(np.float64).eps * high
         solvable = (t_years > 0) & (strike > 0) & (price > 0) & (spot > 0) & (value > rounding) & (value < low)
         result = np.full(len(price), np.nan)
-        rows = np.flatnonzero(solvable)
+        rows = solvable.nonzero()[0]
         result[rows] = _solve(value[rows] / low[rows], np.log(high[rows] / low[rows])) / np.sqrt(t_years[rows])
     return result
 
@@ -82,7 +82,7 @@ def recover(chain: Chain, spot: float | None, quoted_at: float, conventions: Con
     if spot is None or conventions.gamma_source == "vendor":
         return chain, 0
     missing = ~((chain.iv >= USABLE_IV[0]) & (chain.iv <= USABLE_IV[1]))
-    rows = np.flatnonzero(missing)
+    rows = missing.nonzero()[0]
     bid, ask = chain.bid[rows], chain.ask[rows]
     rows = rows[(bid > 0) & (ask >= bid) & ((chain.open_interest[rows] > 0) | (chain.volume[rows] > 0))]
     if rows.size == 0:

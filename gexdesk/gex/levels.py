@@ -70,7 +70,7 @@ def max_pain(strike: F8, call_open_interest: F8, put_open_interest: F8) -> float
     paid_to_calls = distance * below - np.cumsum(calls * distance)
     paid_to_puts = (puts * distance).sum() - np.cumsum(puts * distance) - distance * above
     paid = paid_to_calls + paid_to_puts
-    return float(strike[np.flatnonzero(paid <= paid.min() + _TIE * paid.max())[0]])
+    return float(strike[np.argmax(paid <= paid.min() + _TIE * paid.max())])
 
 
 def ratio(part: float | None, whole: float | None) -> float | None:
@@ -83,4 +83,4 @@ def ratio(part: float | None, whole: float | None) -> float | None:
 def _largest(strike: F8, value: F8) -> float | None:
     known = np.where(np.isnan(value), 0.0, value)
     top = known.max(initial=0.0)
-    return float(strike[np.flatnonzero(known >= top * (1 - _TIE))[0]]) if top > 0 else None
+    return float(strike[np.argmax(known >= top * (1 - _TIE))]) if top > 0 else None

@@ -23,6 +23,8 @@ _NEAR_SPOT = np.arange(-40, 41)
 _GRID = np.union1d(_COARSE, _NEAR_SPOT)
 
 _RATIOS: F8 = np.asarray(1 + _GRID * STEP, dtype=np.float64)
+_X: F8 = np.log(_RATIOS)
+_X_SHORT = _X.astype(np.float32)
 
 DRAWN = np.isin(_GRID, _COARSE)
 """bool[193]: the 121 evenly spaced spots of the grid, -15% to +15%, that make the curve on a screen. The others lie within 1%
@@ -55,10 +57,10 @@ class _Mesh:
 
 
 def _mesh(steepest: float, count: int) -> _Mesh:
-    low, high = math.log(_RATIOS[0]), math.log(_RATIOS[-1])
+    low, high = float(_X[0]), float(_X[-1])
     angle = (np.arange(count) + 0.5) * math.pi / count
     order = np.arange(count)
-    on_grid = np.arccos(np.clip((2 * np.log(_RATIOS) - low - high) / (high - low), -1, 1))
+    on_grid = np.arccos(np.clip((2 * _X - low - high) / (high - low), -1, 1))
     share = np.where(order == 0, 1.0, 2.0) / count
     to_grid = np.cos(np.outer(angle, order)) * share @ np.cos(np.outer(order, on_grid))
     points = (low + high) / 2 + (high - low) / 2 * np.cos(angle)
@@ -124,19 +126,18 @@ def scan(contracts: Curve) -> tuple[F8, F8]:
     Values are right to 1e-5 of the curve's peak; signs are those of the float64 curve.
     """
     spots: F8 = contracts.spot * _RATIOS
-    x = np.log(_RATIOS)
     slope = contracts.slope
-    both = np.zeros((2, len(x)))
+    both = np.zeros((2, len(_X)))
     above = 0.0
     for mesh in _MESHES if len(slope) > _FEW else ():
-        rows = np.flatnonzero((slope > above) & (slope <= mesh.steepest))
+        rows = ((slope > above) & (slope <= mesh.steepest)).nonzero()[0]
         both += _bells(contracts, rows, mesh.x) @ mesh.to_grid
         above = mesh.steepest
-    both += _bells(contracts, np.flatnonzero((slope > above) & (slope <= _STEEP)), x.astype(np.float32))
+    both += _bells(contracts, ((slope > above) & (slope <= _STEEP)).nonzero()[0], _X_SHORT)
     # float32 keeps 7 digits of d1, too few where a contract within hours of settlement multiplies them by its slope.
-    both += _bells(contracts, np.flatnonzero(slope > _STEEP), x)
+    both += _bells(contracts, (slope > _STEEP).nonzero()[0], _X)
     net, gross = both * spots
-    for level in np.flatnonzero(np.abs(net) <= np.maximum(_SIGN_IS_SURE * gross, _ERROR * gross.max())):
+    for level in (np.abs(net) <= np.maximum(_SIGN_IS_SURE * gross, _ERROR * gross.max())).nonzero()[0]:
         net[level] = contracts.net_gex(float(spots[level]))
     return spots, net
 
@@ -152,16 +153,22 @@ def zero_gamma(contracts: Curve, spots: F8, net: F8) -> ZeroGamma:
     """
     if not np.any(contracts.weight):
         return ZeroGamma("not_enough_data")
-    there = np.flatnonzero(net)
-    changes = np.flatnonzero(np.signbit(net[there[:-1]]) != np.signbit(net[there[1:]]))
+    there = net.nonzero()[0]
+    at, value = spots[there], net[there]
+    changes = (np.signbit(value[:-1]) != np.signbit(value[1:])).nonzero()[0]
     tolerance = 1e-9 * contracts.spot
-    roots = tuple(find_root(contracts.net_gex, float(spots[there[i]]), float(spots[there[i + 1]]), tolerance) for i in changes)
+    roots = tuple(
+        find_root(contracts.net_gex, float(at[i]), float(at[i + 1]), tolerance, ends=(float(value[i]), float(value[i + 1])))
+        for i in changes
+    )
     if not roots:
         return ZeroGamma("none_in_range")
     return ZeroGamma("found", min(roots, key=lambda root: abs(root - contracts.spot)), roots)
 
 
-def find_root(function: Callable[[float], float], low: float, high: float, tolerance: float) -> float:
+def find_root(
+    function: Callable[[float], float], low: float, high: float, tolerance: float, *, ends: tuple[float, float] | None = None
+) -> float:
     """Find a root between two points at which a continuous function has opposite signs.
 
     Chandrupatla's method (Advances in Engineering Software 28, 1997): inverse quadratic interpolation where it is safe,
@@ -169,8 +176,10 @@ def find_root(function: Callable[[float], float], low: float, high: float, toler
 
     Args:
         tolerance: Largest error of the result, in the argument's unit.
+        ends: The function at both points, of opposite signs, where that is known; need not be exact.
     """
-    a, fa, b, fb = high, function(high), low, function(low)
+    a, b = high, low
+    fb, fa = ends if ends is not None else (function(low), function(high))
     step = 0.5
     while True:
         x = a + step * (b - a)
@@ -203,11 +212,13 @@ def _bells(contracts: Curve, rows: NDArray[np.intp], x: NDArray[np.floating]) ->
     half = math.sqrt(0.5)
     size = max(1, _BLOCK_BYTES // x.nbytes)
     room = np.empty((min(size, len(rows)), len(x)), dtype=x.dtype)
+    # d1 is a line in x: as a product of matrices all of them are drawn at once.
+    lines, points = np.empty((len(rows), 2), dtype=x.dtype), np.ones((2, len(x)), dtype=x.dtype)
+    lines[:, 0], lines[:, 1], points[0] = contracts.slope[rows] * half, contracts.at_spot[rows] * half, x
+    weights = contracts.weight[rows].astype(x.dtype)
     for start in range(0, len(rows), size):
-        some = rows[start : start + size]
-        weight = contracts.weight[some].astype(x.dtype)
-        bell = np.multiply.outer((contracts.slope[some] * half).astype(x.dtype), x, out=room[: len(some)])
-        bell += (contracts.at_spot[some] * half).astype(x.dtype)[:, None]
+        weight = weights[start : start + size]
+        bell = np.matmul(lines[start : start + size], points, out=room[: len(weight)])
         np.multiply(bell, bell, out=bell)
         np.negative(bell, out=bell)
         np.exp(bell, out=bell)

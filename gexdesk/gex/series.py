@@ -41,7 +41,8 @@ class Series:
         """Return the distinct expiration dates, ascending, and which of them each series has."""
         if len(self) == 0:
             return self.expiry, np.zeros(0, dtype=np.intp)
-        new = np.concatenate(([True], np.diff(self.expiry) > 0))
+        new = np.ones(len(self), dtype=np.bool_)
+        np.not_equal(self.expiry[1:], self.expiry[:-1], out=new[1:])
         return self.expiry[new], np.cumsum(new) - 1
 
 
@@ -69,7 +70,7 @@ def distinct(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], Index]:
         return found, of
     there = np.zeros(span, dtype=np.bool_)
     there[values - low] = True
-    keys = np.flatnonzero(there)
+    keys = there.nonzero()[0]
     place = np.cumsum(there) - 1
     return keys + low, place[values - low]
 
