@@ -31,6 +31,8 @@ _SQL: Mapping[str, str] = dict(re.findall(r"^-- name: (\w+)\n(.*?)(?=\n+-- name:
 _ROWS_AT_ONCE = (2048, 1024, 512, 256, 128, 64)
 """Rows in one statement, or any number below: each statement gives the interpreter's lock away, and may wait for it for 5 ms."""
 _CHECKPOINT_PAGES = 4000  # 16 MB of WAL; at SQLite's 4 MB a burst checkpoints, and syncs twice, every few groups
+_ENDS = frozenset({JobStatus.COMPLETED, JobStatus.DEAD})
+_NOT_TEXT = "Could not decode to UTF-8"
 _DROP_IDLE = 2048  # finished jobs whose rows go at once where nobody waits: one by one, each would write a page of its own
 _DROP_AT = 16_384  # ... and under load: the more at once, the fewer pages
 
@@ -122,7 +124,7 @@ class Journal:
         if self._damage is not None:
             return {}  # until the writer has replaced the file these count as never seen: at worst they are run again
         rows = (row for part in _parts(job_ids) for row in self._ask("statuses", part))
-        return {job_id: JobStatus(status) for job_id, status in rows}
+        return {job_id: JobStatus(status) for job_id, status in rows if status in _ENDS}  # another word is damage: as never seen
 
     def dead(self, job_ids: Sequence[str]) -> list[Entry]:
         """Return those of the jobs that are DEAD, as they were.
@@ -352,4 +354,6 @@ def _repeat(name: str, count: int) -> str:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    """Say whether an error means that the file is damaged: as SQLite says, or a text in it that is none any more."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # 0 where it is Python that cannot read a text
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or (not code and _NOT_TEXT in str(error))

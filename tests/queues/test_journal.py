@@ -119,6 +119,22 @@ async def test_a_job_that_cannot_be_read_is_dropped_alone(setting: EmbeddedSetti
     await queue.close()
 
 
+@pytest.mark.parametrize("word", [b"COMPLETEX", b"COMP\xff\xffTED"])
+async def test_an_end_that_cannot_be_read_counts_as_never_seen(setting: EmbeddedSetting, word: bytes) -> None:
+    queue = await setting.open()
+    await queue.put([job("j0"), job("j1")])
+    await queue.ack(await take(queue))
+    await queue.close()
+    data = setting.path.read_bytes()
+    assert data.count(b"COMPLETED") == 1
+    setting.path.write_bytes(data.replace(b"COMPLETED", word))
+    queue = await setting.open()
+    assert await queue.statuses(["j0", "j1"]) == [None, JobStatus.QUEUED]
+    await queue.put([job("j0")])
+    assert sorted(await drain(queue)) == ["j0", "j1"]
+    await queue.close()
+
+
 async def test_a_path_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     queue = EmbeddedQueue(tmp_path / "file" / "queue.sqlite", clock=VirtualClock())
