@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Set
+from difflib import get_close_matches
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson, span_s
 from gexdesk.cli.reach import HERE, At, engine_at
-from gexdesk.model.errors import LeverRefused
+from gexdesk.model.errors import LeverRefused, UnknownTarget
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look.queue import JobsLook, JobsSeen
@@ -195,8 +196,14 @@ def _hold(one: Verb, every: Verb, target: str, *, everything: bool, reason: str,
 
 def _relevel(at: At, target: str, kind: str, lever: Lever, *, json: bool) -> int:
     sources = {source.name for source in asyncio.run(engine_at(at).view()).sources}
-    kind, name = named(target, kind, sources)
-    return pull_lever(at, replace(lever, target=name, target_kind=kind), json=json)
+    meant, name = named(target, kind, sources)
+    try:
+        return pull_lever(at, replace(lever, target=name, target_kind=meant), json=json)
+    except UnknownTarget as error:
+        if meant != "symbol" or kind or ":" in target:
+            raise
+        like = get_close_matches(target, sources, n=3) or sorted(sources)[:8]
+        raise UnknownTarget(f"{error.message}; and no source has that name, there are {', '.join(like) or 'none yet'}") from None
 
 
 def named(target: str, kind: str, sources: Set[str]) -> tuple[str, str]:

@@ -57,6 +57,13 @@ def state(tmp_path: Path) -> Iterator[Path]:
         running.communicate(timeout=30)
 
 
+def test_a_name_that_is_nothing_is_told_what_is_like_it(state: Path) -> None:
+    told = in_here("promote", "dorp", "--reason", "x", "--state", state)
+    assert told.code == 1
+    assert "no source carries the symbol 'DORP'; and no source has that name, there are drop" in told.err
+    assert "has that name" not in in_here("promote", "symbol:DORP", "--reason", "x", "--state", state).err
+
+
 def test_the_way_of_a_dead_letter(state: Path) -> None:
     where = ("--state", state)
     wait_for(lambda: bool(in_here("dead", "list", "--json", *where).document["letters"]))
