@@ -1,0 +1,138 @@
+"""A very large document in mid-flow, and one beyond the cap: the loop hardly stands still for the one, and refuses the other.
+
+The loop serves every source, slot and screen; whatever it does at once for tens of megabytes, all of them wait for.
+"""
+
+import asyncio
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tests.engine.desk_setting import rows
+from tests.faults.fed_desk import FedDesk
+from tests.until import until
+
+EVERY_S = 0.04
+CAP_BYTES, FULL_CAP_BYTES = 24_000_000, 60_000_000
+TIMES, FULL_TIMES = 1, 5
+STALL_S, TARGET_S = 0.25, 0.1
+REFUSED_S = 240.0
+CALM_S, BRIEF_S = 12.0, 0.5
+"""The engine tells its longest stall of the last ten seconds: it is left alone for so long, and what it tells has another cause."""
+
+
+class Outcome(NamedTuple):
+    """Count what became of the documents, and how long the loop stood.
+
+    Attributes:
+        large_mb, beyond_mb: Of a document just below the cap and one just beyond it.
+        stall_before_s: The longest stall of the same flow without large ones.
+        stall_s: The longest from the first large document on; ``within_target`` whether that is below the target, too.
+        refused: What the source says of the one beyond the cap.
+        large_s: Receipt to available of the large ones, the longest.
+    """
+
+    documents: int
+    lost: int
+    twice: int
+    wrong: int
+    engine_lived: bool
+    large_mb: float
+    beyond_mb: float
+    stall_before_s: float
+    stall_s: float
+    within_target: bool
+    critical_p99_s: float
+    large_s: float
+    refused: str
+
+    @property
+    def whole(self) -> bool:
+        """Say whether nothing was lost and the cap was said."""
+        said = "bytes; at most" in self.refused
+        return self.lost == self.twice == self.wrong == 0 and self.engine_lived and self.large_s < np.inf and said
+
+    @property
+    def sound(self) -> bool:
+        """Say whether the loop went on besides."""
+        return self.whole and self.stall_s < STALL_S
+
+
+def run(full: bool) -> Outcome:
+    """Offer them."""
+    cap = FULL_CAP_BYTES if full else CAP_BYTES
+    with tempfile.TemporaryDirectory() as folder:
+        desk = FedDesk(Path(folder), payload_limit_bytes=cap, task_limit_s=60)
+        return asyncio.run(_stalled(desk, cap, FULL_TIMES if full else TIMES, CALM_S if full else BRIEF_S))
+
+
+def large(size_bytes: int, number: int) -> bytes:
+    """Return a good document of about so many bytes: a million strikes and more, and spaces."""
+    strikes, row = [], 60
+    for strike in range(1, size_bytes // row):
+        strikes.append(b"[%d.5,1.2512345,-2.5123456,[1.1,2.2,3.3,4.4,5.5]]" % strike)
+    body = b'{"timestamp":1772463600,"ticker":"BIG%d","spot":6000,"strikes":[%s]}' % (number, b",".join(strikes))
+    return body + b" " * (size_bytes - len(body))
+
+
+class _Watched:
+    """Follow the pictures of a desk, and hold the longest stall that they tell."""
+
+    def __init__(self, desk: FedDesk) -> None:
+        self._desk = desk
+        self.worst_s = 0.0
+
+    async def follow(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            view = await self._desk.view()
+            if view is not None:
+                self.worst_s = max(self.worst_s, view.loop_lag_s)
+            await asyncio.sleep(0.1)
+
+
+def _refusal(desk: FedDesk) -> str:
+    """Return what the engine says of a document beyond the cap; empty while it says nothing."""
+    lines = (desk.folder / "engine.log").read_text(encoding="utf-8").splitlines()
+    return next((line for line in lines if "bytes; at most" in line), "")
+
+
+async def _stalled(desk: FedDesk, cap: int, times: int, calm_s: float) -> Outcome:
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        bodies = [await asyncio.to_thread(large, cap - number, number) for number in range(times)]
+        beyond = await asyncio.to_thread(large, cap + 1, times)
+        await desk.start()
+        tasks.append(asyncio.create_task(desk.feed(EVERY_S, 3600.0)))
+        await asyncio.sleep(calm_s)  # what a start does at once is over, and told no more
+        before, during = _Watched(desk), _Watched(desk)
+        watching = asyncio.create_task(before.follow())
+        await asyncio.sleep(calm_s / 2)
+        watching.cancel()
+        tasks.append(asyncio.create_task(during.follow()))
+        for body in bodies:
+            await asyncio.to_thread(partial(desk.drop, "rest", body))
+            await asyncio.sleep(1.0)
+        await asyncio.to_thread((desk.folder / "in" / "rest" / "beyond.json").write_bytes, beyond)
+        await until(lambda: _refusal(desk) != "", REFUSED_S)
+        tasks[0].cancel()
+        lived = await desk.drained(REFUSED_S) and desk.alive
+        await asyncio.sleep(0.5)
+        tasks[1].cancel()
+        await desk.stop()
+    finally:
+        for task in tasks:
+            task.cancel()
+        desk.kill()
+    ended, (took, _) = desk.ended(), desk.critical_s(())
+    sql = "SELECT epoch(available_at) - epoch(received_at) AS s FROM jobs WHERE size_bytes > 1000000 AND status = 'COMPLETED'"
+    large_s = [row["s"] for row in rows(sql, desk.state)]
+    return Outcome(
+        documents=len(desk.good), lost=ended.lost, twice=ended.twice, wrong=ended.wrong, engine_lived=lived,
+        large_mb=(cap - 1) / 1e6, beyond_mb=len(beyond) / 1e6, stall_before_s=before.worst_s, stall_s=during.worst_s,
+        within_target=during.worst_s < TARGET_S, critical_p99_s=float(np.percentile(took, 99)) if len(took) else np.inf,
+        large_s=max(large_s) if len(large_s) == times else np.inf, refused=_refusal(desk),
+    )  # fmt: skip
