@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import msgspec
 
@@ -24,6 +25,7 @@ from gexdesk.stores.base import LiveValue
 SEEN = 256
 SENT = 8_192
 RUN = 64
+_QUARTER_S = 900.0
 TWIN_WITHIN_S = 7_200.0
 """Another symbol's numbers are recognised for so long after they were received."""
 
@@ -103,11 +105,12 @@ class Gatekeeper:
             inputs = head.evidence.inputs if head.evidence is not None else None
             self._beats.heard(account.name, head.symbol, payload.received_at, facts.stamped_at, inputs)
         # What a request brought beside a source's own feed has a past of its own.
-        past = self._past.setdefault((f"{account.name} history" if history else account.name, head.symbol), _Past())
-        if past.before is not None and not _another_round(past.before, facts):
-            facts = msgspec.structs.replace(facts, shift_s=past.before.shift_s)
-        elif past.before is not None:
-            past.before, past.moves, past.seen = None, Moves(), {}
+        past = self._past_of(f"{account.name} history" if history else account.name, head.symbol)
+        if past.before is not None and past.before.shift_s != facts.shift_s:
+            if _another_round(past.before, facts):
+                past.before, past.moves, past.seen = None, Moves(), {}
+            else:
+                facts = msgspec.structs.replace(facts, shift_s=past.before.shift_s)
         known = self._known(facts, past, history=history)
         limits = self._symbols.of(head.symbol).limits
         verdict = judge(facts, known, limits)
@@ -127,16 +130,18 @@ class Gatekeeper:
     def level_flags(self, judged: Judged, exposure: Exposure) -> Judged:
         """Add what the levels say, once they are computed: flip and walls against the last published ones of the source."""
         facts = _with_levels(judged.facts, exposure)
-        past = self._past.setdefault((facts.source, facts.symbol), _Past())
+        past = self._past_of(facts.source, facts.symbol)
         findings = judged.verdict.findings
         if not judged.verdict.held and (past.levels is None or past.levels.stamped_at <= facts.stamped_at):
-            findings += tuple(check_levels(facts, past.levels))
+            moved = check_levels(facts, past.levels)
             past.levels = facts
-        return Judged(facts, Verdict(findings), judged.good)
+            if moved:
+                return Judged(facts, Verdict((*findings, *moved)), judged.good)
+        return Judged(facts, judged.verdict, judged.good)
 
     def accept(self, facts: Facts) -> None:
         """Take what an operator released as the one the next is judged against, and how far its spot is off its quotes as usual."""
-        past = self._past.setdefault((facts.source, facts.symbol), _Past())
+        past = self._past_of(facts.source, facts.symbol)
         past.run.clear()
         past.verdicts.clear()
         past.before, past.earlier, past.seen, past.moves = facts, None, {}, _moved(facts, None, Moves())
@@ -179,6 +184,12 @@ class Gatekeeper:
             figures=figures(good) if good is not None else None, flags=past.checked.flags, quarantined=len(past.run),
         )  # fmt: skip
 
+    def _past_of(self, source: str, symbol: str) -> _Past:
+        past = self._past.get((source, symbol))
+        if past is None:
+            past = self._past[source, symbol] = _Past()
+        return past
+
     def _known(self, facts: Facts, past: _Past, *, history: bool) -> Known:
         if history:
             return Known(before=past.before, moves=past.moves, history=True, shape=shaped(facts, past.before))
@@ -209,7 +220,7 @@ class Gatekeeper:
     def _passed(self, facts: Facts, verdict: Verdict, past: _Past) -> None:
         past.run.clear()
         past.verdicts.clear()
-        if any(finding.word == "reordered" for finding in verdict.findings):
+        if verdict.findings and any(finding.word == "reordered" for finding in verdict.findings):
             return
         before = past.before
         if before is not None and before.session != facts.session:
@@ -250,7 +261,7 @@ def _facts(account: Account, head: Head, payload: Payload, *, history: bool) -> 
         source=account.name,
         as_of=head.as_of,
         received_at=received_at,
-        session=session_id(head.as_of if history else min(head.as_of, received_at) - delay_s),
+        session=_session_of((head.as_of if history else min(head.as_of, received_at) - delay_s) // _QUARTER_S),
         delay_s=delay_s,
         shift_s=payload.time_shift_s,
         spot=head.spot,
@@ -262,6 +273,12 @@ def _facts(account: Account, head: Head, payload: Payload, *, history: bool) -> 
         contracts=head.contracts,
         evidence=head.evidence,
     )
+
+
+@lru_cache(maxsize=4096)
+def _session_of(quarter: float) -> int:
+    """Return the session of a quarter of an hour since 1970: no session, and no change of New York's clock, begins within one."""
+    return session_id(quarter * _QUARTER_S)
 
 
 def _with_levels(facts: Facts, exposure: Exposure) -> Facts:

@@ -235,12 +235,15 @@ def _of_table(snapshot: Snapshot, table: StrikeTable) -> Evidence:
         weight = np.fmax(np.abs(net), 0.0)
     heaviest = (-weight).argsort()[: min(LADDER, np.count_nonzero(weight))]
     heavy = net[heaviest]
-    sides = [_sum(table.call_open_interest), _sum(table.put_open_interest)]
-    interest = [] if sides == [None, None] else [table.call_open_interest, table.put_open_interest]
+    # Most tables carry neither open interest nor volume: one column of nothing stands for all.
+    counts = [table.call_volume, table.put_volume, table.call_open_interest, table.put_open_interest]
+    first = counts[0]
+    bare = bool(np.isnan(first).all()) and all(one is first or np.isnan(one).all() for one in counts)
+    sides = [None, None] if bare else [_sum(column) for column in counts[2:]]
     strikes = table.strike
     return Evidence(
-        inputs=digest([table.net_gex, table.net_gex_volume, table.call_volume, table.put_volume, *interest], snapshot.spot),
-        interest=digest([*interest, strikes], None) if interest else None,
+        inputs=digest([table.net_gex, table.net_gex_volume, *([] if bare else counts)], snapshot.spot),
+        interest=None if sides == [None, None] else digest([*counts[2:], strikes], None),
         given=True,
         by_volume=by_volume,
         call_open_interest=sides[0],
@@ -250,6 +253,7 @@ def _of_table(snapshot: Snapshot, table: StrikeTable) -> Evidence:
         high=float(strikes[-1]),
         ladder=dict(zip(strikes[heaviest].tolist(), heavy.tolist(), strict=True)),
         norm=math.sqrt(float(heavy @ heavy)),
+        middle=abs(float(heavy[len(heavy) // 2])) if len(heavy) else 0.0,
     )
 
 

@@ -24,7 +24,7 @@ class Evidence(Struct, frozen=True, gc=False):
         low, high: Ends of the strikes, points.
         expiries: Each expiration date of a chain (days since 1970-01-01), ascending, with its contracts and their open interest.
         ladder: Where ``given``: the heaviest strikes with their net GEX, at most ``LADDER``, heaviest first; none of them is 0.
-        norm: Of it, Euclidean.
+        norm, middle: Of it the Euclidean norm, and the weight of the strike in its middle, USD per 1%.
     """
 
     inputs: int
@@ -42,6 +42,7 @@ class Evidence(Struct, frozen=True, gc=False):
     expiries: tuple[tuple[int, int, float], ...] = ()
     ladder: dict[float, float] = {}
     norm: float = 0.0
+    middle: float = 0.0
 
 
 class Facts(Struct, frozen=True, gc=False):

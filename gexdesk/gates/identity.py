@@ -26,6 +26,9 @@ _NEARER = math.log(10.0) / 2
 """From this log factor on a power of ten is nearer than no change at all. Over night, when options expire and others take their
 place, strikes were seen to go by as much: there they must go by ten at least."""
 
+_WENT = 2.0
+"""Where the strike in the middle weighs neither twice nor half as much, no factor took most of them so far."""
+
 _TAKEN_BACK = 0.4
 """What was traded since the open is not taken back: the spot moved such a table's gross GEX down to 0.6 of it in five minutes."""
 
@@ -206,7 +209,7 @@ def _one_factor(facts: Facts, before: Facts, known: Known) -> float | None:
     grows = begins_anew(facts)
     if grows and (facts.gross_gex or 0.0) < _TAKEN_BACK * (before.gross_gex or 0.0):
         return math.log(0.1)
-    if 2 * known.shape.far < known.shape.both:
+    if now.middle < _WENT * was.middle and was.middle < _WENT * now.middle:
         return None
     found = factor(now.ladder, was.ladder)
     if found is None or abs(found[0]) < (_NEARER if known.same_session(facts) else math.log(10.0)):

@@ -39,10 +39,12 @@ def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
     if before.shift_s != facts.shift_s:
         return []
     moved = abs(facts.net_gex - before.net_gex) / before.gross_gex
-    usual = beyond(known.moves.net, _USUAL)
-    bound = limits.net_jump if usual is None else max(limits.net_jump, usual)
     grown = facts.gross_gex / before.gross_gex
     gross_jumped = not 1 / _GROSS < grown < _GROSS
+    if moved <= limits.net_jump and not gross_jumped:
+        return []
+    usual = beyond(known.moves.net, _USUAL)
+    bound = limits.net_jump if usual is None else max(limits.net_jump, usual)
     if moved <= bound and not gross_jumped:
         return []
     text = f"net GEX {dollars(facts.net_gex)}, {dollars(before.net_gex)} before: {moved:.0%} of gross, {bound:.0%} is explained"

@@ -16,8 +16,6 @@ FEWEST = 3
 _SHAPED = 4
 """Fewer strikes on either side have no shape."""
 
-_FAR = 3.0
-
 
 class Shape(Struct, frozen=True, gc=False):
     """Hold how one table's heaviest strikes are to another's.
@@ -26,14 +24,12 @@ class Shape(Struct, frozen=True, gc=False):
         alike: Cosine between them, which the heaviest decide: 1 the same shape, -1 the same with the other sign; None for too few.
         both: How many strikes are among the heaviest of both.
         opposite: How many of those have the other sign.
-        far: How many of those weigh three times as much as before, or a third.
         kept: Share of the other's strikes that are among these, 0 to 1.
     """
 
     alike: float | None = None
     both: int = 0
     opposite: int = 0
-    far: int = 0
     kept: float = 1.0
 
 
@@ -47,7 +43,7 @@ def shape(now: Mapping[float, float], before: Mapping[float, float], size: float
         now, before: Strike to net GEX, none of them 0.
         size: Product of their Euclidean norms.
     """
-    product, both, opposite, far = 0.0, 0, 0, 0
+    product, both, opposite = 0.0, 0, 0
     find = before.get
     for strike, net in now.items():
         held = find(strike)
@@ -55,14 +51,10 @@ def shape(now: Mapping[float, float], before: Mapping[float, float], size: float
             both += 1
             term = net * held
             product += term
-            ratio = net / held
-            if ratio < 0:
+            if term < 0:
                 opposite += 1
-                ratio = -ratio
-            if ratio > _FAR or ratio * _FAR < 1:
-                far += 1
     enough = len(now) >= _SHAPED and len(before) >= _SHAPED and size > 0
-    return Shape(product / size if enough else None, both, opposite, far, both / len(before))
+    return Shape(product / size if enough else None, both, opposite, both / len(before))
 
 
 def factor(now: Mapping[float, float], before: Mapping[float, float]) -> tuple[float, float] | None:

@@ -12,6 +12,9 @@ _AGREES = 0.005
 _USUAL = 12.0
 """A move is worth a flag from so many deviations of the symbol's own moves on."""
 
+_NEAREST = 0.0025
+"""A spot is never flagged for straying less from its quotes, a share: they are a tick or two wide themselves."""
+
 _AT_ONCE_S = 5.0
 _DENIED = 2 / 3
 _SMALL = 0.01
@@ -51,9 +54,10 @@ def _implied(facts: Facts, spot: float, known: Known, limits: Limits) -> Finding
     # Dividends and a delayed underlying put a symbol's spot a little off for good: what counts is how far it strays from that.
     usual = sorted(known.moves.implied)[len(known.moves.implied) // 2] if known.moves.implied else 0.0
     strays = abs(off - usual)
+    if strays <= min(limits.spot_implied * _HALVED, _NEAREST):
+        return None
     own = beyond(tuple(abs(one - usual) for one in known.moves.implied), _USUAL)
-    flag_from = limits.spot_implied * _HALVED if own is None else min(limits.spot_implied * _HALVED, max(own, 0.0025))
-    if strays <= flag_from:
+    if strays <= (limits.spot_implied * _HALVED if own is None else min(limits.spot_implied * _HALVED, max(own, _NEAREST))):
         return None
     hold = strays > limits.spot_implied
     text = f"spot {points(spot)}, but the chain's quotes imply {points(implied)} ({off:+.1%})"
@@ -68,9 +72,11 @@ def _moved(facts: Facts, spot: float, known: Known, limits: Limits) -> Finding |
     away = abs(math.log1p(change)) if change > -1 else math.inf
     same = known.same_session(facts)
     between_s = max(1.0, facts.market_at - before.market_at)
+    hold_from = limits.spot_jump * max(1.0, math.sqrt(between_s / 900.0)) if same else limits.session_gap
+    if away <= min(_SMALL, hold_from):
+        return None
     usual = beyond(known.moves.spot, _USUAL)
     flag_from = _SMALL if usual is None else max(_SMALL, usual * math.sqrt(between_s))
-    hold_from = limits.spot_jump * max(1.0, math.sqrt(between_s / 900.0)) if same else limits.session_gap
     if away <= (min(flag_from, hold_from) if same else hold_from):
         return None
     since = f"{between_s:.0f} s ago" if same else "in the session before"
