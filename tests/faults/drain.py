@@ -23,8 +23,11 @@ from tests.faults.engine_process import Burst
 
 LIMIT_S = 20.0
 IN_FLIGHT = 20
-CONTRACTS = 9_000
-"""Of a document of 2 MB."""
+FREEZE_EVERY = 3
+"""Seven times in twenty: what was begun nine times and never finished is nobody's to finish, and is buried."""
+
+CONTRACTS = 4_000
+"""Of a document of 0.8 MB."""
 
 
 class Outcome(NamedTuple):
@@ -37,7 +40,8 @@ class Outcome(NamedTuple):
         killed: Engines that did not end by themselves, or not with code 0.
         hung_up: Engines that ended for the loss of their terminal.
         intruders: Second engines that were let onto the folder, or not told who holds it.
-        lost, twice: Payloads without an end, and with two.
+        lost, twice: Payloads that were not done, and those done twice.
+        buried: Why any became a dead letter.
     """
 
     ends: int
@@ -50,11 +54,12 @@ class Outcome(NamedTuple):
     payloads: int
     lost: int
     twice: int
+    buried: tuple[str, ...]
 
     @property
     def sound(self) -> bool:
         """Say whether every engine ended in time, and nothing was lost or done twice."""
-        wrong = self.killed + self.hung_up + self.intruders + self.lost + self.twice
+        wrong = self.killed + self.hung_up + self.intruders + self.lost + self.twice + len(self.buried)
         return not wrong and self.slowest_s <= LIMIT_S and self.in_flight >= IN_FLIGHT and self.left > 0
 
 
@@ -69,7 +74,7 @@ def run(full: bool) -> Outcome:
             _drop_slow(burst, number)
             engine = burst.start("--json")
             in_flight.append(asyncio.run(_until_full(burst, engine)))
-            if number % 2 == 0:
+            if number % FREEZE_EVERY == 0:
                 for child in pool_children(engine.pid):
                     os.kill(child, signal.SIGSTOP)
             if number == 0:
@@ -86,13 +91,15 @@ def run(full: bool) -> Outcome:
             took_s.append(time.monotonic() - began)
             killed += engine.returncode != 0 or '"received"' not in out or (burst.state / "engine.sock").exists()
             left.append(_open(burst))
-        burst.finish()
+        burst.finish(300.0)
         found = rows("SELECT payload_name AS name, count(*) AS times FROM jobs WHERE status = 'COMPLETED' GROUP BY 1", burst.state)
+        dead = rows("SELECT DISTINCT reason AS error FROM dead_letters", burst.state)
         stored = rows("SELECT count(*) AS n, count(DISTINCT payload_sha256) AS documents FROM snapshots", burst.state)[0]
     payloads = ends * 2 * IN_FLIGHT
     return Outcome(
         ends, min(in_flight), sum(left), max(took_s), killed, hung_up, intruders, payloads,
         lost=payloads - min(len(found), stored["documents"]),
+        buried=tuple(row["error"] for row in dead),
         twice=sum(row["times"] - 1 for row in found) + stored["n"] - stored["documents"],
     )  # fmt: skip
 

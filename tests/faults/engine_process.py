@@ -55,10 +55,13 @@ class Burst:
         except FileNotFoundError:
             return 0
 
-    def finish(self) -> dict[str, Any]:
+    def finish(self, limit_s: float = LIMIT_S) -> dict[str, Any]:
         """Run an engine until everything that is there is done, and return its closing document."""
         engine = self.start("--until-idle", "--json")
-        out, _ = engine.communicate(timeout=LIMIT_S)
+        try:
+            out, _ = engine.communicate(timeout=limit_s)
+        finally:
+            engine.kill()  # one that does not end stays nowhere
         assert engine.returncode == 0, self.log()
         closing: dict[str, Any] = json.loads(out)
         return closing
