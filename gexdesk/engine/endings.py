@@ -16,6 +16,7 @@ from gexdesk.engine.open_letters import OpenLetters
 from gexdesk.engine.parcel import drop
 from gexdesk.engine.publish import Publish
 from gexdesk.engine.requests import Requests
+from gexdesk.engine.slices import in_slices
 from gexdesk.engine.tasks import Computed
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import LeaseLost, QueueAway, StoreError
@@ -105,7 +106,8 @@ class Endings:
     async def complete(self, claim: Claim, flight: Flight, results: tuple[Computed, ...], available_at: float) -> None:
         """Store what readers have, then complete the job; rows that no store takes make it a dead letter."""
         account = self._ledger.adopt(claim.job.source)
-        snapshots = tuple(
+        both = enumerate(zip(results, flight.judged, strict=True))
+        snapshots = tuple([
             KeptSnapshot(
                 job_id=claim.job.job_id,
                 ordinal=ordinal,
@@ -118,8 +120,8 @@ class Endings:
                 flags=judged.verdict.flags,
                 quarantined=judged.verdict.held,
             )
-            for ordinal, (computed, judged) in enumerate(zip(results, flight.judged, strict=True))
-        )
+            async for ordinal, (computed, judged) in in_slices(both)
+        ])  # fmt: skip
         record = self._record(claim.job, flight, "COMPLETED", available_at=available_at, records=len(results))
         try:
             await self._keeper.store(record, snapshots)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gexdesk.engine.tasks import BEGUN, ENCODER, LENGTH, REPLIES_DECODER, ProcessTask, Refused, Reply, Task
+from gexdesk.engine.tasks import BEGUN, ENCODER, LENGTH, ProcessTask, Refused, Reply, Task, replies_of
 from gexdesk.model.errors import DecoderDied
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.record_view import SlotView
@@ -301,5 +301,4 @@ async def _answer(child: asyncio.subprocess.Process) -> tuple[Reply, ...]:
     if child.stdout is None:
         raise RuntimeError("a pool process is always started with pipes")
     (size,) = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))
-    replies: tuple[Reply, ...] = REPLIES_DECODER.decode(await child.stdout.readexactly(size))
-    return replies
+    return await replies_of(await child.stdout.readexactly(size))

@@ -4,6 +4,7 @@ from gexdesk.engine.flight import Flight
 from gexdesk.engine.gatekeeper import Judged
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.provision import Provision
+from gexdesk.engine.slices import in_slices
 from gexdesk.engine.tasks import Computed
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
@@ -34,10 +35,11 @@ class Publish:
         What the checks stopped goes to the quarantine instead; history goes nowhere, it counts as available once it is processed.
         """
         account = self._ledger.adopt(job.source)
-        flight.judged = tuple(
-            self._gates.level_flags(judged, computed.exposure)
-            for judged, computed in zip(self._judged(account, flight, results), results, strict=True)
-        )
+        judged_all = await self._judged(account, flight, results)
+        both = zip(judged_all, results, strict=True)
+        flight.judged = tuple([
+            self._gates.level_flags(judged, computed.exposure) async for judged, computed in in_slices(both)
+        ])  # fmt: skip
         if not flight.historical(account):
             await self._live(account, job, flight, results)
         available_at = flight.now(self._clock)
@@ -52,7 +54,7 @@ class Publish:
 
     async def _live(self, account: Account, job: Job, flight: Flight, results: tuple[Computed, ...]) -> None:
         newest: dict[str, tuple[Judged, Computed]] = {}
-        for ordinal, (judged, computed) in enumerate(zip(flight.judged, results, strict=True)):
+        async for ordinal, (judged, computed) in in_slices(enumerate(zip(flight.judged, results, strict=True))):
             symbol = computed.exposure.symbol
             if judged.verdict.held:
                 await self._hold(judged, self._value(account, job, flight, judged, computed), computed.strikes, ordinal)
@@ -91,9 +93,9 @@ class Publish:
             ttl_s=max(LEAST_TTL_S, 3 * (account.due_s or 0.0)),
         )
 
-    def _judged(self, account: Account, flight: Flight, results: tuple[Computed, ...]) -> tuple[Judged, ...]:
+    async def _judged(self, account: Account, flight: Flight, results: tuple[Computed, ...]) -> tuple[Judged, ...]:
         """Return what the checks said at triage; after a restart they are asked now."""
         if len(flight.judged) == len(results):
             return flight.judged
         heads = [computed.head for computed in results]
-        return tuple(self._gates.judge(account, head, flight.payload) for head in heads if head is not None)
+        return tuple([self._gates.judge(account, head, flight.payload) async for head in in_slices(heads) if head is not None])

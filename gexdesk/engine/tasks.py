@@ -2,8 +2,9 @@
 
 import struct
 
-from msgspec import Struct, msgpack
+from msgspec import Raw, Struct, msgpack
 
+from gexdesk.engine.slices import in_slices
 from gexdesk.gates.facts import Evidence
 from gexdesk.model.exposure import ConventionBook, Exposure
 from gexdesk.model.payload import PayloadRef
@@ -127,9 +128,43 @@ class Refused(Struct, frozen=True, tag="refused"):
 
 Reply = Triaged | Processed | Refused
 
+class _ManyTriaged(Struct, frozen=True, tag="triaged"):
+    format: str
+    heads: tuple[Raw, ...]
+    results: tuple[Raw, ...] = ()
+
+
+class _ManyProcessed(Struct, frozen=True, tag="processed"):
+    results: tuple[Raw, ...]
+
+
 TASKS_DECODER = msgpack.Decoder(tuple[Task, ...])
 REPLIES_DECODER = msgpack.Decoder(tuple[Reply, ...])
 ENCODER = msgpack.Encoder()
+_ROUGHLY = msgpack.Decoder(tuple[_ManyTriaged | _ManyProcessed | Refused, ...])
+_HEAD, _COMPUTED = msgpack.Decoder(Head), msgpack.Decoder(Computed)
+AT_ONCE_BYTES = 1024 * 1024
+"""Replies up to this size are decoded at once, in a few milliseconds."""
+
+
+async def replies_of(data: bytes) -> tuple[Reply, ...]:
+    """Return the replies of a message; those of a large one piece by piece, so that the loop goes on. Raises DecodeError."""
+    if len(data) <= AT_ONCE_BYTES:
+        return REPLIES_DECODER.decode(data)
+    replies: list[Reply] = []
+    for rough in _ROUGHLY.decode(data):
+        if isinstance(rough, Refused):
+            replies.append(rough)
+            continue
+        results = tuple([_COMPUTED.decode(raw) async for raw in in_slices(rough.results)])
+        if isinstance(rough, _ManyProcessed):
+            replies.append(Processed(results))
+        else:
+            heads = tuple([_HEAD.decode(raw) async for raw in in_slices(rough.heads)])
+            replies.append(Triaged(rough.format, heads, results))
+    return tuple(replies)
+
+
 LENGTH = struct.Struct("<I")
 """Frame of the pipe: every message is its length in bytes, then that many bytes: an array of tasks, or of their replies."""
 

@@ -20,6 +20,7 @@ from gexdesk.engine.measure import Measure
 from gexdesk.engine.parcel import wrapped
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.precedent import Precedents
+from gexdesk.engine.slices import in_slices
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.tasks import LIVE_SYMBOLS, Head, Refused, Triaged, TriageTask
 from gexdesk.engine.water import Water
@@ -169,7 +170,7 @@ class Triage:
                 if isinstance(found, Triaged):
                     flight.results = found.results or None
                     flight.triaged = found = structs.replace(found, results=())
-                    job = self._decided(flight, found, account)
+                    job = await self._decided(flight, found, account)
                 else:
                     job = self._undecided(flight, found, account)
             except Exception as error:
@@ -244,7 +245,7 @@ class Triage:
         more = f" and {len(new) - 1:,} more are" if len(new) > 1 else " is"
         return Refused("oversize_payload", printable(f"{words}{more} refused until the engine starts anew", 400), final=True)
 
-    def _decided(self, flight: Flight, found: Triaged, account: Account) -> Job:
+    async def _decided(self, flight: Flight, found: Triaged, account: Account) -> Job:
         payload, now = flight.payload, self._clock.now()
         lead = max(found.heads, key=lambda head: head.as_of)
         stamped_at = min(lead.as_of, payload.received_at)  # a stamp in the future would make every successor the older one
@@ -253,7 +254,7 @@ class Triage:
         beside = payload.asked is not None and is_history(account, payload)  # history that a request brought: no word of its feed
         if not beside:
             account.stamped(lead.symbol, stamped_at)
-        flight.judged = tuple(self._judged(account, head, payload) for head in found.heads)
+        flight.judged = tuple([self._judged(account, head, payload) async for head in in_slices(found.heads)])
         self._tell_held(flight.judged, account, payload)
         held = flight.judged[found.heads.index(lead)].verdict.held
         features = self._precedents.features(account, lead, now, payload.asked, held=held)
