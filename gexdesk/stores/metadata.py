@@ -41,8 +41,10 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
+    "memory_limit": "256MB",
 }
-"""Keeps DuckDB from fetching code and from taking Python variables for tables."""
+"""Keeps DuckDB from fetching code, from taking Python variables for tables, and from what it would take else: four fifths of the
+host's memory, for questions of the desk and for tables of the day that nobody asks for again. What needs more goes by the disk."""
 
 _REFUSED = (duckdb.IntegrityError, duckdb.DataError, duckdb.ProgrammingError)
 """The batch's own fault. After any other error the connection may be invalid for good; a new one recovers everything committed."""

@@ -296,6 +296,18 @@ def test_a_damaged_or_newer_file_is_refused_in_one_line(tmp_path: Path) -> None:
     duckdb.connect(str(newer.path)).close()
 
 
+def test_its_memory_is_bounded_and_what_needs_more_goes_by_the_disk(metadata: Metadata) -> None:
+    connection = metadata._connection
+    assert connection is not None
+    assert connection.execute("SELECT current_setting('memory_limit')").fetchall() == [("244.1 MiB",)]
+    connection.execute("SET memory_limit = '64MB'")
+    words = "SELECT count(DISTINCT md5(range::VARCHAR)) FROM range(1_000_000)"
+    assert connection.execute(words).fetchall() == [(1_000_000,)]
+    connection.execute("SET max_temp_directory_size = '0MB'")
+    with pytest.raises(duckdb.OutOfMemoryException):
+        connection.execute(words)
+
+
 def test_a_connection_that_broke_is_replaced_within_the_same_write(metadata: Metadata) -> None:
     metadata.write(everything())
     assert metadata._connection is not None
