@@ -3,7 +3,7 @@
 It must start or refuse in words that name the file and say what to do; what it had acknowledged and the spool can still read must
 end as if nothing had been; and what a file says that has no second copy is either what was written or told to be damaged.
 
-``run(full=False)`` damages 24 times, ``run(full=True)`` 1,000 times: ends cut off, bits flipped, pages zeroed.
+``run(full=False)`` damages each file once, ``run(full=True)`` 1,000 times: ends cut off, bits flipped, pages zeroed.
 """
 
 import json
@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-CASES, FULL_CASES = 24, 1_000
+CASES, FULL_CASES = 12, 1_000
 TARGETS = (
     "queue.sqlite", "queue.sqlite-wal", "spool/segments", "spool/large", "taken-drop.jsonl", "requests.jsonl", "live.msgpack",
     "keys.json", "audit.jsonl", "metadata.duckdb", "metadata.duckdb.wal", "standing.json",

@@ -4,6 +4,7 @@ The loop serves every source, slot and screen; whatever it does at once for tens
 """
 
 import asyncio
+import json
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -11,17 +12,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.engine.desk_setting import rows
+from tests.engine.desk_setting import as_lines, gexbot_at, rows
 from tests.faults.fed_desk import FedDesk
 from tests.until import until
 
 EVERY_S = 0.04
 CAP_BYTES, FULL_CAP_BYTES = 24_000_000, 60_000_000
-TIMES, FULL_TIMES = 1, 5
+BRIEF, FULL = (1, 500, 0.5), (5, 20_000, 12.0)
+"""How many documents at the cap, how many snapshots in one more that is a file of lines, and for how many seconds the flow goes on
+without them before: the engine tells its longest stall of the last ten seconds."""
+
 STALL_S, TARGET_S = 0.25, 0.1
 REFUSED_S = 240.0
-CALM_S, BRIEF_S = 12.0, 0.5
-"""The engine tells its longest stall of the last ten seconds: it is left alone for so long, and what it tells has another cause."""
 
 
 class Outcome(NamedTuple):
@@ -66,7 +68,7 @@ def run(full: bool) -> Outcome:
     cap = FULL_CAP_BYTES if full else CAP_BYTES
     with tempfile.TemporaryDirectory() as folder:
         desk = FedDesk(Path(folder), payload_limit_bytes=cap, task_limit_s=60)
-        return asyncio.run(_stalled(desk, cap, FULL_TIMES if full else TIMES, CALM_S if full else BRIEF_S))
+        return asyncio.run(_stalled(desk, cap, *(FULL if full else BRIEF)))
 
 
 def large(size_bytes: int, number: int) -> bytes:
@@ -76,6 +78,13 @@ def large(size_bytes: int, number: int) -> bytes:
         strikes.append(b"[%d.5,1.2512345,-2.5123456,[1.1,2.2,3.3,4.4,5.5]]" % strike)
     body = b'{"timestamp":1772463600,"ticker":"BIG%d","spot":6000,"strikes":[%s]}' % (number, b",".join(strikes))
     return body + b" " * (size_bytes - len(body))
+
+
+def lines(number: int) -> bytes:
+    """Return a good document of so many snapshots, one a line."""
+    record = json.loads(gexbot_at(0.5, "DAY"))
+    began = record["timestamp"] - number
+    return as_lines([json.dumps(record | {"timestamp": began + at, "sum_gex_oi": 13.0 + at % 7}).encode() for at in range(number)])
 
 
 class _Watched:
@@ -100,7 +109,7 @@ def _refusal(desk: FedDesk) -> str:
     return next((line for line in lines if "bytes; at most" in line), "")
 
 
-async def _stalled(desk: FedDesk, cap: int, times: int, calm_s: float) -> Outcome:
+async def _stalled(desk: FedDesk, cap: int, times: int, snapshots: int, calm_s: float) -> Outcome:
     tasks: list[asyncio.Task[None]] = []
     try:
         bodies = [await asyncio.to_thread(large, cap - number, number) for number in range(times)]
@@ -116,6 +125,7 @@ async def _stalled(desk: FedDesk, cap: int, times: int, calm_s: float) -> Outcom
         for body in bodies:
             await asyncio.to_thread(partial(desk.drop, "rest", body))
             await asyncio.sleep(1.0)
+        await asyncio.to_thread(partial(desk.drop, "rest", await asyncio.to_thread(lines, snapshots), snapshots=snapshots))
         await asyncio.to_thread((desk.folder / "in" / "rest" / "beyond.json").write_bytes, beyond)
         await until(lambda: _refusal(desk) != "", REFUSED_S)
         tasks[0].cancel()
@@ -128,7 +138,8 @@ async def _stalled(desk: FedDesk, cap: int, times: int, calm_s: float) -> Outcom
             task.cancel()
         desk.kill()
     ended, (took, _) = desk.ended(), desk.critical_s(())
-    sql = "SELECT epoch(available_at) - epoch(received_at) AS s FROM jobs WHERE size_bytes > 1000000 AND status = 'COMPLETED'"
+    which = "size_bytes > 1000000 AND records = 1 AND status = 'COMPLETED'"
+    sql = f"SELECT epoch(available_at) - epoch(received_at) AS s FROM jobs WHERE {which}"
     large_s = [row["s"] for row in rows(sql, desk.state)]
     return Outcome(
         documents=len(desk.good), lost=ended.lost, twice=ended.twice, wrong=ended.wrong, engine_lived=lived,
