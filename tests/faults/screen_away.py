@@ -1,4 +1,4 @@
-"""Take the screen away from a running engine: its line drops, its terminal reads nothing for 20 s, it is told that its terminal hung up.
+"""Take the screen away from a running engine: its line drops, its terminal reads nothing for 20 s, it is hung up on.
 
 The desk is the real one in a pty, and has started the engine itself. The engine must keep its process and go on as if nothing were:
 CRITICAL documents come in throughout, and what they take while nobody reads is compared with what they take while somebody does,
@@ -7,11 +7,13 @@ in turns. ``run(full=False)`` has one turn of a second, ``run(full=True)`` five 
 
 import asyncio
 import os
+import re
 import signal
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,9 +94,9 @@ class _Away:
         desk = self._desk()
         feeding = threading.Thread(target=self._feed, daemon=True)
         feeding.start()
-        desk.until(lambda text: "PROMISES 1" in text or "PROMISES 2" in text, "a kept promise")
+        desk.until(lambda text: re.search(r"PROMISES [1-9]", text), "a kept promise")
         for _ in range(turns):
-            self._spell(True, lambda: desk.rest(0.2))
+            self._spell(True, partial(desk.rest, 0.2))
             self._spell(False, lambda: time.sleep(0.2))  # frozen: nobody reads, and it fills what the terminal holds
             desk.hang_up()
             ended += 1
@@ -105,7 +107,7 @@ class _Away:
             ended += _ends(desk)
             self._spell(False, lambda: time.sleep(0.2), self._seconds / 4)
             desk = self._desk()
-        self._spell(True, lambda: desk.rest(0.2), self._seconds / 2)
+        self._spell(True, partial(desk.rest, 0.2), self._seconds / 2)
         self.over.set()
         feeding.join()
         return asyncio.run(self._judged(turns, ended))
