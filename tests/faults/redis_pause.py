@@ -5,8 +5,8 @@ else within seconds of its answering again, nothing lost or done twice. A server
 """
 
 import asyncio
+import socket
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -93,7 +93,7 @@ class _Life:
             await pull(engine, Verb.OVERRIDE, "urgent", level=Level.CRITICAL, for_s=7200.0)
             feeding = [asyncio.create_task(self._feed(engine, name)) for name in ("urgent", "calm")]
             await until(lambda: all(_done(engine, urgent) > 3 for urgent in (True, False)))
-            await self._during(engine, "sleep", self._long_s, self._sleep, lambda: None)
+            await self._during(engine, "sleep", self._long_s, self._sleep, self._awake)
             await self._during(engine, "stand still", self._long_s, self._server.freeze, self._server.thaw)
             await self._during(engine, "replica", self._brief_s, self._replica, self._master)
             await self._during(engine, "connections killed", self._brief_s, self._kill_connections, lambda: None)
@@ -153,11 +153,14 @@ class _Life:
             self._again[name] = round(time.monotonic() - answers_at, 2)
 
     def _sleep(self) -> None:
-        def asleep() -> None:
-            with suppress(redis.RedisError):
-                self._server.blunt().execute_command("DEBUG", "SLEEP", self._long_s)
+        # Not by a client, which would ask again when no answer comes, and the server would sleep as often.
+        self._asleep = socket.socket(socket.AF_UNIX)
+        self._asleep.connect(str(self._server.socket))
+        self._asleep.sendall(f"DEBUG SLEEP {self._long_s}\r\n".encode())
 
-        threading.Thread(target=asleep, daemon=True).start()
+    def _awake(self) -> None:
+        self._asleep.recv(64)
+        self._asleep.close()
 
     def _replica(self) -> None:
         self._blunt.execute_command("REPLICAOF", "127.0.0.1", "1")
