@@ -1,5 +1,6 @@
 """Keep the gate: judge each snapshot in the order its source sent it, and remember what the next one is judged against."""
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ SEEN = 256
 SENT = 8_192
 RUN = 64
 _QUARTER_S = 900.0
+TWIN_PRICE = 0.0125
+"""A symbol whose price is further off, a share, is nobody's twin: more than ``gates.identity`` asks for, seen from either one."""
+
 TWIN_WITHIN_S = 7_200.0
 """Another symbol's numbers are recognised for so long after they were received."""
 
@@ -70,6 +74,7 @@ class Gatekeeper:
         self._beats = beats
         self._past: dict[tuple[str, str], _Past] = {}
         self._twins: dict[str, dict[str, Facts]] = {}
+        self._by_spot: dict[str, list[tuple[float, str]]] = {}
         self._sent: dict[int, str] = {}
         self._sighting: Sighting = lambda symbol, source, at: None
 
@@ -184,6 +189,29 @@ class Gatekeeper:
             figures=figures(good) if good is not None else None, flags=past.checked.flags, quarantined=len(past.run),
         )  # fmt: skip
 
+    def _twins_of(self, facts: Facts) -> tuple[Facts, ...]:
+        """Return the other symbols that trade at about the same price: only those may be mistaken for each other."""
+        prices = self._by_spot.get(_kind(facts), [])
+        if facts.spot is None or len(prices) < 2:
+            return ()
+        low, high = (bisect_left(prices, (facts.spot * factor, "")) for factor in (1 - TWIN_PRICE, 1 + TWIN_PRICE))
+        near = prices[low:high]
+        found = (self._twins[_kind(facts)][symbol] for _, symbol in near if symbol != facts.symbol)
+        return tuple(one for one in found if facts.received_at - one.received_at < TWIN_WITHIN_S)
+
+    def _remember(self, facts: Facts) -> None:
+        """Note a symbol's numbers, and at which price they are found."""
+        known, prices = self._twins.setdefault(_kind(facts), {}), self._by_spot.setdefault(_kind(facts), [])
+        before = known.get(facts.symbol)
+        was = before.spot if before is not None else None
+        known[facts.symbol] = facts
+        if was == facts.spot:
+            return
+        if was is not None:
+            del prices[bisect_left(prices, (was, facts.symbol))]
+        if facts.spot is not None:
+            insort(prices, (facts.spot, facts.symbol))
+
     def _past_of(self, source: str, symbol: str) -> _Past:
         past = self._past.get((source, symbol))
         if past is None:
@@ -193,15 +221,11 @@ class Gatekeeper:
     def _known(self, facts: Facts, past: _Past, *, history: bool) -> Known:
         if history:
             return Known(before=past.before, moves=past.moves, history=True, shape=shaped(facts, past.before))
-        twins = tuple(
-            one for name, one in self._twins.get(_kind(facts), {}).items()
-            if name != facts.symbol and facts.received_at - one.received_at < TWIN_WITHIN_S
-        )  # fmt: skip
         other = self._sighting(facts.symbol, facts.source, facts.market_at)
         owner = self._sent.get(facts.evidence.inputs, "") if facts.evidence is not None else ""
         return Known(
-            before=past.before, yesterday=past.yesterday, seen=past.seen, moves=past.moves, other=other, twins=twins,
-            owner="" if owner == facts.symbol else owner, shape=shaped(facts, past.before),
+            before=past.before, yesterday=past.yesterday, seen=past.seen, moves=past.moves, other=other,
+            twins=self._twins_of(facts), owner="" if owner == facts.symbol else owner, shape=shaped(facts, past.before),
         )  # fmt: skip
 
     def _held(self, facts: Facts, verdict: Verdict, past: _Past, known: Known) -> Verdict:
@@ -235,7 +259,7 @@ class Gatekeeper:
             while len(self._sent) > SENT:
                 del self._sent[next(iter(self._sent))]
         past.earlier, past.before = before, facts
-        self._twins.setdefault(_kind(facts), {})[facts.symbol] = facts
+        self._remember(facts)
 
 
 def figures(facts: Facts, strikes: int = 0) -> Figures:

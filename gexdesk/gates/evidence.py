@@ -1,6 +1,7 @@
 """Measure in a pool process what the checks need beyond the exposure: digests, the spot that the quotes imply, the sides."""
 
 import math
+import struct
 from functools import lru_cache
 from hashlib import blake2b
 from statistics import median
@@ -21,6 +22,7 @@ _SHORT = 512
 _AT_ONCE = 4_096
 """Rows up to which columns are laid side by side and summed at once; longer ones cost more to copy than to sum one by one."""
 
+_SPOT = struct.Struct("d")
 _CELLS = 65_536
 _CELLS_A_ROW = 8
 """Expirations that lie close together are counted in cells; from so many cells on they are sorted instead."""
@@ -63,8 +65,9 @@ def digest(columns: list[F8], spot: float | None) -> int:
     less as bytes; how long they are is the same wherever they are equal.
     """
     if columns and len(columns[0]) <= _SHORT:
-        whole = np.concatenate((*columns, (np.nan if spot is None else spot,)), dtype=np.float64)
-        return int.from_bytes(blake2b(whole.tobytes(), digest_size=8).digest()) >> 1
+        parts = [column.tobytes() for column in columns]
+        parts.append(_SPOT.pack(math.nan if spot is None else spot))
+        return int.from_bytes(blake2b(b"".join(parts), digest_size=8).digest()) >> 1
     return _mixed(_sums(columns), spot)
 
 
@@ -226,15 +229,19 @@ def _of_chain(snapshot: Snapshot, chain: Chain, rate: float, dividend_yield: flo
     )
 
 
+def _heaviest(net: F8) -> NDArray[np.intp]:
+    """Return the places of the heaviest strikes, heaviest first; of those without a weight, NaN or 0, none."""
+    places = (-np.abs(net)).argsort()[:LADDER]  # NaN comes last
+    weights = net[places]
+    return places if len(places) == 0 or abs(weights[-1]) > 0 else places[np.abs(weights) > 0]
+
+
 def _of_table(snapshot: Snapshot, table: StrikeTable) -> Evidence:
-    net = table.net_gex
-    weight = np.fmax(np.abs(net), 0.0)  # NaN weighs nothing
-    by_volume = not weight.any()
+    net, heaviest = table.net_gex, _heaviest(table.net_gex)
+    by_volume = len(heaviest) == 0
     if by_volume:
-        net = table.net_gex_volume
-        weight = np.fmax(np.abs(net), 0.0)
-    heaviest = (-weight).argsort()[: min(LADDER, np.count_nonzero(weight))]
-    heavy = net[heaviest]
+        net, heaviest = table.net_gex_volume, _heaviest(table.net_gex_volume)
+    heavy = net[heaviest].tolist()
     # Most tables carry neither open interest nor volume: one column of nothing stands for all.
     counts = [table.call_volume, table.put_volume, table.call_open_interest, table.put_open_interest]
     first = counts[0]
@@ -251,9 +258,9 @@ def _of_table(snapshot: Snapshot, table: StrikeTable) -> Evidence:
         strikes=len(table),
         low=float(strikes[0]),
         high=float(strikes[-1]),
-        ladder=dict(zip(strikes[heaviest].tolist(), heavy.tolist(), strict=True)),
-        norm=math.sqrt(float(heavy @ heavy)),
-        middle=abs(float(heavy[len(heavy) // 2])) if len(heavy) else 0.0,
+        ladder=dict(zip(strikes[heaviest].tolist(), heavy, strict=True)),
+        norm=math.hypot(*heavy),
+        middle=abs(heavy[len(heavy) // 2]) if heavy else 0.0,
     )
 
 

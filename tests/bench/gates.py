@@ -34,6 +34,9 @@ from tests.gates.trial import Desk
 SHARE = 0.02
 ROUNDS = 4
 JUDGED = 64
+OTHERS = 40
+"""Other symbols that the desk knows: what is compared with each of them would show."""
+
 IDLE_S = 1.0
 MEASURED_S = 0.2
 USUAL = Conventions()
@@ -118,7 +121,10 @@ def _checks_s(body: bytes) -> float:
     assert found is not None
     heads = [_unlike(head, number) for number in range(JUDGED)]
     payloads = [Payload("p", "feed", one.as_of + 0.2, "", 0) for one in heads]
-    desk = Desk(("SPX",))
+    desk = Desk((head.symbol, *(f"S{number}" for number in range(OTHERS))))
+    for number, name in enumerate(desk.account.symbols[1:]):
+        other = structs.replace(_unlike(head, -1 - number), symbol=name, spot=20.0 * 1.2**number)
+        desk.gates.judge(desk.account, other, Payload("p", "feed", other.as_of, "", 0))
 
     def judge() -> None:
         for one, payload in zip(heads, payloads, strict=True):
