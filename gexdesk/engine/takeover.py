@@ -3,7 +3,7 @@
 import asyncio
 
 from gexdesk.engine.parts import Parts
-from gexdesk.model.errors import GexdeskError
+from gexdesk.model.errors import GexdeskError, StoreError
 from gexdesk.model.job import JobStatus
 from gexdesk.model.payload import Arrival, Payload, PayloadRef
 from gexdesk.stores.spool import read_payload
@@ -44,7 +44,7 @@ class TakeOver:
         parts = self._parts
         kept = await asyncio.to_thread(lambda: list(parts.spool.scan(done=False)))
         untriaged = waiting = 0
-        ended: list[tuple[Payload, PayloadRef]] = []
+        ended: list[tuple[Payload, PayloadRef, JobStatus]] = []
         statuses = await parts.queue.statuses([payload.payload_id for payload, _ in kept])
         for (payload, ref), status in zip(kept, statuses, strict=True):
             known = parts.flights.get(payload.payload_id)
@@ -63,7 +63,7 @@ class TakeOver:
                 waiting += 1
             else:
                 await parts.requests.settle(payload.payload_id)  # a kill may have come before its end was noted
-                ended.append((payload, ref))
+                ended.append((payload, ref, status))
             if status is JobStatus.COMPLETED:
                 parts.spool.forget(payload.payload_id)  # a dead letter's bytes stay
         if parts.queue.warning:
@@ -76,23 +76,38 @@ class TakeOver:
         if untriaged or waiting:
             parts.chronicle.tell("engine", f"recovered {waiting} queued and {untriaged} unsorted payloads of the last run")
 
-    async def _do_again(self, ended: list[tuple[Payload, PayloadRef]]) -> None:
-        """Take in anew what the queue knows to have ended and the tables do not: rows are synced first, so they are lost."""
+    async def _do_again(self, ended: list[tuple[Payload, PayloadRef, JobStatus]]) -> None:
+        """Take in anew what the queue knows to be completed and the tables do not: rows are synced first, so they are lost.
+
+        What is dead is not: an operator may have cancelled it a moment before a kill. That letters are lost is said.
+        """
         parts = self._parts
-        digests = [payload.sha256 for payload, _ in ended]
-        without = await parts.keeper.reading(lambda metadata: metadata.without_rows(digests)) if digests else set()
-        for payload, ref in ended:
-            if payload.sha256 in without:
+        if not ended:
+            return
+        digests, since = [payload.sha256 for payload, _, _ in ended], min(payload.received_at for payload, _, _ in ended)
+        without = await parts.keeper.reading(lambda metadata: metadata.without_rows(digests, since))
+        again = letters = 0
+        for payload, ref, status in ended:
+            if payload.sha256 not in without:
+                continue
+            if status is JobStatus.DEAD:
+                letters += 1
+                continue
+            try:
                 body = await asyncio.to_thread(read_payload, ref)
                 arrival = Arrival(
                     source=payload.source, body=body, received_at=payload.received_at, content_type=payload.content_type,
                     name=payload.name, time_shift_s=payload.time_shift_s, asked=payload.asked,
                 )  # fmt: skip
                 parts.receive.take_up(*await parts.spool.keep(arrival))
-                parts.spool.forget(payload.payload_id)
+            except StoreError as error:
+                parts.chronicle.tell("engine", f"{payload.name} was completed and has no rows, and {error.message}", grave=True)
+                continue
+            parts.spool.forget(payload.payload_id)
+            again += 1
         if without:
-            words = f"{len(without)} payloads had ended and have no rows: the end of metadata.duckdb.wal is lost"
-            parts.chronicle.tell("engine", f"{words}; they are done again", grave=True)
+            words = f"{again} payloads were completed and have no rows, they are done again; {letters} dead letters have none"
+            parts.chronicle.tell("engine", f"{words}: the end of metadata.duckdb.wal is lost", grave=True)
 
     async def _agree_on_pauses(self) -> None:
         """Let the queue hold what operators paused and nothing else: a crash may have come between the two records."""

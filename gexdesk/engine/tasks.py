@@ -128,6 +128,16 @@ class Refused(Struct, frozen=True, tag="refused"):
 
 Reply = Triaged | Processed | Refused
 
+TASKS_DECODER = msgpack.Decoder(tuple[Task, ...])
+REPLIES_DECODER = msgpack.Decoder(tuple[Reply, ...])
+ENCODER = msgpack.Encoder()
+LENGTH = struct.Struct("<I")
+"""Frame of the pipe: every message is its length in bytes, then that many bytes: an array of tasks, or of their replies."""
+
+BEGUN = b"\x01"
+"""What a pool process sends once it has tasks: from here on its death is theirs."""
+
+
 class _ManyTriaged(Struct, frozen=True, tag="triaged"):
     format: str
     heads: tuple[Raw, ...]
@@ -138,9 +148,6 @@ class _ManyProcessed(Struct, frozen=True, tag="processed"):
     results: tuple[Raw, ...]
 
 
-TASKS_DECODER = msgpack.Decoder(tuple[Task, ...])
-REPLIES_DECODER = msgpack.Decoder(tuple[Reply, ...])
-ENCODER = msgpack.Encoder()
 _ROUGHLY = msgpack.Decoder(tuple[_ManyTriaged | _ManyProcessed | Refused, ...])
 _HEAD, _COMPUTED = msgpack.Decoder(Head), msgpack.Decoder(Computed)
 AT_ONCE_BYTES = 1024 * 1024
@@ -163,10 +170,3 @@ async def replies_of(data: bytes) -> tuple[Reply, ...]:
             heads = tuple([_HEAD.decode(raw) async for raw in in_slices(rough.heads)])
             replies.append(Triaged(rough.format, heads, results))
     return tuple(replies)
-
-
-LENGTH = struct.Struct("<I")
-"""Frame of the pipe: every message is its length in bytes, then that many bytes: an array of tasks, or of their replies."""
-
-BEGUN = b"\x01"
-"""What a pool process sends once it has tasks: from here on its death is theirs."""

@@ -27,6 +27,8 @@ _SCORE_PARTS = """
     FROM decisions WHERE decided_at >= make_timestamp($since) AND override_level IS NULL GROUP BY level
 """
 
+_REBUILT_S = 86_400.0
+"""A header that was rebuilt from the lake has its stamp for its receipt."""
 
 DAMAGED = (
     "where it is damaged, move it and its .wal aside together: the next start takes the snapshots from the lake, and does again "
@@ -47,12 +49,17 @@ class Recorded:
         self._connected = connected
         self.path = path
 
-    def without_rows(self, digests: Sequence[str]) -> set[str]:
-        """Return those of the payloads' digests that neither a job's record nor a snapshot has. Raises StoreError."""
-        known = "SELECT payload_sha256 FROM jobs UNION ALL SELECT payload_sha256 FROM snapshots"
+    def without_rows(self, digests: Sequence[str], since: float) -> set[str]:
+        """Return those of the payloads' digests that neither a job's record nor a snapshot has. Raises StoreError.
+
+        Args:
+            since: None of them was received before it, UTC seconds: what lies more than a day before is not read at all.
+        """
+        recent = "WHERE received_at >= make_timestamp($since)"
+        known = f"SELECT payload_sha256 FROM jobs {recent} UNION ALL SELECT payload_sha256 FROM snapshots {recent}"  # noqa: S608
         found = self._found(
             f"SELECT payload_sha256 FROM unnest($digests) AS asked(payload_sha256) ANTI JOIN ({known}) USING (payload_sha256)",  # noqa: S608
-            {"digests": list(digests)},
+            {"digests": list(digests), "since": microseconds(since - _REBUILT_S)},
         )
         return {digest for (digest,) in found}
 

@@ -1,4 +1,4 @@
-"""What an earlier engine had ended and the tables have lost is done again."""
+"""What an earlier engine had completed and the tables have lost is done again."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import duckdb
 from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, rows, settings_of
 
 
-async def test_payloads_that_ended_and_have_no_rows_are_done_again(tmp_path: Path) -> None:
+async def test_payloads_that_were_completed_and_have_no_rows_are_done_again(tmp_path: Path) -> None:
     state = tmp_path / "state"
     settings = settings_of(state, folder_source("s", tmp_path / "in"))
     for number in range(6):
@@ -23,7 +23,8 @@ async def test_payloads_that_ended_and_have_no_rows_are_done_again(tmp_path: Pat
     async with engine_on(settings, once=True) as engine:
         await engine.idle()
         log = [line.text for line in (await engine.view()).log if line.grave]
-    assert any("2 payloads had ended and have no rows" in text and "metadata.duckdb" in text for text in log)
+    assert any("1 payloads were completed and have no rows" in text and "1 dead letters have none" in text for text in log)
+    del before["5.json"]  # it may have been cancelled just before a kill: nobody does it again
     assert {row["payload_name"]: row["status"] for row in rows("SELECT payload_name, status FROM jobs", state)} == before
     [counts] = rows("SELECT count(*) AS n, count(DISTINCT payload_sha256) AS documents FROM snapshots", state)
     assert counts == {"n": 4, "documents": 4}
@@ -31,5 +32,5 @@ async def test_payloads_that_ended_and_have_no_rows_are_done_again(tmp_path: Pat
     assert strikes == {"n": 8}
     async with engine_on(settings, once=True) as engine:
         await engine.idle()
-        assert not any("have no rows" in line.text for line in (await engine.view()).log)
+        assert not any("1 payloads were completed" in line.text for line in (await engine.view()).log)
         assert engine.closing().received == 0

@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
         named: Something is lost with the damage, and the engine's log or a dead letter names the file.
         refused: The engine did not start, or does not get on, and says so with the file's name and what to do.
         by_file: The same three by file.
-        lost: Payloads that the spool can read and that did not end as they should.
+        lost: Payloads that the spool can read and that did not end as they should; that letters of dead ones are lost may be said.
         twice: Snapshots stored twice.
         broken: Everything else: tracebacks, deaths, silence. With the seed a case is the same again.
     """
@@ -134,7 +134,8 @@ class _Damage:
                 faults.append(f"{'stuck' if found.get('stuck') else 'refused'} without the file and what to do: {last}")
         else:
             self._twice += found["twice"]
-            lost = [one for one in found["amiss"] if one["readable"] and not _letter(one)]
+            told = [one for one in found["amiss"] if _letter(one) or (said and one["wanted"] == "DEAD")]
+            lost = [one for one in found["amiss"] if one["readable"] and one not in told]
             self._lost += len(lost)
             if found["amiss"]:
                 verdict = "named"

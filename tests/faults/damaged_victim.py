@@ -216,7 +216,7 @@ async def _reckon(state: Path, left: dict[str, list[str]]) -> dict[str, Any]:
             ended = {status for status, _ in ends.get(digest, [])}
             if wanted in ended and (wanted == "DEAD" or digest in snapshots):
                 continue
-            amiss.append({"readable": _readable(kept.get(digest)), "ends": ends.get(digest, [])})
+            amiss.append({"wanted": wanted, "readable": _readable(kept.get(digest)), "ends": ends.get(digest, [])})
     return {"amiss": amiss, "twice": sum(n - 1 for n in snapshots.values())}
 
 
