@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gexdesk.engine.tasks import BEGUN, ENCODER, LENGTH, ProcessTask, Refused, Reply, Task, replies_of
+from gexdesk.engine.tasks import BEGUN, ENCODER, LENGTH, PIPE_BYTES, ProcessTask, Refused, Reply, Task, replies_of
 from gexdesk.model.errors import DecoderDied
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.record_view import SlotView
@@ -246,6 +246,7 @@ class Pool:
             stdout=asyncio.subprocess.PIPE,
             stderr=None,
             env=env,
+            limit=PIPE_BYTES,
             start_new_session=True,  # ^C at the engine's terminal is for the engine, also while this one still starts
         )
         self._children.add(child)

@@ -134,6 +134,9 @@ ENCODER = msgpack.Encoder()
 LENGTH = struct.Struct("<I")
 """Frame of the pipe: every message is its length in bytes, then that many bytes: an array of tasks, or of their replies."""
 
+PIPE_BYTES = 1024 * 1024
+"""Room for what sixteen small payloads come to. In a pipe's usual 64 KB they go in pieces, each a turn of the loop."""
+
 BEGUN = b"\x01"
 """What a pool process sends once it has tasks: from here on its death is theirs."""
 
