@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         held_s: How long the journal was held, each time.
-        taken_meanwhile: Documents that were acknowledged while it was.
+        taken_meanwhile: Documents that were acknowledged while it was; ``completed_meanwhile`` those that ended, which needs it.
         critical_meanwhile: CRITICAL documents received while it was; their latencies follow, receipt to available.
         critical_p99_else_s: Of those received at other times.
         resumed_s: From its release to the next job completed, the longest.
@@ -62,6 +62,7 @@ class Outcome(NamedTuple):
     wrong: int
     engine_lived: bool
     taken_meanwhile: int
+    completed_meanwhile: int
     critical_meanwhile: int
     critical_mean_s: float
     critical_p99_s: float
@@ -76,7 +77,8 @@ class Outcome(NamedTuple):
         """Say whether every promise held."""
         whole = self.lost == self.twice == self.wrong == 0 and self.engine_lived and self.tables_refused
         quick = self.critical_meanwhile > 0 and self.critical_max_s < CRITICAL_S and self.resumed_s < RESUMES_S
-        return whole and quick and self.taken_meanwhile > 0 and "metadata.duckdb" in self.start_refused
+        holds = self.completed_meanwhile < self.taken_meanwhile
+        return whole and quick and holds and "metadata.duckdb" in self.start_refused
 
 
 class Holder:
@@ -105,7 +107,7 @@ def run(full: bool) -> Outcome:
 async def _held(desk: FedDesk, holds_s: tuple[float, ...]) -> Outcome:
     feeding: asyncio.Task[None] | None = None
     spans: list[tuple[float, float]] = []
-    resumed_s, taken = 0.0, 0
+    resumed_s, taken, completed = 0.0, 0, 0
     try:
         await desk.start()
         feeding = asyncio.create_task(desk.feed(EVERY_S, 3600.0))
@@ -122,6 +124,7 @@ async def _held(desk: FedDesk, holds_s: tuple[float, ...]) -> Outcome:
             spans.append((began, time.time()))
             if before is not None and after is not None:
                 taken += after.received - before.received
+                completed += after.completed - before.completed
                 resumed_s = max(resumed_s, await _resumed(desk, after.completed))
         intruder = await asyncio.to_thread(Holder, _TABLES, desk.state / "metadata.duckdb")
         tables_refused = not intruder.held
@@ -134,7 +137,8 @@ async def _held(desk: FedDesk, holds_s: tuple[float, ...]) -> Outcome:
         refused = await asyncio.to_thread(_start_refused, desk)
         return Outcome(
             documents=len(desk.good), held_s=", ".join(f"{ends - begins:.1f}" for begins, ends in spans), lost=ended.lost,
-            twice=ended.twice, wrong=ended.wrong, engine_lived=lived, taken_meanwhile=taken, critical_meanwhile=len(meanwhile),
+            twice=ended.twice, wrong=ended.wrong, engine_lived=lived, taken_meanwhile=taken, completed_meanwhile=completed,
+            critical_meanwhile=len(meanwhile),
             critical_mean_s=float(meanwhile.mean()) if len(meanwhile) else np.inf,
             critical_p99_s=float(np.percentile(meanwhile, 99)) if len(meanwhile) else np.inf,
             critical_max_s=float(meanwhile.max()) if len(meanwhile) else np.inf,
