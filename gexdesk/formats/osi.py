@@ -52,8 +52,10 @@ def parse_contracts(symbols: Sequence[str], where: Where) -> Contracts:
     # Row i ends before end[i]; bytes in front of the buffer let short symbols be looked at without leaving it.
     front = _ROOT + _TAIL
     text = np.frombuffer(b"\n" * front + joined.encode("ascii") + b"\n", dtype=np.uint8)
-    end = np.flatnonzero(text == 10)[front:]
-    root_length = np.diff(end, prepend=front - 1) - 1 - _TAIL
+    end = (text == 10).nonzero()[0][front:]
+    root_length = end - (1 + _TAIL)
+    root_length[0] -= front - 1
+    root_length[1:] -= end[:-1]
 
     def found(i: int) -> str:
         return f"'{symbols[i]}' is no option symbol"
@@ -86,7 +88,7 @@ def _expiry(digits: NDArray[np.uint8], symbols: Sequence[str], where: Where) -> 
     written = (digits[:, :6].astype(np.float64) @ _PLACES[2:]).astype(np.int64)
     first, run = _runs(written)
     year, month, day = 2000 + first // 10_000, first // 100 % 100, first % 100
-    longest = _MONTH_DAYS[np.clip(month, 0, 12)] - ((month == 2) & (year % 4 != 0))
+    longest = _MONTH_DAYS[np.minimum(month, 12)] - ((month == 2) & (year % 4 != 0))
     no_date = (month < 1) | (month > 12) | (day < 1) | (day > longest)
     refuse_rows(no_date[run], where, lambda i: f"'{symbols[i]}' expires on no date of the calendar", _ALLOWED)
     expiry: NDArray[np.int64] = days_since_epoch(year, month, day)[run]
@@ -95,12 +97,11 @@ def _expiry(digits: NDArray[np.uint8], symbols: Sequence[str], where: Where) -> 
 
 def _roots(packed: F8, symbols: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
     first, run = _runs(packed)
-    starts = np.flatnonzero(np.diff(run, prepend=-1))
     _, at, inverse = np.unique(first, return_index=True, return_inverse=True)
     order = np.argsort(at)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    roots = tuple(symbols[int(starts[i])][:-_TAIL] for i in at[order])
+    roots = tuple(symbols[row][:-_TAIL] for row in run.searchsorted(at[order]).tolist())  # where each run begins
     return roots, rank[inverse][run].astype(np.int32)
 
 
