@@ -104,7 +104,7 @@ def _twin(facts: Facts, known: Known) -> Finding | None:
 
 def _looks_like(facts: Facts, before: Facts, twin: Facts) -> bool:
     """Say whether the heaviest strikes of a given table are another symbol's, which trades at about the same price."""
-    # Asked of every other symbol, so what costs least comes first.
+    # Asked of every symbol at about this price, so what costs least comes first.
     near = abs(share(facts.spot, twin.spot) or 1.0) <= _TWIN_PRICE
     their_gross, own_gross = share(facts.gross_gex, twin.gross_gex), share(facts.gross_gex, before.gross_gex)
     if not near or their_gross is None or own_gross is None or abs(their_gross) > _TWIN_GROSS or abs(own_gross) <= 2 * _TWIN_GROSS:

@@ -20,6 +20,8 @@ _SHAPE_AS_BEFORE = 0.1
 _SHAPE_LASTS_S = 900.0
 
 _AGREE = 1 / 3
+"""At most this share of strikes turned round between two tables of the same sign."""
+
 _ODD = 4.0
 """More of its gross GEX, as a share, than trades add from one table to the next."""
 
@@ -135,7 +137,8 @@ def releases(run: Sequence[Facts], verdicts: Sequence[Verdict], known: Known, pa
     if before is not None and passed <= UNPROVEN and known.yesterday is not None and _nearer(last, before, known.yesterday):
         return f"{len(run)} in a row are like the last session; what passed before them was {passed} that is not"
     long_enough = len(run) >= RELEASE_COUNT and last.received_at - run[0].received_at >= RELEASE_S
-    if long_enough and passed <= UNPROVEN and all(_turned(verdict) for verdict in verdicts):
+    by_volume = last.evidence is not None and last.evidence.by_volume  # of which no earlier day says what is right
+    if long_enough and by_volume and passed <= UNPROVEN and all(_turned(verdict) for verdict in verdicts):
         return f"{len(run)} in a row agree; what passed before them, at the beginning of the day, was {passed} with the other sign"
     if any(finding.wrong for verdict in verdicts for finding in verdict.findings):
         return ""

@@ -86,6 +86,9 @@ def test_a_spot_over_night_is_unknowable_as_far_as_one_may_gap() -> None:
     assert unknowable("wrong spot", moment, past, replace(moment.snapshot, spot=100.2 * 1.12))
     assert not unknowable("wrong spot", moment, past, replace(moment.snapshot, spot=100.2 * 1.2))
     assert not unknowable("wrong spot", moment, day(table(LATER + 86_340, FOUR)), replace(moment.snapshot, spot=100.2 * 1.12))
+    hours_ago = day(table(LATER + 86_400 - 14_400, FOUR))
+    assert unknowable("wrong spot", moment, hours_ago, replace(moment.snapshot, spot=100.2 * 1.05)), "twelve per cent in four hours"
+    assert not unknowable("wrong spot", moment, hours_ago, replace(moment.snapshot, spot=100.2 * 1.13))
 
 
 def test_of_a_chain_everything_is_knowable() -> None:

@@ -14,6 +14,7 @@ from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.pool_child import head_of
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.symbols import Plan, Symbols
+from gexdesk.gates.facts import Limits
 from gexdesk.model.market import session
 from gexdesk.model.payload import Payload
 from gexdesk.model.snapshot import Snapshot
@@ -25,8 +26,8 @@ Days = Callable[[Underlying, float, int], Iterator[Moment]]
 SPOILT = 0.26
 """Share of the moments that are spoilt; a spoilt one is followed by the good one of the same time, as when a feed recovers."""
 
-GAP = 0.15
-"""How far a spot may be from the session before, log: ``Limits.session_gap``."""
+GAP, JUMP = Limits().session_gap, Limits().spot_jump
+"""How far a spot may be from the session before, and from that of a quarter of an hour before, by the root of the time, log."""
 
 
 class Desk:
@@ -90,8 +91,11 @@ def unknowable(name: str, moment: Moment, past: Sequence[Moment], spoilt: Snapsh
     if moment.snapshot.given is None:
         return ""
     first = moment.day != past[-1].day
-    if name == "wrong spot" and first and abs(math.log((spoilt.spot or 1.0) / (past[-1].snapshot.spot or 1.0))) <= GAP:
-        return "a spot may gap so far over night"
+    if name == "wrong spot":
+        away, quarters = abs(math.log((spoilt.spot or 1.0) / (past[-1].snapshot.spot or 1.0))), (moment.at - past[-1].at) / 900.0
+        if first:
+            return "a spot may gap so far over night" if away <= GAP else ""
+        return "a spot may go so far in hours without a word" if quarters > 1.0 and away <= JUMP * math.sqrt(quarters) else ""
     if name not in ("scaled open interest", "flipped sign"):
         return ""
     now, before = head_of(moment.snapshot, CONVENTIONS).evidence, head_of(past[-1].snapshot, CONVENTIONS).evidence
