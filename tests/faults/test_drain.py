@@ -1,4 +1,4 @@
-"""One end in the middle of the work; ``python -m tests.faults drain --full`` has twenty."""
+"""One end in the middle of the work; ``python -m tests.faults drain --full`` has seven."""
 
 import pytest
 
