@@ -9,7 +9,7 @@ from typing import Protocol
 
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look.base import Look, Seen
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 
 
 class Observe(Protocol):

@@ -14,7 +14,8 @@ from gexdesk.engine.closing import Closing
 from gexdesk.engine.engine import Engine
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.level import LEVELS, Level
-from gexdesk.model.view import DeskView, LogLine
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.log import LogLine
 from tests.until import until
 
 SPEED = 4.0

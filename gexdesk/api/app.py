@@ -19,7 +19,7 @@ from gexdesk.api.served import Served
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look.every import AnyLook
 from gexdesk.model.request import Accepted, RequestStands, Submission
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 
 PREFIX = "/api/v1"
 _WORDS = """Ingest gamma-exposure data by priority. Keys go as `X-API-Key` or `Authorization: Bearer`.

@@ -19,7 +19,7 @@ from gexdesk.model.lever import LEVER_LIMIT_S, Lever, LeverOutcome
 from gexdesk.model.look.base import Look, Seen
 from gexdesk.model.request import Accepted, RequestStands, Submission
 from gexdesk.model.text import printable
-from gexdesk.model.view import DeskView, Moment
+from gexdesk.model.view.desk import DeskView, Moment
 
 _PREFIX = "/api/v1"
 _POLICY_VIOLATION = 1008

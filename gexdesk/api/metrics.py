@@ -6,7 +6,8 @@ from math import inf
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, LevelView
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.level import HISTOGRAM_EDGES_S, LevelView
 
 
 class _Figures:

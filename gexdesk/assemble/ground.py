@@ -29,7 +29,7 @@ from gexdesk.guidelines.versions import Versions
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
 from gexdesk.model.level import LEVELS, Level
-from gexdesk.model.view import LogLine
+from gexdesk.model.view.log import LogLine
 from gexdesk.queues.base import Queue
 from gexdesk.queues.redis_name import engine_name
 from gexdesk.settings.desk import Settings

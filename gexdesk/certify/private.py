@@ -13,7 +13,7 @@ from typing import Any
 from gexdesk.api.client import Client
 from gexdesk.certify.load import Feed
 from gexdesk.model.errors import EngineAway
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 60.0

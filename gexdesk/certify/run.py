@@ -26,7 +26,7 @@ from gexdesk.certify.plan import Plan
 from gexdesk.certify.private import PrivateEngine
 from gexdesk.certify.record import Record
 from gexdesk.model.errors import EngineAway
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 
 SAMPLE_EVERY_S = 0.25
 AHEAD = 600

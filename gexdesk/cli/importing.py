@@ -18,7 +18,8 @@ from gexdesk.model.importing import FOLDER, SOURCE, entry
 from gexdesk.model.text import printable
 
 if TYPE_CHECKING:
-    from gexdesk.model.view import DeskView, SourceView
+    from gexdesk.model.view.desk import DeskView
+    from gexdesk.model.view.source import SourceView
     from gexdesk.settings.desk import Settings
 
 AHEAD = 200

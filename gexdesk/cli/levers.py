@@ -18,7 +18,7 @@ from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look.queue import JobsLook, JobsSeen
 from gexdesk.model.text import symbol_of
-from gexdesk.model.view import SourceView
+from gexdesk.model.view.source import SourceView
 
 KINDS = ("source", "symbol", "job")
 _JOB_ID = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}-[0-9a-f]{8}")

@@ -19,7 +19,7 @@ from gexdesk.model.errors import SettingsError
 from gexdesk.model.text import printable
 
 if TYPE_CHECKING:
-    from gexdesk.model.view import LogLine
+    from gexdesk.model.view.log import LogLine
     from gexdesk.settings.engine import LogSettings
 
 LINE_LIMIT = 8_000

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 
 FRESH_S = 5.0
 

@@ -7,7 +7,7 @@ from math import ceil, inf, isfinite
 from msgspec import Struct, structs
 
 from gexdesk.metrics.bound import critical_bound_s
-from gexdesk.model.view import BoundView
+from gexdesk.model.view.engine import BoundView
 
 DEATHS = 1
 """k: so many workers may die under one payload, one after the other, within its promise."""

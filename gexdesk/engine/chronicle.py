@@ -8,7 +8,7 @@ from itertools import islice
 from gexdesk.model.clock import Clock
 from gexdesk.model.look.record import LogLook, LogSeen
 from gexdesk.model.text import printable
-from gexdesk.model.view import LogLine
+from gexdesk.model.view.log import LogLine
 
 KEPT_DECISIONS = 60
 KEPT_EVENTS = 60

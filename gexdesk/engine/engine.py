@@ -23,7 +23,7 @@ from gexdesk.model.look.base import Look, Seen
 from gexdesk.model.market import session, session_id
 from gexdesk.model.request import Accepted, RequestStands, Submission
 from gexdesk.model.text import printable
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.stores.newest import Wanted
 
 VIEWS_PER_S = 4

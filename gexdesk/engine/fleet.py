@@ -22,7 +22,8 @@ from gexdesk.fleet.told import Told
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import QueueAway
 from gexdesk.model.text import printable
-from gexdesk.model.view import EngineView, SourceView
+from gexdesk.model.view.engine import EngineView
+from gexdesk.model.view.source import SourceView
 from gexdesk.stores.durable import write_durably
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from gexdesk.model.look.guidelines import (
     TrialView,
     VersionView,
 )
-from gexdesk.model.view import GuidelineView
+from gexdesk.model.view.guideline import GuidelineView
 
 
 class RulebookLook:

@@ -7,7 +7,7 @@ from gexdesk.metrics.bucket import Bucket
 from gexdesk.metrics.peak import Peak
 from gexdesk.metrics.rate import Rate
 from gexdesk.model.clock import Clock
-from gexdesk.model.view import BoundView
+from gexdesk.model.view.engine import BoundView
 
 RESERVED = 1
 """Slots that serve CRITICAL alone, in the pool and among the workers: the promise rests on them."""

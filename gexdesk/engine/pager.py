@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.model.text import printable
-from gexdesk.model.view import IncidentView
+from gexdesk.model.view.incident import IncidentView
 
 WAITING_PAGES = 100
 LAST_WORDS_BYTES = 2_000

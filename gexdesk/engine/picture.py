@@ -34,7 +34,10 @@ from gexdesk.metrics.slo import Promises
 from gexdesk.model.clock import Clock
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.market import session
-from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, EngineView, LevelView, SourceView
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.engine import EngineView
+from gexdesk.model.view.level import HISTOGRAM_EDGES_S, LevelView
+from gexdesk.model.view.source import SourceView
 from gexdesk.queues.base import Queue, QueueState
 
 ROLL_SHOWN_S = 60.0

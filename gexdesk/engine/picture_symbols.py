@@ -8,7 +8,7 @@ from gexdesk.engine.symbols import Symbols
 from gexdesk.gates.ordering import REVISED
 from gexdesk.model.symbol_view import FeedOfSymbol
 from gexdesk.model.text import printable
-from gexdesk.model.view import SymbolView
+from gexdesk.model.view.symbol import SymbolView
 from gexdesk.stores.base import LiveCache, LiveValue
 
 GOOD_QUALITY = 0.9

@@ -13,7 +13,7 @@ from gexdesk.engine.chronicle import Chronicle
 from gexdesk.metrics.recorder import Columns, Fold, Minute, Recorder
 from gexdesk.model.errors import StoreError, UnknownTarget
 from gexdesk.model.look.history import HistoryLook, HistorySeen, TrendLook, TrendSeen
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.stores.daybook import Daybook
 from gexdesk.stores.deltas import Delta, Deltas, restored
 

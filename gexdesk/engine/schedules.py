@@ -18,7 +18,7 @@ from gexdesk.model.decision import Bound, Override
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.level import Level
 from gexdesk.model.market import NEW_YORK, is_trading_day, new_york_date
-from gexdesk.model.view import ScheduleView
+from gexdesk.model.view.override import ScheduleView
 from gexdesk.stores.base import OverrideRecord
 
 ACTOR = "schedule"

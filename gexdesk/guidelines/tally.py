@@ -6,7 +6,7 @@ from gexdesk.guidelines.decide import OVERRIDE, UNMATCHED
 from gexdesk.guidelines.rules import RuleSet
 from gexdesk.model.decision import Decision
 from gexdesk.model.features import Features
-from gexdesk.model.view import GuidelineView
+from gexdesk.model.view.guideline import GuidelineView
 
 MINUTE_S = 60
 

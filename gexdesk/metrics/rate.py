@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from gexdesk.model.view import TREND_SECONDS
+from gexdesk.model.view.level import TREND_SECONDS
 
 
 class Rate:

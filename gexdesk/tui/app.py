@@ -15,7 +15,7 @@ from gexdesk.desk import Desk
 from gexdesk.model.errors import EngineAway, GexdeskError
 from gexdesk.model.look.history import HistoryLook
 from gexdesk.model.text import printable
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.tui import keymap as keymaps
 from gexdesk.tui.house import House, config_folder
 from gexdesk.tui.screens.desk import DeskScreen

@@ -6,7 +6,7 @@ from gexdesk.desk import Observe
 from gexdesk.model.errors import EngineAway, SettingsError
 from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look.base import Look, Seen
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.tui.app import DeskApp
 from gexdesk.tui.theme import DEFAULT_THEME
 

@@ -3,7 +3,9 @@
 from collections import deque
 from collections.abc import Callable
 
-from gexdesk.model.view import DeskView, LogLine, SourceView
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.log import LogLine
+from gexdesk.model.view.source import SourceView
 
 TOO_OLD_S = 1.75
 """Age from which numbers dim and levers refuse. Looked at every quarter second, so nobody acts on a picture of 2 s."""

@@ -21,7 +21,7 @@ from gexdesk.model import errors
 from gexdesk.model.errors import EngineAway, LeverRefused
 from gexdesk.model.lever import LEVER_LIMIT_S, Lever, LeverOutcome, Verb
 from gexdesk.model.look.machine import MachineLook
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from tests.api.served_engine import on_tcp, served
 from tests.contracts.desk_contract import DeskContract
 from tests.engine.desk_setting import engine_on, folder_source, settings_of

@@ -126,7 +126,7 @@ def _later(view: Any, sequence: int, at: float, chance: random.Random) -> Any:
     """Return the view of a busy desk some time later."""
     from msgspec.structs import replace
 
-    from gexdesk.model.view import LogLine
+    from gexdesk.model.view.log import LogLine
 
     done = int(sequence * EVERY_S * JOBS_PER_S)
 

@@ -14,7 +14,7 @@ from gexdesk.api.client import Client
 from gexdesk.cli import launch
 from gexdesk.cli.log import open_log
 from gexdesk.model.errors import SettingsError
-from gexdesk.model.view import LogLine
+from gexdesk.model.view.log import LogLine
 from gexdesk.settings.engine import LogSettings
 from gexdesk.sources.secret import Secret
 from tests.api.served_engine import ask_raw

@@ -19,7 +19,7 @@ from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look.handover import HandOverLook
 from gexdesk.model.look.history import HistoryLook
 from gexdesk.model.look.incident import IncidentLook
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from tests.until import until
 
 

@@ -13,7 +13,8 @@ from gexdesk.engine.engine import Engine
 from gexdesk.model.level import LEVELS
 from gexdesk.model.market import NEW_YORK
 from gexdesk.model.payload import Arrival
-from gexdesk.model.view import IncidentView, SymbolView
+from gexdesk.model.view.incident import IncidentView
+from gexdesk.model.view.symbol import SymbolView
 from gexdesk.settings.desk import Settings
 from gexdesk.sources.base import Deliver, Fetched, Outcome, Report
 from gexdesk.stores.base import LiveValue

@@ -16,7 +16,8 @@ from gexdesk.engine.parts import Parts
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.payload import Arrival
-from gexdesk.model.view import DeskView, SourceView
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.source import SourceView
 from gexdesk.settings.desk import Settings
 from tests.formats.format_samples import canonical, cboe_csv, cboe_json, gexbot, leg, strike
 from tests.until import until

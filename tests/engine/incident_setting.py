@@ -11,7 +11,7 @@ from gexdesk.engine.incidents.kind import Kind
 from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.incidents.shelf import Shelf
 from gexdesk.engine.pager import Page, Pager, Paging
-from gexdesk.model.view import IncidentView
+from gexdesk.model.view.incident import IncidentView
 from gexdesk.stores.base import IncidentRecord
 from tests.virtual_clock import VirtualClock
 

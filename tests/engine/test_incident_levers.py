@@ -16,7 +16,7 @@ from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.look.handover import HandOverLook, HandOverSeen
 from gexdesk.model.look.incident import IncidentLook, IncidentSeen
 from gexdesk.model.look.source import DeadLook
-from gexdesk.model.view import IncidentView
+from gexdesk.model.view.incident import IncidentView
 from gexdesk.stores.audit import Audit, verify
 from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, parts_of, rows, settings_of
 from tests.until import until

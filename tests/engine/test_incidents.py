@@ -10,7 +10,7 @@ from gexdesk.engine.incidents.book import JOIN_S, MEMBERS_HELD, REOPEN_S, RESTAR
 from gexdesk.engine.incidents.incident import FIRST_KEPT, LAST_KEPT, Incident, Snooze
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.model.errors import StoreError, UnknownTarget
-from gexdesk.model.view import MuteView
+from gexdesk.model.view.incident import MuteView
 from tests.engine.incident_setting import Floor, wrong
 
 VENDOR = tuple(wrong(f"cboe-{s}") for s in ("spx", "ndx", "qqq", "spy", "vix", "rut"))

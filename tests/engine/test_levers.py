@@ -14,7 +14,7 @@ from gexdesk.model.errors import LeverRefused, StoreError, UnknownTarget
 from gexdesk.model.job import Job
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.view import SourceView
+from gexdesk.model.view.source import SourceView
 from gexdesk.settings.desk import Settings
 from gexdesk.stores.audit import Audit, AuditLine, verify
 from tests.engine.desk_setting import (

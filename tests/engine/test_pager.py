@@ -13,7 +13,7 @@ import pytest
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.pager import Page, Pager, Paging
 from gexdesk.model.clock import SystemClock
-from gexdesk.model.view import IncidentView
+from gexdesk.model.view.incident import IncidentView
 
 INCIDENT = IncidentView(41, 2, "QQQ", "cboe-qqq fails: 503", 9.0, None, "the vendor", kind="feed_failing", readers=("risk",))
 

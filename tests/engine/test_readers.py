@@ -9,7 +9,7 @@ from gexdesk.engine.engine import Engine
 from gexdesk.model.errors import LeverRefused, UnknownTarget
 from gexdesk.model.lever import Verb
 from gexdesk.model.look.symbol import CompareLook, GapsLook, QuarantineLook, SymbolLook
-from gexdesk.model.view import SymbolView
+from gexdesk.model.view.symbol import SymbolView
 from gexdesk.settings.desk import Settings
 from tests.until import until
 

@@ -10,7 +10,7 @@ from gexdesk.engine.rewind import FINE_BYTES, FINE_S, MOST_PICTURES, Rewind
 from gexdesk.model.errors import StoreError, UnknownTarget
 from gexdesk.model.level import LEVELS
 from gexdesk.model.look.history import HistoryLook, TrendLook
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.stores.daybook import Daybook
 from tests.tui.fake_desk import AT, a_level, a_source, a_view
 from tests.virtual_clock import VirtualClock

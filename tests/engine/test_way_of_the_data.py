@@ -12,7 +12,7 @@ from gexdesk.engine.closing import Closing
 from gexdesk.engine.engine import Engine
 from gexdesk.model.level import Level
 from gexdesk.model.text import printable
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from tests.engine.bad_documents import bad_documents
 from tests.engine.desk_setting import (
     as_lines,

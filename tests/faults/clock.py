@@ -15,7 +15,7 @@ from gexdesk.engine.publish import Publish
 from gexdesk.guidelines.rules import DEFAULT_FILE
 from gexdesk.model.job import Job
 from gexdesk.model.level import LEVELS, Level
-from gexdesk.model.view import IncidentView
+from gexdesk.model.view.incident import IncidentView
 from tests.contracts.queue_setting import job
 from tests.engine.clocked_desk import BEGINS_AT, ClockedDesk, clocked, fed
 from tests.engine.desk_setting import parts_of, rows

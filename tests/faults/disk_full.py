@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol
 
 from gexdesk.model.errors import StoreError
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.sources.directory import TOGETHER
 from tests.faults.fed_desk import Ended, FedDesk
 

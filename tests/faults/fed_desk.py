@@ -20,7 +20,7 @@ import numpy as np
 from gexdesk.api.client import Client
 from gexdesk.guidelines.rules import DEFAULT_FILE
 from gexdesk.model.errors import GexdeskError
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from tests.engine.desk_setting import drop, gexbot_at, rows
 
 SOURCES = ("first", "rest")

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from gexdesk.engine.engine import Engine
 from gexdesk.engine.incidents.kind import Kind
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.sources.base import Unchanged
 from tests.engine.clocked_desk import ClockedDesk, clocked, fed
 from tests.engine.desk_setting import engine_on, parts_of, settings_of, source_of

@@ -24,7 +24,7 @@ from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import GexdeskError
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, Verb
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.queues.redis import RedisQueue
 from gexdesk.queues.redis_library import base
 from tests.engine.desk_setting import drop, gexbot_at, rows

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gexdesk.metrics.histogram import LatencyHistogram
-from gexdesk.model.view import HISTOGRAM_EDGES_S
+from gexdesk.model.view.level import HISTOGRAM_EDGES_S
 
 DAY_S = 86_400.0
 LATENCIES = st.lists(

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gexdesk.metrics.rate import Rate, Trend
-from gexdesk.model.view import TREND_SECONDS
+from gexdesk.model.view.level import TREND_SECONDS
 
 STEPS = st.lists(st.tuples(st.floats(0, 4), st.integers(0, 5)), max_size=60)
 

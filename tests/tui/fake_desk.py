@@ -10,17 +10,14 @@ from gexdesk.model.errors import EngineAway, GexdeskError, UnknownTarget
 from gexdesk.model.level import DEFAULT_PROMISE_S, LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.look.base import Look, Seen
-from gexdesk.model.view import (
-    HISTOGRAM_EDGES_S,
-    DeskView,
-    GuidelineView,
-    IncidentView,
-    LevelView,
-    LogLine,
-    OverrideView,
-    SourceView,
-    SymbolView,
-)
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.guideline import GuidelineView
+from gexdesk.model.view.incident import IncidentView
+from gexdesk.model.view.level import HISTOGRAM_EDGES_S, LevelView
+from gexdesk.model.view.log import LogLine
+from gexdesk.model.view.override import OverrideView
+from gexdesk.model.view.source import SourceView
+from gexdesk.model.view.symbol import SymbolView
 
 AT = 1_795_444_877.0
 """Monday 23 November 2026, 09:41:17 in New York."""

@@ -12,7 +12,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gexdesk.model.view import DeskView, IncidentView, OverrideView, ScheduleView
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.incident import IncidentView
+from gexdesk.model.view.override import OverrideView, ScheduleView
 from gexdesk.tui.app import DeskApp
 
 TEXTS = (

@@ -36,7 +36,8 @@ from gexdesk.model.record_view import (
     SlotView,
 )
 from gexdesk.model.symbol_view import CompareRow, FeedOfSymbol, Figures, FindingView, GapView, Point, QuarantineCase, StrikeRow
-from gexdesk.model.view import LogLine, MuteView
+from gexdesk.model.view.incident import MuteView
+from gexdesk.model.view.log import LogLine
 
 HOSTILE = "SPX[/] [@click=app.quit]x[/] [red]"
 """What a feed may name things: as markup it would crash a screen, or act."""

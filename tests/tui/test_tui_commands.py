@@ -10,7 +10,7 @@ from textual.events import Key
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
 from gexdesk.model.look.history import HistoryLook, HistorySeen
-from gexdesk.model.view import OverrideView
+from gexdesk.model.view.override import OverrideView
 from gexdesk.tui.commands import COMMANDS, find, fitting, rank, read, suggest
 from gexdesk.tui.screens.pages import PAGES
 from gexdesk.tui.screens.symbol import SymbolPage

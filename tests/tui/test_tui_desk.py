@@ -14,7 +14,9 @@ from rich.cells import cell_len
 from gexdesk.model.errors import EngineAway, LeverRefused
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import LEVER_LIMIT_S, Lever, Verb
-from gexdesk.model.view import IncidentView, LogLine, OverrideView
+from gexdesk.model.view.incident import IncidentView
+from gexdesk.model.view.log import LogLine
+from gexdesk.model.view.override import OverrideView
 from gexdesk.tui.app import DeskApp
 from gexdesk.tui.forms.kill import KillForm
 from gexdesk.tui.forms.lever import LeverForm

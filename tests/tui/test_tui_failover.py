@@ -7,7 +7,7 @@ from desk_pilot import seated
 from fake_desk import AT, FakeDesk, a_source, a_symbol, a_view
 
 from gexdesk.model.lever import LeverOutcome, Verb
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.tui.forms.aim import Aim, at_symbol
 from gexdesk.tui.forms.base import Step
 from gexdesk.tui.forms.lever import LeverForm

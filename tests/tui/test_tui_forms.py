@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from gexdesk.model.level import Level
 from gexdesk.model.lever import LeverOutcome, Verb
-from gexdesk.model.view import IncidentView
+from gexdesk.model.view.incident import IncidentView
 from gexdesk.tui.forms.aim import Aim, at_incident, at_source
 from gexdesk.tui.forms.base import PICKS, Entry, Step
 from gexdesk.tui.forms.kill import KillForm

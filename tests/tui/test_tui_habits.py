@@ -18,7 +18,9 @@ from msgspec.structs import replace
 from gexdesk.model.errors import EngineAway, LeverRefused
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
-from gexdesk.model.view import BoundView, IncidentView, OverrideView, ScheduleView
+from gexdesk.model.view.engine import BoundView
+from gexdesk.model.view.incident import IncidentView
+from gexdesk.model.view.override import OverrideView, ScheduleView
 from gexdesk.tui import export
 from gexdesk.tui.filter import fault_of, matcher
 from gexdesk.tui.ink import plain, width_of

@@ -12,7 +12,7 @@ from textual._compositor import CompositorUpdate
 
 from gexdesk.model.look.history import HistoryLook, HistorySeen
 from gexdesk.model.look.source import DeadLook, DeadSeen
-from gexdesk.model.view import IncidentView
+from gexdesk.model.view.incident import IncidentView
 from gexdesk.tui.app import DeskApp
 from gexdesk.tui.screens.page import TICKS_A_SECOND
 from gexdesk.tui.screens.pages import PAGES, page_of

@@ -10,7 +10,7 @@ from test_tui_pages import answered, in_front, laid, opened
 
 from gexdesk.model.lever import LEVER_LIMIT_S, Verb
 from gexdesk.model.look.incident import IncidentLook, IncidentSeen, MemberView
-from gexdesk.model.view import IncidentView
+from gexdesk.model.view.incident import IncidentView
 
 
 @pytest.mark.parametrize("name", ["source", "symbol", "queue"])

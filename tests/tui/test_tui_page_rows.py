@@ -13,7 +13,7 @@ from gexdesk.model.look.queue import JobsLook, JobsSeen
 from gexdesk.model.look.record import LogLook, LogSeen
 from gexdesk.model.look.source import DeadLook, DeadSeen
 from gexdesk.model.look.symbol import QuarantineLook, QuarantineSeen
-from gexdesk.model.view import LogLine
+from gexdesk.model.view.log import LogLine
 from gexdesk.tui.screens.page import Page
 from gexdesk.tui.widgets.listing import MOST_ROWS
 

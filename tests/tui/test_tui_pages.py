@@ -34,7 +34,7 @@ from gexdesk.model.look.record import AuditLook, AuditSeen, LogLook
 from gexdesk.model.look.source import DeadLook, DeadSeen, PayloadLook, SourceLook
 from gexdesk.model.look.symbol import GapsLook, GapsSeen, QuarantineLook, SymbolLook
 from gexdesk.model.record_view import BeginningView
-from gexdesk.model.view import EngineView
+from gexdesk.model.view.engine import EngineView
 from gexdesk.tui.app import DeskApp
 from gexdesk.tui.screens.log import moment_of
 from gexdesk.tui.screens.page import Page

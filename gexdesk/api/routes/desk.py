@@ -22,7 +22,7 @@ from gexdesk.model.lever import Lever, LeverOutcome
 from gexdesk.model.look.base import Look
 from gexdesk.model.look.every import AnyLook
 from gexdesk.model.look.record import AuditLook
-from gexdesk.model.view import DeskView, Moment
+from gexdesk.model.view.desk import DeskView, Moment
 
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001

@@ -11,7 +11,7 @@ from gexdesk.api.keys import Scope
 from gexdesk.api.served import Served
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.request import Accepted, RequestStands, Submission
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 
 
 class QueueStands(Struct, frozen=True):

@@ -15,7 +15,7 @@ from gexdesk.engine.incidents.shelf import Shelf
 from gexdesk.engine.pager import Page, Pager
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import StoreError
-from gexdesk.model.view import IncidentView
+from gexdesk.model.view.incident import IncidentView
 from gexdesk.stores.base import IncidentRecord
 
 SHOWN_CLOSED_S = 60.0

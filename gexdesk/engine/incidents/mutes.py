@@ -8,7 +8,7 @@ from msgspec import Struct
 from gexdesk.engine.incidents.condition import Condition
 from gexdesk.engine.incidents.incident import Incident
 from gexdesk.model.errors import StoreError
-from gexdesk.model.view import MuteView
+from gexdesk.model.view.incident import MuteView
 from gexdesk.stores.durable import write_durably
 
 TARGET_KINDS = ("source", "vendor", "symbol")

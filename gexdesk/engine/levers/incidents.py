@@ -17,7 +17,7 @@ from gexdesk.model.clock import Clock
 from gexdesk.model.errors import LeverRefused, UnknownTarget
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.text import printable, symbol_of
-from gexdesk.model.view import MuteView
+from gexdesk.model.view.incident import MuteView
 
 SHORTEST_S, LONGEST_S = 1.0, 7 * 86_400.0
 NOTE_LIMIT = 300

@@ -25,7 +25,7 @@ from gexdesk.model.job import Job, Place
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
 from gexdesk.model.text import printable
-from gexdesk.model.view import OverrideView
+from gexdesk.model.view.override import OverrideView
 from gexdesk.queues.base import Queue
 from gexdesk.stores.base import OverrideRecord
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 from gexdesk.model.look.base import Look
-from gexdesk.model.view import IncidentView, MuteView
+from gexdesk.model.view.incident import IncidentView, MuteView
 
 
 class StandingView(Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 from gexdesk.model.look.base import Look
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 
 
 class HistorySeen(Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 from gexdesk.model.look.base import Look
-from gexdesk.model.view import IncidentView
+from gexdesk.model.view.incident import IncidentView
 
 
 class EntryView(Struct, frozen=True):

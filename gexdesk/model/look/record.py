@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from gexdesk.model.look.base import Look
 from gexdesk.model.record_view import ActView
-from gexdesk.model.view import LogLine
+from gexdesk.model.view.log import LogLine
 
 
 class LogSeen(Struct, frozen=True):

@@ -7,7 +7,7 @@ from msgspec import Struct
 from gexdesk.model.exposure import Exposure
 from gexdesk.model.look.base import Look
 from gexdesk.model.symbol_view import CompareRow, FeedOfSymbol, Figures, GapView, Point, QuarantineCase, StrikeRow
-from gexdesk.model.view import SymbolView
+from gexdesk.model.view.symbol import SymbolView
 
 
 class SymbolSeen(Struct, frozen=True):

@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
 from gexdesk.model.look.queue import JobView
-from gexdesk.model.view import DeskView, IncidentView, SourceView, SymbolView
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.incident import IncidentView
+from gexdesk.model.view.source import SourceView
+from gexdesk.model.view.symbol import SymbolView
 from gexdesk.tui import figures
 
 LEVEL_VERBS = (Verb.PROMOTE, Verb.DEMOTE, Verb.OVERRIDE)

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.tui.forms.aim import LEVEL_VERBS, Aim
 from gexdesk.tui.forms.base import NOTHING_SENT, PICKS, SENDING, Entry, Step
 from gexdesk.tui.forms.lever_lines import LeverLines

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from gexdesk.model.view import DeskView, Moment
+from gexdesk.model.view.desk import DeskView, Moment
 from gexdesk.tui.sight import Sight
 from gexdesk.tui.theme import Inks
 from gexdesk.tui.widgets.pane import Pane

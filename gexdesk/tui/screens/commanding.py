@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.lever import Verb
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.tui import export, figures, saved
 from gexdesk.tui.commands import FORMATS, Command, Words, read
 from gexdesk.tui.forms.aim import Aim, at_incident, at_symbol, lever_on_source, lever_on_symbol

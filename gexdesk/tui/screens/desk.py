@@ -9,7 +9,8 @@ from textual.events import Resize
 from textual.layout import Layout
 
 from gexdesk.model.lever import Verb
-from gexdesk.model.view import DeskView, SourceView
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.source import SourceView
 from gexdesk.tui.arrange import DeskLayout, Wants, arrange
 from gexdesk.tui.forms.aim import ABOUT_SYMBOLS, Aim, Aimed, compared
 from gexdesk.tui.forms.base import Step

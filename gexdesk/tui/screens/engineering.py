@@ -8,7 +8,7 @@ from textual.geometry import Region
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.look.machine import MachineLook, MachineSeen
 from gexdesk.model.record_view import PartsView, SlotView
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.tui import figures
 from gexdesk.tui.decided import PARTS
 from gexdesk.tui.house import House

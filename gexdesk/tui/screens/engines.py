@@ -7,7 +7,7 @@ from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.look.machine import MachineLook, MachineSeen
-from gexdesk.model.view import EngineView
+from gexdesk.model.view.engine import EngineView
 from gexdesk.tui import figures
 from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run

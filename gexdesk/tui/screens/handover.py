@@ -9,7 +9,7 @@ from gexdesk.model.errors import EngineAway
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look.handover import HandOverLook, HandOverSeen, StandingView
 from gexdesk.model.text import printable
-from gexdesk.model.view import IncidentView, MuteView
+from gexdesk.model.view.incident import IncidentView, MuteView
 from gexdesk.tui import figures
 from gexdesk.tui.house import House
 from gexdesk.tui.ink import Run

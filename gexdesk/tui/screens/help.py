@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from gexdesk.model.view import DeskView
+from gexdesk.model.view.desk import DeskView
 from gexdesk.tui import figures
 from gexdesk.tui.commands import COMMANDS
 from gexdesk.tui.house import House

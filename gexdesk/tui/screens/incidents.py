@@ -11,7 +11,7 @@ from gexdesk.model.errors import EngineAway
 from gexdesk.model.incident_report import as_markdown
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look.incident import IncidentLook, IncidentSeen, MemberView
-from gexdesk.model.view import IncidentView
+from gexdesk.model.view.incident import IncidentView
 from gexdesk.tui import clipboard, export, figures
 from gexdesk.tui.forms.aim import ABOUT_SYMBOLS, Aimed, at_incident, compared, lever_on_incident
 from gexdesk.tui.forms.base import Step

@@ -9,7 +9,7 @@ from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
 from gexdesk.model.look.record import LogLook, LogSeen
-from gexdesk.model.view import LogLine
+from gexdesk.model.view.log import LogLine
 from gexdesk.tui import figures
 from gexdesk.tui.forms.base import Step
 from gexdesk.tui.forms.text import TextForm

@@ -10,7 +10,7 @@ from gexdesk.model.lever import Verb
 from gexdesk.model.look.history import TrendLook, TrendSeen
 from gexdesk.model.look.source import SourceLook, SourceSeen
 from gexdesk.model.record_view import DecidedView
-from gexdesk.model.view import SourceView
+from gexdesk.model.view.source import SourceView
 from gexdesk.tui import figures
 from gexdesk.tui.decided import decided_lines
 from gexdesk.tui.forms.aim import Aimed, lever_on_source

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from functools import lru_cache
 
-from gexdesk.model.view import DeskView, LogLine
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.log import LogLine
 from gexdesk.tui import figures
 from gexdesk.tui.ink import Run
 from gexdesk.tui.widgets.pane import BLANK, Pane

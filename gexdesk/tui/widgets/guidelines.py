@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from gexdesk.model.view import DeskView, GuidelineView
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.guideline import GuidelineView
 from gexdesk.tui import figures
 from gexdesk.tui.ink import Run, fit, width_of
 from gexdesk.tui.widgets.pane import BLANK, Pane

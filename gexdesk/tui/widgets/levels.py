@@ -4,7 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from gexdesk.model.level import Level
-from gexdesk.model.view import HISTOGRAM_EDGES_S, DeskView, LevelView
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.level import HISTOGRAM_EDGES_S, LevelView
 from gexdesk.tui import figures
 from gexdesk.tui.ink import Run, fit
 from gexdesk.tui.widgets.bars import histogram, trend

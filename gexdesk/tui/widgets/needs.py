@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gexdesk.model.view import DeskView, IncidentView
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.incident import IncidentView
 from gexdesk.tui import figures
 from gexdesk.tui.ink import Run, fit, fit_middle, width_of
 from gexdesk.tui.widgets.pane import BLANK, Pane

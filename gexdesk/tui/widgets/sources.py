@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gexdesk.model.view import SourceView
+from gexdesk.model.view.source import SourceView
 from gexdesk.tui import figures
 from gexdesk.tui.ink import Run, width_of
 from gexdesk.tui.sight import Sight

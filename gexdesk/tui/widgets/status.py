@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from gexdesk.model.view import BoundView, DeskView
+from gexdesk.model.view.desk import DeskView
+from gexdesk.model.view.engine import BoundView
 from gexdesk.tui import figures
 from gexdesk.tui.ink import Run, fit, fit_middle, width_of
 from gexdesk.tui.sight import Sight

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gexdesk.model.view import SymbolView
+from gexdesk.model.view.symbol import SymbolView
 from gexdesk.tui import figures
 from gexdesk.tui.ink import Run
 from gexdesk.tui.sight import Sight
