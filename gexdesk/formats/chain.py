@@ -6,7 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gexdesk.formats.contracts import Contracts
-from gexdesk.formats.ranges import MAX_CONTRACTS, MAX_GREEK, MAX_IV, MAX_POINTS, Where, at_least_zero, at_most, refuse_rows
+from gexdesk.formats.ranges import (
+    MAX_CONTRACTS,
+    MAX_GREEK,
+    MAX_IV,
+    MAX_LISTED,
+    MAX_POINTS,
+    Where,
+    at_least_zero,
+    at_most,
+    refuse_more,
+    refuse_rows,
+)
 from gexdesk.formats.roots import is_adjusted
 from gexdesk.model.errors import MalformedPayload
 from gexdesk.model.snapshot import F8, Chain
@@ -48,8 +59,10 @@ def build(
         odd: bool[n], contracts that the document itself calls mini or non-standard; None where it tells none.
 
     Raises:
+        OversizePayload: More than ``MAX_LISTED`` contracts.
         MalformedPayload: A number that no market has, or a contract twice with different numbers.
     """
+    refuse_more(len(contracts.strike), MAX_LISTED, "contracts")
     iv = at_least_zero(iv, MAX_IV, "iv", where)
     iv[iv < LEAST_IV] = np.nan
     chain = Chain(

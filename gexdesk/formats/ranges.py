@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from gexdesk.model.errors import MalformedPayload
+from gexdesk.model.errors import MalformedPayload, OversizePayload
 from gexdesk.model.snapshot import F8
 from gexdesk.model.text import printable, symbol_of
 
@@ -28,6 +28,10 @@ MAX_GREEK = 1e6
 """Largest absolute gamma or delta of one contract."""
 MAX_GEX_USD = 1e18
 """Largest absolute exposure of one row, in USD per 1% move."""
+MAX_STRIKES = 50_000
+"""Strikes of one table; SPX has about 1,200. Whoever asked the decoder takes all of them at once, and serves nobody meanwhile."""
+MAX_LISTED = 500_000
+"""Contracts of one chain; SPX has about 27,000."""
 
 EARLIEST_AT = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
 LATEST_AT = datetime(2101, 1, 1, tzinfo=UTC).timestamp()
@@ -70,6 +74,16 @@ def symbol_at(text: str | None, where: str) -> str:
         found = "missing" if text is None else f"'{printable(text, 40)}'"
         raise MalformedPayload(f"{where} is {found}; allowed: 1 to 16 of A-Z, 0-9 and . _ ^ -")
     return symbol
+
+
+def refuse_more(count: int, most: int, what: str) -> None:
+    """Refuse more of something than any market lists.
+
+    Raises:
+        OversizePayload: There are more than ``most``.
+    """
+    if count > most:
+        raise OversizePayload(f"the document has {count:,} {what}; allowed: at most {most:,}")
 
 
 def refuse_rows(bad: NDArray[np.bool_], where: Where, found: Callable[[int], str], allowed: str) -> None:

@@ -6,7 +6,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from gexdesk.formats.ranges import MAX_CONTRACTS, MAX_GEX_USD, MAX_POINTS, Where, at_least_zero, at_most, refuse_rows
+from gexdesk.formats.ranges import (
+    MAX_CONTRACTS,
+    MAX_GEX_USD,
+    MAX_POINTS,
+    MAX_STRIKES,
+    Where,
+    at_least_zero,
+    at_most,
+    refuse_more,
+    refuse_rows,
+)
 from gexdesk.model.snapshot import F8, StrikeTable
 
 
@@ -18,8 +28,10 @@ def ascending(strike: F8, where: Where) -> NDArray[np.intp]:
         where: Names a row of the file.
 
     Raises:
+        OversizePayload: There are more than ``MAX_STRIKES``.
         MalformedPayload: A strike is not above 0 or above ``MAX_POINTS``, or stands twice.
     """
+    refuse_more(len(strike), MAX_STRIKES, "strikes")
     refuse_rows(~((strike > 0) & (strike <= MAX_POINTS)), where, lambda i: f"strike {strike[i]:.15g}", "above 0")
     order = np.argsort(strike, kind="stable")
     again = np.zeros(len(strike), dtype=np.bool_)
@@ -37,7 +49,7 @@ def canonical_table(column: Callable[[str], F8], where: Where) -> StrikeTable:
         where: Names a row of the file.
 
     Raises:
-        MalformedPayload: As ``ascending``, or a number that no market has.
+        OversizePayload, MalformedPayload: As ``ascending``, or a number that no market has.
     """
 
     def counted(name: str) -> F8:

@@ -6,6 +6,7 @@ The loop serves every source, slot and screen; whatever it does at once for tens
 import asyncio
 import json
 import tempfile
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,7 @@ BRIEF, FULL = (1, 500, 0.5), (5, 20_000, 12.0)
 """How many documents at the cap, how many snapshots in one more that is a file of lines, and for how many seconds the flow goes on
 without them before: the engine tells its longest stall of the last ten seconds."""
 
+QUOTED = datetime(2026, 3, 2, 15, 0)
 STALL_S, TARGET_S = 0.25, 0.1
 REFUSED_S = 240.0
 
@@ -72,11 +74,22 @@ def run(full: bool) -> Outcome:
 
 
 def large(size_bytes: int, number: int) -> bytes:
-    """Return a good document of about so many bytes: a million strikes and more, and spaces."""
-    strikes, row = [], 60
-    for strike in range(1, size_bytes // row):
-        strikes.append(b"[%d.5,1.2512345,-2.5123456,[1.1,2.2,3.3,4.4,5.5]]" % strike)
-    body = b'{"timestamp":1772463600,"ticker":"BIG%d","spot":6000,"strikes":[%s]}' % (number, b",".join(strikes))
+    """Return a chain of just so many bytes: as many contracts as there is room for, 3,000 strikes an expiry, and spaces."""
+    leg = (
+        '{"option":"%s%sC%08d","bid":12.5,"ask":13.0,"iv":0.15,"open_interest":%d.0,"volume":40.0,"delta":0.5,"gamma":0.0012}'
+    )
+    strikes = [5_000 * strike for strike in range(1, 3_001)]
+    symbol = f"BIG{chr(ord('A') + number)}"  # a root that ends in a digit is an adjusted one
+    legs, room, day = list[str](), size_bytes - 300, QUOTED
+    while room >= 140:
+        day += timedelta(days=1)
+        some = [leg % (symbol, f"{day:%y%m%d}", strike, 100 + strike % 977) for strike in strikes[: room // 140]]
+        legs += some
+        room -= sum(map(len, some)) + len(some)
+    outer = f'"timestamp":"{QUOTED:%Y-%m-%d %H:%M:%S}","symbol":"{symbol}"'
+    inner = f'"options":[{",".join(legs)}],"symbol":"{symbol}","current_price":6000.0'
+    body = f'{{{outer},"data":{{{inner}}}}}'.encode()
+    assert len(body) <= size_bytes
     return body + b" " * (size_bytes - len(body))
 
 

@@ -10,7 +10,7 @@ import pytest
 from format_samples import LEGS, cboe_json, leg
 
 from gexdesk.formats.cboe_json import CboeJson
-from gexdesk.model.errors import MalformedPayload
+from gexdesk.model.errors import MalformedPayload, OversizePayload
 from gexdesk.model.snapshot import Chain, Snapshot
 
 
@@ -226,3 +226,10 @@ def test_a_bad_row_in_a_list_that_a_second_one_hides_is_refused_all_the_same() -
     for last in (b'{}', b'{"options": {}}', b'{"options": [{"option": "SPXW260320C06000000"}]}'):
         with pytest.raises(MalformedPayload):
             decode(b'{"timestamp": "2026-03-02 15:00:10", "data": {"options": [1]}, "data": ' + last + b"}")
+
+
+def test_more_contracts_than_any_chain_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gexdesk.formats.chain.MAX_LISTED", len(LEGS))
+    assert len(chain_of(cboe_json())) == len(LEGS)
+    with pytest.raises(OversizePayload, match="the document has 5 contracts; allowed: at most 4"):
+        decode(cboe_json([*LEGS, leg("SPX260320P06005000")]))

@@ -7,7 +7,8 @@ import pytest
 from format_samples import gexbot, gexbot_low_tier
 
 from gexdesk.formats.gexbot import GexbotClassic
-from gexdesk.model.errors import MalformedPayload
+from gexdesk.formats.ranges import MAX_STRIKES
+from gexdesk.model.errors import MalformedPayload, OversizePayload
 from gexdesk.model.snapshot import Snapshot, StrikeTable
 
 BY_VOLUME = "the vendor's total is by volume: it gives none by open interest (subscription tier)"
@@ -117,3 +118,10 @@ def test_a_bad_record_is_refused_with_its_line(bad: bytes, word: str) -> None:
 def test_two_documents_on_one_line_are_refused() -> None:
     with pytest.raises(MalformedPayload, match="trailing characters"):
         decode(gexbot() + gexbot())
+
+
+def test_more_strikes_than_any_market_lists_are_refused_before_they_go_anywhere() -> None:
+    rows = [[number / 4 + 1, 0.0, 1.0, [0.0] * 5] for number in range(MAX_STRIKES + 1)]
+    assert len(table_of(decode(gexbot(strikes=rows[:-1], sum_gex_oi=1.0))).strike) == MAX_STRIKES
+    with pytest.raises(OversizePayload, match="the document has 50,001 strikes; allowed: at most 50,000"):
+        decode(gexbot(strikes=rows, sum_gex_oi=1.0))
