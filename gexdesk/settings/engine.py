@@ -17,7 +17,7 @@ class EngineSettings(Strict):
         gate_bytes: Documents up to this size share a segment file; larger ones have a file of their own and leave their
             decoded columns beside it.
         lease_s, sweep_s: How long a worker may be silent, and how often expired leases are looked for.
-        task_limit_s, memory_limit_mb: What a pool process may take before it is killed.
+        task_limit_s, memory_limit_mb: What a pool process may take before it is killed; a reader of Parquet needs 600 MB.
         keep_days, keep_gb: How long payloads are kept, whichever ends first.
         lake_keep_days: How long strikes are kept; None for ever.
         shared: Folder that every host of a fleet has mounted, for the lake, the tables that others may ask for, and what was taken
@@ -35,7 +35,7 @@ class EngineSettings(Strict):
     lease_s: float = Field(default=5.0, gt=0)
     sweep_s: float = Field(default=1.0, gt=0)
     task_limit_s: float = Field(default=20.0, ge=0.5, le=600)
-    memory_limit_mb: int = Field(default=2048, ge=256)
+    memory_limit_mb: int = Field(default=2048, ge=1024)
     keep_days: float = Field(default=2.0, gt=0)
     keep_gb: float = Field(default=20.0, gt=0)
     lake_keep_days: float | None = Field(default=None, gt=0)
