@@ -71,8 +71,8 @@ class Outcome(NamedTuple):
 
 def hang(number: int) -> bytes:
     """Return a document that takes several times the limit: an escape makes the decoder look at every key again."""
-    strikes = b",".join(b"[%d.5,1.25,-2.5,[1,2,3,4,5]]" % strike for strike in range(1, 300_000))
-    return b'{"timestamp":1772463600,"ticker":"SPX","spot":6000,"note":"\\n%d","strikes":[%s]}\n' % (number, strikes) * 3
+    strikes = b",".join(b"[%d.5,1.25,-2.5,[1,2,3,4,5]]" % strike for strike in range(1, 40_000))
+    return b'{"timestamp":1772463600,"ticker":"SPX","spot":6000,"note":"\\n%d","strikes":[%s]}\n' % (number, strikes) * 24
 
 
 def glutton(number: int) -> bytes:
