@@ -72,7 +72,7 @@ class Outcome(NamedTuple):
 def hang(number: int) -> bytes:
     """Return a document that takes several times the limit: an escape makes the decoder look at every key again."""
     strikes = b",".join(b"[%d.5,1.25,-2.5,[1,2,3,4,5]]" % strike for strike in range(1, 40_000))
-    return b'{"timestamp":1772463600,"ticker":"SPX","spot":6000,"note":"\\n%d","strikes":[%s]}\n' % (number, strikes) * 24
+    return b'{"timestamp":1772463600,"ticker":"SPX","spot":6000,"note":"\\n%d","strikes":[%s]}\n' % (number, strikes) * 72
 
 
 def glutton(number: int) -> bytes:
@@ -89,7 +89,8 @@ def abort(number: int) -> bytes:
     return bytes(body)
 
 
-KINDS, FULL_KINDS = (hang, abort), (hang, abort, glutton)
+KINDS, FULL_KINDS = (abort,), (hang, abort, glutton)
+"""What hangs takes tens of megabytes to do so, and longer than its limit only where the machine is not too fast."""
 
 
 def run(full: bool) -> Outcome:
