@@ -98,7 +98,7 @@ def hands_of(ground: Ground, way: Way, feeding: Feeding, watching: Watching) -> 
         ).share(fleet.shared)  # fmt: skip
     undo = Undo({verb: one.inverse for one in (levels, pauses, on_rules, on_jobs, on_symbols) for verb in one.verbs}, record)
     families = levels, pauses, on_rules, on_jobs, on_incidents, on_shift, on_symbols
-    return Hands(Levers(families, undo, ground.turn, clock), levels, rulebook, schedules, backfill)
+    return Hands(Levers(families, undo, ground.turn, record), levels, rulebook, schedules, backfill)
 
 
 def _rulebook(ground: Ground) -> Rulebook:

@@ -9,12 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gexdesk.assemble.desk import assemble
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.model.clock import SystemClock
-from gexdesk.model.errors import QueueError, SettingsError
-from gexdesk.model.lever import Verb
+from gexdesk.model.errors import LeverRefused, QueueError, SettingsError
+from gexdesk.model.level import Level
+from gexdesk.model.lever import Lever, Verb
 from gexdesk.settings.desk import Settings
 from gexdesk.settings.load import load_settings
 from tests.engine.desk_setting import folder_source, parts_of, pull
@@ -93,6 +95,37 @@ async def test_the_kill_switch_and_a_pause_act_at_once_while_redis_is_away_and_a
         assert (await pull(engine, Verb.RESUME, "a")).done
         assert (await there(), fetching()) == ((False, set()), {"a", "b"})
     finally:
+        await engine.close()
+        server.close()
+
+
+async def test_a_lever_whose_sender_was_told_it_failed_is_not_done_once_redis_answers_again(tmp_path: Path) -> None:
+    server = ValkeyServer()
+    settings = {"state": tmp_path / "state", "redis": {"url": server.url, "prefix": "late"}}
+    settings["sources"] = [folder_source("a", tmp_path / "a")]
+    engine = assemble(Settings.model_validate(settings), SystemClock())
+    await engine.start()
+    try:
+        parts = parts_of(engine)
+        lever = Lever(Verb.OVERRIDE, "a", "a test", level=Level.LOW, actor="jm")
+        server.freeze()
+        late = asyncio.create_task(engine.pull(replace(lever, not_after=parts.clock.now() + 1.0)))
+        await asyncio.sleep(1.5)
+        assert not late.done()
+        server.thaw()
+        with pytest.raises(LeverRefused, match="its sender had stopped waiting; nothing was done"):
+            await late
+        assert parts.standing.overrides(parts.clock.now()) == {}
+        server.freeze()
+        await until(lambda: parts.queue.away)
+        async with asyncio.timeout(1.0):
+            with pytest.raises(LeverRefused, match="Redis does not answer"):
+                await engine.pull(lever)
+        server.thaw()
+        await until(lambda: not parts.queue.away)
+        assert (await engine.pull(lever)).done
+    finally:
+        server.thaw()
         await engine.close()
         server.close()
 

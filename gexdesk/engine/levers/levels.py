@@ -73,7 +73,9 @@ class LevelLevers:
         self._revisions: Counter[str] = Counter()
 
     async def pull(self, lever: Lever) -> LeverOutcome:
-        """Do it, or say what it would do; errors as in ``Family.pull``."""
+        """Do it, or say what it would do; errors as in ``Family.pull``, and LeverRefused while the queue does not answer."""
+        if self._queue.away:
+            raise LeverRefused("Redis does not answer: queued jobs cannot be moved; nothing was done. Pause and kill act meanwhile")
         target = await self._targets.of(lever)
         self._record.unchanged(lever, str(target), self._revision(target))
         now = self._clock.now()

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from gexdesk.engine.levers.base import Family
+from gexdesk.engine.levers.record import Record
 from gexdesk.engine.levers.undo import Undo
-from gexdesk.model.clock import Clock
 from gexdesk.model.errors import LeverRefused, UnknownTarget
 from gexdesk.model.lever import Lever, LeverOutcome, Verb, together
 from gexdesk.model.text import printable
@@ -18,17 +18,16 @@ REASON_LIMIT = 300
 class Levers:
     """Hand each lever to the family that knows its verb. One at a time: two operators never interleave."""
 
-    def __init__(self, families: Sequence[Family], undo: Undo, turn: asyncio.Lock, clock: Clock) -> None:
+    def __init__(self, families: Sequence[Family], undo: Undo, turn: asyncio.Lock, record: Record) -> None:
         self._families = {verb: family for family in families for verb in family.verbs}
         self._undo = undo
         self._turn = turn
-        self._clock = clock
+        self._record = record
 
     async def pull(self, lever: Lever) -> LeverOutcome:
         """Do it, or say what it would do; errors as in ``Family.pull``, and LeverRefused without a reason or past its time."""
         async with self._turn:
-            if lever.not_after is not None and self._clock.now() > lever.not_after:
-                raise LeverRefused(f"{lever.verb} came when its sender had stopped waiting; nothing was done, try again")
+            self._record.in_time(lever)
             lever = replace(lever, reason=printable(lever.reason, REASON_LIMIT))
             if not lever.reason and not lever.dry_run and lever.verb.needs_reason:
                 raise LeverRefused(f"{lever.verb} needs a reason; it goes to the audit")

@@ -33,9 +33,19 @@ class Record:
             who, ago_s = self.last_by(target)
             raise LeverRefused(f"{target} was changed by {who} {ago_s:.0f} s ago; nothing was sent, look again", revision=revision)
 
+    def in_time(self, lever: Lever) -> None:
+        """Raise LeverRefused where a lever's sender has stopped waiting."""
+        if lever.not_after is not None and self._clock.now() > lever.not_after:
+            raise LeverRefused(f"{lever.verb} came when its sender had stopped waiting; nothing was done, try again")
+
     @asynccontextmanager
     async def of(self, lever: Lever, target: str, before: str, after: str) -> AsyncIterator[None]:
-        """Write an act to the audit before it is done, and again where it then fails: nothing is done unlogged."""
+        """Write an act to the audit before it is done, and again where it then fails: nothing is done unlogged.
+
+        Raises:
+            LeverRefused: Its sender has stopped waiting meanwhile, and was told that nothing was done: nothing is.
+        """
+        self.in_time(lever)
         act, reason = str(lever.verb), printable(lever.reason)
         await self.add(actor=lever.actor, act=act, target=target, reason=reason, before=before, after=after)
         try:

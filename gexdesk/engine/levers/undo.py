@@ -88,7 +88,7 @@ class Undo:
             raise LeverRefused(f"{done.words} cannot be taken back: {done.target} was changed by {who} {ago_s:.0f} s ago")
         return replace(
             done.inverse, actor=lever.actor, reason=f"undo of {done.words}: {lever.reason}", dry_run=lever.dry_run,
-            forced=lever.forced, not_after=None,
+            forced=lever.forced, not_after=lever.not_after,
         )  # fmt: skip
 
     def undid(self, actor: str) -> None:
