@@ -34,11 +34,6 @@ UNKNOWN_DELAY_S = 900.0
 
 def account_of(source: AnySource) -> Account:
     """Return the account of a source that nothing has come from yet."""
-    match source:
-        case DirectorySource():
-            due_s: float | None = None
-        case _:
-            due_s = source.every_s
     return Account(
         name=source.name,
         kind=source.kind,
@@ -46,7 +41,7 @@ def account_of(source: AnySource) -> Account:
         format=source.format or "",
         standing=source.level,
         configured_delay_s=source.delay_s,
-        due_s=due_s,
+        due_s=source.every_s,
         data_type=source.data_type,
         assumed=(source.assume.volume, source.assume.open_interest) if source.assume is not None else None,
         delay_s=source.delay_s or 0.0,

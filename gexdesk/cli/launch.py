@@ -6,6 +6,7 @@ import os
 import pwd
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -62,12 +63,15 @@ def start(state: Path, arguments: list[str]) -> "subprocess.Popen[bytes]":
         raise EngineAway(f"no engine answers you in {state}, which is {_name(owner)}'s: {do}")
     log = os.open(state / LOG_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-m", "gexdesk", "run", "--state", str(state), *arguments],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
         )  # fmt: skip
     finally:
         os.close(log)
+    # Who waits for its process to go must not wait until our screen is left, too.
+    threading.Thread(target=child.wait, name="engine's end", daemon=True).start()
+    return child
 
 
 async def ensure(state: Path, arguments: list[str], child: "subprocess.Popen[bytes] | None" = None) -> None:

@@ -172,10 +172,15 @@ class RedisStreamSource(_LiveBase):
 
 
 class DirectorySource(_SourceBase):
-    """Watch a folder that files are renamed into."""
+    """Watch a folder that files are renamed into.
+
+    Attributes:
+        every_s: Expected interval between files; None where nobody knows: that none come means nothing then.
+    """
 
     kind: Literal["directory"]
     path: Path
+    every_s: float | None = Field(default=None, gt=0, le=86_400)
 
 
 class ReplaySource(_SourceBase):

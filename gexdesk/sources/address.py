@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gexdesk.model.errors import AddressRefused
+from gexdesk.model.errors import AddressRefused, SettingsError
 from gexdesk.model.text import printable
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -47,10 +47,13 @@ class Addresses:
         bases: Source name to its base URL. What lies under its folder, path segment by path segment, is that source's; where
             that would be a whole host, what lies under the base itself.
         hosts: Lower-case host names that any path of may be fetched over HTTPS.
+
+    Raises:
+        SettingsError: A base is no such URL; the source is named.
     """
 
     def __init__(self, bases: Mapping[str, str], hosts: Sequence[str]) -> None:
-        self._bases = {name: _parts(base) for name, base in bases.items()}
+        self._bases = {name: _base(name, base) for name, base in bases.items()}
         self._hosts = frozenset(hosts)
 
     def destination(self, url: str) -> Destination:
@@ -119,6 +122,13 @@ async def pinned(destination: Destination, resolver: Resolver) -> str:
         where = printable(inward[0], 45)
         raise AddressRefused(f"{printable(destination.host, 60)} leads to {where}, which is not a public address")
     return found[0]
+
+
+def _base(source: str, url: str) -> tuple[str, str, int, str]:
+    try:
+        return _parts(url)
+    except AddressRefused as error:
+        raise SettingsError(f"source {source}: url or base_url: {error.message}") from None
 
 
 def _parts(url: str) -> tuple[str, str, int, str]:

@@ -147,14 +147,17 @@ class Recorded:
         try:
             return newest(self._connected(), wanted)
         except duckdb.Error as error:
-            raise StoreError(f"the recorded {wanted.relation} cannot be read: {first_line(error)}") from error
+            raise self._unread(wanted.relation, error) from error
 
     def newest_arrow(self, wanted: Wanted) -> bytes:
         """Return them as an Arrow IPC stream. Raises UnknownTarget, StoreError."""
         try:
             return newest_arrow(self._connected(), wanted)
         except duckdb.Error as error:
-            raise StoreError(f"the recorded {wanted.relation} cannot be read: {first_line(error)}") from error
+            raise self._unread(wanted.relation, error) from error
+
+    def _unread(self, what: str, error: duckdb.Error) -> StoreError:
+        return StoreError(f"the recorded {what} in {self.path.name} cannot be read: {first_line(error)}; {DAMAGED}")
 
     def _found(self, sql: str, asked: dict[str, Any]) -> list[tuple[Any, ...]]:
         try:

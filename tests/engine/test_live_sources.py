@@ -1,5 +1,6 @@
 """Every kind of live source through a real engine, as the configuration names it."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from pydantic import ValidationError
 
 from gexdesk.engine.engine import Engine
 from gexdesk.settings.desk import Settings
-from tests.engine.desk_setting import engine_on, gexbot_at, settings_of, source_of
+from tests.engine.desk_setting import drop, engine_on, gexbot_at, settings_of, source_of
 from tests.feed_server import Answer, FeedServer
 from tests.queues.valkey_server import ValkeyServer
 from tests.sources.test_websocket import PushServer, pushing
@@ -49,6 +50,23 @@ async def test_polled_pushed_and_streamed_documents_arrive_and_are_counted(tmp_p
     assert all(source.breaker == "closed" and source.response_s is not None for source in sources.values())
     assert all(source.reliability == 1.0 for source in sources.values())
     assert KEY not in repr(view)
+
+
+async def test_a_folder_to_which_nothing_comes_any_more_is_no_healthy_feed(tmp_path: Path) -> None:
+    folder = {"name": "drop", "kind": "directory", "path": tmp_path / "in", "symbols": ["SPX"], "every_s": 0.3, "level": "auto"}
+    always = {"name": "SPX", "session": "always"}
+    settings = Settings.model_validate({"state": tmp_path / "state", "sources": [folder], "symbols": [always]})
+    async with engine_on(settings) as engine:
+        for number in range(6):
+            drop(tmp_path / "in", f"{number}.json", gexbot_at(0.0, net=float(number)))
+            await asyncio.sleep(0.3)
+
+        async def said() -> bool:
+            [symbol] = (await engine.view()).symbols
+            return symbol.check in ("REPEATS", "SILENT") and "due each" in symbol.check_text
+
+        await until(said)
+        assert source_of(await engine.view(), "drop").due_s == 0.3
 
 
 async def _newer(engine: Engine, sequence: int) -> bool:

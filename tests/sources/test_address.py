@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from gexdesk.model.errors import AddressRefused
+from gexdesk.model.errors import AddressRefused, SettingsError
 from gexdesk.sources.address import URL_LIMIT, Addresses, Destination, pinned, public
 from gexdesk.sources.fetch_once import resolve
 
@@ -117,3 +117,8 @@ async def test_the_systems_resolver_gives_each_address_once() -> None:
     assert list(await resolve("127.0.0.1", 80)) == ["127.0.0.1"]
     # The system reads these as loopback too, which is why only names may stand in a URL of an allowed host.
     assert list(await resolve("0x7f000001", 80)) == ["127.0.0.1"]
+
+
+def test_a_configured_url_that_is_none_is_told_with_its_source() -> None:
+    with pytest.raises(SettingsError, match="source cboe: url or base_url: the URL carries a user, a password"):
+        Addresses({"good": "https://a.example/x", "cboe": "http://u:pw@127.0.0.1:1/x"}, [])
