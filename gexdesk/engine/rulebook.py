@@ -134,6 +134,10 @@ class Rulebook:
             )
         if isinstance(text, str):
             await asyncio.to_thread(self._remember, text)
+        lost = await asyncio.to_thread(self.guidelines.unnamed)
+        if lost > 1:  # one text may lack its line by a crash
+            words = f"guidelines: the history has lost lines, {lost} sets that were kept are in none; {version.version} decides now"
+            self._chronicle.tell("engine", f"{words}. Look at it: the audit names what was applied last", grave=True)
         if (fault := self.guidelines.fault) is not None:
             self._chronicle.tell("engine", f"guidelines: {fault.message} {version.version} stays in force", grave=True)
         elif self.file is not None and text != self.guidelines.text:

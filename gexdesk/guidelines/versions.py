@@ -56,6 +56,11 @@ class Versions:
         lines = self._lines()
         return self._read(lines[-1]) if lines else None
 
+    def unnamed(self) -> int:
+        """Count the texts that no line names: more than the one a crash may leave, and the index has lost lines. As ``history``."""
+        named = {version.sha256 for version in self.history()}
+        return sum(bool(_SHA256.fullmatch(file.stem)) and file.stem not in named for file in self._folder.glob("*.toml"))
+
     def text(self, version: Version) -> str:
         """Return a version's text.
 

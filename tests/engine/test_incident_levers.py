@@ -132,6 +132,9 @@ async def test_resolved_by_hand_it_stays_resolved_while_its_cause_does(tmp_path:
 
 async def test_windows_are_for_what_is_there_and_have_an_end(tmp_path: Path) -> None:
     async with desk(tmp_path) as engine:
+        asked = await act(engine, Verb.MUTE, for_s=3600, dry_run=True)
+        assert "nobody is paged for source files" in asked.helps
+        assert "whatever else goes wrong with source files" in asked.costs
         await act(engine, Verb.MUTE, for_s=3600)
         [mute] = (await seen_hand_over(engine)).mutes
         assert (mute.target_kind, mute.target, mute.author, mute.reason) == ("source", "files", "jm", "a test")

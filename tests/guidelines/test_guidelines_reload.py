@@ -215,3 +215,16 @@ def test_a_storm_of_edits_half_of_them_bad_tears_nothing(tmp_path, monkeypatch):
     assert len({version for version, _, _ in seen}) > 50, "the other thread must have decided by many of the sets"
     assert guidelines.current.version == read(one_rule(800)).version
     assert len(guidelines.history()) == 401
+
+
+def test_a_history_that_lost_its_end_is_counted_by_the_texts_it_no_longer_names(tmp_path: Path) -> None:
+    versions = Versions(tmp_path)
+    for number in range(6):
+        versions.keep(f"v{number}", f"# {number}\n", at=float(number), author="jm", reason="x")
+    assert versions.unnamed() == 0
+    index = tmp_path / "index.jsonl"
+    whole = index.read_bytes()
+    index.write_bytes(b"".join(line + b"\n" for line in whole.splitlines()[:2]))
+    assert (versions.unnamed(), len(versions.history())) == (4, 2)
+    index.write_bytes(b"")
+    assert versions.unnamed() == 6

@@ -130,7 +130,9 @@ class IncidentLevers:
             raise LeverRefused(f"{name} is not muted")
         after = f"muted for {_bounded(lever):.0f} s" if lever.for_s else "paging"
         if lever.dry_run:
-            return LeverOutcome(False, "nothing sent", before, after, 0, 1, "nobody is paged for it; it is shown as muted")
+            helps = f"nobody is paged for {name}; it is shown as muted" if lever.for_s else f"{name} pages again"
+            costs = f"whatever else goes wrong with {name} pages nobody either" if lever.for_s else ""
+            return LeverOutcome(False, "nothing sent", before, after, 0, 1, helps, costs)
         async with self._record.of(lever, name, before, after):
             if lever.for_s:
                 mute = MuteView(target_kind, target, lever.actor, lever.reason, now, now + lever.for_s)
@@ -148,6 +150,8 @@ class IncidentLevers:
             incident = await self._incidents.find(_number(lever))
             if len(incident.sources) > 1 and incident.vendor:
                 kind, target = "vendor", incident.vendor
+            elif len(incident.sources) > 1 and len(incident.symbols) == 1:
+                kind, target = "symbol", incident.symbols[0]
             elif incident.sources:
                 kind, target = "source", incident.sources[0]
             elif len(incident.symbols) == 1:
