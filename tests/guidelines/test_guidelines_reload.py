@@ -217,7 +217,7 @@ def test_a_storm_of_edits_half_of_them_bad_tears_nothing(tmp_path, monkeypatch):
     assert len(guidelines.history()) == 401
 
 
-def test_a_history_that_lost_its_end_is_counted_by_the_texts_it_no_longer_names(tmp_path: Path) -> None:
+def test_a_history_that_lost_its_end_is_counted_by_the_texts_it_no_longer_names(tmp_path):
     versions = Versions(tmp_path)
     for number in range(6):
         versions.keep(f"v{number}", f"# {number}\n", at=float(number), author="jm", reason="x")
