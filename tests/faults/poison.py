@@ -70,9 +70,9 @@ class Outcome(NamedTuple):
 
 
 def hang(number: int) -> bytes:
-    """Return a document that takes several times the limit: an escape makes the decoder look at every key again."""
-    strikes = b",".join(b"[%d.5,1.25,-2.5,[1,2,3,4,5]]" % strike for strike in range(1, 40_000))
-    return b'{"timestamp":1772463600,"ticker":"SPX","spot":6000,"note":"\\n%d","strikes":[%s]}\n' % (number, strikes) * 72
+    """Return a document that takes longer than the limit: a hundred snapshots of as many strikes as are taken."""
+    strikes = b",".join(b"[%d.5,1.25,-2.5,[1,2,3,4,5]]" % strike for strike in range(1, 50_000))
+    return b'{"timestamp":1772463600,"ticker":"SPX","spot":6000,"note":"\\n%d","strikes":[%s]}\n' % (number, strikes) * 100
 
 
 def glutton(number: int) -> bytes:
