@@ -9,7 +9,9 @@ from gexdesk.certify import plan
 from gexdesk.certify.plan import Plan
 from gexdesk.cli.main import main
 
-BRIEF = Plan(steady_s=3.0, peak_s=1.0, dispatches=200, counted_by_s=10.0, drained_by_s=60.0, change_every_s=0.2)
+BRIEF = Plan(steady_s=3.0, peak_s=1.0, dispatches=800, counted_by_s=20.0, drained_by_s=60.0, change_every_s=0.2)
+"""As many dispatches as a deviation below 1 % can be told by, and a few to spare: of 381 without a single one it can."""
+
 OF_THE_MACHINE = {"achieved", "SC-1", "SC-5", "receive", "prioritise"}
 """What a busy machine or so few seconds may miss; whatever else fails is a fault of the desk."""
 
@@ -37,7 +39,7 @@ def test_a_brief_run_accounts_for_every_document(
     assert figures["offered"] == figures["accepted"] > 200
     assert figures["dead_letters"] == figures["broken_offered"] > 0
     assert verdicts["SC-3"]["figures"]["held"] >= 6
-    assert verdicts["SC-2"]["figures"]["dispatches"] >= 200
+    assert verdicts["SC-2"]["figures"]["dispatches"] >= BRIEF.dispatches
     assert page.read_text().startswith("# gexdesk certify: ")
 
 
