@@ -99,9 +99,9 @@ class Outcome(NamedTuple):
     told_s: float
     untold: int
     told_wrongly: tuple[str, ...]
-    redis_steps: int
-    redis_false_expiries: int
-    redis_stuck: int
+    redis_steps: int = 0
+    redis_false_expiries: int = 0
+    redis_stuck: int = 0
 
     @property
     def sound(self) -> bool:
@@ -112,21 +112,6 @@ class Outcome(NamedTuple):
         return not (wrong or redis or self.told_wrongly) and self.told_s <= 2.0 and enough
 
 
-class _Engine(NamedTuple):
-    set_times: int
-    documents: int
-    in_hand: int
-    false_expiries: int
-    lost: int
-    twice: int
-    late: int
-    wrong_latencies: int
-    stood_still: int
-    told_s: float
-    untold: int
-    told_wrongly: tuple[str, ...]
-
-
 def run(full: bool) -> Outcome:
     """Set it."""
     steps = FULL_STEPS_S if full else STEPS_S
@@ -134,10 +119,10 @@ def run(full: bool) -> Outcome:
         engine = asyncio.run(_Life(Path(folder) / "state").through(steps, DRIFTS if full else DRIFTS[:1]))
     server = ValkeyServer()
     try:
-        redis = asyncio.run(_redis(server, steps))
+        set_times, false_expiries, stuck = asyncio.run(_redis(server, steps))
     finally:
         server.close()
-    return Outcome(*engine, *redis)
+    return engine._replace(redis_steps=set_times, redis_false_expiries=false_expiries, redis_stuck=stuck)
 
 
 class _Life:
@@ -153,7 +138,7 @@ class _Life:
         self._untold = 0
         self._wrongly: list[str] = []
 
-    async def through(self, steps: tuple[float, ...], drifts: tuple[float, ...]) -> _Engine:
+    async def through(self, steps: tuple[float, ...], drifts: tuple[float, ...]) -> Outcome:
         """Set the clock again and again; feeds send and documents are in hand throughout."""
         self._state.mkdir(mode=0o700)
         rules = self._state.parent / "rules.toml"
@@ -179,7 +164,7 @@ class _Life:
         found = rows("SELECT job_id, status, attempts, epoch(received_at) AS received, epoch(available_at) AS available FROM jobs",
                      self._state)  # fmt: skip
         done = [row for row in found if row["status"] == "COMPLETED"]
-        return _Engine(
+        return Outcome(
             set_times=len(steps) + len(drifts),
             documents=self._sent,
             in_hand=self._in_hand,
