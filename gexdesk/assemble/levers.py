@@ -8,6 +8,7 @@ from gexdesk.assemble.state_folder import GUIDELINES_NAME
 from gexdesk.assemble.symbols import schedules_of
 from gexdesk.assemble.watching import Watching
 from gexdesk.assemble.way import Way
+from gexdesk.engine.backfill import SOURCE as GAP_FILL
 from gexdesk.engine.backfill import Backfill
 from gexdesk.engine.engine import COPIES_NAME
 from gexdesk.engine.impact import Impact
@@ -85,8 +86,9 @@ def hands_of(ground: Ground, way: Way, feeding: Feeding, watching: Watching) -> 
         hand_over=watching.hand_over, shift=watching.shift, incidents=incidents, record=record, chronicle=chronicle, clock=clock
     )
     backfill = Backfill(
-        provision.gaps, ground.symbols, way.receive.deliver, chronicle, clock,
-        limit_bytes=ground.settings.engine.payload_limit_bytes,
+        provision.gaps, ground.symbols, deliver=way.receive.deliver,
+        waiting=lambda: way.water.aside > 0 or any(flight.payload.source == GAP_FILL for flight in flights.own()),
+        chronicle=chronicle, clock=clock, limit_bytes=ground.settings.engine.payload_limit_bytes,
     )  # fmt: skip
     on_symbols = SymbolLevers(
         provision=provision, backfill=backfill, keeper=keeper, record=record, chronicle=chronicle, clock=clock

@@ -19,6 +19,7 @@ SOURCE = "gap-fill"
 """The source that history for gaps is counted under; its standing level is LOW, and its data type historical."""
 
 FILES = 500
+LOOK_S = 1.0
 RETRY_S = 2.0
 """Between two tries to hand over a file that cannot be kept now."""
 
@@ -30,15 +31,17 @@ class Backfill:
 
     Args:
         deliver: As for any source; returns once a payload is acknowledged.
+        waiting: Says whether anything of ``SOURCE`` is not stored, dead or cancelled yet.
     """
 
     def __init__(
-        self, gaps: GapLedger, symbols: Symbols, deliver: Callable[[Arrival], Awaitable[None]], chronicle: Chronicle, clock: Clock,
-        *, limit_bytes: int,
+        self, gaps: GapLedger, symbols: Symbols, *, deliver: Callable[[Arrival], Awaitable[None]], waiting: Callable[[], bool],
+        chronicle: Chronicle, clock: Clock, limit_bytes: int,
     ) -> None:  # fmt: skip
         self._gaps = gaps
         self._symbols = symbols
         self._deliver = deliver
+        self._waiting = waiting
         self._chronicle = chronicle
         self._clock = clock
         self._limit_bytes = limit_bytes
@@ -46,7 +49,7 @@ class Backfill:
 
     @property
     def under_way(self) -> frozenset[str]:
-        """Return the names of the gaps whose files are not all handed over."""
+        """Return the names of the gaps whose files are not all handed over and through."""
         return frozenset(self._fillings)
 
     async def files(self, record: GapRecord) -> list[Path]:
@@ -75,19 +78,22 @@ class Backfill:
         await asyncio.gather(*fillings, return_exceptions=True)
 
     async def _fill(self, name: str, files: list[Path]) -> None:
-        handed, trouble = 0, ""
+        handed, outcome = 0, "the engine ends"
         try:
             for path in files:
                 handed += await self._hand_over(path)
-        except asyncio.CancelledError:
-            trouble = "; the engine ends"
-            raise
+            while self._waiting():
+                await self._clock.sleep(LOOK_S)
+            await self._gaps.count()
+            outcome = self._gaps.filled(name)
+        except StoreError as error:
+            outcome = error.message
         except Exception as error:
-            trouble = f"; ended by a fault of the desk: {type(error).__name__}: {error}"
+            outcome = f"ended by a fault of the desk: {type(error).__name__}: {error}"
         finally:
             del self._fillings[name]
-            short = handed < len(files)
-            self._chronicle.tell("engine", f"gap {name}: {handed} of {len(files)} files are handed over{trouble}", grave=short)
+            words = f"gap {name}: {handed} of {len(files)} files went through; {outcome}"
+            self._chronicle.tell("engine", words, grave=handed < len(files) or not outcome.startswith("filled"))
 
     async def _hand_over(self, path: Path) -> bool:
         """Return once a file is acknowledged, however long that takes; False where it cannot be used."""

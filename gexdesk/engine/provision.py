@@ -71,6 +71,10 @@ class Provision:
         self.comparison.look(now)
         self.gaps.look(now)
         self.quarantine.tidy(now)
+        try:
+            await self.gaps.count()
+        except StoreError as error:
+            self._chronicle.tell("engine", error.message, grave=True)
         await self.failover.look(now)
 
     async def save(self) -> None:

@@ -168,7 +168,8 @@ class GapView(Struct, frozen=True):
         to_at: None while it lasts.
         missed: Snapshots that should have come; None where nobody knows.
         fillable: History for it can be had; ``how`` says from where, or why not.
-        filling_since: When a backfill of it was begun; None before.
+        filling_since: When a backfill of it was begun; None before, and once that has ended.
+        brought, wanted: Snapshots inside of it that history has, of how many that would fill it; None where none was stored yet.
     """
 
     gap: str
@@ -182,3 +183,5 @@ class GapView(Struct, frozen=True):
     filled_at: float | None
     reason: str
     filling_since: float | None = None
+    brought: int = 0
+    wanted: int | None = None

@@ -213,6 +213,24 @@ class Metadata(Recorded):
         except duckdb.Error as error:
             raise StoreError(f"a released snapshot cannot be counted as good: {first_line(error)}") from error
 
+    def stamps(self, symbol: str, from_at: float, to_at: float, not_of: Sequence[str]) -> list[float]:
+        """Return the times good snapshots of a symbol are of, UTC seconds, ascending, each once, without those of some sources.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        asked = """
+            SELECT DISTINCT epoch(as_of) FROM snapshots
+            WHERE symbol = $symbol AND as_of BETWEEN make_timestamp($first) AND make_timestamp($last)
+                AND NOT quarantined AND NOT list_contains($not_of, source)
+            ORDER BY 1
+        """
+        values = {"symbol": symbol, "first": microseconds(from_at), "last": microseconds(to_at), "not_of": list(not_of)}
+        try:
+            return [at for (at,) in self._connected().execute(asked, values).fetchall()]
+        except duckdb.Error as error:
+            raise StoreError(f"the stored snapshots of {symbol} cannot be counted: {first_line(error)}") from error
+
     def write_decisions(self, last: int, to: Path) -> None:
         """Write the last decisions with the features they rested on, oldest first, into a Parquet file: ``decisions``, no matches.
 

@@ -37,6 +37,31 @@ def history(folder: Path, name: str, *stamps: float) -> None:
     (folder / name).write_bytes(b"\n".join(SPX.gexbot(at) for at in stamps) + b"\n")
 
 
+async def missed_a_minute(desk: ClockedDesk, *, minutes: int = 1) -> tuple[GapView, float]:
+    """Miss minutes between twenty and ten good seconds; returns the gap and since when."""
+    await well(desk, 20.0)
+    silent_from = desk.clock.now()
+    await desk.until(silent_from + 60.0 * minutes)
+    await well(desk, 10.0)
+    (gap,) = await gaps(desk)
+    return gap, silent_from
+
+
+async def ended(desk: ClockedDesk) -> None:
+    """Let time go by until no backfill is under way."""
+    for _ in range(5_000):
+        if not parts_of(desk.engine).backfill.under_way:
+            return
+        await desk.clock.advance(0.1)
+        await asyncio.sleep(0.002)
+    raise AssertionError("a backfill never ended")
+
+
+def said(desk: ClockedDesk) -> list[str]:
+    """Return what was said of gaps, the newest last."""
+    return [line.text for line in parts_of(desk.engine).chronicle.lines() if line.text.startswith("gap ")]
+
+
 async def test_what_was_missed_is_filled_at_low_and_readers_keep_what_they_have(tmp_path: Path) -> None:
     state, folder = tmp_path / "state", tmp_path / "history"
     folder.mkdir()
@@ -74,6 +99,8 @@ async def test_what_was_missed_is_filled_at_low_and_readers_keep_what_they_have(
         assert (gap.filling_since is not None, gap.filled_at) == (True, None), "not before it is stored"
         await desk.through(done)
         await desk.stored()
+        await ended(desk)
+        assert f"gap {gap.gap}: 1 of 1 files went through; filled, 12 snapshots lie in it" in said(desk)
         assert desk.live("SPX") == live, "history is never live"
         assert await gaps(desk) == ()
         (gap,) = await gaps(desk, filled=True)
@@ -100,11 +127,7 @@ async def test_at_high_water_a_backfill_waits_alone_and_levers_and_the_watch_go_
         "engine": {"high_jobs": 10},
     }
     async with clocked(state, **settings) as desk:
-        await well(desk, 20.0)
-        silent_from = desk.clock.now()
-        await desk.until(silent_from + 60.0)
-        await well(desk, 10.0)
-        (gap,) = await gaps(desk)
+        gap, silent_from = await missed_a_minute(desk)
         await desk.stored()
         await pull(desk.engine, Verb.PAUSE_ALL)
         await pull(desk.engine, Verb.OVERRIDE, "feed", level=Level.HIGH)
@@ -131,9 +154,9 @@ async def test_at_high_water_a_backfill_waits_alone_and_levers_and_the_watch_go_
                 break
             await desk.clock.advance(0.05)
             await asyncio.sleep(0.002)
-        said = [line.text for line in (await desk.engine.view()).log]
-        assert f"gap {gap.gap}: 3 of 4 files are handed over" in said
-        assert any("SPX_2026-03-03_lost.jsonl is left out: cannot be read: No such file" in line for line in said)
+        log = [line.text for line in parts_of(desk.engine).chronicle.lines()]
+        assert f"gap {gap.gap}: 3 of 4 files went through; filled, 36 snapshots lie in it" in log
+        assert any("SPX_2026-03-03_lost.jsonl is left out: cannot be read: No such file" in line for line in log)
     assert len(rows("SELECT 1 FROM jobs WHERE source = 'gap-fill' AND status = 'COMPLETED'", state)) == 3
 
 
@@ -144,19 +167,53 @@ async def test_history_that_brings_too_little_leaves_the_gap_open(tmp_path: Path
         "symbols": [{"name": "SPX", "session": "always", "history": str(folder)}],
     }
     async with clocked(tmp_path / "state", **settings) as desk:
-        await well(desk, 20.0)
-        silent_from = desk.clock.now()
-        await desk.until(silent_from + 60.0)
-        await well(desk, 10.0)
-        (gap,) = await gaps(desk)
+        gap, silent_from = await missed_a_minute(desk)
         # Five of twelve inside, and many outside of it.
         outside = [silent_from - 1000.0 + number for number in range(40)]
         history(folder, "SPX_20260303.jsonl", *outside, *(silent_from + EVERY_S * number for number in range(5)))
         done = desk.count + 1
         await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
         await desk.through(done)
-        await desk.stored()
-        assert [one.gap for one in await gaps(desk)] == [gap.gap]
+        await ended(desk)
+        (left,) = await gaps(desk)
+        assert (left.gap, left.brought, left.wanted, left.filling_since) == (gap.gap, 5, 12, None)
+        assert f"gap {gap.gap}: 1 of 1 files went through; still open, 5 of the 12 snapshots it lacks are there" in said(desk)
+
+
+async def test_history_that_lies_elsewhere_says_that_it_filled_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "history"
+    settings = {
+        "sources": [fed("feed", "SPX", EVERY_S)],
+        "symbols": [{"name": "SPX", "session": "always", "history": str(folder)}],
+    }
+    async with clocked(tmp_path / "state", **settings) as desk:
+        gap, silent_from = await missed_a_minute(desk)
+        history(folder, "SPX_20260303.jsonl", *(silent_from - 1000.0 + number for number in range(40)))
+        await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
+        await ended(desk)
+        assert f"gap {gap.gap}: 1 of 1 files went through; still open, none of what they hold lies in it" in said(desk)
+
+
+async def test_history_by_the_minute_fills_what_a_faster_feed_missed_and_a_second_engine_counts_what_a_first_stored(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "history"
+    settings = {
+        "sources": [fed("feed", "SPX", EVERY_S)],
+        "symbols": [{"name": "SPX", "session": "always", "history": str(folder)}],
+    }
+    async with clocked(tmp_path / "state", **settings) as desk:
+        gap, silent_from = await missed_a_minute(desk, minutes=10)
+        history(folder, "SPX_20260303.jsonl", *(silent_from + 60.0 * number for number in range(-3, 4)))
+        await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
+        await ended(desk)
+        (left,) = await gaps(desk)
+        assert (left.missed, left.brought, left.wanted) == (120, 4, 10)
+    async with clocked(tmp_path / "state", BEGINS_AT + 1_000.0, **settings) as desk:
+        history(folder, "SPX_20260303_more.jsonl", *(silent_from + 60.0 * number for number in range(4, 10)))
+        await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
+        await ended(desk)
+        assert gap.gap not in [one.gap for one in await gaps(desk)], "what an earlier engine stored counts"
 
 
 async def test_what_never_came_is_a_gap_and_so_is_what_a_standby_misses(tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ class GapsPage(Page):
         end = ", goes on" if gap.to_at is None else f" to {figures.day_and_time(int(gap.to_at))}"
         span = f"{figures.day_and_time(int(gap.from_at))}{end}, {_lasted(gap, self.sight.now)}"
         filling = "" if gap.filling_since is None else f"; being filled for {figures.age(self.sight.now - gap.filling_since)}"
-        return [[], *facts([("from", span, ""), ("why", gap.reason, ""), ("fill", f"{gap.how}{filling}", "bold")], width)]
+        there = "" if gap.wanted is None else f"; {gap.brought:,} of the {gap.wanted:,} snapshots it lacks are there"
+        return [[], *facts([("from", span, ""), ("why", gap.reason, ""), ("fill", f"{gap.how}{filling}{there}", "bold")], width)]
 
 
 def _state(gap: GapView) -> str:
@@ -136,6 +137,8 @@ def _state(gap: GapView) -> str:
         return "goes on"
     if gap.filling_since is not None:
         return "filling"
+    if gap.fillable and gap.wanted is not None:
+        return f"{gap.brought:,} of {gap.wanted:,}"
     return "B fills it" if gap.fillable else "lost"
 
 
