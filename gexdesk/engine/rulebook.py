@@ -15,6 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from gexdesk.engine.chronicle import Chronicle
+from gexdesk.engine.folder_watch import FolderWatch
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.levers.record import Record, undone
 from gexdesk.engine.trial import Trial
@@ -26,7 +27,6 @@ from gexdesk.model.daytime import DaySpan
 from gexdesk.model.errors import GexdeskError, GuidelineError, LeverRefused
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.market import NEW_YORK, is_trading_day
-from gexdesk.sources.folder_watch import FolderWatch
 from gexdesk.stores.base import GuidelineRecord
 from gexdesk.stores.durable import write_durably
 

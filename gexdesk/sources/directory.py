@@ -18,7 +18,7 @@ from gexdesk.sources.backoff import STORE_CAP_S, STORE_FIRST_S, backoff_s
 from gexdesk.sources.base import Deliver, DeliverTogether, Ended, Failed, Fetched, Outcome, Report, Unchanged
 from gexdesk.sources.delivered import Delivered
 from gexdesk.sources.files import FileChanged, Sighting, StillOpen, Version, WriterUnknown, look, look_at_all, read
-from gexdesk.sources.folder_watch import FolderWatch
+from gexdesk.sources.folder_news import FolderNews
 from gexdesk.sources.undivided import undivided
 
 FILE_CAP_BYTES = 512 << 20
@@ -54,16 +54,16 @@ class _Complete(NamedTuple):
 class Directory:
     """Take files that are moved into a folder; they stay there, and are remembered in ``memory``.
 
-    No file is taken while a process has it open for writing, however long that is; after a minute it is reported. One
-    whose inode changed after its last write, as a rename does it, is taken at once. Any other has to stand still (size,
-    mtime, ctime) for ``settle_s``, since some write with pauses and close it between; so has one that was renamed in the
-    same tick of the kernel's clock (a few ms) as its last write. Where the kernel does not tell who is writing (files of
-    another user, network file systems), standing still for ``blind_settle_s`` is all there is to go by: writers with longer
-    pauses have to rename.
+    No file is taken while a process has it open for writing, however long that is; after a minute it is reported. One that
+    the kernel says was moved in, or whose inode changed after its last write, as a rename does it, is taken at once. Any
+    other has to stand still (size, mtime, ctime) for ``settle_s``, since some write with pauses and close it between; what it
+    stood before it was seen counts. So has one that was renamed in the same tick of the kernel's clock (a few ms) as its last
+    write while nobody listened. Where the kernel does not tell who is writing (files of another user, network file systems),
+    standing still for ``blind_settle_s`` is all there is to go by: writers with longer pauses have to rename.
 
     Left alone: names that begin with a dot or end in ``.tmp``, ``.part`` or ``~``, and subfolders. Reported once and left
-    alone until they change: links, pipes and devices; empty, unreadable and too large files. Oldest mtime first, then by
-    name. At least once: see ``delivered``.
+    alone until they change: links, pipes and devices; empty, unreadable and too large files. Oldest mtime first, then as they
+    were moved in, then by name. At least once: see ``delivered``.
 
     Args:
         name: Of the source.
@@ -109,7 +109,8 @@ class Directory:
         self._waiting: dict[str, _Waiting] = {}
         self._left_alone: dict[str, Sighting] = {}
         self._open_since: dict[str, float] = {}
-        self._watch: FolderWatch | None = None
+        self._watch: FolderNews | None = None
+        self._moved_in: dict[str, None] = {}
         self._watched = (0, 0)
         self._rescan_at = 0.0
         self._deaf = ""
@@ -133,7 +134,8 @@ class Directory:
         try:
             while True:
                 began = self._clock.monotonic()
-                whole = self._once or began >= self._rescan_at
+                deafened = self._watch is not None and not self._watch.alive and self._watch.fault is None
+                whole = self._once or deafened or began >= self._rescan_at
                 try:
                     found = await (self._scan(report) if whole else self._follow_news())
                 except OSError as error:
@@ -169,7 +171,7 @@ class Directory:
         """
         began = self._clock.monotonic()
         if self._watch:
-            self._watch.take()  # the scan sees them
+            self._moved_in |= self._watch.take().moved_in  # the scan sees the rest
         folder_id, found = await asyncio.to_thread(look_at_all, self._folder)
         if not self._loaded:
             await asyncio.to_thread(self._delivered.load)
@@ -192,12 +194,16 @@ class Directory:
         return found | dict.fromkeys(gone)
 
     async def _follow_news(self) -> dict[str, os.stat_result | None]:
-        news = self._watch.take() if self._watch else set()
-        return await asyncio.to_thread(look, self._folder, news | self._waiting.keys())
+        changed: set[str] = set()
+        if self._watch:
+            changed, moved_in = self._watch.take()
+            self._moved_in |= moved_in
+        return await asyncio.to_thread(look, self._folder, changed | self._waiting.keys())
 
     def _sort_out(self, found: dict[str, os.stat_result | None], report: Report) -> list[tuple[str, _Waiting]]:
         """Return what is complete, in order; begin or go on waiting for the rest."""
-        now = self._clock.monotonic()
+        now, today = self._clock.monotonic(), self._clock.now()
+        moved_in, self._moved_in = self._moved_in, {}
         ready: list[tuple[str, _Waiting]] = []
         for name, seen in found.items():
             if seen is None:
@@ -215,18 +221,21 @@ class Directory:
                 continue
             waiting = self._waiting.get(name)
             another = waiting is None or waiting.sighting.version.inode != seen.st_ino
-            if another and seen.st_size and seen.st_ctime_ns > seen.st_mtime_ns:
-                # Renamed, linked or given its mtime since the last write, which sets both to one value.
+            # Renamed, linked or given its mtime since the last write, which sets both to one value.
+            later = another and seen.st_ctime_ns > seen.st_mtime_ns
+            if seen.st_size and (later or name in moved_in):
                 waiting = self._waiting[name] = _Waiting(sighting, now, blind=True)
             elif waiting is None or waiting.sighting != sighting:
-                waiting = self._waiting[name] = _Waiting(sighting, now + self._settle_s)
+                stood_s = max(0.0, today - seen.st_ctime_ns / 1e9) if another else 0.0
+                waiting = self._waiting[name] = _Waiting(sighting, now + max(0.0, self._settle_s - stood_s))
             if now < waiting.due_at:
                 continue
             if seen.st_size:
                 ready.append((name, waiting))
             else:
                 self._leave_alone(name, seen, "is empty: it is taken once it holds something", report)
-        return sorted(ready, key=lambda entry: (entry[1].sighting.version.mtime_ns, entry[0]))
+        turn = {name: number for number, name in enumerate(moved_in)}
+        return sorted(ready, key=lambda entry: (entry[1].sighting.version.mtime_ns, turn.get(entry[0], 0), entry[0]))
 
     def _unfit(self, seen: os.stat_result) -> str:
         if stat.S_ISLNK(seen.st_mode):
@@ -370,7 +379,7 @@ class Directory:
             why = f"changes are seen every {self._rescan_s:g} s only: {self._deaf}"
             report(Failed(printable(f"{why}; raise fs.inotify.max_user_watches or max_user_instances")))
         self._unwatch()
-        self._watch, self._watched = FolderWatch(self._folder), folder_id
+        self._watch, self._watched = FolderNews(self._folder), folder_id
 
     def _unwatch(self) -> None:
         if self._watch:

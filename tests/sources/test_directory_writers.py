@@ -467,3 +467,57 @@ def test_a_memory_is_loaded_and_set_aside_once_however_often_a_start_is_cut_shor
     assert delivered.unreadable == 1
     assert delivered.holds("a", Version(1, 2, 3))
     assert sorted(path.name for path in memory.parent.iterdir()) == ["taken-drop.jsonl", "taken-drop.jsonl.broken-1"]
+
+
+async def test_files_renamed_in_within_a_tick_are_taken_at_once_and_in_order(folder: Path, memory: Path) -> None:
+    """The way most programs drop a file: written aside and renamed right after, when its times tell nothing."""
+    taker = Taker(SystemClock())
+    source = Directory("drop", folder, clock=SystemClock(), once=False, memory=memory, rescan_s=60.0)
+    waits: list[float] = []
+
+    async def drop() -> None:
+        await until(lambda: source._watch is not None)
+        for number in range(200):
+            began = time.monotonic()
+            (folder / f".{number}").write_bytes(b"%d" % number)
+            (folder / f".{number}").rename(folder / f"{199 - number}.csv")
+            if number % 3 == 0:
+                await until(lambda number=number: len(taker.bodies) > number)  # type: ignore[misc]
+                waits.append(time.monotonic() - began)
+        await until(lambda: len(taker.bodies) == 200)
+
+    await while_running(source, taker, drop)
+    times = [(folder / f"{199 - number}.csv").stat() for number in range(200)]
+    assert any(seen.st_mtime_ns == seen.st_ctime_ns for seen in times), "no rename fell into the tick of its write"
+    assert [int(body) for body in taker.bodies] == list(range(200))
+    assert max(waits) < 0.5
+
+
+async def test_what_was_renamed_in_and_is_written_again_has_to_rest(folder: Path, memory: Path) -> None:
+    taker = Taker(SystemClock())
+    source = Directory("drop", folder, clock=SystemClock(), once=False, memory=memory, settle_s=0.4, rescan_s=60.0)
+    path = folder / "late.csv"
+
+    async def drop() -> None:
+        await until(lambda: source._watch is not None)
+        (folder / ".late").write_bytes(PARTS[0])
+        (folder / ".late").rename(path)
+        for part in PARTS[1:]:  # opened, written and closed again, before anybody looked
+            with path.open("ab") as file:
+                file.write(part)
+        await until(lambda: bool(taker.bodies))
+
+    await while_running(source, taker, drop)
+    assert taker.bodies == [WHOLE]
+    assert taker.failures == []
+
+
+async def test_what_rested_before_anybody_looked_need_not_rest_again(folder: Path, memory: Path) -> None:
+    (folder / "old.csv").write_bytes(WHOLE)
+    await asyncio.sleep(0.5)
+    taker = Taker(SystemClock())
+    began = time.monotonic()
+    source = Directory("drop", folder, clock=SystemClock(), once=True, memory=memory, settle_s=0.45)
+    await source.run(taker.deliver, lambda outcome: None)
+    assert taker.bodies == [WHOLE]
+    assert time.monotonic() - began < 0.4
