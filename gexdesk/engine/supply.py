@@ -18,6 +18,7 @@ from gexdesk.sources.base import (
     Missed,
     Outcome,
     OutOfOrder,
+    Patient,
     Source,
     Unchanged,
 )
@@ -101,6 +102,7 @@ class Supply:
             case Fetched(elapsed_s=elapsed_s) | Unchanged(elapsed_s=elapsed_s):
                 if account.failing_since is not None:
                     self._chronicle.tell("source", f"{account.name} is back after {now - account.failing_since:.0f} s")
+                    self._hasten(account)
                 account.succeeded(now, elapsed_s)
             case Failed(reason=reason):
                 if account.last_error != reason:
@@ -121,3 +123,12 @@ class Supply:
                     self._chronicle.tell("source", f"{account.name} {words}")
             case Ended():
                 account.ended = True
+
+    def _hasten(self, back: Account) -> None:
+        """Have the others of a vendor who answers again asked at once: their own waits may be minutes by now."""
+        for account in self._ledger.all():
+            if account is back or account.failing_since is None or account.vendor != back.vendor or not back.vendor:
+                continue
+            source = self._sources.get(account.name)
+            if isinstance(source, Patient):
+                source.hasten()

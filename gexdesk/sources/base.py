@@ -1,7 +1,7 @@
 """What a source owes: bytes as they come, and an honest word on every try."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -86,4 +86,13 @@ class Source(Protocol):
 
         A failed request is reported and tried again at the source's own pace; it never ends the run.
         """
+        ...
+
+
+@runtime_checkable
+class Patient(Source, Protocol):
+    """A source that waits between tries which fail."""
+
+    def hasten(self) -> None:
+        """Make the next try at once, since another source of the same vendor is answered; a wait its server asked for is kept."""
         ...

@@ -7,6 +7,7 @@
     half_open --- it was cancelled -----> open, and the next request is the probe at once
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -54,6 +55,7 @@ class Breaker:
         self._failures = 0
         self._openings = 0
         self._due = 0.0  # monotonic
+        self._hint = asyncio.Event()
         self._told: Callable[[BreakerMoved], None] = _nobody
 
     def tell(self, told: Callable[[BreakerMoved], None]) -> None:
@@ -66,6 +68,28 @@ class Breaker:
     def wait_s(self) -> float:
         """Return how long to wait before a try is let through; 0 where it would be now."""
         return max(0.0, self._due - self._clock.monotonic()) if self.state == "open" else 0.0
+
+    async def rest(self, wait_s: float, *, asked: bool = False) -> None:
+        """Wait between two tries, and for the probe; ``hasten`` ends it early where no server asked for the wait."""
+        wait_s, hint = max(wait_s, self.wait_s), self._hint
+        if asked:
+            await self._clock.sleep(wait_s)
+            return
+        waits: list[asyncio.Future[object]] = [
+            asyncio.ensure_future(self._clock.sleep(wait_s)), asyncio.ensure_future(hint.wait())
+        ]  # fmt: skip
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if hint.is_set():
+            self._due = min(self._due, self._clock.monotonic())
+        hint.clear()
+
+    def hasten(self) -> None:
+        """Have the next try made at once: this rest, or the one after the try that is under way, ends."""
+        self._hint.set()
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -94,6 +118,7 @@ class Breaker:
             raise
         else:
             self._failures = 0
+            self._hint.clear()
             # A try that began before the breaker opened does not close it: only the probe does.
             if probing:
                 self._openings = 0

@@ -123,18 +123,25 @@ class Http:
         self._breaker.tell(report)
         async with await self._open(report) as client:
             due = self._clock.monotonic() + (self._breaker.wait_s if self._held is None else 0.0)
-            failures = 0
+            failures, asked = 0, False
             while True:
-                await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+                left_s = max(0.0, due - self._clock.monotonic())
+                await (self._breaker.rest(left_s, asked=asked) if failures else self._clock.sleep(left_s))
+                due = min(due, self._clock.monotonic())  # one that was hastened begins the grid anew
                 try:
                     await self._turn(client, deliver, report)
                 except FetchError as error:
                     report(Failed(self._clean(error.message)))
                     failures += 1
+                    asked = "retry_after_s" in error.details
                     due = self._clock.monotonic() + self._wait_s(failures, error)
                 else:
-                    failures = 0
+                    failures, asked = 0, False
                     due = next_on_grid(due, self._clock.monotonic(), self._interval_s())
+
+    def hasten(self) -> None:
+        """Ask now; see ``Patient.hasten``."""
+        self._breaker.hasten()
 
     async def _open(self, report: Report) -> "httpx2.AsyncClient":
         failures = 0

@@ -104,7 +104,7 @@ class RedisStream:
         self._breaker.tell(report)
         failures = 0
         while True:
-            await self._clock.sleep(self._breaker.wait_s)
+            await self._breaker.rest(0.0)
             client = await asyncio.to_thread(self._client)  # a tenth of a second of importing, the first time
             try:
                 with self._breaker.attempt():
@@ -118,7 +118,11 @@ class RedisStream:
             finally:
                 await _close(client)
             failures += 1
-            await self._clock.sleep(max(backoff_s(failures, RETRY_FIRST_S, self._jitter), self._breaker.wait_s))
+            await self._breaker.rest(backoff_s(failures, RETRY_FIRST_S, self._jitter))
+
+    def hasten(self) -> None:
+        """Try now; see ``Patient.hasten``."""
+        self._breaker.hasten()
 
     async def _join(self, client: "Redis") -> None:
         """Make the group where there is none, and begin with what this consumer left unacknowledged."""

@@ -132,7 +132,7 @@ class WebSocket:
         failures = 0
         await self._hand_over(deliver, report)
         while True:
-            await self._clock.sleep(self._breaker.wait_s)
+            await self._breaker.rest(0.0)
             began, heard = self._clock.monotonic(), self._heard
             try:
                 with ExitStack() as trying:
@@ -145,7 +145,11 @@ class WebSocket:
             except FetchError as error:
                 report(Failed(self._clean(error.message)))
             failures = 1 if self._heard > heard else failures + 1
-            await self._clock.sleep(max(backoff_s(failures, RETRY_FIRST_S, self._jitter), self._breaker.wait_s))
+            await self._breaker.rest(backoff_s(failures, RETRY_FIRST_S, self._jitter))
+
+    def hasten(self) -> None:
+        """Try now; see ``Patient.hasten``."""
+        self._breaker.hasten()
 
     async def _connect(self) -> "ClientConnection":
         """Return a connection that has subscribed.

@@ -7,7 +7,8 @@ from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.supply import THREADS_A_SOURCE, Supply
 from gexdesk.model.clock import SystemClock
-from gexdesk.sources.base import Deliver, Fetched, Report
+from gexdesk.sources.base import Deliver, Failed, Fetched, Report
+from tests.until import until
 
 
 class Stuck:
@@ -57,4 +58,55 @@ async def test_forty_sources_whose_servers_hang_hold_up_no_other() -> None:
                 await asyncio.sleep(0.005)
     finally:
         end.set()
+        await supply.stop_all()
+
+
+class Away:
+    """A source that fails, and waits for an hour unless it is hastened."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.answers = False
+        self._hastened = asyncio.Event()
+
+    async def run(self, deliver: Deliver, report: Report) -> None:
+        while True:
+            report(Fetched(0.1) if self.answers else Failed("503"))
+            self._hastened.clear()
+            await self._hastened.wait()
+
+    def hasten(self) -> None:
+        self._hastened.set()
+
+
+async def test_one_answer_of_a_vendor_has_its_other_sources_asked_at_once() -> None:
+    clock = SystemClock()
+    vendors = {"cboe-spx": "cboe", "cboe-ndx": "cboe", "gexbot": "gexbot", "alone": "", "lonely": ""}
+    ledger = Ledger(
+        [
+            Account(
+                name=name, kind="http", symbols=(), format="", standing="auto", configured_delay_s=None, due_s=None,
+                data_type="real_time", vendor=vendor,
+            )
+            for name, vendor in vendors.items()
+        ]
+    )  # fmt: skip
+
+    async def deliver(arrival) -> None:
+        raise AssertionError
+
+    sources = {name: Away(name) for name in vendors}
+    supply = Supply(sources, ledger, deliver, Chronicle(clock, None), clock)
+    try:
+        for name in vendors:
+            supply.start(name)
+        await until(lambda: all(ledger[name].failing_since is not None for name in vendors))
+        for source in sources.values():
+            source.answers = True
+        sources["cboe-spx"].hasten()
+        sources["alone"].hasten()
+        await until(lambda: ledger["cboe-ndx"].successes == 1)
+        await asyncio.sleep(0.05)
+        assert {name for name in vendors if ledger[name].successes} == {"cboe-spx", "cboe-ndx", "alone"}
+    finally:
         await supply.stop_all()

@@ -26,7 +26,7 @@ from tests.engine.desk_setting import engine_on, gexbot_at, parts_of, pull, rows
 from tests.queues.valkey_server import ValkeyServer
 from tests.until import until
 
-FULL_S, SHORT_S = 20.0, 2.5
+FULL_S, SHORT_S = 20.0, 4.5
 BRIEF_S = 0.5
 AGAIN_S = 5.0
 EVERY_S = 0.1

@@ -127,3 +127,43 @@ async def test_a_new_listener_hears_where_it_stands(clock: VirtualClock) -> None
     told: list[BreakerMoved] = []
     server.breaker.tell(told.append)
     assert told == [BreakerMoved("open", server.breaker.probe_at)]
+
+
+async def test_a_rest_is_cut_short_by_a_hint_but_not_where_the_server_asked_for_it(clock: VirtualClock) -> None:
+    server = Server(clock)
+    await server.fail(FAILURES_TO_OPEN)
+    resting = asyncio.create_task(server.breaker.rest(1.0))
+    await clock.advance(29.0)
+    assert not resting.done()
+    server.breaker.hasten()
+    await clock.settle()
+    assert resting.done()
+    await server.fail(1)  # the probe is let through, and the next opening is as long as if it had come when it was due
+    assert server.breaker.wait_s == 60.0
+    resting = asyncio.create_task(server.breaker.rest(1.0, asked=True))
+    await clock.settle()
+    server.breaker.hasten()
+    await clock.advance(59.0)
+    assert not resting.done()
+    await clock.advance(1.0)
+    assert resting.done()
+
+
+async def test_a_hint_during_a_try_ends_the_rest_after_it_and_is_forgotten_by_one_that_works(clock: VirtualClock) -> None:
+    server = Server(clock)
+    await server.fail(FAILURES_TO_OPEN - 1)
+    trying = asyncio.create_task(server.ask())
+    await clock.settle()
+    server.breaker.hasten()
+    server.answer.set_exception(OSError("down"))
+    with pytest.raises(OSError, match="down"):
+        await trying
+    assert server.breaker.state == "open"
+    await asyncio.wait_for(server.breaker.rest(1.0), 1.0)
+    with server.breaker.attempt():
+        server.breaker.hasten()
+    resting = asyncio.create_task(server.breaker.rest(1.0))
+    await clock.settle()
+    assert not resting.done()
+    await clock.advance(1.0)
+    assert resting.done()
