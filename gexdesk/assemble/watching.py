@@ -58,6 +58,7 @@ def watching_of(ground: Ground, way: Way, feeding: Feeding) -> Watching:
         chronicle=chronicle, clock=clock, shelf=Shelf(state / "incidents"), mutes=mutes, pager=pager,
         readers=Readers({symbol.name: symbol.readers for symbol in ground.settings.symbols}).of, note=ground.keeper.note,
     )  # fmt: skip
+    ground.record.tell(incidents.acted)
     shift = Shift(state / "shift.json")
     hand_over = HandOver(
         incidents=incidents, mutes=mutes, standing=ground.standing, shift=shift, failed_over=provision.serving.standing,

@@ -94,7 +94,6 @@ class Quarantine:
     def hold(self, judged: Judged, value: LiveValue, strikes: bytes, ordinal: int) -> QuarantineCase:
         """Take a snapshot that was held back: the next of its case, or the first of a new one."""
         facts, now = judged.facts, self._clock.now()
-        live = self._cache.get(facts.symbol)
         known = self._held.get(self._open.get((facts.source, facts.symbol), 0))
         if known is not None and facts.received_at - known.case.last_at > APART_S:
             known = None
@@ -105,14 +104,13 @@ class Quarantine:
             "findings": tuple(_view(finding) for finding in judged.verdict.findings),
             "suspect": figures(facts, value.exposure.strikes),
             "good": figures(judged.good) if judged.good is not None else None,
-            "live": figures_of(live) if live is not None else None, "live_source": live.source if live is not None else "",
             "readers": self._readers(facts.symbol),
         }  # fmt: skip
         if known is None:
             self._count += 1
             case = QuarantineCase(
-                number=self._count, symbol=facts.symbol, source=facts.source, state="held", count=1, first_at=now,
-                **new,  # type: ignore[arg-type]
+                number=self._count, symbol=facts.symbol, source=facts.source, state="held", count=1, first_at=now, live=None,
+                live_source="", **new,  # type: ignore[arg-type]
             )  # fmt: skip
             self._open[facts.source, facts.symbol] = case.number
         else:
@@ -152,7 +150,7 @@ class Quarantine:
         held = self._held.get(int(number)) if number.isdecimal() else None
         if held is None:
             raise UnknownTarget(f"no quarantine case {printable(number, 20)!r}; `gexdesk quarantine list` shows them")
-        return held.case
+        return self._now(held.case)
 
     def value_of(self, number: int) -> tuple[LiveValue, bytes, Facts, int]:
         """Return what a case holds. Raises LeverRefused where an earlier engine held it and its value is only in the store."""
@@ -171,16 +169,22 @@ class Quarantine:
     def cases(self, symbol: str = "", *, settled: bool = False) -> tuple[QuarantineCase, ...]:
         """Return the cases, newest first."""
         found = (held.case for held in reversed(self._held.values()))
-        return tuple(case for case in found if (settled or case.state == "held") and symbol in ("", case.symbol))
+        return tuple(self._now(case) for case in found if (settled or case.state == "held") and symbol in ("", case.symbol))
 
     def held(self, symbol: str) -> tuple[QuarantineCase, ...]:
         """Return what is held of a symbol now."""
-        return tuple(self._held[number].case for (_, name), number in self._open.items() if name == symbol and number in self._held)
+        open_now = (number for (_, name), number in self._open.items() if name == symbol and number in self._held)
+        return tuple(self._now(self._held[number].case) for number in open_now)
+
+    def _now(self, case: QuarantineCase) -> QuarantineCase:
+        """Return a case with what readers have at this moment; of a settled one it stays what they had when it was settled."""
+        live = self._cache.get(case.symbol) if case.state == "held" else None
+        return case if live is None else structs.replace(case, live=figures_of(live), live_source=live.source)
 
     def _settle(self, number: int, state: str, by: str, reason: str) -> QuarantineCase:
         held = self._held[number]
         held.case = structs.replace(
-            held.case, state=state, settled_by=by, settled_reason=printable(reason, 300), settled_at=self._clock.now(),
+            self._now(held.case), state=state, settled_by=by, settled_reason=printable(reason, 300), settled_at=self._clock.now(),
             revision=held.case.revision + 1,
         )  # fmt: skip
         return held.case

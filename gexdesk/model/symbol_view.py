@@ -114,7 +114,7 @@ class QuarantineCase(Struct, frozen=True):
         findings: Of the newest.
         suspect: The newest snapshot that is held back.
         good: The last good one of the same source; None where there was none.
-        live: What readers have instead; None where they have nothing.
+        live: What readers have instead, of a settled case what they had then; None where they have nothing.
         live_source: Whose that is.
         settled_by: ``rule`` or who released or refused it; empty while it is held.
         revision: Goes up when it grows or is settled; a lever names the one it saw.

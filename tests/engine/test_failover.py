@@ -11,8 +11,9 @@ from clocked_desk import BEGINS_AT, ClockedDesk, clocked, fed
 from desk_setting import parts_of, pull
 
 from gexdesk.engine.serving import OLDER, Served, market_at
-from gexdesk.model.errors import LeverRefused
+from gexdesk.model.errors import LeverRefused, UnknownTarget
 from gexdesk.model.lever import Verb
+from gexdesk.model.look.incident import EntryView, IncidentLook
 from gexdesk.stores.base import LiveValue
 from tests.moments.market import SPX
 
@@ -66,6 +67,14 @@ async def rule_acts(desk: ClockedDesk) -> list[tuple[str, str]]:
     return [(line["before"], line["after"]) for line in await desk.engine.audit(50) if line["actor"] == "rule"]
 
 
+async def timeline(desk: ClockedDesk, number: int) -> tuple[EntryView, ...]:
+    """Return what is in an incident's timeline; nothing where there is none of that number."""
+    try:
+        return (await desk.engine.look(IncidentLook(number))).timeline
+    except UnknownTarget:
+        return ()
+
+
 @pytest.mark.parametrize(
     ("how", "told_after_s", "word"),
     [("silent", 10.0, "silent for"), ("frozen", 15.0, "the same numbers"), ("wrong", 0.0, "held back")],
@@ -87,6 +96,8 @@ async def test_what_is_ill_for_long_enough_is_served_by_the_standby_and_by_the_f
         assert over is not None
         assert told_after_s + AFTER_S <= over.since - began <= told_after_s + AFTER_S + 2 * EVERY_S
         assert await rule_acts(desk) == [("first", "second")]
+        told = [entry for number in (1, 2) for entry in await timeline(desk, number) if entry.what == "failover"]
+        assert [(entry.who, entry.text.partition(" (")[0]) for entry in told][:1] == [("rule", "SPX: first -> second")]
 
         back = desk.clock.now()
         await both(desk, CALM_S - EVERY_S)

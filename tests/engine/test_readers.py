@@ -34,6 +34,10 @@ async def shows(engine: Engine, spot: float) -> bool:
     return (await symbol(engine)).spot == spot
 
 
+async def twice(engine) -> bool:  # type: ignore[no-untyped-def]
+    return (await engine.look(QuarantineLook())).cases[0].count == 2
+
+
 async def test_a_wrong_spot_is_held_back_shown_beside_the_good_one_and_released(tmp_path: Path) -> None:
     async with engine_on(two_feeds(tmp_path)) as engine:
         drop(tmp_path / "fast", "1.json", gexbot_at(3.0, "SPXW", spot=6000.0))
@@ -55,8 +59,20 @@ async def test_a_wrong_spot_is_held_back_shown_beside_the_good_one_and_released(
             await pull(engine, Verb.RELEASE, str(case.number), target_kind="quarantine", seen_revision=case.revision - 1)
         assert (await pull(engine, Verb.RELEASE, str(case.number), target_kind="quarantine", dry_run=True)).done is False
         assert await shows(engine, 6000.0)
+        drop(tmp_path / "fast", "3.json", gexbot_at(0.5, spot=6001.0))
+        await until(lambda: shows(engine, 6001.0))
+        (case,) = (await engine.look(QuarantineLook())).cases
+        assert (case.live.spot if case.live else None, case.good.spot if case.good else None) == (6001.0, 6000.0), "now, and then"
+        drop(tmp_path / "fast", "4.json", gexbot_at(0.1, spot=600.0))
+        await until(lambda: twice(engine))
+        (case,) = (await engine.look(QuarantineLook())).cases
+        agreed = await pull(engine, Verb.RELEASE, str(case.number), target_kind="quarantine", dry_run=True)
+        assert "the newest of 2 snapshots is released, those before it stay apart" in agreed.costs
         await pull(engine, Verb.RELEASE, str(case.number), "a split", target_kind="quarantine")
         await until(lambda: shows(engine, 600.0))
+        settled = (await engine.look(QuarantineLook(settled=True))).cases[0]
+        assert settled.live is not None
+        assert settled.live.spot in (600.0, 6001.0)
         assert (await engine.look(QuarantineLook())).cases == ()
         assert (await engine.look(QuarantineLook(settled=True))).cases[0].settled_by == "jm"
         with pytest.raises(LeverRefused, match="already"):

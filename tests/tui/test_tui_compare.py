@@ -66,3 +66,18 @@ async def test_o_says_why_there_is_no_other_source_to_compare_with() -> None:
         await seat.press("o")
         await answered(seat)
         assert "no engine answers" in page.notice.text
+
+
+async def test_one_moment_that_is_apart_is_neither_agreement_nor_a_disagreement_yet() -> None:
+    desk = Failing()
+    async with opened("compare", desk) as (seat, page):
+        assert "DISAGREE   net GEX 12% apart" in text(page)
+        desk.answers[CompareLook] = replace(desk.answers[CompareLook], disagree=False, text="")
+        page.ask()
+        await answered(seat)
+        assert "APART   at this one moment" in text(page)
+        rows = tuple(replace(row, agrees=True) for row in desk.answers[CompareLook].rows)
+        desk.answers[CompareLook] = replace(desk.answers[CompareLook], rows=rows)
+        page.ask()
+        await answered(seat)
+        assert "COMPARE SPX  agree" in text(page)

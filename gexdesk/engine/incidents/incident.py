@@ -12,6 +12,7 @@ FIRST_KEPT, LAST_KEPT = 20, 180
 
 NAMED_MEMBERS = 3
 LINE_LIMIT = 300
+TOGETHER_S = 1.0
 
 
 class Entry(Struct, frozen=True):
@@ -120,6 +121,12 @@ class Incident(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(c.source for c in self.present if c.source))
 
     @property
+    def names(self) -> frozenset[str]:
+        """Return the sources, symbols and jobs that had a part in it at any time."""
+        causes = [member.condition for member in self.members.values()] + ([self.reported] if self.reported is not None else [])
+        return frozenset(name for c in causes for name in (c.source, c.subject, c.job_id, *c.symbols) if name)
+
+    @property
     def subject(self) -> str:
         """Return what it befalls: what they have in common where it joined several causes."""
         return self.lead.subject if len(self.members) < 2 else self.lead.like
@@ -161,6 +168,13 @@ class Incident(Struct, frozen=True, kw_only=True):
         if len(timeline) > FIRST_KEPT + LAST_KEPT:
             timeline = (*timeline[:FIRST_KEPT], *timeline[-LAST_KEPT:])
         return replace(self, timeline=timeline)
+
+    def acted(self, at: float, who: str, what: str, target: str, text: str) -> "Incident":
+        """Return it with an act in its timeline: the same done to several targets at once shares a line."""
+        last = self.timeline[-1] if self.timeline else None
+        if last is None or (last.who, last.what) != (who, what) or at - last.at > TOGETHER_S:
+            return self.told(at, who, what, text)
+        return replace(self, timeline=(*self.timeline[:-1], replace(last, text=printable(f"{last.text}, {target}", LINE_LIMIT))))
 
     def told_together(self, at: float, what: str, name: str) -> "Incident":
         """Return it with one more name in its timeline: those to whom the same happens in the same second share a line."""

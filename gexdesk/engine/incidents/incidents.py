@@ -9,12 +9,14 @@ from msgspec.structs import replace
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.incidents.book import Book, Happening
 from gexdesk.engine.incidents.condition import Condition
-from gexdesk.engine.incidents.incident import Incident
+from gexdesk.engine.incidents.incident import LINE_LIMIT, Incident
 from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.incidents.shelf import Shelf
+from gexdesk.engine.levers.record import EVERYTHING, Act
 from gexdesk.engine.pager import Page, Pager
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import StoreError
+from gexdesk.model.text import printable
 from gexdesk.model.view.incident import IncidentView
 from gexdesk.stores.base import IncidentRecord
 
@@ -103,6 +105,15 @@ class Incidents:
             self._book.changed.discard(number)
             self._note(record_of(after))
             return after
+
+    async def acted(self, act: Act) -> None:
+        """Put an act into the timeline of every open incident that its target, or what it is about, has a part in."""
+        kind, _, name = act.target.partition(" ")
+        names = {name if kind in ("symbol", "job") else act.target, *act.about}
+        async with self._turn:
+            for incident in self._book.all():
+                if incident.closed_at is None and (act.target == EVERYTHING or names & incident.names):
+                    self._book.change(incident.acted(act.at, act.actor, act.act, act.target, _words(act)))
 
     async def report(self, condition: Condition, who: str) -> Incident:
         """Open one that an operator reports; durable when it returns. Raises StoreError."""
@@ -195,6 +206,11 @@ class Incidents:
             self._keeping_fails = False
             self._book.changed.discard(number)
             self._note(record_of(incident))
+
+
+def _words(act: Act) -> str:
+    change = f"{act.before} -> {act.after}" if act.before else act.after
+    return printable(f"{act.target}: {change}{f' ({act.reason})' if act.reason else ''}", LINE_LIMIT)
 
 
 def _gravest(happened: Sequence[Happening]) -> list[Happening]:

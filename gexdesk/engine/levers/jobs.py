@@ -70,7 +70,7 @@ class JobLevers:
             costs = f"{job.symbol or job.source} lacks this snapshot"
             return LeverOutcome(False, "nothing sent", before, after, 1, 1, helps, costs)
         words = f"cancelled by {lever.actor}: {lever.reason}"
-        async with self._record.of(lever, f"job {job.job_id}", before, after):
+        async with self._record.of(lever, f"job {job.job_id}", before, after, about=(job.source,)):
             if not await self._queue.cancel([job.job_id], words):
                 raise LeverRefused(f"job {job.job_id} was begun just now; nothing was cancelled")
         self._endings.cancelled(job, Bury("queue", "cancelled", words))
@@ -86,7 +86,7 @@ class JobLevers:
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", before, after, 1, 1, "it is tried as if it had never been")
         source = await self._letter_of(job_id)
-        async with self._record.of(lever, f"job {job_id}", before, after):
+        async with self._record.of(lever, f"job {job_id}", before, after, about=(source,)):
             # The record first: the job may have ended again before its revival returns.
             self._flights.add(self._receive.flight_of(payload, ref))
             await self._keeper.amend(job_id, JobStatus.QUEUED, f"tried again by {lever.actor}")
@@ -107,7 +107,7 @@ class JobLevers:
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", before, after, 0, 1, "", costs)
         source = await self._letter_of(job_id)
-        async with self._record.of(lever, f"job {job_id}", before, after):
+        async with self._record.of(lever, f"job {job_id}", before, after, about=(source,)):
             self._spool.forget(job_id)
         self._endings.discarded(job_id, source)
         await self._keeper.amend(job_id, "DISCARDED", f"discarded by {lever.actor}: {lever.reason}")

@@ -4,7 +4,7 @@ import asyncio
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.ledger import Account, Ledger
-from gexdesk.engine.levers.record import Record, jobs, undone
+from gexdesk.engine.levers.record import EVERYTHING, Record, jobs, undone
 from gexdesk.engine.levers.targets import source_of
 from gexdesk.engine.serving import Serving
 from gexdesk.engine.standing import Pause, Standing
@@ -97,7 +97,7 @@ class PauseLevers:
         waiting = sum(depth.waiting for depth in self._queue.state().levels.values())
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", before, after, waiting, 0, f"{waiting} waiting jobs", "every source")
-        async with self._record.of(lever, "everything", before, after):
+        async with self._record.of(lever, EVERYTHING, before, after):
             if stopping:
                 await self._stop(Pause(lever.actor, printable(lever.reason), self._clock.now()))
             else:

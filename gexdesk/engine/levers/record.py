@@ -5,11 +5,29 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+from msgspec import Struct
+
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError, LeverRefused
 from gexdesk.model.lever import Lever
 from gexdesk.model.text import printable
 from gexdesk.stores.audit import Audit
+
+EVERYTHING = "everything"
+"""The target of the kill switch."""
+
+
+class Act(Struct, frozen=True):
+    """State what somebody did, in the words of the audit; ``about`` names sources and symbols it is about beside its target."""
+
+    at: float
+    actor: str
+    act: str
+    target: str
+    reason: str
+    before: str
+    after: str
+    about: tuple[str, ...] = ()
 
 
 class Record:
@@ -25,7 +43,12 @@ class Record:
         self._last_by: dict[str, tuple[str, float]] = {}
         self._acts: Counter[str] = Counter()
         self._targets: dict[str, str] = {}
+        self._listeners: list[Callable[[Act], Awaitable[None]]] = []
         self.latest = ""
+
+    def tell(self, listener: Callable[[Act], Awaitable[None]]) -> None:
+        """Have every act told, once it is in the audit."""
+        self._listeners.append(listener)
 
     def unchanged(self, lever: Lever, target: str, revision: int) -> None:
         """Raise LeverRefused where somebody changed the target since the lever's operator looked at it."""
@@ -39,7 +62,9 @@ class Record:
             raise LeverRefused(f"{lever.verb} came when its sender had stopped waiting; nothing was done, try again")
 
     @asynccontextmanager
-    async def of(self, lever: Lever, target: str, before: str, after: str) -> AsyncIterator[None]:
+    async def of(
+        self, lever: Lever, target: str, before: str, after: str, *, about: tuple[str, ...] = ()
+    ) -> AsyncIterator[None]:
         """Write an act to the audit before it is done, and again where it then fails: nothing is done unlogged.
 
         Raises:
@@ -47,21 +72,25 @@ class Record:
         """
         self.in_time(lever)
         act, reason = str(lever.verb), printable(lever.reason)
-        await self.add(actor=lever.actor, act=act, target=target, reason=reason, before=before, after=after)
+        await self.add(actor=lever.actor, act=act, target=target, reason=reason, before=before, after=after, about=about)
         try:
             yield
         except Exception as error:
             why = printable(str(error))
-            await self.add(actor=lever.actor, act=f"{act} failed", target=target, reason=why, before=after, after=before)
+            await self.add(
+                actor=lever.actor, act=f"{act} failed", target=target, reason=why, before=after, after=before, about=about
+            )
             raise
 
     async def add(
-        self, *, actor: str, act: str, target: str, reason: str, before: str, after: str, follows: bool = False
-    ) -> None:
+        self, *, actor: str, act: str, target: str, reason: str, before: str, after: str, follows: bool = False,
+        about: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         """Append one entry; synced when it returns. Raises StoreError.
 
         Args:
             follows: It follows from another act: whoever looked at the target, or would undo that act, may go on.
+            about: As in ``Act``.
         """
         at = self._clock.now()
         await asyncio.to_thread(
@@ -71,6 +100,8 @@ class Record:
         self._targets[actor] = target
         if not follows:
             self.heard(target, actor, at)
+        for listener in self._listeners:
+            await listener(Act(at, actor, act, target, reason, before, after, about))
 
     def heard(self, target: str, actor: str, at: float) -> None:
         """Note that somebody acted on a target, here or through another engine, which has it in its own audit."""

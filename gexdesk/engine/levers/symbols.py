@@ -97,9 +97,12 @@ class SymbolLevers:
         if not serves:
             helps = f"it is stored as good; {self._serving.serving(case.symbol)} serves {case.symbol}"
         costs = f"what the checks said: {case.findings[0].text}" if case.findings else ""
+        if case.count > 1:
+            costs += f"; the newest of {case.count:,} snapshots is released, those before it stay apart"
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", "held", RELEASED, 0, case.revision, helps, costs)
-        async with self._record.of(lever, f"quarantine {case.number}", "held", RELEASED):
+        about = case.symbol, case.source
+        async with self._record.of(lever, f"quarantine {case.number}", "held", RELEASED, about=about):
             flags = (*value.flags, RELEASED)
             await self._serving.offer(structs.replace(value, flags=flags, available_at=self._clock.now()), strikes)
             self._gates.accept(facts)
@@ -112,7 +115,8 @@ class SymbolLevers:
         helps = "it stays apart for good; the last good value stays until its source sends a better one"
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", "held", "refused", 0, case.revision, helps, "")
-        async with self._record.of(lever, f"quarantine {case.number}", "held", "refused"):
+        about = case.symbol, case.source
+        async with self._record.of(lever, f"quarantine {case.number}", "held", "refused", about=about):
             case = self._quarantine.settle(case.number, "refused", lever.actor, lever.reason)
         return self._told(lever, case, helps, "")
 
@@ -129,7 +133,8 @@ class SymbolLevers:
         helps, costs = f"{count} files go through the pipeline behind all live data", ""
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", "open", "filling", 0, 0, helps, costs)
-        async with self._record.of(lever, f"gap {lever.target}", "open", "filling"):
+        about = record.symbol, record.source
+        async with self._record.of(lever, f"gap {lever.target}", "open", "filling", about=about):
             self._backfill.begin(lever.target, files)
         words = f"{lever.actor} backfill {record.symbol} from {record.source}: {count} files ({lever.reason})"
         self._chronicle.tell("lever", words)

@@ -98,8 +98,8 @@ class SidesPane(Pane):
         if seen is None:
             return ((" asking the engine ...", "faint"),) if y == 0 else BLANK
         if y == 0:
-            word: Run = ("DISAGREE", "eye") if seen.disagree else ("agree", "") if seen.rows else ("not comparable", "faint")
-            return ((f" COMPARE {seen.symbol}  ", "bold"), word, (f"   {seen.text}", "" if not seen.disagree else "eye"))
+            word, text = _verdict(seen)
+            return ((f" COMPARE {seen.symbol}  ", "bold"), word, (f"   {text}", "" if not seen.disagree else "eye"))
         wide = self.size.width >= 100
         cells, apart_cells = (24, 12) if wide else (17, 9)
         if y == 2:
@@ -126,6 +126,14 @@ class SidesPane(Pane):
             (fit(_distance(row.name, row.tolerance), apart_cells, right=True), "faint"),
             ("  !" if apart else "", "eye"),
         )
+
+
+def _verdict(seen: CompareSeen) -> tuple[Run, str]:
+    if seen.disagree:
+        return ("DISAGREE", "eye"), seen.text
+    if any(row.agrees is False for row in seen.rows):
+        return ("APART", "eye"), "at this one moment; the two that serve and stand by DISAGREE once the next one says so too"
+    return ("agree", "") if seen.rows else ("not comparable", "faint"), seen.text
 
 
 def _head(source: str, delay_s: float) -> str:
