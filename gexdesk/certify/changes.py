@@ -84,7 +84,8 @@ class Changes:
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._ending.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._ending.wait()
 
     async def _apply(self, text: str, number: int) -> None:
         names = ", ".join(f'"{symbol}"' for symbol in self._symbols)

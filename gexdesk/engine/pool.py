@@ -266,7 +266,8 @@ class Pool:
     async def _end(self, child: asyncio.subprocess.Process, error: Exception) -> None:
         if not isinstance(error, TimeoutError):
             with contextlib.suppress(TimeoutError):  # it ends by itself: hear how, before a kill of ours blurs it
-                await asyncio.wait_for(child.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await child.wait()
         await self._kill(child)
 
     async def _kill(self, child: asyncio.subprocess.Process) -> None:

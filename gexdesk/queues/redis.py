@@ -8,11 +8,9 @@ engine's former life held waits again when the engine opens; what a silent host 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
-from functools import cache, partial
-from itertools import count
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from functools import partial
 from math import inf, isfinite
-from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
@@ -25,29 +23,21 @@ from gexdesk.model.level import LEVELS, Level
 from gexdesk.model.text import printable
 from gexdesk.queues.base import QueueState
 from gexdesk.queues.redis_bell import LISTENING_S, Bell
+from gexdesk.queues.redis_calls import PIECE, Calls, decoder
 from gexdesk.queues.redis_library import Library, base, shipped
 from gexdesk.queues.redis_line import Line
+from gexdesk.queues.redis_puts import Puts
 from gexdesk.queues.redis_repair import repair
 from gexdesk.queues.redis_server import check_server
-from gexdesk.queues.redis_together import Together, lost
-from gexdesk.queues.redis_wire import Answer, Counted, Lane, Placed, Reply, Taken, WireJob, wire_of
+from gexdesk.queues.redis_together import Together
+from gexdesk.queues.redis_wire import Answer, Counted, Lane, Placed, Reply, Taken, WireJob
 
 LOOK_S = 0.2
 """How old ``state`` may be while the server answers."""
 
-PIECE = 500
-"""Jobs in one step of the server, so that a CRITICAL claim of another engine never waits long for it."""
-
 FAULT_TOLD_S = 600.0
 """So long ``warning`` names what was broken or lost and is over."""
 
-INLINE_BYTES = 32 * 1024
-"""Parcels up to this size travel in the call of their job; larger ones go before it, on another connection."""
-
-PARCEL_WAITS_S = 900
-"""A parcel whose job never came is deleted after this."""
-
-_PARCEL_S = 20.0
 _BLIND_WAIT_S = 0.25
 _EMPTY = QueueState({level: LevelDepth(0, 0, 0, 0, None) for level in LEVELS}, {}, frozenset(), False, 0)
 
@@ -96,18 +86,18 @@ class RedisQueue:
             gone=self._gone,
             back=self._back,
         )
-        self._renewals = Together(self._line, "heartbeat", self._read)
-        self._acks = Together(self._line, "ack", self._read, self._ended)
+        self._calls = Calls(self._line, self._keys)
+        self._puts = Puts(self._line, self._calls, self._keys)
+        self._renewals = Together(self._line, "heartbeat", self._calls.read)
+        self._acks = Together(self._line, "ack", self._calls.read, self._calls.let_go)
         self._bell = Bell(client, self._keys, self._rung)
         self._state = _EMPTY
         self._conflated = 0
         self._looking: asyncio.Task[None] | None = None
-        self._holds: set[str] = set()  # jobs that a worker here was given and has not ended
         self._waiters: dict[asyncio.Future[None], frozenset[Level]] = {}
         self._worry = ""
         self._fault = ""
         self._fault_at = -inf
-        self._opened = False
         self._losses = 0
         self._server_us = 0
         self._swept: tuple[int, float] | None = None  # when the last sweep was, by the server's clock and by the monotonic one
@@ -118,8 +108,8 @@ class RedisQueue:
     def warning(self) -> str:
         """Say what the server lost, what somebody broke there, or how it is set up badly; empty when all is well."""
         away = "" if self._line.away_since is None else self._line.words()
-        if not self._opened:
-            away = self._unreached()
+        if not self._calls.opened:
+            away = self._calls.unreached()
         fault = self._fault if self._clock.monotonic() - self._fault_at < FAULT_TOLD_S else ""
         return "; ".join(words for words in (away, fault, self._worry) if words)
 
@@ -131,12 +121,12 @@ class RedisQueue:
     @property
     def away(self) -> bool:
         """Say whether the last call failed and none has succeeded since, or the server was never reached."""
-        return not self._opened or self._line.away_since is not None
+        return not self._calls.opened or self._line.away_since is not None
 
     @property
     def opened(self) -> bool:
         """Say whether ``open`` has succeeded."""
-        return self._opened
+        return self._calls.opened
 
     @property
     def losses(self) -> int:
@@ -158,11 +148,11 @@ class RedisQueue:
             self._worry = error.message
             raise
         self._line.start()
-        self._opened = True
+        self._calls.opened = True
         try:
             await self._settle_in()
         except BaseException:
-            self._opened = False
+            self._calls.opened = False
             await self._line.stop()
             raise
         await self._bell.start()
@@ -195,25 +185,7 @@ class RedisQueue:
             QueueError: A number of a job has no place in the order; none was added. QueueAway: the server is away or full;
                 what was added of several steps stays, and putting them again adds the rest.
         """
-        if parcels and len(parcels) != len(jobs):
-            raise QueueError(f"{len(jobs)} jobs came with {len(parcels)} parcels; one a job or none is allowed")
-        for job in jobs:
-            _check(job)
-        for at, parcel in enumerate(parcels):
-            if len(parcel) > INLINE_BYTES:
-                await self._send_parcel(jobs[at].job_id, parcel, patience_s)
-        for piece in _pieces(parcels or [b""] * len(jobs)):
-            inline = [parcel for parcel in parcels[piece] if len(parcel) <= INLINE_BYTES]
-            if parcels:
-                number = count(1)
-                wires = [
-                    wire_of(job, next(number) if len(parcel) <= INLINE_BYTES else True, ready)
-                    for job, parcel in zip(jobs[piece], parcels[piece], strict=True)
-                ]
-            else:
-                wires = [wire_of(job, False, ready) for job in jobs[piece]]
-            weight = sum(map(_weight, parcels[piece])) if parcels else len(wires)
-            await self._ask("put", int, wires, adds=True, weight=weight, parcels=inline, patience_s=patience_s)
+        await self._puts.put(jobs, parcels, ready=ready, patience_s=patience_s)
         self.nudge({job.level for job in jobs})
 
     async def parcel(self, job_id: str) -> bytes | None:
@@ -222,12 +194,7 @@ class RedisQueue:
         Raises:
             QueueError: The job should have one and it is gone from the server. QueueAway: as ``put``.
         """
-        data = await self._line.aside(lambda client: client.get(f"{self._keys}parcel:{job_id}"), _PARCEL_S)
-        if data is not None:
-            return bytes(data) if isinstance(data, bytes) else str(data).encode()
-        if await self._ask("has_parcel", int, job_id):
-            raise QueueError(f"the payload of job {job_id} is gone from {self._line.where}: was it deleted or evicted there?")
-        return None
+        return await self._puts.parcel(job_id)
 
     # ---- a worker's way ----
 
@@ -249,7 +216,7 @@ class RedisQueue:
 
         A caller that is cancelled leaves no job behind. Raises as ``put``.
         """
-        taken: list[Taken] = await self._ask(
+        taken: list[Taken] = await self._calls.ask(
             "claim", list[Taken], worker, _ranks(levels), _us(lease_s), reserved, most,
             patience_s=patience_s, arrived=partial(self._claimed, worker),
         )  # fmt: skip
@@ -264,7 +231,7 @@ class RedisQueue:
         try:
             left_s = timeout_s if self._bell.heard else min(timeout_s, _BLIND_WAIT_S)
             with contextlib.suppress(QueueAway):
-                due = await self._ask("doze", int, _ranks(levels), reserved, _us(timeout_s), patience_s=0)
+                due = await self._calls.ask("doze", int, _ranks(levels), reserved, _us(timeout_s), patience_s=0)
                 if due == 0:
                     return
                 left_s = min(until - self._clock.monotonic(), left_s, due / 1e6 if due > 0 else left_s)
@@ -277,13 +244,13 @@ class RedisQueue:
 
     async def heartbeat(self, claim: Claim, lease_s: float) -> Claim:
         """Renew the lease, together with what else is renewed in this turn of the loop. Raises LeaseLost, and as ``put``."""
-        self._reached()
+        self._calls.reached()
         until_us = await self._renewals.ask(claim, _us(lease_s))
         return msgspec.structs.replace(claim, lease_until=until_us / 1e6)
 
     async def ack(self, claim: Claim) -> None:
         """Mark the job COMPLETED, together with what else ends in this turn of the loop. Raises LeaseLost, and as ``put``."""
-        self._reached()
+        self._calls.reached()
         await self._acks.ask(claim)
 
     async def retry(self, claim: Claim, after_s: float, error: str) -> None:
@@ -291,18 +258,18 @@ class RedisQueue:
         if not isfinite(after_s):
             raise QueueError(f"job {claim.job.job_id} cannot wait for {after_s} s before it is tried again")
         note = printable(f"attempt {claim.job.attempt} failed: {error}")
-        await self._ask("retry", int, claim.job.job_id, claim.fence, claim.worker, _us(max(0.0, after_s)), note, claim=claim)
+        await self._calls.ask("retry", int, claim.job.job_id, claim.fence, claim.worker, _us(max(0.0, after_s)), note, claim=claim)
         self.nudge()
 
     async def bury(self, claim: Claim, error: str) -> None:
         """Mark the job DEAD. Raises LeaseLost, and as ``put``."""
-        await self._ask("bury", int, claim.job.job_id, claim.fence, claim.worker, printable(error), claim=claim)
+        await self._calls.ask("bury", int, claim.job.job_id, claim.fence, claim.worker, printable(error), claim=claim)
 
     async def rescue(self) -> Sequence[Job]:
         """Put back every job whose lease has run out, of whatever engine, and return them. Raises as ``put``."""
         swept_us, swept_at = self._swept or (0, 0.0)
         expected_us = self._swept is not None and swept_us + _us(self._clock.monotonic() - swept_at)
-        jobs = [wire.job() for wire in await self._ask("rescue", list[WireJob], expected_us)]
+        jobs = [wire.job() for wire in await self._calls.ask("rescue", list[WireJob], expected_us)]
         self._swept = self._server_us, self._clock.monotonic()
         if jobs:
             self.nudge()
@@ -318,36 +285,36 @@ class RedisQueue:
         if not isfinite(score):
             raise QueueError(f"score {score} is not a finite number; a job needs one to have a place")
         after = False if deadline_after_s is None else deadline_after_s
-        moved = await self._in_pieces("relevel", job_ids, level.rank, score, after, note, int(place))
+        moved = await self._calls.in_pieces("relevel", job_ids, level.rank, score, after, note, int(place))
         self.nudge()
         return moved
 
     async def cancel(self, job_ids: Sequence[str], note: str) -> int:
         """Let queued jobs become DEAD with this error; 500 a step. Raises as ``put``."""
-        return await self._in_pieces("cancel", job_ids, printable(note))
+        return await self._calls.in_pieces("cancel", job_ids, printable(note))
 
     async def revive(self, job_ids: Sequence[str]) -> int:
         """Let DEAD jobs wait again at their places, never attempted; 500 a step. Raises as ``put``."""
-        back = await self._in_pieces("revive", job_ids)
+        back = await self._calls.in_pieces("revive", job_ids)
         self.nudge()
         return back
 
     async def pause(self, source: str, *, patience_s: float | None = None) -> int:
         """Hold a source's jobs; returns how many are queued. Raises as ``put``."""
-        held = int(await self._ask("pause", int, source, patience_s=patience_s))
+        held = int(await self._calls.ask("pause", int, source, patience_s=patience_s))
         self._state = msgspec.structs.replace(self._state, paused=self._state.paused | {source})
         return held
 
     async def resume(self, source: str, *, patience_s: float | None = None) -> int:
         """Release a source's jobs at their places; returns how many are queued. Raises as ``put``."""
-        released = int(await self._ask("resume", int, source, patience_s=patience_s))
+        released = int(await self._calls.ask("resume", int, source, patience_s=patience_s))
         self._state = msgspec.structs.replace(self._state, paused=self._state.paused - {source})
         self.nudge()
         return released
 
     async def stop_all(self, stopped: bool, *, patience_s: float | None = None) -> None:
         """Turn the kill switch, for every engine. Raises as ``put``."""
-        await self._ask("stop_all", int, stopped, patience_s=patience_s)
+        await self._calls.ask("stop_all", int, stopped, patience_s=patience_s)
         self._state = msgspec.structs.replace(self._state, stopped=stopped)
         self.nudge()
 
@@ -355,7 +322,7 @@ class RedisQueue:
         """Forget jobs that finished before a time, 2,000 a step, with the parcels of DEAD ones; returns how many."""
         total = 0
         while True:
-            pruned: tuple[int, int] = await self._ask("prune", tuple[int, int], _us(before))
+            pruned: tuple[int, int] = await self._calls.ask("prune", tuple[int, int], _us(before))
             total += pruned[0]
             if not pruned[1]:
                 return total
@@ -368,7 +335,7 @@ class RedisQueue:
 
     async def refresh(self) -> None:
         """Look now. Raises as ``put``."""
-        counted = await self._ask("state", Counted)
+        counted = await self._calls.ask("state", Counted)
         levels = {
             level: LevelDepth(d.waiting, d.paused, d.delayed, d.processing, None if d.oldest is False else d.oldest)
             for level, d in zip(LEVELS, counted.levels, strict=True)
@@ -378,19 +345,19 @@ class RedisQueue:
 
     async def peek(self, limit: int) -> Sequence[Job]:
         """Return the next jobs in true order over all levels, held and delayed ones left out. Raises as ``put``."""
-        return [wire.job() for wire in await self._ask("peek", list[WireJob], max(0, limit))]
+        return [wire.job() for wire in await self._calls.ask("peek", list[WireJob], max(0, limit))]
 
     async def position(self, job_id: str) -> int | None:
         """Return a job's number in the order of ``peek``, from 1: O(sources log jobs). None where it is not eligible."""
-        return await self._ask("position", int, job_id) or None
+        return await self._calls.ask("position", int, job_id) or None
 
     async def jobs_of(self, source: str) -> Sequence[Job]:
         """Return a source's queued jobs in true order, held and delayed ones included, 500 a step. Raises as ``put``."""
-        found = {placed.job.job_id: placed for placed in await self._ask("delayed", list[Placed], source)}
+        found = {placed.job.job_id: placed for placed in await self._calls.ask("delayed", list[Placed], source)}
         for rank in range(len(LEVELS)):
             at, lane = 0, Lane(PIECE, [])
             while lane.count == PIECE:
-                lane = await self._ask("lane", Lane, source, rank, at, PIECE)
+                lane = await self._calls.ask("lane", Lane, source, rank, at, PIECE)
                 at += lane.count
                 found.update((placed.job.job_id, placed) for placed in lane.jobs)
         return [placed.job.job() for placed in sorted(found.values(), key=lambda placed: (placed.rank, placed.key))]
@@ -399,61 +366,28 @@ class RedisQueue:
         """Return where a job stands; None when unknown. Raises as ``put``."""
         return (await self.statuses([job_id]))[0]
 
+    async def statuses(self, job_ids: Sequence[str]) -> Sequence[JobStatus | None]:
+        """Return where each of many jobs stands, 500 a step. Raises as ``put``."""
+        found: list[JobStatus | None] = []
+        for at in range(0, len(job_ids), PIECE):
+            answers = await self._calls.ask("statuses", list[str], job_ids[at : at + PIECE])
+            found += [JobStatus(status) if status else None for status in answers]
+        return found
+
     def events(self) -> AsyncIterator[QueueEvent]:
         """Return what happens to the queue, by whichever engine, from now on."""
         self._line.post(("listen", LISTENING_S))
         return self._bell.events()
 
-    # ---- inside ----
-
-    async def statuses(self, job_ids: Sequence[str]) -> Sequence[JobStatus | None]:
-        """Return where each of many jobs stands, 500 a step. Raises as ``put``."""
-        found: list[JobStatus | None] = []
-        for at in range(0, len(job_ids), PIECE):
-            answers = await self._ask("statuses", list[str], job_ids[at : at + PIECE])
-            found += [JobStatus(status) if status else None for status in answers]
-        return found
-
-    async def _in_pieces(self, act: str, job_ids: Sequence[str], *words: object) -> int:
-        ids = list(dict.fromkeys(job_ids))
-        total = 0
-        for at in range(0, len(ids), PIECE):
-            piece = ids[at : at + PIECE]
-            total += int(await self._ask(act, int, piece, *words, weight=len(piece)))
-        return total
-
-    async def _ask(self, act: str, kind: Any, *words: object, claim: Claim | None = None, **how: Any) -> Any:
-        self._reached()
-        reply = await self._line.ask((act, *words), **how)
-        if claim is not None:
-            self._holds.discard(claim.job.job_id)
-        return self._read(act, kind, reply, claim)
-
-    def _ended(self, claim: Claim) -> None:
-        self._holds.discard(claim.job.job_id)
-
-    def _read(self, act: str, kind: Any, reply: Reply, claim: Claim | None) -> Any:
-        if reply.ok:
-            try:
-                return _decoder(kind).decode(reply.value)
-            except msgspec.MsgspecError as error:
-                raise QueueError(f"Redis at {self._line.where} answered {act} with what cannot be read: {error}") from None
-        code = msgspec.msgpack.decode(reply.value, type=str)
-        about = printable(str(reply.about))
-        if code == "LOST" and claim is not None:
-            raise lost(claim)
-        if code == "PARCEL":
-            raise QueueError(f"the parcel of job {about} is gone before its job came: put it again")
-        shared = f"; does another program use the keys {self._keys}*? Choose another [redis] prefix" if "WRONGTYPE" in about else ""
-        raise QueueError(f"Redis at {self._line.where} could not do {act}: {about}{shared}")
+    # ---- the bridge's way ----
 
     async def withdraw(self, job_ids: Sequence[str]) -> Sequence[str]:
         """Forget queued jobs that somebody holds outside of the server; returns those that are worked on here or have ended."""
-        return [str(job_id) for job_id in await self._ask("withdraw", list[str], list(job_ids), weight=len(job_ids))]
+        return [str(job_id) for job_id in await self._calls.ask("withdraw", list[str], list(job_ids), weight=len(job_ids))]
 
     async def settle(self, job_ids: Sequence[str]) -> None:
         """Take jobs for completed that were completed outside of the server."""
-        await self._ask("settle", int, list(job_ids), weight=len(job_ids))
+        await self._calls.ask("settle", int, list(job_ids), weight=len(job_ids))
 
     def nudge(self, levels: Collection[Level] = LEVELS) -> None:
         """Let workers who wait for any of these levels look again."""
@@ -461,36 +395,38 @@ class RedisQueue:
             if not waiter.done() and not wanted.isdisjoint(levels):
                 waiter.set_result(None)
 
+    def relay(self, event: QueueEvent) -> None:
+        """Tell listeners what happened outside of the server."""
+        self._bell.relay(event)
+
+    # ---- inside ----
+
     def _rung(self, strictest: Level, by: str) -> None:
         """Let workers look again for what came at this level or below; what this very client put it has told them itself."""
         if by != self._name or strictest is Level.CRITICAL:
             self.nudge(LEVELS[strictest.rank :])
 
-    def relay(self, event: QueueEvent) -> None:
-        """Tell listeners what happened outside of the server."""
-        self._bell.relay(event)
-
     def _claimed(self, worker: str, reply: Reply, gone: bool) -> None:
         """Note what is held; undo a claim whose caller has gone."""
-        for taken in _decoder(list[Taken]).decode(reply.value) if reply.ok else ():
+        for taken in decoder(list[Taken]).decode(reply.value) if reply.ok else ():
             if gone:
                 self._line.post(("give_back", taken.job.job_id, taken.job.attempt, worker))
             else:
-                self._holds.add(taken.job.job_id)
+                self._calls.holds.add(taken.job.job_id)
 
     def _back(self) -> None:
         """Give back what was claimed by calls whose answers were lost."""
-        self._line.post(("unheard", list(self._holds)))
+        self._line.post(("unheard", list(self._calls.holds)))
 
     async def _check(self, client: Redis) -> str:
         return await check_server(client, allow_unauthenticated=self._allow_unauthenticated)
 
     async def _settle_in(self) -> None:
         await self._be_born()
-        mended = await repair(self._ask)
+        mended = await repair(self._calls.ask)
         if mended:
             self._broken(mended)
-        await self._ask("reclaim", int, self._engine)
+        await self._calls.ask("reclaim", int, self._engine)
         await self.refresh()
 
     async def _be_born(self) -> None:
@@ -526,13 +462,6 @@ class RedisQueue:
     def _broken(self, words: str) -> None:
         self._fault, self._fault_at = words, self._clock.monotonic()
 
-    def _reached(self) -> None:
-        if not self._opened:
-            raise QueueAway(self._unreached())
-
-    def _unreached(self) -> str:
-        return f"Redis at {self._line.where} was not reached yet"
-
     async def _look(self) -> None:
         told_at = -inf
         while True:
@@ -543,33 +472,6 @@ class RedisQueue:
                     await self._line.ask(("listen", LISTENING_S))
                 await self.refresh()
 
-    async def _send_parcel(self, job_id: str, parcel: bytes, patience_s: float | None) -> None:
-        # It goes first and with an end, which the job takes away: a parcel whose job never comes deletes itself.
-        key = f"{self._keys}parcel:{job_id}"
-        await self._line.aside(lambda client: client.set(key, parcel, nx=True, ex=PARCEL_WAITS_S), _PARCEL_S, patience_s)
-
-
-@cache
-def _decoder(kind: Any) -> "msgspec.msgpack.Decoder[Any]":
-    return msgspec.msgpack.Decoder(kind)
-
-
-def _weight(parcel: bytes) -> int:
-    """Return what a job with this parcel weighs in a call."""
-    return 1 + (len(parcel) // 4096 if len(parcel) <= INLINE_BYTES else 0)
-
-
-def _pieces(parcels: Sequence[bytes]) -> Iterator[slice]:
-    """Yield the steps in which jobs with these parcels are put."""
-    begins, weight = 0, 0
-    for at, parcel in enumerate(parcels):
-        if weight and weight + _weight(parcel) > PIECE:
-            yield slice(begins, at)
-            begins, weight = at, 0
-        weight += _weight(parcel)
-    if weight:
-        yield slice(begins, len(parcels))
-
 
 def _us(seconds: float) -> int:
     return round(seconds * 1e6)
@@ -577,9 +479,3 @@ def _us(seconds: float) -> int:
 
 def _ranks(levels: Iterable[Level]) -> list[int]:
     return sorted(level.rank for level in levels)
-
-
-def _check(job: Job) -> None:
-    for name, value in (("score", job.score), ("received_at", job.received_at), ("deadline_at", job.deadline_at)):
-        if value is not None and not isfinite(value):
-            raise QueueError(f"job {job.job_id} has {name} {value}; a job needs a finite number there to have a place")

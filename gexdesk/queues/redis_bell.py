@@ -69,7 +69,8 @@ class Bell:
         while True:
             pubsub: Any = self._client.pubsub()
             try:
-                await pubsub.subscribe(f"{self._keys}bell", f"{self._keys}events")
+                async with asyncio.timeout(_SUBSCRIBE_S):
+                    await pubsub.subscribe(f"{self._keys}bell", f"{self._keys}events")
                 while True:
                     message = await pubsub.get_message(timeout=1.0)
                     if message is None:

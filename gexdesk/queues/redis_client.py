@@ -1,4 +1,4 @@
-"""Make the one client of a desk's Redis: deadlines of our own, no tries of redis-py's, a password that is never shown."""
+"""Make the one client of a desk's Redis: no deadlines and no tries of redis-py's, a password that is never shown."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,9 +32,10 @@ def redis_client(url: str, *, username: str | None = None, password: str | None 
     if named:
         raise SettingsError("[redis] url holds a user or a password: put them into username and key_env or key_file")
     options: dict[str, Any] = {} if parts.scheme == "unix" else {"socket_connect_timeout": 3.0, "socket_keepalive": True}
+    # No socket_timeout: redis-py waits for it with asyncio.wait_for, which on Python 3.11 loses a cancellation that comes as the
+    # bytes are sent, so that a loop that is told to end goes on. Whoever asks sets a deadline.
+    options["socket_timeout"] = None
     try:
-        return Redis.from_url(
-            url, username=username, password=password, retry=Retry(NoBackoff(), 0), socket_timeout=20.0, **options
-        )
+        return Redis.from_url(url, username=username, password=password, retry=Retry(NoBackoff(), 0), **options)
     except (ValueError, TypeError) as error:
         raise SettingsError(f"[redis] url cannot be used: {type(error).__name__}") from None

@@ -318,7 +318,6 @@ class Line:
         if self._connection is None:
             async with asyncio.timeout(CONNECT_S):
                 self._connection = await self._client.connection_pool.get_connection()  # type: ignore[no-untyped-call]
-            self._connection.socket_timeout = None  # the deadline below is the only one: redis-py's costs a task a send
         connection, name, keys = self._connection, function.encode(), self._keys.encode()
         packed = b"*%d\r\n$5\r\nFCALL\r\n$%d\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
             4 + len(arguments), len(name), name, len(keys), keys, len(arguments[0]), arguments[0],

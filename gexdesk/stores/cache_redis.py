@@ -32,6 +32,7 @@ return 1
 ANSWER_S = 1.0
 """A value waits for the server no longer than this before it counts as available here alone."""
 
+BEGIN_S = 20.0
 LISTEN_S = 1.0
 AT_ONCE = 64
 SENT_KNOWN = 256
@@ -107,13 +108,14 @@ class RedisCache:
         while True:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 async with self._client.pubsub() as channel:
-                    await channel.subscribe(self._channel)
-                    async for key in self._client.scan_iter(match=f"{self._prefix}:live:*", count=1000):
-                        held = await cast("Any", self._client.hget(key, "value"))
-                        if held is not None:
-                            self._adopt(held, adopted)
-                    if self._behind:
-                        await self._bring_late()
+                    async with asyncio.timeout(BEGIN_S):
+                        await channel.subscribe(self._channel)
+                        async for key in self._client.scan_iter(match=f"{self._prefix}:live:*", count=1000):
+                            held = await cast("Any", self._client.hget(key, "value"))
+                            if held is not None:
+                                self._adopt(held, adopted)
+                        if self._behind:
+                            await self._bring_late()
                     while True:
                         message = await cast("Any", channel).get_message(timeout=LISTEN_S)
                         if message is not None and message["type"] == "message":

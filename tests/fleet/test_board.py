@@ -10,6 +10,7 @@ import pytest
 from gexdesk.fleet.board import Board
 from gexdesk.fleet.told import Entry
 from gexdesk.model.errors import QueueAway
+from gexdesk.queues.redis_client import redis_client
 from tests.queues.valkey_server import ValkeyServer
 from tests.until import until
 
@@ -142,3 +143,25 @@ async def test_a_server_that_is_gone_is_said_to_be_away() -> None:
     with pytest.raises(QueueAway, match="does not answer"):
         await Board(client, prefix="x", engine="a").beat(b"", UNITS, (), LEASE_S)
     await client.aclose()
+
+
+async def test_a_loop_that_is_told_to_end_ends_at_whatever_moment_it_is_told(server: ValkeyServer) -> None:
+    """Python 3.11 loses a cancellation that comes as ``asyncio.wait_for`` has its answer, which redis-py uses for a timeout."""
+    client = redis_client(server.url)
+    board = Board(client, prefix=secrets.token_hex(4), engine="a")
+    await beat(board)
+
+    async def beats() -> None:
+        while True:
+            await beat(board)
+
+    try:
+        for turns in range(120):
+            loop = asyncio.create_task(beats())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            loop.cancel()
+            await asyncio.wait([loop], timeout=1.0)
+            assert loop.cancelled(), f"told after {turns} turns of the loop, it went on"
+    finally:
+        await client.aclose()

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from gexdesk.model.errors import LeaseLost, QueueError
 from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS, Level
-from gexdesk.queues.redis import INLINE_BYTES, RedisQueue
+from gexdesk.queues.redis import RedisQueue
+from gexdesk.queues.redis_puts import INLINE_BYTES
 from tests.contracts.queue_setting import drain, ids, job, take
 from tests.queues.redis_setting import RedisSetting
 from tests.until import until
