@@ -116,7 +116,7 @@ async def test_a_parcel_that_is_gone_is_told_from_none(setting: RedisSetting, qu
 async def test_a_parcel_whose_job_never_came_deletes_itself_and_one_with_a_job_does_not(
     setting: RedisSetting, queue: RedisQueue
 ) -> None:
-    await queue._send_parcel("orphan", b"x", None)
+    await queue._puts._send("orphan", b"x", None)
     assert 0 < setting.blunt.ttl(f"{setting.keys}parcel:orphan") <= 900
     await queue.put([job("orphan", H)], [b"x"])
     assert setting.blunt.ttl(f"{setting.keys}parcel:orphan") == -1
