@@ -84,8 +84,7 @@ class Backfill:
                 handed += await self._hand_over(path)
             while self._waiting():
                 await self._clock.sleep(LOOK_S)
-            await self._gaps.count()
-            outcome = self._gaps.filled(name)
+            outcome = await self._gaps.filled(name)
         except StoreError as error:
             outcome = error.message
         except Exception as error:

@@ -4,13 +4,12 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
-from statistics import median
 from typing import Any
 
 from msgspec import structs
 
 from gexdesk.engine.beats import Beats
+from gexdesk.engine.cover import Cover, cover, touches, window
 from gexdesk.engine.keep import Keeper
 from gexdesk.engine.ledger import Account
 from gexdesk.engine.symbols import Symbols
@@ -23,12 +22,6 @@ from gexdesk.model.text import printable
 from gexdesk.stores.base import GapRecord, LiveValue
 
 KEPT = 1000
-ENOUGH = 0.9
-"""A gap is filled once history has so much of what was missed, at the pace history is kept at."""
-
-PACE_S = 600.0
-"""History's pace is read from what it has within the gap and so long before and after."""
-
 JOINED_S = 60.0
 """What a sender counts as missing so soon after the last is one gap with it."""
 
@@ -37,13 +30,12 @@ _STEP_S = 300.0
 
 @dataclass(slots=True)
 class _Gap:
-    """Hold one gap; ``counted`` is what its sender says is missing, ``brought`` what history has of the ``wanted`` inside of it."""
+    """Hold one gap; ``counted`` is what its sender says is missing, ``cover`` what history has of it, once that was asked."""
 
     record: GapRecord
     counted: int = 0
     filling_since: float | None = None
-    brought: int = 0
-    wanted: int | None = None
+    cover: Cover | None = None
 
 
 class GapLedger:
@@ -131,19 +123,24 @@ class GapLedger:
         """Note that a backfill of a gap was begun."""
         self._gaps[name].filling_since = self._clock.now()
 
-    def filled(self, name: str) -> str:
-        """Note that a backfill of a gap has ended; return in words what is there now."""
+    async def filled(self, name: str) -> str:
+        """Note that a backfill of a gap has ended; count what is there now, and return it in words.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
         gap = self._gaps.get(name)
         if gap is None:
             return "no longer in the ledger"
         gap.filling_since = None
+        await self._count(gap)
+        if gap.cover is None:
+            return "filled already" if gap.record.to_at is not None else "it still goes on"
         if gap.record.filled_at is not None:
-            return f"filled, {gap.brought:,} snapshots lie in it"
-        if gap.record.to_at is None:
-            return "it still goes on"
-        if not gap.brought:
+            return f"filled, {gap.cover.brought:,} snapshots lie in it"
+        if not gap.cover.brought:
             return "still open, none of what they hold lies in it"
-        return f"still open, {gap.brought:,} of the {gap.wanted or 1:,} snapshots it lacks are there"
+        return f"still open, {gap.cover.brought:,} of the {gap.cover.wanted:,} snapshots it lacks are there"
 
     def brought(self, symbol: str, stamps: Sequence[float]) -> None:
         """Note that history of a symbol was stored: the gaps it lies in are counted again by ``count``."""
@@ -151,9 +148,7 @@ class GapLedger:
             return
         first, last = min(stamps), max(stamps)
         for name, gap in self._gaps.items():
-            record, delay_s = gap.record, self._delay_s(gap.record)
-            over = record.to_at is not None and first + delay_s > record.to_at + 1.0
-            if record.symbol == symbol and not over and last + delay_s >= record.from_at - 1.0:
+            if gap.record.symbol == symbol and touches(gap.record, first, last, self._delay_s(gap.record)):
                 self._touched.add(name)
 
     async def count(self) -> None:
@@ -162,22 +157,27 @@ class GapLedger:
         Raises:
             StoreError: It cannot be read; it is counted the next time.
         """
-        for name in list(self._touched):
-            gap = self._gaps.get(name)
-            if gap is not None and gap.record.to_at is not None and gap.record.filled_at is None:
-                await self._count(gap)
-            if gap is None or gap.record.to_at is not None:
-                self._touched.discard(name)
+        touched = [name for name in self._touched if name not in self._gaps or self._gaps[name].record.to_at is not None]
+        self._touched.difference_update(touched)
+        try:
+            while touched:
+                if (gap := self._gaps.get(touched[-1])) is not None:
+                    await self._count(gap)
+                touched.pop()
+        finally:
+            self._touched.update(touched)
 
     async def _count(self, gap: _Gap) -> None:
         record, delay_s = gap.record, self._delay_s(gap.record)
+        if record.to_at is None or record.filled_at is not None:
+            return
         accounts = {account.name: account for account in self._symbols.sources_of(record.symbol)}
-        from_at, to_at = record.from_at - delay_s - PACE_S, (record.to_at or 0.0) - delay_s + PACE_S
+        from_at, to_at = window(record, delay_s)
         stamps = await self._keeper.reading(lambda metadata: metadata.stamps(record.symbol, from_at, to_at, list(accounts)))
         account = accounts.get(record.source)
         every_s = None if account is None else self._beats.interval_s(account, record.symbol)
-        gap.brought, gap.wanted = sum(_inside(record, at, delay_s) for at in stamps), _wanted(record, every_s, stamps)
-        if gap.brought and gap.brought >= ENOUGH * gap.wanted:
+        gap.cover = cover(record, stamps, every_s, delay_s)
+        if gap.cover.enough:
             self._write(gap, filled_at=self._clock.now())
 
     def _delay_s(self, record: GapRecord) -> float:
@@ -264,7 +264,8 @@ class GapLedger:
         return GapView(
             gap=name, symbol=record.symbol, source=record.source, from_at=record.from_at, to_at=record.to_at, missed=record.missed,
             fillable=record.fillable, how=printable(self._how(record.symbol)[1], 200), filled_at=record.filled_at,
-            reason=record.reason, filling_since=gap.filling_since, brought=gap.brought, wanted=gap.wanted,
+            reason=record.reason, filling_since=gap.filling_since, brought=gap.cover.brought if gap.cover is not None else 0,
+            wanted=gap.cover.wanted if gap.cover is not None else None,
         )  # fmt: skip
 
 
@@ -272,17 +273,6 @@ def name_of(record: GapRecord) -> str:
     """Return a gap's name: the same after a restart."""
     key = f"{record.symbol}\n{record.source}\n{record.from_at:.3f}"
     return hashlib.sha256(key.encode(errors="replace")).hexdigest()[:8]
-
-
-def _inside(record: GapRecord, stamp: float, delay_s: float) -> bool:
-    return record.to_at is not None and record.from_at - 1.0 <= stamp + delay_s <= record.to_at + 1.0
-
-
-def _wanted(record: GapRecord, every_s: float | None, stamps: Sequence[float]) -> int:
-    """Return how many snapshots fill a gap: what was missed, fewer where history is kept at a slower pace than the source sent."""
-    missed = record.missed or 1
-    apart_s = median(later - earlier for earlier, later in pairwise(stamps)) if len(stamps) > 1 else 0.0
-    return missed if every_s is None or apart_s <= every_s else max(1, round(missed * every_s / apart_s))
 
 
 def _words(view: GapView) -> str:
