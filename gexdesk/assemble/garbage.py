@@ -7,9 +7,13 @@ _ALLOCATIONS = 20_000
 only a look can find (cycles) it leaves nothing."""
 
 
+def not_yet() -> None:
+    """Do not look while an engine is built: looking through what a recovery makes again and again takes twice as long."""
+    gc.disable()
+
+
 def rarely() -> None:
-    """Begin, once everything is built: what is there stays, and is not looked through again."""
-    gc.collect()
+    """Begin, once everything is built: what is there stays, and is not looked through, not even once."""
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS, 10, 10)
     gc.enable()
@@ -19,3 +23,4 @@ def as_before() -> None:
     """Look as Python does by itself."""
     gc.unfreeze()
     gc.set_threshold(700, 10, 10)
+    gc.enable()

@@ -1,7 +1,6 @@
 """``run`` and ``stop``: the engine alone."""
 
 import asyncio
-import gc
 import signal
 import time
 from collections.abc import Awaitable
@@ -111,6 +110,9 @@ def run_engine(
     json: bool = False,
 ) -> int:
     """Run one engine in this process to its end and print how it went; returns the exit code."""
+    from gexdesk.assemble import garbage
+
+    garbage.not_yet()
     from gexdesk.assemble.desk import assemble
     from gexdesk.assemble.sources import redactor
     from gexdesk.cli.log import open_log
@@ -122,7 +124,10 @@ def run_engine(
         engine = assemble(settings, SystemClock(), once=until_idle, replay_speed=replay_speed, log=log)
         return await _serve(engine, settings, until_idle=until_idle, for_s=for_s, status_lines=status_lines), engine.fault
 
-    closing, fault = asyncio.run(whole())
+    try:
+        closing, fault = asyncio.run(whole())
+    finally:
+        garbage.as_before()
     if json:
         as_json(closing)
     else:
@@ -154,12 +159,10 @@ async def _serve(
     if fault := guard.fault():
         engine.tell(fault)
     app = make_app(engine, guard)  # takes a quarter of a second: while nothing comes yet
-    gc.collect()
-    gc.disable()  # what a recovery makes stays: to look through it again and again would double its time
     await engine.start()
     server = Server(app, door.listen(state, settings.socket_group), *doors)
     await server.start()
-    garbage.rarely()  # nor does a later one, which would hold up the loop for a tenth of a second
+    garbage.rarely()  # what is built now stays: to look through it would hold up the loop for a third of a second
     supervisor = Supervisor()
     supervisor.tell("READY=1")
     alive = asyncio.create_task(supervisor.keep_alive(engine.view, time.time), name="watchdog")
@@ -182,7 +185,6 @@ async def _serve(
             (state / door.SOCKET_NAME).unlink()
         await server.stop()
         await engine.close()
-        garbage.as_before()
     return closing
 
 
