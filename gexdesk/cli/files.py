@@ -143,7 +143,7 @@ def _print_exposures(path: Path, found: list[dict[str, Any]]) -> None:
         return zero_gamma["status"] if zero_gamma["value"] is None else f"{zero_gamma['value']:,.2f}"
 
     rows = [
-        (*(str(f[name]) for name in ("symbol", "format", "as_of", "spot", "contracts", "strikes")),
+        (*("-" if f[name] is None else str(f[name]) for name in ("symbol", "format", "as_of", "spot", "contracts", "strikes")),
          bn(f["net_gex"]), bn(f["gross_gex"]), flip(f["zero_gamma"]))
         for f in found
     ]  # fmt: skip

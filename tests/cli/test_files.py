@@ -44,6 +44,7 @@ def test_inspect_answers_a_list_for_many_records_and_many_files(tmp_path: Path, 
     assert shown.code == 0
     assert "cboe_csv" in shown.out
     assert "IV from mid: 1 of 6 contracts" in shown.err
+    assert "None" not in in_here("inspect", tmp_path / "day.jsonl.gz").out, "what nobody knows is a dash"
 
 
 @pytest.mark.parametrize(
