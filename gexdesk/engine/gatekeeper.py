@@ -13,6 +13,7 @@ from gexdesk.engine.ledger import Account, Ledger
 from gexdesk.engine.symbols import Symbols
 from gexdesk.engine.tasks import Head
 from gexdesk.gates.facts import Facts, Finding, Known, Outcome, shaped
+from gexdesk.gates.identity import may_be_anothers
 from gexdesk.gates.judge import Verdict, judge, releases, returns
 from gexdesk.gates.jump import check_levels
 from gexdesk.gates.moves import Moves
@@ -222,10 +223,11 @@ class Gatekeeper:
         if history:
             return Known(before=past.before, moves=past.moves, history=True, shape=shaped(facts, past.before))
         other = self._sighting(facts.symbol, facts.source, facts.market_at)
+        twins = self._twins_of(facts) if may_be_anothers(facts, past.before) else ()
         owner = self._sent.get(facts.evidence.inputs, "") if facts.evidence is not None else ""
         return Known(
             before=past.before, yesterday=past.yesterday, seen=past.seen, moves=past.moves, other=other,
-            twins=self._twins_of(facts), owner="" if owner == facts.symbol else owner, shape=shaped(facts, past.before),
+            twins=twins, owner="" if owner == facts.symbol else owner, shape=shaped(facts, past.before),
         )  # fmt: skip
 
     def _held(self, facts: Facts, verdict: Verdict, past: _Past, known: Known) -> Verdict:

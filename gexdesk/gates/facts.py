@@ -138,7 +138,7 @@ class Known(Struct, frozen=True):
         seen: Digests of earlier snapshots of the same source and symbol in this session, and when the market was so.
         moves: How far its figures usually go.
         other: What another source of the symbol said for the same moment of the market; None where none did.
-        twins: Other symbols whose numbers these might be, latest snapshot each.
+        twins: Other symbols whose numbers these might be, latest snapshot each; none where they are as the last ones here were.
         owner: Another symbol that has sent the very same numbers; empty where none has.
         history: It is history: judged by itself and its own past alone.
         shape: How its heaviest strikes are to those of ``before``.

@@ -64,6 +64,19 @@ def check(facts: Facts, known: Known, limits: Limits) -> list[Finding]:
     return [] if found is None else [found]
 
 
+def may_be_anothers(facts: Facts, before: Facts | None) -> bool:
+    """Say whether a snapshot is so far from the last one of its source that another symbol's numbers have to be looked at."""
+    off = share(facts.spot, before.spot) if before is not None else None
+    if before is None or off is None:
+        return False
+    gross = share(facts.gross_gex, before.gross_gex)
+    return abs(off) > _NO_STEP or _interest_moved(facts, before) or (gross is not None and abs(gross) > 2 * _TWIN_GROSS)
+
+
+def _interest_moved(facts: Facts, before: Facts) -> bool:
+    return abs(share(facts.open_interest, before.open_interest) or 0.0) > _TWIN_INTEREST
+
+
 def _wrong(word: str, text: str, found: float | None, expected: float | None) -> Finding:
     return Finding(GATE, Outcome.QUARANTINE, word, text, found, expected, wrong=True)
 
@@ -85,7 +98,7 @@ def _twin(facts: Facts, known: Known) -> Finding | None:
     off = share(facts.spot, before.spot) if before is not None else None
     if before is None or off is None or facts.spot is None or before.shift_s != facts.shift_s:
         return None
-    interest_moved = abs(share(facts.open_interest, before.open_interest) or 0.0) > _TWIN_INTEREST
+    interest_moved = _interest_moved(facts, before)
     for twin in known.twins:
         at_spot = _near(facts.spot, twin.spot, _TWIN_SPOT)
         at_interest = _near(facts.open_interest, twin.open_interest, _TWIN_INTEREST)
@@ -104,7 +117,6 @@ def _twin(facts: Facts, known: Known) -> Finding | None:
 
 def _looks_like(facts: Facts, before: Facts, twin: Facts) -> bool:
     """Say whether the heaviest strikes of a given table are another symbol's, which trades at about the same price."""
-    # Asked of every symbol at about this price, so what costs least comes first.
     near = abs(share(facts.spot, twin.spot) or 1.0) <= _TWIN_PRICE
     their_gross, own_gross = share(facts.gross_gex, twin.gross_gex), share(facts.gross_gex, before.gross_gex)
     if not near or their_gross is None or own_gross is None or abs(their_gross) > _TWIN_GROSS or abs(own_gross) <= 2 * _TWIN_GROSS:
