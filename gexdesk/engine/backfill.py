@@ -91,7 +91,8 @@ class Backfill:
             outcome = f"ended by a fault of the desk: {type(error).__name__}: {error}"
         finally:
             del self._fillings[name]
-            words = f"gap {name}: {handed} of {len(files)} files went through; {outcome}"
+            files_of = "1 file" if len(files) == 1 else f"{len(files)} files"
+            words = f"gap {name}: {handed} of {files_of} went through; {outcome}"
             self._chronicle.tell("engine", words, grave=handed < len(files) or not outcome.startswith("filled"))
 
     async def _hand_over(self, path: Path) -> bool:

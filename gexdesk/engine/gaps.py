@@ -136,11 +136,13 @@ class GapLedger:
         await self._count(gap)
         if gap.cover is None:
             return "filled already" if gap.record.to_at is not None else "it still goes on"
-        if gap.record.filled_at is not None:
-            return f"filled, {gap.cover.brought:,} snapshots lie in it"
-        if not gap.cover.brought:
-            return "still open, none of what they hold lies in it"
-        return f"still open, {gap.cover.brought:,} of the {gap.cover.wanted:,} snapshots it lacks are there"
+        brought, wanted, missed = gap.cover.brought, gap.cover.wanted, gap.record.missed or 1
+        if gap.record.filled_at is None:
+            some = f"{brought:,} of the {wanted:,} snapshots it lacks are there"
+            return f"still open, {some}" if brought else "still open, none of what they hold lies in it"
+        if wanted < missed:
+            return f"filled as finely as this history is kept: {brought:,} for {missed:,} missed"
+        return f"filled, {brought:,} of {missed:,} missed are there"
 
     def brought(self, symbol: str, stamps: Sequence[float]) -> None:
         """Note that history of a symbol was stored: the gaps it lies in are counted again by ``count``."""

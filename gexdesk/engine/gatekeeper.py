@@ -146,8 +146,13 @@ class Gatekeeper:
         return Judged(facts, judged.verdict, judged.good)
 
     def accept(self, facts: Facts) -> None:
-        """Take what an operator released as the one the next is judged against, and how far its spot is off its quotes as usual."""
+        """Take what an operator released as the one the next is judged against, and how far its spot is off its quotes as usual.
+
+        What its source has sent good ones after is history by now: those are what the next is judged against.
+        """
         past = self._past_of(facts.source, facts.symbol)
+        if past.before is not None and past.before.stamped_at > facts.stamped_at:
+            return
         past.run.clear()
         past.verdicts.clear()
         past.before, past.earlier, past.seen, past.moves = facts, None, {}, _moved(facts, None, Moves())

@@ -13,7 +13,7 @@ from gexdesk.engine.keep import Keeper
 from gexdesk.engine.ledger import Ledger
 from gexdesk.engine.levers.record import Record
 from gexdesk.engine.picture_symbols import PictureSymbols
-from gexdesk.engine.quarantine import Quarantine
+from gexdesk.engine.quarantine import RULE, Quarantine
 from gexdesk.engine.serving import Serving
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.symbols import Symbols
@@ -35,6 +35,7 @@ class Provision:
         self._cache = cache
         self._chronicle = chronicle
         self._keeper = keeper
+        self._record = record
         self.symbols = symbols
         self.beats = Beats(symbols, standing)
         self.gates = Gatekeeper(symbols, ledger, self.beats)
@@ -71,6 +72,11 @@ class Provision:
         self.comparison.look(now)
         self.gaps.look(now)
         self.quarantine.tidy(now)
+        for case in self.quarantine.settled_by_rule():
+            await self._record.add(
+                actor=RULE, act="release" if case.state == "released" else "refuse", target=f"quarantine {case.number}",
+                reason=case.settled_reason, before="held", after=case.state, about=(case.symbol, case.source),
+            )  # fmt: skip
         try:
             await self.gaps.count()
         except StoreError as error:

@@ -23,6 +23,7 @@ KEPT = 500
 APART_S = 600.0
 """What is held after a longer pause is a case of its own."""
 
+RULE = "rule"
 GOOD_S = 300.0
 """A case that nobody settled is refused once its source was good for so long."""
 
@@ -60,6 +61,7 @@ class Quarantine:
         self._held: dict[int, _Held] = {}
         self._open: dict[tuple[str, str], int] = {}
         self._count = 0
+        self._by_rule: list[QuarantineCase] = []
 
     def open(self) -> None:
         """Take over what an earlier engine wrote down.
@@ -134,7 +136,7 @@ class Quarantine:
         if facts.stamped_at < suspect_at:
             return
         if why:
-            self.settle(held.case.number, "released", "rule", why)
+            self._by_rule.append(self.settle(held.case.number, "released", RULE, why))
         elif held.good_at is None:
             held.good_at = self._clock.now()
 
@@ -143,7 +145,13 @@ class Quarantine:
         for number in list(self._open.values()):
             held = self._held[number]
             if held.good_at is not None and now - held.good_at > GOOD_S:
-                self.settle(number, "refused", "rule", f"its source has been good again for {now - held.good_at:.0f} s")
+                why = f"nobody settled it, and its source has been good again for {now - held.good_at:.0f} s"
+                self._by_rule.append(self.settle(number, "refused", RULE, why))
+
+    def settled_by_rule(self) -> list[QuarantineCase]:
+        """Return the cases that a rule settled since the last call."""
+        settled, self._by_rule = self._by_rule, []
+        return settled
 
     def find(self, number: str) -> QuarantineCase:
         """Return a case by its number. Raises UnknownTarget."""

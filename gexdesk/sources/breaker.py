@@ -56,6 +56,7 @@ class Breaker:
         self._openings = 0
         self._due = 0.0  # monotonic
         self._hint = asyncio.Event()
+        self._planned = 0.0  # monotonic: when a rest that was cut short would have ended
         self._told: Callable[[BreakerMoved], None] = _nobody
 
     def tell(self, told: Callable[[BreakerMoved], None]) -> None:
@@ -69,12 +70,19 @@ class Breaker:
         """Return how long to wait before a try is let through; 0 where it would be now."""
         return max(0.0, self._due - self._clock.monotonic()) if self.state == "open" else 0.0
 
-    async def rest(self, wait_s: float, *, asked: bool = False) -> None:
-        """Wait between two tries, and for the probe; ``hasten`` ends it early where no server asked for the wait."""
+    async def rest(self, wait_s: float, *, asked: bool = False) -> float:
+        """Wait between two tries, and for the probe; ``hasten`` ends it early where no server asked for the wait.
+
+        Returns:
+            How much of the wait was left, seconds: a try that is made early and fails is no reason to wait longer than without it.
+        """
         wait_s, hint = max(wait_s, self.wait_s), self._hint
+        if wait_s:
+            self._planned = 0.0
         if asked:
             await self._clock.sleep(wait_s)
-            return
+            return 0.0
+        ends_at = self._clock.monotonic() + wait_s
         waits: list[asyncio.Future[object]] = [
             asyncio.ensure_future(self._clock.sleep(wait_s)), asyncio.ensure_future(hint.wait())
         ]  # fmt: skip
@@ -83,9 +91,11 @@ class Breaker:
         finally:
             for wait in waits:
                 wait.cancel()
-        if hint.is_set():
-            self._due = min(self._due, self._clock.monotonic())
+        left_s = max(0.0, ends_at - self._clock.monotonic()) if hint.is_set() else 0.0
         hint.clear()
+        if left_s:
+            self._planned, self._due = ends_at, min(self._due, self._clock.monotonic())
+        return left_s
 
     def hasten(self) -> None:
         """Have the next try made at once: this rest, or the one after the try that is under way, ends."""
@@ -108,8 +118,11 @@ class Breaker:
         try:
             yield
         except Exception as error:
-            self._failures += 1
-            if probing or (self._failures >= FAILURES_TO_OPEN and self.state == "closed"):
+            left_s = self._planned - self._clock.monotonic()
+            self._failures += left_s <= 0
+            if probing and left_s > 0:
+                self._move("open", max(left_s, _asked_s(error)))
+            elif probing or (self._failures >= FAILURES_TO_OPEN and self.state == "closed"):
                 self._open(_asked_s(error))
             raise
         except BaseException:

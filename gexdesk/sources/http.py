@@ -125,15 +125,21 @@ class Http:
             due = self._clock.monotonic() + (self._breaker.wait_s if self._held is None else 0.0)
             failures, asked = 0, False
             while True:
-                left_s = max(0.0, due - self._clock.monotonic())
-                await (self._breaker.rest(left_s, asked=asked) if failures else self._clock.sleep(left_s))
-                due = min(due, self._clock.monotonic())  # one that was hastened begins the grid anew
+                wait_s, early_s = max(0.0, due - self._clock.monotonic()), 0.0
+                if failures:
+                    early_s = await self._breaker.rest(wait_s, asked=asked)
+                    due = min(due, self._clock.monotonic())  # one that was hastened begins the grid anew
+                else:
+                    await self._clock.sleep(wait_s)
                 try:
                     await self._turn(client, deliver, report)
                 except FetchError as error:
                     report(Failed(self._clean(error.message)))
-                    failures += 1
                     asked = "retry_after_s" in error.details
+                    if early_s and not asked:
+                        due += early_s
+                        continue
+                    failures += 1
                     due = self._clock.monotonic() + self._wait_s(failures, error)
                 else:
                     failures, asked = 0, False

@@ -102,7 +102,7 @@ class RedisStream:
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Read until cancelled; see ``Source.run``."""
         self._breaker.tell(report)
-        failures = 0
+        failures, early = 0, False
         while True:
             await self._breaker.rest(0.0)
             client = await asyncio.to_thread(self._client)  # a tenth of a second of importing, the first time
@@ -117,8 +117,8 @@ class RedisStream:
                 report(Failed(self._clean(error.message)))
             finally:
                 await _close(client)
-            failures += 1
-            await self._breaker.rest(backoff_s(failures, RETRY_FIRST_S, self._jitter))
+            failures += not early
+            early = await self._breaker.rest(backoff_s(failures, RETRY_FIRST_S, self._jitter)) > 0
 
     def hasten(self) -> None:
         """Try now; see ``Patient.hasten``."""

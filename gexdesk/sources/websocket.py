@@ -129,7 +129,7 @@ class WebSocket:
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Listen until cancelled; see ``Source.run``."""
         self._breaker.tell(report)
-        failures = 0
+        failures, early = 0, False
         await self._hand_over(deliver, report)
         while True:
             await self._breaker.rest(0.0)
@@ -144,8 +144,8 @@ class WebSocket:
                     await self._listen(connection, deliver, report, trying.close)
             except FetchError as error:
                 report(Failed(self._clean(error.message)))
-            failures = 1 if self._heard > heard else failures + 1
-            await self._breaker.rest(backoff_s(failures, RETRY_FIRST_S, self._jitter))
+            failures = 1 if self._heard > heard else failures + (not early)
+            early = await self._breaker.rest(backoff_s(failures, RETRY_FIRST_S, self._jitter)) > 0
 
     def hasten(self) -> None:
         """Try now; see ``Patient.hasten``."""

@@ -100,7 +100,7 @@ async def test_what_was_missed_is_filled_at_low_and_readers_keep_what_they_have(
         await desk.through(done)
         await desk.stored()
         await ended(desk)
-        assert f"gap {gap.gap}: 1 of 1 files went through; filled, 12 snapshots lie in it" in said(desk)
+        assert f"gap {gap.gap}: 1 of 1 file went through; filled, 12 of 12 missed are there" in said(desk)
         assert desk.live("SPX") == live, "history is never live"
         assert await gaps(desk) == ()
         (gap,) = await gaps(desk, filled=True)
@@ -155,7 +155,7 @@ async def test_at_high_water_a_backfill_waits_alone_and_levers_and_the_watch_go_
             await desk.clock.advance(0.05)
             await asyncio.sleep(0.002)
         log = [line.text for line in parts_of(desk.engine).chronicle.lines()]
-        assert f"gap {gap.gap}: 3 of 4 files went through; filled, 36 snapshots lie in it" in log
+        assert f"gap {gap.gap}: 3 of 4 files went through; filled, 36 of 12 missed are there" in log
         assert any("SPX_2026-03-03_lost.jsonl is left out: cannot be read: No such file" in line for line in log)
     assert len(rows("SELECT 1 FROM jobs WHERE source = 'gap-fill' AND status = 'COMPLETED'", state)) == 3
 
@@ -177,7 +177,7 @@ async def test_history_that_brings_too_little_leaves_the_gap_open(tmp_path: Path
         await ended(desk)
         (left,) = await gaps(desk)
         assert (left.gap, left.brought, left.wanted, left.filling_since) == (gap.gap, 5, 12, None)
-        assert f"gap {gap.gap}: 1 of 1 files went through; still open, 5 of the 12 snapshots it lacks are there" in said(desk)
+        assert f"gap {gap.gap}: 1 of 1 file went through; still open, 5 of the 12 snapshots it lacks are there" in said(desk)
 
 
 async def test_history_that_lies_elsewhere_says_that_it_filled_nothing(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ async def test_history_that_lies_elsewhere_says_that_it_filled_nothing(tmp_path:
         history(folder, "SPX_20260303.jsonl", *(silent_from - 1000.0 + number for number in range(40)))
         await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
         await ended(desk)
-        assert f"gap {gap.gap}: 1 of 1 files went through; still open, none of what they hold lies in it" in said(desk)
+        assert f"gap {gap.gap}: 1 of 1 file went through; still open, none of what they hold lies in it" in said(desk)
 
 
 async def test_history_by_the_minute_fills_what_a_faster_feed_missed_and_a_second_engine_counts_what_a_first_stored(
@@ -214,6 +214,7 @@ async def test_history_by_the_minute_fills_what_a_faster_feed_missed_and_a_secon
         await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
         await ended(desk)
         assert gap.gap not in [one.gap for one in await gaps(desk)], "what an earlier engine stored counts"
+        assert any("filled as finely as this history is kept: 10 for 120 missed" in line for line in said(desk))
 
 
 async def test_what_never_came_is_a_gap_and_so_is_what_a_standby_misses(tmp_path: Path) -> None:

@@ -79,6 +79,26 @@ async def test_a_wrong_spot_is_held_back_shown_beside_the_good_one_and_released(
             await pull(engine, Verb.REFUSE, str(case.number), target_kind="quarantine")
 
 
+async def test_what_is_released_behind_newer_good_data_is_no_measure_of_what_comes_next(tmp_path: Path) -> None:
+    async with engine_on(two_feeds(tmp_path)) as engine:
+        drop(tmp_path / "fast", "1.json", gexbot_at(5.0, spot=6000.0))
+        await until(lambda: shows(engine, 6000.0))
+        drop(tmp_path / "fast", "2.json", gexbot_at(4.0, spot=600.0))
+
+        async def held() -> bool:
+            return bool((await engine.look(QuarantineLook())).cases)
+
+        await until(held)
+        drop(tmp_path / "fast", "3.json", gexbot_at(3.0, spot=6001.0))
+        await until(lambda: shows(engine, 6001.0))
+        (case,) = (await engine.look(QuarantineLook())).cases
+        outcome = await pull(engine, Verb.RELEASE, str(case.number), "a test", target_kind="quarantine")
+        assert "readers have something newer" in outcome.helps
+        drop(tmp_path / "fast", "4.json", gexbot_at(2.0, spot=6002.0))
+        await until(lambda: shows(engine, 6002.0))
+        assert (await engine.look(QuarantineLook())).cases == ()
+
+
 async def test_fail_over_serves_the_standby_at_once_and_says_that_its_data_is_older(tmp_path: Path) -> None:
     settings = two_feeds(tmp_path)
     async with engine_on(settings) as engine:

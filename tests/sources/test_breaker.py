@@ -35,6 +35,12 @@ class Server:
                 raise OSError("down")
 
 
+    async def breaker_rests(self, clock: VirtualClock, seconds: float) -> None:
+        resting = asyncio.create_task(self.breaker.rest(0.0))
+        await clock.advance(seconds)
+        assert await resting == 0.0
+
+
 @pytest.fixture
 async def clock() -> VirtualClock:
     return VirtualClock()
@@ -138,8 +144,12 @@ async def test_a_rest_is_cut_short_by_a_hint_but_not_where_the_server_asked_for_
     server.breaker.hasten()
     await clock.settle()
     assert resting.done()
-    await server.fail(1)  # the probe is let through, and the next opening is as long as if it had come when it was due
-    assert server.breaker.wait_s == 60.0
+    assert resting.result() == 1.0
+    await server.fail(1)  # early, it is no reason to wait for longer than it would have been
+    assert (server.breaker.state, server.breaker.wait_s) == ("open", 1.0)
+    await server.breaker_rests(clock, 1.0)
+    await server.fail(1)
+    assert server.breaker.wait_s == 60.0, "the probe that was due is the first that failed"
     resting = asyncio.create_task(server.breaker.rest(1.0, asked=True))
     await clock.settle()
     server.breaker.hasten()

@@ -165,8 +165,8 @@ class IncidentsPage(ReadingPage):
         match found:
             case None:
                 self.notice.say("no incident under the cursor")
-            case IncidentView(kind="quarantine"):
-                self.open_page("quarantine")
+            case IncidentView(kind="quarantine", subject=subject, joined=joined):
+                self.open_page("quarantine", *([subject] if joined == 1 else []))
             case IncidentView(kind="disagree"):
                 self.action_compare()
             case IncidentView(kind=kind, subject=subject) if kind in ABOUT_SYMBOLS and self._known(subject):
