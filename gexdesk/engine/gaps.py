@@ -1,7 +1,7 @@
 """Keep the ledger of gaps: times in which an expected symbol's source gave nothing, and whether that can be filled."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -52,11 +52,14 @@ class GapLedger:
         self._counted: dict[str, str] = {}
         self._touched: set[str] = set()
 
-    def begin(self, rows: Iterable[dict[str, Any]], live: Sequence[LiveValue]) -> None:
+    def begin(
+        self, rows: Iterable[dict[str, Any]], live: Sequence[LiveValue], received: Mapping[tuple[str, str], float]
+    ) -> None:
         """Take over the gaps an earlier engine wrote down, and when it last had each symbol: what it missed since is a gap.
 
         Args:
             rows: Of the relation ``gaps``, newest first, times in ISO 8601.
+            received: When each source last brought each symbol, by both names: live values are written down now and then only.
         """
         for row in reversed(list(rows)):
             record = GapRecord(
@@ -67,7 +70,8 @@ class GapLedger:
             if record.to_at is None:
                 self._open[record.source, record.symbol] = name_of(record)
         for value in live:
-            self._before.setdefault((value.source, value.symbol), value.received_at)
+            key = value.source, value.symbol
+            self._before.setdefault(key, max(value.received_at, received.get(key, 0.0)))
 
     def heard(self, account: Account, symbol: str, at: float) -> None:
         """Note a snapshot: it ends the gap of its source and symbol, and the one that no engine was there to see."""

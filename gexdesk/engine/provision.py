@@ -1,6 +1,7 @@
 """Join what decides over readers' values: checks, serving, quarantine, comparison, gaps, fail-over."""
 
 import asyncio
+import math
 from pathlib import Path
 
 from gexdesk.engine.beats import Beats
@@ -65,7 +66,9 @@ class Provision:
         for value in live:
             self.gates.begin(value)
         rows = await self._keeper.reading(lambda metadata: metadata.newest(Wanted("gaps", GAPS_KEPT)))
-        self.gaps.begin(rows, live)
+        since = min((value.received_at for value in live), default=math.inf)
+        received = await self._keeper.reading(lambda metadata: metadata.last_received(since)) if live else {}
+        self.gaps.begin(rows, live, received)
 
     async def look(self, now: float) -> None:
         """Compare, find gaps, fail over by rule; called once a second."""

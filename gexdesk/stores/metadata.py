@@ -231,6 +231,21 @@ class Metadata(Recorded):
         except duckdb.Error as error:
             raise StoreError(f"the stored snapshots of {symbol} cannot be counted: {first_line(error)}") from error
 
+    def last_received(self, since: float) -> dict[tuple[str, str], float]:
+        """Return when each source last brought each symbol, good or held back, by both names, UTC seconds; none before ``since``.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        asked = """
+            SELECT source, symbol, epoch(max(received_at)) FROM snapshots WHERE received_at >= make_timestamp($since) GROUP BY ALL
+        """
+        try:
+            found = self._connected().execute(asked, {"since": microseconds(since)}).fetchall()
+        except duckdb.Error as error:
+            raise StoreError(f"when each source last brought what cannot be read: {first_line(error)}") from error
+        return {(source, symbol): at for source, symbol, at in found}
+
     def write_decisions(self, last: int, to: Path) -> None:
         """Write the last decisions with the features they rested on, oldest first, into a Parquet file: ``decisions``, no matches.
 

@@ -10,6 +10,7 @@ import pytest
 from clocked_desk import BEGINS_AT, ClockedDesk, clocked, fed
 from desk_setting import parts_of, pull
 
+from gexdesk.engine.quarantine import GOOD_S
 from gexdesk.engine.serving import OLDER, Served, market_at
 from gexdesk.model.errors import LeverRefused, UnknownTarget
 from gexdesk.model.lever import Verb
@@ -107,6 +108,16 @@ async def test_what_is_ill_for_long_enough_is_served_by_the_standby_and_by_the_f
         assert (value.source, view.serving, view.failed_over) == ("first", "first", "")
         assert value.available_at - back >= CALM_S
         assert await rule_acts(desk) == [("second", "first"), ("first", "second")]
+
+
+async def test_what_a_rule_settles_of_what_was_held_back_is_in_the_audit(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, _):
+        await both(desk, EVERY_S, first="wrong")
+        assert len(parts_of(desk.engine).provision.quarantine.cases()) == 1
+        await both(desk, GOOD_S + 2 * EVERY_S)
+        acts = [line for line in await desk.engine.audit(50) if line["target"] == "quarantine 1"]
+        assert [(line["actor"], line["act"], line["after"]) for line in acts] == [("rule", "refuse", "refused")]
+        assert "nobody settled it" in acts[0]["reason"]
 
 
 async def test_a_change_that_the_fleet_refuses_is_told_and_tried_again_and_stops_nothing(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from clocked_desk import BEGINS_AT, ClockedDesk, clocked, fed
 from desk_setting import parts_of, pull, rows
 
+from gexdesk.engine.housekeeping import LIVE_NAME
 from gexdesk.model.errors import LeverRefused
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
@@ -268,3 +269,20 @@ async def test_a_silent_feed_whose_sender_counts_has_one_gap_with_the_count(tmp_
         await well(desk, 10.0)
         (gap,) = await gaps(desk)
         assert (gap.missed, gap.to_at is not None) == (57, True)
+
+
+async def test_after_a_kill_the_gap_begins_where_the_store_ends(tmp_path: Path) -> None:
+    """Not where the live values were last written down, which is done now and then only."""
+    state, older = tmp_path / "state", tmp_path / "live"
+    settings = {"sources": [fed("feed", "SPX", EVERY_S)], "symbols": [{"name": "SPX", "session": "always"}]}
+    async with clocked(state, **settings) as desk:
+        await well(desk, 10.0)
+        parts_of(desk.engine).cache.save(older)
+        await well(desk, 30.0)
+        last_at = desk.clock.now() - EVERY_S
+    older.replace(state / LIVE_NAME)
+    async with clocked(state, last_at + 60.0, **settings) as desk:
+        await well(desk, 10.0)
+        (gap,) = await gaps(desk)
+        assert gap.from_at == pytest.approx(last_at + EVERY_S, abs=1.0)
+        assert (gap.missed, gap.reason) == (12, "no engine ran, or its source was not there")
