@@ -1,6 +1,7 @@
 """Watch a folder and hand over each complete file once."""
 
 import asyncio
+import errno
 import os
 import random
 import stat
@@ -34,6 +35,8 @@ _CONTENT_TYPES = {
 }
 _SCAN_SHARE = 20  # a scan of a huge folder is not repeated before 20 times what it took
 _LONG_OPEN_S = 60.0
+_OF_THE_MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What keeps a file from being read and is no fault of its own: it is tried again."""
 
 TOGETHER = 64
 """Small files handed over at once, where the desk takes several."""
@@ -308,6 +311,9 @@ class Directory:
             self._waiting[name] = _Waiting(sighting, waiting.due_at + longer_s, blind=True)
         elif isinstance(error, FileChanged | FileNotFoundError):
             self._waiting[name] = _Waiting(sighting, self._clock.monotonic() + self._settle_s)  # the next look finds out
+        elif isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            self._waiting[name] = _Waiting(sighting, self._clock.monotonic() + self._settle_s, waiting.blind)
+            report(Failed(printable(f"{printable(name, 80)} cannot be read now ({error.strerror}): it is tried again")))
         elif isinstance(error, OSError):
             seen = (await asyncio.to_thread(look, self._folder, [name]))[name]
             if seen is not None:

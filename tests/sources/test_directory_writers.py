@@ -14,6 +14,7 @@ import pytest
 
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.payload import Arrival
+from gexdesk.sources import directory as directory_module
 from gexdesk.sources import files as files_module
 from gexdesk.sources import undivided as undivided_module
 from gexdesk.sources.base import Failed, Outcome
@@ -521,3 +522,29 @@ async def test_what_rested_before_anybody_looked_need_not_rest_again(folder: Pat
     await source.run(taker.deliver, lambda outcome: None)
     assert taker.bodies == [WHOLE]
     assert time.monotonic() - began < 0.4
+
+
+@pytest.mark.parametrize("want", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+async def test_a_file_that_the_machine_could_not_open_is_tried_again(
+    folder: Path, memory: Path, monkeypatch: pytest.MonkeyPatch, want: int
+) -> None:
+    taker, refused = Taker(SystemClock()), 0
+    source = Directory("drop", folder, clock=SystemClock(), once=False, memory=memory, settle_s=0.1, rescan_s=60.0)
+
+    def short(path: Path, sighting: Sighting, *, blind: bool) -> bytes:
+        nonlocal refused
+        refused += 1
+        if refused < 3:
+            raise OSError(want, os.strerror(want))
+        return read(path, sighting, blind=blind)
+
+    monkeypatch.setattr(directory_module, "read", short)
+
+    async def drop() -> None:
+        await until(lambda: source._watch is not None)
+        move_in(folder, "a.csv", WHOLE)
+        await until(lambda: bool(taker.bodies))
+
+    await while_running(source, taker, drop)
+    assert taker.bodies == [WHOLE]
+    assert taker.failures == [f"a.csv cannot be read now ({os.strerror(want)}): it is tried again"] * 2
