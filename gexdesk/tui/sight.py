@@ -8,7 +8,7 @@ from gexdesk.model.view.log import LogLine
 from gexdesk.model.view.source import SourceView
 
 TOO_OLD_S = 1.5
-"""Age from which numbers dim and levers refuse. Looked at every quarter second: nobody acts on a picture of 2 s, on no busy host."""
+"""Age from which numbers dim and levers refuse. Looked at every quarter second, so nobody acts on a picture of 2 s."""
 
 
 REMEMBERED = 200
