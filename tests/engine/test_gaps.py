@@ -38,6 +38,12 @@ def history(folder: Path, name: str, *stamps: float) -> None:
     (folder / name).write_bytes(b"\n".join(SPX.gexbot(at) for at in stamps) + b"\n")
 
 
+def with_history(folder: Path) -> dict[str, Any]:
+    """Return a desk of one feed whose symbol has a history folder."""
+    symbol = {"name": "SPX", "session": "always", "history": str(folder)}
+    return {"sources": [fed("feed", "SPX", EVERY_S)], "symbols": [symbol]}
+
+
 async def missed_a_minute(desk: ClockedDesk, *, minutes: int = 1) -> tuple[GapView, float]:
     """Miss minutes between twenty and ten good seconds; returns the gap and since when."""
     await well(desk, 20.0)
@@ -163,10 +169,7 @@ async def test_at_high_water_a_backfill_waits_alone_and_levers_and_the_watch_go_
 
 async def test_history_that_brings_too_little_leaves_the_gap_open(tmp_path: Path) -> None:
     folder = tmp_path / "history"
-    settings = {
-        "sources": [fed("feed", "SPX", EVERY_S)],
-        "symbols": [{"name": "SPX", "session": "always", "history": str(folder)}],
-    }
+    settings = with_history(folder)
     async with clocked(tmp_path / "state", **settings) as desk:
         gap, silent_from = await missed_a_minute(desk)
         # Five of twelve inside, and many outside of it.
@@ -183,10 +186,7 @@ async def test_history_that_brings_too_little_leaves_the_gap_open(tmp_path: Path
 
 async def test_history_that_lies_elsewhere_says_that_it_filled_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "history"
-    settings = {
-        "sources": [fed("feed", "SPX", EVERY_S)],
-        "symbols": [{"name": "SPX", "session": "always", "history": str(folder)}],
-    }
+    settings = with_history(folder)
     async with clocked(tmp_path / "state", **settings) as desk:
         gap, silent_from = await missed_a_minute(desk)
         history(folder, "SPX_20260303.jsonl", *(silent_from - 1000.0 + number for number in range(40)))
@@ -199,10 +199,7 @@ async def test_history_by_the_minute_fills_what_a_faster_feed_missed_and_a_secon
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "history"
-    settings = {
-        "sources": [fed("feed", "SPX", EVERY_S)],
-        "symbols": [{"name": "SPX", "session": "always", "history": str(folder)}],
-    }
+    settings = with_history(folder)
     async with clocked(tmp_path / "state", **settings) as desk:
         gap, silent_from = await missed_a_minute(desk, minutes=10)
         history(folder, "SPX_20260303.jsonl", *(silent_from + 60.0 * number for number in range(-3, 4)))

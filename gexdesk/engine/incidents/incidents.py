@@ -12,12 +12,13 @@ from gexdesk.engine.incidents.condition import Condition
 from gexdesk.engine.incidents.incident import LINE_LIMIT, Incident
 from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.incidents.shelf import Shelf
-from gexdesk.engine.levers.record import EVERYTHING, Act
+from gexdesk.engine.levers.record import EVERYTHING
 from gexdesk.engine.pager import Page, Pager
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import StoreError
 from gexdesk.model.text import printable
 from gexdesk.model.view.incident import IncidentView
+from gexdesk.stores.audit import AuditLine
 from gexdesk.stores.base import IncidentRecord
 
 SHOWN_CLOSED_S = 60.0
@@ -106,10 +107,10 @@ class Incidents:
             self._note(record_of(after))
             return after
 
-    async def acted(self, act: Act) -> None:
+    async def acted(self, act: AuditLine, about: tuple[str, ...]) -> None:
         """Put an act into the timeline of every open incident that its target, or what it is about, has a part in."""
         kind, _, name = act.target.partition(" ")
-        names = {name if kind in ("symbol", "job") else act.target, *act.about}
+        names = {name if kind in ("symbol", "job") else act.target, *about}
         async with self._turn:
             for incident in self._book.all():
                 if incident.closed_at is None and (act.target == EVERYTHING or names & incident.names):
@@ -208,7 +209,7 @@ class Incidents:
             self._note(record_of(incident))
 
 
-def _words(act: Act) -> str:
+def _words(act: AuditLine) -> str:
     change = f"{act.before} -> {act.after}" if act.before else act.after
     return printable(f"{act.target}: {change}{f' ({act.reason})' if act.reason else ''}", LINE_LIMIT)
 

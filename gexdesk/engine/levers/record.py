@@ -5,29 +5,17 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from msgspec import Struct
-
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError, LeverRefused
 from gexdesk.model.lever import Lever
 from gexdesk.model.text import printable
-from gexdesk.stores.audit import Audit
+from gexdesk.stores.audit import Audit, AuditLine
 
 EVERYTHING = "everything"
 """The target of the kill switch."""
 
-
-class Act(Struct, frozen=True):
-    """State what somebody did, in the words of the audit; ``about`` names sources and symbols it is about beside its target."""
-
-    at: float
-    actor: str
-    act: str
-    target: str
-    reason: str
-    before: str
-    after: str
-    about: tuple[str, ...] = ()
+Listener = Callable[[AuditLine, tuple[str, ...]], Awaitable[None]]
+"""Is told of an act as the audit has it, and of the sources and symbols it is about beside its target."""
 
 
 class Record:
@@ -43,10 +31,10 @@ class Record:
         self._last_by: dict[str, tuple[str, float]] = {}
         self._acts: Counter[str] = Counter()
         self._targets: dict[str, str] = {}
-        self._listeners: list[Callable[[Act], Awaitable[None]]] = []
+        self._listeners: list[Listener] = []
         self.latest = ""
 
-    def tell(self, listener: Callable[[Act], Awaitable[None]]) -> None:
+    def tell(self, listener: Listener) -> None:
         """Have every act told, once it is in the audit."""
         self._listeners.append(listener)
 
@@ -90,10 +78,10 @@ class Record:
 
         Args:
             follows: It follows from another act: whoever looked at the target, or would undo that act, may go on.
-            about: As in ``Act``.
+            about: As in ``Listener``.
         """
         at = self._clock.now()
-        await asyncio.to_thread(
+        line = await asyncio.to_thread(
             self._audit.append, actor=actor, act=act, target=target, reason=reason, before=before, after=after, at=at
         )
         self.latest = actor
@@ -101,7 +89,7 @@ class Record:
         if not follows:
             self.heard(target, actor, at)
         for listener in self._listeners:
-            await listener(Act(at, actor, act, target, reason, before, after, about))
+            await listener(line, about)
 
     def heard(self, target: str, actor: str, at: float) -> None:
         """Note that somebody acted on a target, here or through another engine, which has it in its own audit."""
