@@ -130,13 +130,14 @@ class SymbolLevers:
             raise LeverRefused(f"gap {lever.target} is being filled already")
         files = await self._backfill.files(record)
         count = len(files)
-        helps, costs = f"{count} files go through the pipeline behind all live data", ""
+        some = "1 file goes" if count == 1 else f"{count} files go"
+        helps, costs = f"{some} through the pipeline behind all live data", ""
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", "open", "filling", 0, 0, helps, costs)
         about = record.symbol, record.source
         async with self._record.of(lever, f"gap {lever.target}", "open", "filling", about=about):
             self._backfill.begin(lever.target, files)
-        words = f"{lever.actor} backfill {record.symbol} from {record.source}: {count} files ({lever.reason})"
+        words = f"{lever.actor} backfill {record.symbol} from {record.source}: {some.rpartition(' ')[0]} ({lever.reason})"
         self._chronicle.tell("lever", words)
         return LeverOutcome(True, words, "open", "filling", count, 0, helps, costs)
 
