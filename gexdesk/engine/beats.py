@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gexdesk.engine.ledger import Account
 from gexdesk.engine.standing import Standing
 from gexdesk.engine.symbols import Symbols
-from gexdesk.gates.pulse import LEARNED_FROM, Beat, Pulse, interval_s, learned, pulse
+from gexdesk.gates.pulse import LEARNED_FROM, Beat, Pulse, interval_s, learned, living_until, pulse
 
 
 @dataclass(slots=True)
@@ -66,9 +66,16 @@ class Beats:
             return "elsewhere", f"{account.name} is run by {account.runs_on}"
         if account.ended:
             return "ended", f"{account.name} has given everything"
-        since = self._symbols.on_since(symbol, account, now)
-        if since is not None and account.listening_since is not None:
-            since = max(since, account.listening_since)
-        found, text = pulse(self.beat(account, symbol), now, since)
+        found, text = pulse(self.beat(account, symbol), now, self.open_since(account, symbol, now))
         named = f"{account.name} {text}" if text else ""
         return ("closed" if found is Pulse.CLOSED else str(found)), named
+
+    def open_since(self, account: Account, symbol: str, now: float) -> float | None:
+        """Return since when it could be heard without a break while its market was open; None while that is closed."""
+        since = self._symbols.on_since(symbol, account, now)
+        return since if since is None or account.listening_since is None else max(since, account.listening_since)
+
+    def living_until(self, account: Account, symbol: str, now: float) -> float | None:
+        """Return until when it gave what was new, never before it could be heard; None while its market is closed."""
+        beat, since = self.beat(account, symbol), self.open_since(account, symbol, now)
+        return None if since is None else living_until(pulse(beat, now, since)[0], beat, since)

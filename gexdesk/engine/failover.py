@@ -12,7 +12,11 @@ _ILL = ("FROZEN", "SILENT", "REPEATS", "QUARANTINE")
 
 
 class FailOver:
-    """Watch the symbols whose settings say after how long another source is to serve them."""
+    """Watch the symbols whose settings say after how long without good data another source is to serve them.
+
+    The time counts from the last that was good, so that it is what readers wait; it begins anew where somebody chose the
+    source meanwhile, and after a change that was refused.
+    """
 
     def __init__(
         self, *, symbols: Symbols, serving: Serving, gates: Gatekeeper, record: Record, chronicle: Chronicle
@@ -23,6 +27,8 @@ class FailOver:
         self._record = record
         self._chronicle = chronicle
         self._ill_since: dict[str, float] = {}
+        self._counts_from: dict[str, float] = {}
+        self._served_by: dict[str, str] = {}
         self._well_since: dict[str, float] = {}
 
     async def look(self, now: float) -> None:
@@ -30,27 +36,34 @@ class FailOver:
         for plan in self._symbols.expected():
             if plan.failover_after_s is None:
                 continue
-            over = self._serving.failed_over(plan.name)
+            over, source = self._serving.failed_over(plan.name), self._serving.serving(plan.name)
+            if self._served_by.setdefault(plan.name, source) != source:
+                self._served_by[plan.name], self._counts_from[plan.name] = source, now
+                self._ill_since.pop(plan.name, None)
             try:
                 if over is None:
-                    await self._away(plan, plan.failover_after_s, now)
+                    await self._away(plan, source, plan.failover_after_s, now)
                 elif over.author == RULE:
                     await self._back(plan, over, now)
             except GexdeskError as error:
                 self._chronicle.tell("engine", f"rule: {plan.name} goes on as it is served: {error.message}", grave=True)
 
-    async def _away(self, plan: Plan, after_s: float, now: float) -> None:
-        source, standby = self._serving.serving(plan.name), self._serving.standby(plan.name)
+    async def _away(self, plan: Plan, source: str, after_s: float, now: float) -> None:
+        standby = self._serving.standby(plan.name)
         word, text = self._gates.feed(plan.name, source, now)
         if word not in _ILL:
             self._ill_since.pop(plan.name, None)
             return
-        since = self._ill_since.setdefault(plan.name, now)
-        if now - since < after_s or not standby or self._serving.offered(plan.name, standby) is None:
+        # One illness may become another, a feed that is frozen falls silent: it counts from the first.
+        found = self._gates.lacking_since(plan.name, source, now)
+        since = self._ill_since[plan.name] = min(now if found is None else found, self._ill_since.get(plan.name, now))
+        if now - max(since, self._counts_from.get(plan.name, since)) < after_s:
+            return
+        if not standby or self._serving.offered(plan.name, standby) is None:
             return
         if self._gates.feed(plan.name, standby, now)[0] not in ("ok", "closed"):
             return
-        self._ill_since.pop(plan.name)
+        self._counts_from[plan.name] = now
         await self._change(plan.name, source, standby, FailedOver(standby, RULE, text, now))
 
     async def _back(self, plan: Plan, over: FailedOver, now: float) -> None:

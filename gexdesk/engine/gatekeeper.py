@@ -40,7 +40,7 @@ Sighting = Callable[[str, str, float], Facts | None]
 
 @dataclass(slots=True)
 class _Past:
-    """Hold what one source of one symbol was judged by so far; ``run`` is what it is held for at present."""
+    """Hold what one source of one symbol was judged by so far; ``run`` is what it is held for at present, since ``held_at``."""
 
     before: Facts | None = None
     earlier: Facts | None = None
@@ -50,6 +50,7 @@ class _Past:
     moves: Moves = field(default_factory=Moves)
     run: deque[Facts] = field(default_factory=lambda: deque(maxlen=RUN))
     verdicts: deque[Verdict] = field(default_factory=lambda: deque(maxlen=RUN))
+    held_at: float = 0.0
     levels: Facts | None = None
     checked: Verdict = field(default_factory=Verdict)
 
@@ -157,10 +158,21 @@ class Gatekeeper:
         past.verdicts.clear()
         past.before, past.earlier, past.seen, past.moves = facts, None, {}, _moved(facts, None, Moves())
 
-    def held_since(self, source: str, symbol: str) -> float | None:
-        """Return since when every snapshot of a source is held back; None while the last one passed."""
-        past = self._past.get((source, symbol))
-        return past.run[0].received_at if past is not None and past.run else None
+    def lacking_since(self, symbol: str, source: str, now: float) -> float | None:
+        """Return since when one source of a symbol has given nothing good, less closed hours and pauses; None if nothing counts.
+
+        What is silent counts from its last snapshot, what is frozen from the first with its present numbers, what is held back
+        from the first that was.
+        """
+        account = next((one for one in self._symbols.sources_of(symbol) if one.name == source), None)
+        if account is None:
+            return None
+        until, past = self._beats.living_until(account, symbol, now), self._past.get((source, symbol))
+        if past is None or not past.run:
+            return until
+        heard_since = self._beats.open_since(account, symbol, now)
+        held_at = past.held_at if heard_since is None else max(past.held_at, heard_since)
+        return held_at if until is None else min(held_at, until)
 
     def held_count(self, source: str, symbol: str) -> int:
         """Return how many snapshots in a row are held back now."""
@@ -236,6 +248,8 @@ class Gatekeeper:
         )  # fmt: skip
 
     def _held(self, facts: Facts, verdict: Verdict, past: _Past, known: Known) -> Verdict:
+        if not past.run:
+            past.held_at = facts.received_at
         past.run.append(facts)
         past.verdicts.append(verdict)
         why = releases(tuple(past.run), tuple(past.verdicts), known, past.passed)

@@ -24,7 +24,7 @@ class Plan(Struct, frozen=True):
         expected: A configured source or the configuration itself names it: no value of it is a fault.
         session: As configured; None follows each source's hours.
         serving, standby: The first source, and the one to fail over to; empty takes the first and second that bring it.
-        failover_after_s: Fail over by rule after so long; None leaves that to operators.
+        failover_after_s: Fail over by rule after so long without good data; None leaves that to operators.
         history: Folder that can fill its gaps.
     """
 

@@ -71,7 +71,7 @@ def pulse(beat: Beat, now: float, open_since: float | None) -> tuple[Pulse, str]
         return Pulse.WAITING, "nothing came yet"
     if every_s is None:
         return Pulse.OK, ""
-    quiet_s = now - max(beat.last_at, open_since)
+    quiet_s = now - living_until(Pulse.SILENT, beat, open_since)
     if beat.due_s is not None and quiet_s > INTERVALS * every_s:
         answers = beat.heard_at is not None and now - beat.heard_at <= INTERVALS * beat.due_s
         if answers:
@@ -79,10 +79,16 @@ def pulse(beat: Beat, now: float, open_since: float | None) -> tuple[Pulse, str]
         return Pulse.SILENT, f"silent for {quiet_s:.0f} s; due each {every_s:.3g} s"
     if beat.changed_at is None or beat.same < SAME_AT_LEAST:
         return Pulse.OK, ""
-    still_s = now - max(beat.changed_at, open_since)
+    still_s = now - living_until(Pulse.FROZEN, beat, open_since)
     if still_s >= max(FROZEN_FAST_S, INTERVALS * every_s):
         return Pulse.FROZEN, f"new stamps, the same numbers for {still_s:.0f} s: {beat.same} snapshots"
     return Pulse.OK, ""
+
+
+def living_until(found: Pulse, beat: Beat, open_since: float) -> float:
+    """Return until when it gave what was new: its last change where it is frozen, else its last snapshot, or the opening."""
+    last_at = beat.changed_at if found is Pulse.FROZEN else beat.last_at
+    return open_since if last_at is None else max(last_at, open_since)
 
 
 def learned(gaps: Sequence[float], gap_s: float, kept: int = 20) -> tuple[float, ...]:

@@ -97,8 +97,10 @@ class SymbolSettings(Strict):
         serving, standby: Sources; None takes the first and the second configured source that names the symbol.
         aliases: Other names and roots under which feeds carry it.
         multiplier: Underlying units a contract controls; None takes that of ``rates``. A document's own goes before.
-        failover_after_s: Serve it from the standby once the serving source was frozen, silent or held back for so long; None
-            leaves that to operators.
+        failover_after_s: Serve it from the standby once the serving source has given nothing good for so long: counted from its
+            last snapshot where it is silent, from when its numbers stood still where it is frozen, from the first that was held
+            back; never before it is known to be so (three of its intervals without what is due, 12 s at least for frozen), nor
+            over closed hours or a pause. None leaves that to operators.
         fail_back_after_s: Serve it from the first source again once that was well for so long.
         history: Folder of files that can fill its gaps.
         gates, compare: Limits of its own.

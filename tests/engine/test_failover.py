@@ -77,16 +77,16 @@ async def timeline(desk: ClockedDesk, number: int) -> tuple[EntryView, ...]:
 
 
 @pytest.mark.parametrize(
-    ("how", "told_after_s", "word"),
-    [("silent", 10.0, "silent for"), ("frozen", 15.0, "the same numbers"), ("wrong", 0.0, "held back")],
+    ("how", "lacked_s", "word"),
+    # The last good one of what falls silent came an interval before; the first with numbers that stand still was new once.
+    [("silent", EVERY_S, "silent for"), ("frozen", 0.0, "the same numbers"), ("wrong", 0.0, "held back")],
 )
 async def test_what_is_ill_for_long_enough_is_served_by_the_standby_and_by_the_first_again_once_that_was_calm(
-    tmp_path: Path, how: str, told_after_s: float, word: str
+    tmp_path: Path, how: str, lacked_s: float, word: str
 ) -> None:
     async with served(tmp_path) as (desk, _):
         began = desk.clock.now()
-        # Neither before the fault is known, nor before it was there for as long as the settings say.
-        await both(desk, told_after_s + AFTER_S - EVERY_S, first=how)
+        await both(desk, AFTER_S - lacked_s - EVERY_S, first=how)
         assert desk.live("SPX").source == "first"
         await both(desk, 4 * EVERY_S, first=how)
         value, view = desk.live("SPX"), await desk.symbol("SPX")
@@ -95,7 +95,7 @@ async def test_what_is_ill_for_long_enough_is_served_by_the_standby_and_by_the_f
         assert word in view.failed_over
         over = parts_of(desk.engine).provision.serving.failed_over("SPX")
         assert over is not None
-        assert told_after_s + AFTER_S <= over.since - began <= told_after_s + AFTER_S + 2 * EVERY_S
+        assert AFTER_S <= over.since - began + lacked_s <= AFTER_S + 2.0, "it counts from the last good data"
         assert await rule_acts(desk) == [("first", "second")]
         told = [entry for number in (1, 2) for entry in await timeline(desk, number) if entry.what == "failover"]
         assert [(entry.who, entry.text.partition(" (")[0]) for entry in told][:1] == [("rule", "SPX: first -> second")]
@@ -108,6 +108,51 @@ async def test_what_is_ill_for_long_enough_is_served_by_the_standby_and_by_the_f
         assert (value.source, view.serving, view.failed_over) == ("first", "first", "")
         assert value.available_at - back >= CALM_S
         assert await rule_acts(desk) == [("second", "first"), ("first", "second")]
+
+
+@pytest.mark.parametrize(("how", "known_after_s"), [("silent", 15.0), ("frozen", 15.0)])
+async def test_nothing_is_failed_over_before_it_is_known_to_be_ill(tmp_path: Path, how: str, known_after_s: float) -> None:
+    async with served(tmp_path, failover_after_s=2.0) as (desk, _):
+        good_at = desk.clock.now() - (EVERY_S if how == "silent" else 0.0)
+        await both(desk, 30.0, first=how)
+        over = parts_of(desk.engine).provision.serving.failed_over("SPX")
+        assert over is not None
+        assert known_after_s <= over.since - good_at <= known_after_s + 2.0
+
+
+async def test_an_illness_that_becomes_another_counts_from_the_first_and_what_is_held_from_its_beginning(tmp_path: Path) -> None:
+    async with served(tmp_path, failover_after_s=60.0) as (desk, _):
+        began = desk.clock.now()
+        await both(desk, 30.0, first="frozen")
+        await both(desk, 45.0, first="silent")
+        over = parts_of(desk.engine).provision.serving.failed_over("SPX")
+        assert over is not None
+        assert 60.0 <= over.since - began <= 62.0
+    async with served(tmp_path / "held", failover_after_s=400.0) as (desk, _):
+        began = desk.clock.now()
+        await both(desk, 415.0, first="wrong")
+        over = parts_of(desk.engine).provision.serving.failed_over("SPX")
+        assert over is not None, "more were held than are remembered one by one"
+        assert 400.0 <= over.since - began <= 402.0
+
+
+async def test_neither_a_pause_nor_what_an_operator_chose_counts_as_time_without_data(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, _):
+        await pull(desk.engine, Verb.PAUSE, "first", "the vendor works on it")
+        await both(desk, 60.0, first="silent")
+        await pull(desk.engine, Verb.RESUME, "first")
+        resumed = desk.clock.now()
+        await both(desk, AFTER_S - EVERY_S, first="silent")
+        assert desk.live("SPX").source == "first"
+        await both(desk, 2 * EVERY_S, first="silent")
+        over = parts_of(desk.engine).provision.serving.failed_over("SPX")
+        assert over is not None
+        assert AFTER_S <= over.since - resumed <= AFTER_S + 2.0
+        await pull(desk.engine, Verb.FAILOVER, "SPX", "its last value is the better one", target_kind="symbol")
+        await both(desk, AFTER_S - EVERY_S, first="silent")
+        assert desk.live("SPX").source == "first", "the rule leaves an operator the time it has itself"
+        await both(desk, 2 * EVERY_S, first="silent")
+        assert desk.live("SPX").source == "second"
 
 
 async def test_what_a_rule_settles_of_what_was_held_back_is_in_the_audit(tmp_path: Path) -> None:
@@ -133,7 +178,8 @@ async def test_a_change_that_the_fleet_refuses_is_told_and_tried_again_and_stops
         assert not desk.engine.stopping.is_set(), desk.engine.fault
         assert desk.live("SPX").source == "first"
         assert any("changed by kl on other" in line.text for line in parts.chronicle.lines())
-        assert [line["act"] for line in await desk.engine.audit(2)] == ["failover failed", "failover"]
+        tried = [line["act"] for line in await desk.engine.audit(50) if line["actor"] == "rule"]
+        assert tried == ["failover failed", "failover"] * 2, "once each time that the settings ask for, not each second"
         refusing = False
         await both(desk, AFTER_S + 4 * EVERY_S, first="silent")
         assert desk.live("SPX").source == "second"
