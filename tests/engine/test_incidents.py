@@ -63,12 +63,12 @@ async def test_six_sources_of_one_vendor_that_die_within_seconds_are_one_inciden
     assert floor.shown() == [(1, "open", "cboe")]
     view = floor.view()
     assert view.joined == 6
-    assert view.text == "6 of 6 sources: cboe-spx, cboe-ndx, cboe-qqq +3; cboe-spx fails: 503"
+    assert view.text == "6 sources: cboe-spx, cboe-ndx, cboe-qqq +3; cboe-spx fails: 503"
     assert view.readers == ("pit-spx", "pit-ndx", "pit-qqq", "pit-spy", "pit-vix", "pit-rut")
     assert view.source == ""
     assert [(page.what, page.incident.number) for page in floor.pager.pages] == [("opened", 1)]
     assert [line.text for line in floor.chronicle.lines()][:2] == [
-        "#1 SPX: cboe-spx fails: 503; hits pit-spx", "#1 cboe: joined: 2 of 2 sources: cboe-spx, cboe-ndx; cboe-spx fails: 503",
+        "#1 SPX: cboe-spx fails: 503; hits pit-spx", "#1 cboe: joined: 2 sources: cboe-spx, cboe-ndx; cboe-spx fails: 503",
     ]  # fmt: skip
 
 
@@ -105,10 +105,34 @@ async def test_what_one_source_does_to_all_its_symbols_is_one_incident_that_coun
         for symbol in ("SPX", "NDX", "QQQ", "SPY")
     ]
     await floor.pass_s(3, *frozen)
-    assert floor.view().text == "4 of 4 symbols of cboe-all: SPX, NDX, QQQ +1; same numbers"
+    assert floor.view().text == "4 symbols of cboe-all: SPX, NDX, QQQ +1; same numbers"
     assert (floor.view().joined, floor.view().source) == (4, "cboe-all")
     await floor.pass_s(1, *frozen, wrong())
-    assert floor.view().text == "2 of 2 sources: cboe-all, cboe-spx; same numbers"
+    assert floor.view().text == "2 sources: cboe-all, cboe-spx; same numbers"
+
+
+async def test_what_a_joined_incident_says_of_those_that_are_back_is_understood_without_a_manual(floor: Floor) -> None:
+    frozen = [
+        wrong("drop", key=f"FROZEN S{n}", kind=Kind.SYMBOL_FROZEN, subject=f"S{n}", symbols=(f"S{n}",), text="same numbers")
+        for n in range(21)
+    ]
+    await floor.pass_s(3, *frozen)
+    assert floor.view().text == "21 symbols of drop: S0, S1, S2 +18; same numbers"
+    await floor.pass_s(3, *frozen[1:])
+    assert floor.view().text == "20 symbols of drop: S1, S2, S3 +17 (1 more is back); same numbers"
+    await floor.pass_s(3, frozen[5])
+    assert floor.view().text == "1 symbol of drop: S5 (20 more are back); same numbers"
+    await floor.pass_s(1)
+    assert floor.view().text == "all 21 symbols of drop are back: S0, S1, S2 +18; same numbers"
+
+
+async def test_two_causes_of_one_symbol_count_it_once(floor: Floor) -> None:
+    silent = wrong("drop", key="SILENT SPX", kind=Kind.SYMBOL_SILENT, subject="SPX", text="silent for 17 s")
+    frozen = wrong("drop", key="FROZEN SPX", kind=Kind.SYMBOL_FROZEN, subject="SPX", text="same numbers")
+    await floor.pass_s(3, silent, frozen)
+    assert floor.view().text == "1 symbol of drop: SPX; silent for 17 s"
+    await floor.pass_s(1)
+    assert floor.view().text == "1 symbol of drop is back: SPX; silent for 17 s"
 
 
 async def test_members_that_recover_one_by_one_and_fail_again_never_split_off(floor: Floor) -> None:
@@ -116,7 +140,7 @@ async def test_members_that_recover_one_by_one_and_fail_again_never_split_off(fl
     for left in range(5, 0, -1):
         await floor.pass_s(20, *VENDOR[:left])
     assert floor.shown() == [(1, "open", "cboe")]
-    assert floor.view().text == "1 of 6 sources: cboe-spx; cboe-spx fails: 503"
+    assert floor.view().text == "1 source: cboe-spx (5 more are back); cboe-spx fails: 503"
     await floor.pass_s(int(JOIN_S) + 10, *VENDOR[:1])
     await floor.pass_s(2, *VENDOR)
     assert floor.shown() == [(1, "open", "cboe")]

@@ -99,6 +99,11 @@ class Incident(Struct, frozen=True, kw_only=True):
         return self.gone_at is not None and now - self.gone_at >= seconds
 
     @property
+    def rose_at(self) -> float:
+        """Return when it last opened, got worse or had a cause join it."""
+        return max([self.joined_at, *(entry.at for entry in self.timeline if entry.what == "worse")])
+
+    @property
     def over_at(self) -> float:
         """Return since when it is over: closed, and its cause gone; for ever from now where it is not."""
         if self.closed_at is None or self.cause_stays:
@@ -133,17 +138,22 @@ class Incident(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """Say what was found, members by name."""
+        """Say what was found: how many there are, some by name, and how many more it joined that are back."""
         if len(self.members) < 2:
             return self.lead.text
         several = len({m.condition.source for m in self.members.values()}) > 1
         names = [(m.condition.source if several else m.condition.subject, m.present) for m in self.members.values()]
         every, there = dict.fromkeys(name for name, _ in names), dict.fromkeys(name for name, present in names if present)
         named = list(there or every)
-        more = f" +{len(named) - NAMED_MEMBERS}" if len(named) > NAMED_MEMBERS else ""
-        what = "sources" if several else f"symbols of {self.lead.source}"
-        count = f"{len(there)} of {len(every)} {what}" if there else f"all {len(every)} {what} are back"
-        return f"{count}: {', '.join(named[:NAMED_MEMBERS])}{more}; {self.lead.text}"
+        listed = ", ".join(named[:NAMED_MEMBERS]) + (f" +{len(named) - NAMED_MEMBERS}" if len(named) > NAMED_MEMBERS else "")
+        one = len(named) == 1
+        what = ("source" if one else "sources") if several else f"symbol{'' if one else 's'} of {self.lead.source}"
+        if not there:
+            back = f"1 {what} is back" if one else f"all {len(named)} {what} are back"
+            return f"{back}: {listed}; {self.lead.text}"
+        gone = len(every) - len(there)
+        back = f" ({gone} more {'is' if gone == 1 else 'are'} back)" if gone else ""
+        return f"{len(there)} {what}: {listed}{back}; {self.lead.text}"
 
     @property
     def do_first(self) -> str:
