@@ -96,7 +96,7 @@ def hands_of(ground: Ground, way: Way, feeding: Feeding, watching: Watching) -> 
     if fleet is not None:
         SharedLevers(
             standing=standing, supply=feeding.supply, queue=queue, ledger=ledger, levels=levels, rulebook=rulebook,
-            serving=provision.serving,
+            serving=provision.serving, mutes=watching.mutes, shift=watching.shift, shift_levers=on_shift, clock=clock,
         ).share(fleet.shared)  # fmt: skip
     undo = Undo({verb: one.inverse for one in (levels, pauses, on_rules, on_jobs, on_symbols) for verb in one.verbs}, record)
     families = levels, pauses, on_rules, on_jobs, on_incidents, on_shift, on_symbols

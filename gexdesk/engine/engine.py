@@ -85,14 +85,14 @@ class Engine:
         for name in (COPIES_NAME, "columns"):
             await asyncio.to_thread(_clear, parts.state / name)
         await parts.rulebook.start()
+        await asyncio.to_thread(parts.incidents.open)
+        parts.incidents.record_anew()
+        parts.shift.open()
         if parts.fleet is not None:
             await parts.fleet.start()
         await parts.schedules.start()
         await parts.pool.start()
         await parts.requests.open()
-        await asyncio.to_thread(parts.incidents.open)
-        parts.incidents.record_anew()
-        parts.shift.open()
         await parts.rewind.open()
         if parts.queue.away:
             parts.chronicle.tell("engine", f"{parts.queue.warning}; until it answers CRITICAL alone goes on", grave=True)

@@ -1,4 +1,4 @@
-"""Share what operators set with the other engines of the fleet: overrides, pauses, the kill switch, guidelines, who serves what.
+"""Share what operators set with the other engines of the fleet; ``engine/shared_levers.py`` names what that is.
 
 Each has a name and a version on the board. An engine sets it against the version it knows, so that of two operators who act at
 once on two hosts the second is refused; what another engine set is taken over as soon as it is told, a second later at most. While
@@ -39,11 +39,13 @@ class Kept(msgspec.Struct, frozen=True):
         type: Of its values.
         take: Takes over what another engine set.
         own: Returns what stands here, by what it is of.
+        over: Says of a value whether its own time has come: it counts as ended then. None where a value has none.
     """
 
     type: Any
     take: Take
     own: Callable[[], dict[str, Any]]
+    over: Callable[[Any], bool] | None = None
 
 
 class Shared:
@@ -83,16 +85,13 @@ class Shared:
         entry = Entry(msgspec.Raw(msgspec.msgpack.encode(value)), self._record.latest, self._host, self._clock.now())
         async with self._turn:
             try:
-                version, other = await self._board.put(name, entry, self._known.get(name, 0))
+                other = await self._send(name, entry, self._known.get(name, 0))
             except QueueAway:
                 self._unsent[name] = entry
                 return
-            if other is None:
-                self._known[name] = version
-                self._unsent.pop(name, None)
-                return
-        who = f"{printable(other.actor, 60)} on {printable(other.host, 60)}"
-        raise LeverRefused(f"{of or kind} was changed by {who} just now; nothing was done, look again")
+        if other is not None:
+            who = f"{printable(other.actor, 60)} on {printable(other.host, 60)}"
+            raise LeverRefused(f"{of or kind} was changed by {who} just now; nothing was done, look again")
 
     def put_from_thread(self, kind: str, of: str, value: object) -> None:
         """Share as ``put``, from a thread that writes the same down here. Raises LeverRefused, also where it takes too long."""
@@ -119,17 +118,14 @@ class Shared:
             await self._bring(entries)
             self.version, self.agreed = version, True
         now = self._clock.now()
-        ended = [name for name, entry in entries.items() if entry.value == _NOTHING and now - entry.at > KEEP_ENDED_S]
+        ended = [name for name, entry in entries.items() if now - entry.at > KEEP_ENDED_S and self._ended(name, entry)]
         await self._board.forget(ended)
 
     async def _meet(self, name: str, entry: Entry) -> None:
         """Take over one thing, unless the same was set here later while the board was away."""
         mine = self._unsent.get(name)
         if mine is not None and mine.at > entry.at:
-            version, other = await self._board.put(name, mine, entry.version)
-            if other is None:
-                self._known[name] = version
-                del self._unsent[name]
+            await self._send(name, mine, entry.version)
             return
         self._unsent.pop(name, None)
         self._known[name] = entry.version
@@ -138,7 +134,7 @@ class Shared:
         if kept is None:
             return  # a newer engine shares more than this one knows
         try:
-            value = None if entry.value == _NOTHING else msgspec.msgpack.decode(entry.value, type=kept.type)
+            value = None if self._ended(name, entry) else msgspec.msgpack.decode(entry.value, type=kept.type)
             if kept.own().get(of) == value:
                 return
             if mine is not None:
@@ -158,10 +154,7 @@ class Shared:
 
     async def _bring(self, entries: dict[str, Entry]) -> None:
         for name, entry in list(self._unsent.items()):
-            version, other = await self._board.put(name, entry, self._known.get(name, 0))
-            if other is None:
-                self._known[name] = version
-                del self._unsent[name]
+            await self._send(name, entry, self._known.get(name, 0))
         for kind, kept in self._kinds.items():
             for of, value in kept.own().items():
                 name = f"{kind} {of}"
@@ -169,9 +162,29 @@ class Shared:
                     continue
                 raw = msgspec.Raw(msgspec.msgpack.encode(value))
                 author = str(getattr(value, "author", "") or "an earlier engine")
-                version, other = await self._board.put(name, Entry(raw, author, self._host, self._clock.now()), 0)
-                if other is None:
-                    self._known[name] = version
+                await self._send(name, Entry(raw, author, self._host, self._clock.now()), 0)
+
+    async def _send(self, name: str, entry: Entry, known: int) -> Entry | None:
+        """Put one thing on the board, as it stands now. Returns what somebody else set since, where one did. Raises QueueAway."""
+        if self._ended(name, entry):
+            entry = msgspec.structs.replace(entry, value=_NOTHING)
+        version, other = await self._board.put(name, entry, known)
+        if other is not None and version == 0:  # nobody set it: it was ended long ago, and forgotten with its version
+            version, other = await self._board.put(name, entry, 0)
+        if other is None:
+            self._known[name] = version
+            self._unsent.pop(name, None)
+        return other
+
+    def _ended(self, name: str, entry: Entry) -> bool:
+        """Say whether nothing stands of it any more; of what cannot be read nobody knows that."""
+        kept = self._kinds.get(name.partition(" ")[0])
+        if entry.value == _NOTHING or kept is None or kept.over is None:
+            return entry.value == _NOTHING
+        try:
+            return kept.over(msgspec.msgpack.decode(entry.value, type=kept.type))
+        except msgspec.MsgspecError:
+            return False
 
 
 async def follow(shared: Shared, board: "Board") -> None:

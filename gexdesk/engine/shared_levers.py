@@ -1,4 +1,7 @@
-"""Let what operators set through one engine act on all: take over overrides, pauses, the kill switch, guidelines, fail-overs."""
+"""Let what operators set through one engine act on all: take it over here.
+
+That is overrides, pauses, the kill switch, guidelines, fail-overs, maintenance windows and who has the shift.
+"""
 
 import asyncio
 import contextlib
@@ -6,16 +9,21 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.ledger import Ledger
 from gexdesk.engine.levers.levels import LevelLevers
+from gexdesk.engine.levers.shift import ShiftLevers
 from gexdesk.engine.rulebook import Rulebook, SharedRules
 from gexdesk.engine.serving import Served, Serving
 from gexdesk.engine.shared import Kept, Shared
+from gexdesk.engine.shift import OnDuty, Shift
 from gexdesk.engine.standing import Pause, Standing
 from gexdesk.engine.supply import Supply
 from gexdesk.fleet.told import Entry
+from gexdesk.model.clock import Clock
 from gexdesk.model.decision import Override
 from gexdesk.model.errors import QueueError
+from gexdesk.model.view.incident import MuteView
 from gexdesk.queues.base import Queue
 
 
@@ -24,7 +32,7 @@ class SharedLevers:
 
     def __init__(
         self, *, standing: Standing, supply: Supply, queue: Queue, ledger: Ledger, levels: LevelLevers, rulebook: Rulebook,
-        serving: Serving,
+        serving: Serving, mutes: Mutes, shift: Shift, shift_levers: ShiftLevers, clock: Clock,
     ) -> None:  # fmt: skip
         self._standing = standing
         self._supply = supply
@@ -33,6 +41,10 @@ class SharedLevers:
         self._levels = levels
         self._rulebook = rulebook
         self._serving = serving
+        self._mutes = mutes
+        self._shift = shift
+        self._shift_levers = shift_levers
+        self._clock = clock
 
     def share(self, shared: Shared) -> None:
         """Share all of it, in both directions."""
@@ -44,9 +56,13 @@ class SharedLevers:
             shared.kind(kind, Kept(type_, take, partial(self._standing.standing, kind)))
         shared.kind("guidelines", Kept(SharedRules, self._rules, lambda: {"": self._rulebook.standing()}))
         shared.kind("serving", Kept(Served, self._served, self._serving.standing))
+        shared.kind("mute", Kept(MuteView, self._mute, lambda: self._mutes.standing(self._clock.now()), over=self._over))
+        shared.kind("shift", Kept(OnDuty, self._on_duty, self._shift.standing))
         self._standing.shares(shared.put_from_thread)
         self._rulebook.shares(lambda rules: shared.put("guidelines", "", rules))
         self._serving.shares(lambda symbol, served: shared.put("serving", symbol, served))
+        self._mutes.shares(partial(shared.put_from_thread, "mute"))
+        self._shift.shares(partial(shared.put_from_thread, "shift", ""))
 
     async def _override(self, target: str, override: Override | None, _: Entry) -> None:
         await asyncio.to_thread(self._standing.take, "override", target, override)
@@ -83,3 +99,12 @@ class SharedLevers:
     async def _served(self, symbol: str, served: Served | None, _: Entry) -> None:
         if served is not None:
             await self._serving.follow(symbol, served)
+
+    async def _mute(self, of: str, mute: MuteView | None, _: Entry) -> None:
+        await asyncio.to_thread(self._mutes.take, of, mute, self._clock.now())
+
+    def _over(self, mute: MuteView) -> bool:
+        return mute.until <= self._clock.now()
+
+    async def _on_duty(self, _: str, on_duty: OnDuty | None, __: Entry) -> None:
+        await self._shift_levers.follow(OnDuty() if on_duty is None else on_duty)

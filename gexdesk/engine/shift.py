@@ -1,11 +1,14 @@
 """Who has the shift: the operator who took it over last, across restarts."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 from msgspec import Struct
 
-from gexdesk.model.errors import StoreError
+from gexdesk.model.errors import GexdeskError, StoreError
 from gexdesk.stores.durable import write_durably
 
 
@@ -15,13 +18,28 @@ class OnDuty(Struct, frozen=True):
     operator: str = ""
     since: float | None = None
 
+    @property
+    def author(self) -> str:
+        """Return who made it so."""
+        return self.operator
+
+
+Share = Callable[[OnDuty | None], None]
+"""Share who is on duty; None is nobody."""
+
 
 class Shift:
     """Hold who is on duty, synced to a file at each hand-over."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._writing = Lock()  # of threads: a lever's and what another engine set may come at once
+        self._share: Share = _alone
         self.on_duty = OnDuty()
+
+    def shares(self, share: Share) -> None:
+        """Tell somebody of each hand-over before it is written down; called in the taker's thread, and may refuse."""
+        self._share = share
 
     def open(self) -> None:
         """Read what an earlier engine left.
@@ -38,11 +56,36 @@ class Shift:
                 f"{self._path} names who has the shift and cannot be read ({error}); look at it, then remove it"
             ) from error
 
-    def take(self, operator: str, now: float) -> None:
-        """Put an operator on duty; durable when it returns. Raises StoreError, and nothing was changed."""
-        on_duty = OnDuty(operator, now)
+    def standing(self) -> dict[str, OnDuty]:
+        """Return who is on duty under no name, for other engines; nothing where nobody is."""
+        return {"": self.on_duty} if self.on_duty.operator else {}
+
+    def take(self, operator: str, now: float) -> OnDuty:
+        """Put an operator on duty, and return them; durable when it returns.
+
+        Raises:
+            StoreError: It cannot be written down; nothing was changed.
+            LeverRefused: Somebody took it through another engine since; nothing was changed.
+        """
+        was, on_duty = self.standing().get(""), OnDuty(operator, now)
+        self._share(on_duty)  # first: what the fleet refuses changes nothing here
         try:
-            write_durably(self._path, msgspec.json.encode(on_duty))
-        except OSError as error:
-            raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
-        self.on_duty = on_duty
+            self.follow(on_duty)
+        except StoreError:
+            with suppress(GexdeskError):
+                self._share(was)
+            raise
+        return on_duty
+
+    def follow(self, on_duty: OnDuty) -> None:
+        """Put on duty who took the shift through another engine; durable when it returns. Raises StoreError."""
+        with self._writing:
+            try:
+                write_durably(self._path, msgspec.json.encode(on_duty))
+            except OSError as error:
+                raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
+            self.on_duty = on_duty
+
+
+def _alone(on_duty: OnDuty | None) -> None:
+    """Share with nobody."""

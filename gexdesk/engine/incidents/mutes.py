@@ -1,13 +1,16 @@
 """Maintenance windows: what fails in one is shown and pages nobody."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 from msgspec import Struct
 
 from gexdesk.engine.incidents.condition import Condition
 from gexdesk.engine.incidents.incident import Incident
-from gexdesk.model.errors import StoreError
+from gexdesk.model.errors import GexdeskError, StoreError
 from gexdesk.model.view.incident import MuteView
 from gexdesk.stores.durable import write_durably
 
@@ -18,12 +21,22 @@ class _Kept(Struct, frozen=True):
     mutes: tuple[MuteView, ...] = ()
 
 
+Share = Callable[[str, MuteView | None], None]
+"""Share a window, or None for its end, by what it is of: the kind and the name of its target."""
+
+
 class Mutes:
     """Hold the windows, synced to a file at each change."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._mutes: tuple[MuteView, ...] = ()
+        self._writing = Lock()  # of threads: a lever's and what another engine set may come at once
+        self._share: Share = _alone
+
+    def shares(self, share: Share) -> None:
+        """Tell somebody of each change before it is written down; called in the setter's thread, and may refuse."""
+        self._share = share
 
     def open(self) -> None:
         """Read what an earlier engine left.
@@ -55,22 +68,49 @@ class Mutes:
         return bool(mutes) and all(any(_covers(mute, condition) for mute in mutes) for condition in incident.present)
 
     def begin(self, mute: MuteView, now: float) -> None:
-        """Begin a window, in place of one for the same target; durable when it returns. Raises StoreError: nothing was changed."""
-        self._keep((*self._others(mute.target_kind, mute.target, now), mute))
+        """Begin a window, in place of one for the same target; durable when it returns.
+
+        Raises as ``end`` does: StoreError, LeverRefused where another engine set it since; nothing was changed.
+        """
+        self._set(_of(mute.target_kind, mute.target), mute, now)
 
     def end(self, target_kind: str, target: str, now: float) -> None:
-        """End a window; durable when it returns. Raises StoreError: nothing was changed."""
-        self._keep(self._others(target_kind, target, now))
+        """End a window; durable when it returns."""
+        self._set(_of(target_kind, target), None, now)
 
-    def _others(self, target_kind: str, target: str, now: float) -> tuple[MuteView, ...]:
-        return tuple(m for m in self.in_force(now) if (m.target_kind, m.target) != (target_kind, target))
+    def standing(self, now: float) -> dict[str, MuteView]:
+        """Return the windows that are on by what they are of, for other engines."""
+        return {_of(mute.target_kind, mute.target): mute for mute in self.in_force(now)}
 
-    def _keep(self, mutes: tuple[MuteView, ...]) -> None:
+    def take(self, of: str, mute: MuteView | None, now: float) -> None:
+        """Take over what another engine set, or ended with None; durable when it returns. Raises StoreError."""
+        with self._writing:
+            kept = self.standing(now)
+            kept.pop(of, None)
+            mutes = (*kept.values(), *(() if mute is None else (mute,)))
+            try:
+                write_durably(self._path, msgspec.json.format(msgspec.json.encode(_Kept(mutes))))
+            except OSError as error:
+                raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
+            self._mutes = mutes
+
+    def _set(self, of: str, mute: MuteView | None, now: float) -> None:
+        was = self.standing(now).get(of)
+        self._share(of, mute)  # first: what the fleet refuses changes nothing here
         try:
-            write_durably(self._path, msgspec.json.format(msgspec.json.encode(_Kept(mutes))))
-        except OSError as error:
-            raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
-        self._mutes = mutes
+            self.take(of, mute, now)
+        except StoreError:
+            with suppress(GexdeskError):
+                self._share(of, was)
+            raise
+
+
+def _alone(of: str, mute: MuteView | None) -> None:
+    """Share with nobody."""
+
+
+def _of(target_kind: str, target: str) -> str:
+    return f"{target_kind} {target}"
 
 
 def _covers(mute: MuteView, condition: Condition) -> bool:

@@ -9,7 +9,7 @@ from gexdesk.engine.hand_over import HandOver
 from gexdesk.engine.incidents.incident import Incident
 from gexdesk.engine.incidents.incidents import Incidents
 from gexdesk.engine.levers.record import Record
-from gexdesk.engine.shift import Shift
+from gexdesk.engine.shift import OnDuty, Shift
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import LeverRefused
 from gexdesk.model.lever import Lever, LeverOutcome, Verb
@@ -39,15 +39,36 @@ class ShiftLevers:
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", before, lever.actor, 0, 1, summary)
         async with self._record.of(lever, "shift", before, f"{lever.actor}: {summary}"):
-            await asyncio.to_thread(self._shift.take, lever.actor, self._clock.now())
-            for incident in self._incidents.all():
-                if not incident.seen or (was and incident.owner == was and incident.closed_at is None):
-                    await self._incidents.change(incident.number, lambda i: self._taken_over(i, was, lever.actor))
+            on_duty = await asyncio.to_thread(self._shift.take, lever.actor, self._clock.now())
+            await self._pass_on(was, on_duty)
         words = f"{lever.actor} takes the shift over from {before}: {summary}"
         self._chronicle.tell("lever", words)
         return LeverOutcome(True, words, before, lever.actor, 0, 1, summary)
 
-    def _taken_over(self, incident: Incident, was: str, to: str) -> Incident:
-        mine = bool(was) and incident.owner == was and incident.closed_at is None
-        fresh = replace(incident, seen=True, owner=to if mine else incident.owner, revision=incident.revision + mine)
+    async def follow(self, on_duty: OnDuty) -> None:
+        """Put on duty who took the shift through another engine, and pass on what lies here. Raises StoreError."""
+        was = self._shift.on_duty.operator
+        await asyncio.to_thread(self._shift.follow, on_duty)
+        await self._pass_on(was, on_duty)
+
+    async def _pass_on(self, was: str, on_duty: OnDuty) -> None:
+        """Pass on what there was when the shift was taken: what came afterwards nobody has seen yet. Raises StoreError."""
+        for incident in self._incidents.all():
+            if any(_falls_to(incident, was, on_duty)):
+                await self._incidents.change(incident.number, lambda i: self._taken_over(i, was, on_duty))
+
+    def _taken_over(self, incident: Incident, was: str, on_duty: OnDuty) -> Incident:
+        mine, unseen = _falls_to(incident, was, on_duty)
+        if not (mine or unseen):
+            return incident  # somebody acted on it just now
+        to = on_duty.operator
+        fresh = replace(
+            incident, seen=incident.seen or unseen, owner=to if mine else incident.owner, revision=incident.revision + mine
+        )
         return fresh.told(self._clock.now(), to, "hand_over", f"from {was}" if mine else "seen")
+
+
+def _falls_to(incident: Incident, was: str, on_duty: OnDuty) -> tuple[bool, bool]:
+    """Say whether an incident becomes theirs who are on duty now, and whether it counts as seen by it."""
+    mine = bool(was) and incident.owner == was != on_duty.operator and incident.closed_at is None
+    return mine, not incident.seen and on_duty.since is not None and incident.rose_at <= on_duty.since
