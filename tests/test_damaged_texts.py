@@ -1,16 +1,18 @@
 """A byte that is no UTF-8 in a file of the state folder is damage like any other: named where the desk may not guess."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from gexdesk.api.client import Client
-from gexdesk.api.keys import KEYS_NAME, KeyBook
+from gexdesk.api.keys import KEYS_NAME, KeyBook, Scope
 from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.incidents.shelf import Shelf
 from gexdesk.engine.shift import Shift
-from gexdesk.engine.standing import Standing
+from gexdesk.engine.standing import Pause, Standing
+from gexdesk.model.decision import Override
 from gexdesk.model.errors import EngineAway, StoreError
 from gexdesk.model.level import Level
 from gexdesk.model.lever import Verb
@@ -18,7 +20,7 @@ from tests.cli.program import started
 from tests.engine.desk_setting import engine_on, folder_source, pull, settings_of
 from tests.until import until
 
-KEY = b'[{"id": "7", "name": "jm", "scopes": ["read"], "digest": "ab", "created_at": 1.0, "revoked_at": 2.0}]'
+KEY = b'{"keys": [{"id": "7", "name": "jm", "scopes": ["read"], "digest": "ab", "created_at": 1.0, "revoked_at": 2.0}]}'
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,7 @@ KEY = b'[{"id": "7", "name": "jm", "scopes": ["read"], "digest": "ab", "created_
         ("mutes.json", b'{"mutes": [{"target_kind": "\xff"}]}', lambda path: Mutes(path).open()),
         ("7.json", b'{"number": 7, "owner": "\xff"}', lambda path: Shelf(path.parent).read(7)),
         ("standing.json", b'{"skipped": {"\xff": 1.0}}', lambda path: Standing(path).open()),
-        (KEYS_NAME, b'[{"id": "\xff"}]', lambda path: KeyBook(path.parent).all()),
+        (KEYS_NAME, b'{"keys": [{"id": "\xff"}]}', lambda path: KeyBook(path.parent).all()),
         (KEYS_NAME, KEY.replace(b"revoked", b"revokee"), lambda path: KeyBook(path.parent).all()),
         ("standing.json", b'{"pausesx": {}}', lambda path: Standing(path).open()),
     ],
@@ -37,6 +39,31 @@ def test_a_damaged_byte_in_a_text_is_named(tmp_path: Path, name: str, text: byte
     (tmp_path / name).write_bytes(text)
     with pytest.raises(StoreError, match=rf"{name}.*cannot be read"):
         read(tmp_path / name)
+
+
+def test_no_flipped_bit_of_a_key_or_of_what_stands_is_believed(tmp_path: Path) -> None:
+    def keys(folder: Path) -> object:
+        return KeyBook(folder).all()
+
+    def stands(folder: Path) -> object:
+        standing = Standing(folder / "standing.json")
+        standing.open()
+        return standing.overrides(0.0), standing.pauses(), standing.stopped
+
+    KeyBook(tmp_path).create("jm", [Scope.READ], now=1000.0, for_s=60.0)
+    standing = Standing(tmp_path / "standing.json")
+    standing.set_override("SPX", Override(Level.CRITICAL, "jm", "event", 5.0, 900.0))
+    standing.set_pause("spx-chain", Pause("jm", "vendor", 7.0))
+    for name, read in ((KEYS_NAME, keys), ("standing.json", stands)):
+        text, said = (tmp_path / name).read_bytes(), read(tmp_path)
+        folder = tmp_path / f"flipped-{name}"
+        folder.mkdir()
+        for bit in range(len(text) * 8):
+            flipped = bytearray(text)
+            flipped[bit // 8] ^= 1 << bit % 8
+            (folder / name).write_bytes(flipped)
+            with suppress(StoreError):
+                assert read(folder) == said, f"{name}: bit {bit} is believed"
 
 
 async def test_what_an_engine_can_do_without_is_told_where_it_is_damaged(tmp_path: Path) -> None:

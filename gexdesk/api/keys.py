@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gexdesk.model.checked import Checked, as_checked, read_checked
 from gexdesk.model.errors import SettingsError, StoreError, UnknownTarget
 from gexdesk.model.text import printable
 
@@ -58,6 +59,10 @@ class Key(Struct, frozen=True, forbid_unknown_fields=True):
         return self.revoked_at is None and (self.until is None or self.until > now)
 
 
+class _Kept(Checked, frozen=True, forbid_unknown_fields=True):
+    keys: tuple[Key, ...]
+
+
 class KeyBook:
     """Hold the keys of one state folder in an owner-only file; another process's changes are seen at the next call.
 
@@ -78,7 +83,7 @@ class KeyBook:
             return ()
         if self._seen != (stat.st_mtime_ns, stat.st_ino):
             try:
-                self._keys = msgspec.json.decode(self._path.read_bytes(), type=tuple[Key, ...])
+                self._keys = read_checked(self._path.read_bytes(), _Kept).keys
             except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise StoreError(f"{self._path} cannot be read ({error}): no key is valid until it is mended or removed") from error
             self._seen = (stat.st_mtime_ns, stat.st_ino)
@@ -144,7 +149,7 @@ class KeyBook:
         try:
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with open(fd, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(keys)))
+                file.write(as_checked(_Kept(keys=keys)))
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self._path)

@@ -6,8 +6,9 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
+from gexdesk.model.checked import Checked, as_checked, read_checked
 from gexdesk.model.decision import Override
 from gexdesk.model.errors import StoreError
 from gexdesk.stores.durable import write_durably
@@ -30,11 +31,11 @@ class Armed(Struct, frozen=True):
     override: Override
 
 
-class _Kept(Struct, frozen=True, forbid_unknown_fields=True):
-    overrides: dict[str, Override] = {}
-    pauses: dict[str, Pause] = {}
+class _Kept(Checked, frozen=True, forbid_unknown_fields=True):
+    overrides: dict[str, Override] = field(default_factory=dict)
+    pauses: dict[str, Pause] = field(default_factory=dict)
     stopped: Pause | None = None
-    skipped: dict[str, float] = {}
+    skipped: dict[str, float] = field(default_factory=dict)
 
 
 Share = Callable[[str, str, Any], None]
@@ -71,7 +72,7 @@ class Standing:
             StoreError: The file is damaged; it is named, and nothing is assumed in its place.
         """
         try:
-            self._kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
+            self._kept = read_checked(self._path.read_bytes(), _Kept)
         except FileNotFoundError:
             return
         except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -193,7 +194,7 @@ class Standing:
             wanted = value if kind == "stopped" else _with(getattr(self._kept, field), of, value)
             kept = msgspec.structs.replace(self._kept, **{field: wanted})
             try:
-                write_durably(self._path, msgspec.json.format(msgspec.json.encode(kept)))
+                write_durably(self._path, as_checked(kept))
             except OSError as error:
                 raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
             self._kept = kept

@@ -229,7 +229,7 @@ class Metadata(Recorded):
         try:
             return [at for (at,) in self._connected().execute(asked, values).fetchall()]
         except duckdb.Error as error:
-            raise StoreError(f"the stored snapshots of {symbol} cannot be counted: {first_line(error)}") from error
+            raise self._unread(f"snapshots of {symbol}", error) from error
 
     def last_received(self, since: float) -> dict[tuple[str, str], float]:
         """Return when each source last brought each symbol, good or held back, by both names, UTC seconds; none before ``since``.
@@ -243,7 +243,7 @@ class Metadata(Recorded):
         try:
             found = self._connected().execute(asked, {"since": microseconds(since)}).fetchall()
         except duckdb.Error as error:
-            raise StoreError(f"when each source last brought what cannot be read: {first_line(error)}") from error
+            raise self._unread("times of arrival", error) from error
         return {(source, symbol): at for source, symbol, at in found}
 
     def write_decisions(self, last: int, to: Path) -> None:
@@ -259,7 +259,7 @@ class Metadata(Recorded):
         try:
             self._connected().execute(f"COPY (FROM ({newest}) ORDER BY decided_at) TO '{where}' (FORMAT parquet)")
         except duckdb.Error as error:
-            raise StoreError(f"the recorded decisions cannot be read: {first_line(error)}") from error
+            raise self._unread("decisions", error) from error
 
     def export(self, table: str, to: Path, time: str = "", begins: float = 0.0, length_s: float = 0.0) -> None:
         """Write a table, or the rows of a span of time, into a Parquet file, renamed into place.

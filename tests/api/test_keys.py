@@ -41,7 +41,7 @@ def test_a_key_has_256_random_bits_and_only_its_digest_is_kept(tmp_path: Path) -
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     text = file.read_text()
     assert not any(secret in text or secret.removeprefix("gxd_") in text for secret in secrets)
-    kept = json.loads(text)
+    kept = json.loads(text)["keys"]
     assert {entry["digest"] for entry in kept} == {hashlib.sha256(secret.encode()).hexdigest() for secret in secrets}
     assert kept[0]["scopes"] == ["read", "submit"]
 
