@@ -47,6 +47,19 @@ def fit_middle(text: str, width: int) -> str:
     return fit(text, width - width_of(ending)).rstrip() + ending
 
 
+def wrapped(text: str, width: int, most: int) -> list[str]:
+    """Break a text at words into lines of at most so many cells; of what ``most`` lines do not hold the last shows both ends."""
+    lines: list[str] = []
+    left = text.strip()
+    while len(lines) < most - 1 and width_of(left) > width > 0:
+        head = set_cell_size(left, width).rstrip()
+        at = len(head) if left[len(head) : len(head) + 1] == " " else head.rfind(" ")
+        line = left[:at].rstrip() if at > 0 else head
+        lines.append(line)
+        left = left[len(line) :].lstrip()
+    return [*lines, fit_middle(left, width)]
+
+
 def line_of(runs: Iterable[Run], width: int) -> Line:
     """Join runs of one ink and pad or cut the whole to so many cells.
 

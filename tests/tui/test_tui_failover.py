@@ -36,7 +36,7 @@ def answer(form: LeverForm) -> None:
 
 
 def drawn(form: LeverForm, width: int = 140) -> str:
-    return "\n".join("".join(text for text, _ in form.draw(y, width)) for y in range(form.rows))
+    return "\n".join("".join(text for text, _ in form.draw(y, width)) for y in range(form.rows(width)))
 
 
 def test_a_failover_that_is_looked_at_again_is_still_to_the_source_that_was_chosen() -> None:

@@ -1,5 +1,7 @@
 """Forms as plain state: keys in, levers out."""
 
+from dataclasses import replace as replace_aim
+
 import pytest
 from fake_desk import AT, a_source, a_view
 from msgspec.structs import replace
@@ -46,6 +48,44 @@ def test_helps_and_costs_are_the_engines_own_words() -> None:
     lines = ["".join(text for text, _ in f.draw(y, 120)) for y in (2, 3)]
     told = [line.strip().split(maxsplit=1) for line in lines]
     assert told == [["HELPS", "37 queued jobs move up"], ["COSTS", "no other job waits"]]
+
+
+LONG_COSTS = (
+    "what the checks said: 62.1 % of the open interest moved within the session where 30.0 % is usual, from 1,399,229 to "
+    "2,268,132; the newest of 1,204 snapshots is released, those before it stay apart"
+)
+
+
+@pytest.mark.parametrize(("width", "lines"), [(80, 3), (160, 2)])
+def test_what_a_lever_costs_is_told_whole_and_the_lines_below_stay_where_they_are(width: int, lines: int) -> None:
+    f = LeverForm(
+        Verb.RELEASE, Aim("quarantine", "7", "#7 SPX of cboe-spx", readers=("pit-spx", "risk")), now=lambda: AT, session_ends_at=AT,
+        operator="jm",
+    )  # fmt: skip
+    assert f.rows(width) == 5
+    f.answer(LeverOutcome(False, "", "held", "released", 0, 1, "readers get it at once", LONG_COSTS))
+    assert f.rows(width) == 4 + lines
+    drawn = ["".join(text for text, _ in f.draw(y, width)) for y in range(f.rows(width))]
+    assert all(len(line) <= width for line in drawn[2 : 2 + lines])
+    assert " ".join(line[9:].strip() for line in drawn[2 : 2 + lines]) == LONG_COSTS
+    assert [line[:9].strip() for line in drawn[1:]] == ["HELPS", "COSTS", *[""] * (lines - 1), ">Reason", "Enter is"]
+    f.ask()
+    again = ["".join(text for text, _ in f.draw(y, width)) for y in range(f.rows(width))]
+    assert again[-2:] == [drawn[-2], drawn[-1]], "what is typed into does not jump while the engine is asked again"
+    assert f.rows(width) == 4 + lines
+    assert list(f.draw(f.rows(width), width)) == []
+
+
+def test_what_takes_more_than_three_lines_shows_both_ends_and_readers_stay_beside_the_first() -> None:
+    f = form(Verb.PAUSE)
+    f.aims = (replace_aim(f.aim, readers=("pit-spx", "risk")),)
+    f.answer(LeverOutcome(False, "", "running", "paused", 0, 1, " ".join(f"help{n}" for n in range(60)), "nothing"))
+    lines = ["".join(text for text, _ in f.draw(y, 80)) for y in range(f.rows(80))]
+    assert len(lines) == 7
+    assert lines[1].startswith(" HELPS   help0 help1 ")
+    assert lines[1].endswith("   readers pit-spx risk")
+    assert "…" in lines[3]
+    assert lines[3].rstrip().endswith("help59")
 
 
 def test_enter_is_off_until_there_is_a_reason() -> None:

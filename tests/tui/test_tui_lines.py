@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from gexdesk.tui import figures
-from gexdesk.tui.ink import MOVE_COSTS, changed_spans, fit, fit_middle, line_of
+from gexdesk.tui.ink import MOVE_COSTS, changed_spans, fit, fit_middle, line_of, width_of, wrapped
 from gexdesk.tui.widgets.bars import histogram, trend
 
 TEXTS = st.text(st.sampled_from("ab 1株式é▁|[/]"), max_size=12)
@@ -137,3 +137,21 @@ def test_a_cell_is_the_largest_of_its_seconds() -> None:
 
 def test_an_empty_queue_is_a_flat_line() -> None:
     assert trend((0,) * 120, 4, 0.0, 30) == "····"
+
+
+@given(st.text(alphabet="ab 日é", max_size=120), st.integers(12, 40), st.integers(1, 4))
+def test_a_wrapped_text_is_whole_or_says_that_it_is_not(text: str, width: int, most: int) -> None:
+    lines = wrapped(text, width, most)
+    assert 1 <= len(lines) <= most
+    assert all(width_of(line) <= width for line in lines)
+    if not any("…" in line for line in lines):
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_a_text_is_broken_at_words_and_a_word_that_is_longer_than_a_line_is_cut() -> None:
+    assert wrapped("one two three", 8, 3) == ["one two", "three"]
+    assert wrapped("one two three", 7, 3) == ["one two", "three"]
+    assert wrapped("one two three four", 13, 3) == ["one two three", "four"]
+    assert wrapped("abcdefghij kl", 4, 4) == ["abcd", "efgh", "ij", "kl"]
+    assert wrapped("", 8, 3) == [""]
+    assert wrapped("fits", 8, 3) == ["fits"]

@@ -3,14 +3,15 @@
 from typing import Any
 
 import pytest
-from desk_pilot import seated
+from desk_pilot import NARROW, seated
 from fake_desk import AT, FakeDesk, a_source, a_symbol, a_view
 from msgspec.structs import replace
 from test_tui_pages import answered, in_front, laid, opened
 
-from gexdesk.model.lever import LEVER_LIMIT_S, Verb
+from gexdesk.model.lever import LEVER_LIMIT_S, Lever, LeverOutcome, Verb
 from gexdesk.model.look.incident import IncidentLook, IncidentSeen, MemberView
 from gexdesk.model.view.incident import IncidentView
+from gexdesk.tui.screens.pages import page_of
 
 
 @pytest.mark.parametrize("name", ["source", "symbol", "queue"])
@@ -172,6 +173,37 @@ async def test_n_goes_to_the_symbol_where_the_advice_is_about_the_symbol() -> No
         await seat.press("n", "d")
         await answered(seat)
         assert (in_front(seat), seat.app.screen.symbol) == ("compare", "NDX")
+
+
+class Costly(FakeDesk):
+    """A desk whose levers cost more than a line says."""
+
+    async def pull(self, lever: Lever) -> LeverOutcome:
+        outcome = await super().pull(lever)
+        costs = "what the checks said: " + "open interest 2,268,132 where 1,399,229 is usual, " * 3 + "and so on to the end"
+        return replace(outcome, helps="readers get it at once", costs=costs)
+
+
+@pytest.mark.parametrize("page_name", ["quarantine", "desk"])
+async def test_a_dialog_grows_with_what_the_engine_says_and_its_last_line_stays_in_sight(page_name: str) -> None:
+    desk = Costly(a_view())
+    desk.answers |= laid().answers
+    desk.answering.clear()
+    async with seated(desk, NARROW) as seat:
+        page: Any = seat.app.main
+        if page_name == "quarantine":
+            page = page_of("quarantine", seat.app.house)
+            await seat.app.push_screen(page)
+            await answered(seat)
+        await seat.press("L" if page_name == "quarantine" else "P")
+        before = page.dialog.text.splitlines()
+        assert (len(before), before[1].split()[:2], before[2].split()) == (5, ["HELPS", "asking"], ["COSTS"])
+        desk.answering.set()
+        await seat.rest()
+        lines = page.dialog.text.splitlines()
+        assert page.dialog.region.bottom == NARROW[1]
+        assert [line[:9].strip() for line in lines[1:]] == ["HELPS", "COSTS", "", "", ">Reason", "Enter is"]
+        assert lines[4].endswith("and so on to the end")
 
 
 @pytest.mark.parametrize("name", ["incidents", "queue", "symbol", "source", "compare", "log"])

@@ -27,9 +27,8 @@ class Step(Enum):
 class Form(Protocol):
     """Take keys and give lines."""
 
-    @property
-    def rows(self) -> int:
-        """Return how many lines it takes."""
+    def rows(self, width: int) -> int:
+        """Return how many lines it takes at a width."""
         ...
 
     def press(self, key: str, character: str | None) -> Step:

@@ -16,8 +16,6 @@ class CommandForm:
         words: Gives what arguments can be at this moment.
     """
 
-    rows = 2 + OFFERED
-
     def __init__(self, words: Callable[[], Words]) -> None:
         self.words = words
         self.entry = Entry(limit=200)
@@ -29,6 +27,10 @@ class CommandForm:
     def line(self) -> str:
         """Return what is typed."""
         return self.entry.text
+
+    def rows(self, width: int) -> int:
+        """Return how many lines it takes at a width."""
+        return 2 + OFFERED
 
     def press(self, key: str, character: str | None) -> Step:
         """Take one key: Tab completes, up and down choose, Enter takes what is offered and runs the line once it is whole."""

@@ -15,12 +15,14 @@ class FindForm:
         table: Its name, ``sources`` or ``symbols``.
     """
 
-    rows = 1
-
     def __init__(self, text: str, table: str) -> None:
         self.table = table
         self.entry = Entry(limit=40)
         self.entry.text = text
+
+    def rows(self, width: int) -> int:
+        """Return how many lines it takes at a width."""
+        return 1
 
     def press(self, key: str, character: str | None) -> Step:
         """Take one key: Enter keeps the filter, Esc clears it, arrows belong to the table."""

@@ -17,8 +17,6 @@ class KillForm:
         operator: Who asks.
     """
 
-    rows = 5
-
     def __init__(self, stopped: bool, sources: int, operator: str) -> None:
         self.verb = Verb.RESUME_ALL if stopped else Verb.PAUSE_ALL
         self.word = "resume all" if stopped else "pause all"
@@ -35,6 +33,10 @@ class KillForm:
         self.agreed = False
         """Never: what it does is said before the engine is asked, and nobody waits for a kill switch."""
         self._pick = -1
+
+    def rows(self, width: int) -> int:
+        """Return how many lines it takes at a width."""
+        return 5
 
     def levers(self, dry_run: bool) -> list[Lever]:
         """Return the lever as it stands."""

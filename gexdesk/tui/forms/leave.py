@@ -16,8 +16,6 @@ class LeaveForm:
         silent: Whether its last answer is too old to say what it does.
     """
 
-    rows = 3
-
     def __init__(self, attached: bool, in_flight: int, silent: bool = False) -> None:
         self.attached = attached
         self.in_flight = in_flight
@@ -25,6 +23,10 @@ class LeaveForm:
         self.stop = False
         self.sending = False
         self.refused = ""
+
+    def rows(self, width: int) -> int:
+        """Return how many lines it takes at a width."""
+        return 3
 
     def press(self, key: str, character: str | None) -> Step:
         """Take one key; the key that opened it, again, is the default."""

@@ -74,10 +74,9 @@ class LeverForm:
         """Return the target; of several the first."""
         return self.aims[0]
 
-    @property
-    def rows(self) -> int:
-        """Return how many lines it takes."""
-        return 5 + len(self.fields) - 1 + self.named
+    def rows(self, width: int) -> int:
+        """Return how many lines it takes at a width: more once the engine has said what does not fit into one."""
+        return self._lines.rows(width)
 
     def levers(self, dry_run: bool) -> list[Lever]:
         """Return the levers as they stand, one a target."""

@@ -8,10 +8,14 @@ from gexdesk.model.lever import Verb
 from gexdesk.tui import figures
 from gexdesk.tui.forms.aim import LEVEL_VERBS
 from gexdesk.tui.forms.base import PICKS, refusal, title_line
-from gexdesk.tui.ink import Run, fit, fit_middle, width_of
+from gexdesk.tui.ink import Run, fit, fit_middle, width_of, wrapped
 
 if TYPE_CHECKING:  # a form has its lines
     from gexdesk.tui.forms.lever import LeverForm
+
+
+MOST_LINES = 3
+"""What a lever helps takes so many lines at most, and so does what it costs."""
 
 
 class LeverLines:
@@ -23,16 +27,31 @@ class LeverLines:
 
     def __init__(self, form: "LeverForm") -> None:
         self._form = form
+        self._taken: dict[tuple[str, int], int] = {}
+
+    def rows(self, width: int) -> int:
+        """Return how many lines there are."""
+        return len(self._all(width))
 
     def draw(self, y: int, width: int) -> Iterable[Run]:
         """Return the runs of one line."""
-        lines = [self._title]
-        lines += [self._targets] if self._form.named else []
-        lines += [self._levels] if "level" in self._form.fields else []
-        lines += [self._tos] if "to" in self._form.fields else []
-        lines += [self._untils] if "until" in self._form.fields else []
-        lines += [self._helps, self._costs, self._reason, self._hint]
-        return lines[y](width) if y < len(lines) else ()
+        lines = self._all(width)
+        return lines[y] if y < len(lines) else ()
+
+    def _all(self, width: int) -> list[list[Run]]:
+        lines = [self._title(width)]
+        lines += [self._targets(width)] if self._form.named else []
+        lines += [self._levels(width)] if "level" in self._form.fields else []
+        lines += [self._tos(width)] if "to" in self._form.fields else []
+        lines += [self._untils(width)] if "until" in self._form.fields else []
+        return [*lines, *self._helps(width), *self._costs(width), self._reason(width), self._hint(width)]
+
+    def _told(self, name: str, words: str, width: int) -> list[list[Run]]:
+        """Return what the engine says, over as many lines as it takes; never fewer than before, so that what is below stays."""
+        lines = wrapped(words, width, MOST_LINES)
+        most = self._taken[name, width] = max(len(lines), self._taken.get((name, width), 1))
+        lines += [""] * (most - len(lines))
+        return [[(fit(f" {name}" if y == 0 else "", 9), "faint"), (line, "")] for y, line in enumerate(lines)]
 
     def _title(self, width: int) -> list[Run]:
         change = self._change()
@@ -107,7 +126,7 @@ class LeverLines:
             ("   left right", "faint"),
         ]
 
-    def _helps(self, width: int) -> list[Run]:
+    def _helps(self, width: int) -> list[list[Run]]:
         words = "asking the engine ..." if self._form.asking else ""
         if self._form.outcome is not None:
             words = self._form.outcome.helps or "nothing"
@@ -115,11 +134,12 @@ class LeverLines:
         readers = f"   readers {' '.join(names)}" if names else ""
         readers = fit(readers, min(width_of(readers), width // 2))
         room = width - 9 - width_of(readers)
-        return [(" HELPS   ", "faint"), (fit(fit_middle(words, room), room), ""), (readers, "bold")]
+        (label, (first, ink)), *rest = self._told("HELPS", words, room)
+        return [[label, (fit(first, room), ink), (readers, "bold")], *rest]
 
-    def _costs(self, width: int) -> list[Run]:
+    def _costs(self, width: int) -> list[list[Run]]:
         words = (self._form.outcome.costs or "nothing") if self._form.outcome is not None else ""
-        return [(" COSTS   ", "faint"), (fit_middle(words, width - 9), "")]
+        return self._told("COSTS", words, width - 9)
 
     def _reason(self, width: int) -> list[Run]:
         picks = f"  down picks: {' / '.join(PICKS)}"

@@ -15,11 +15,13 @@ class TextForm:
         limit: Longest text in characters.
     """
 
-    rows = 3
-
     def __init__(self, title: str, label: str, limit: int = 300) -> None:
         self.title, self.label = title, label
         self.entry = Entry(limit=limit)
+
+    def rows(self, width: int) -> int:
+        """Return how many lines it takes at a width."""
+        return 3
 
     def press(self, key: str, character: str | None) -> Step:
         """Take one key: Enter gives the text, Esc leaves."""

@@ -117,7 +117,7 @@ class DeskScreen(Staged):
         return Wants(
             hidden=self.hidden,
             table=self.cursor.name,
-            dialog_rows=form.rows if form is not None else 0,
+            dialog_rows=form.rows(self.app.size.width) if form is not None else 0,
             guidelines=len(view.guidelines) + bool(note_runs(view)) if view is not None else 6,
             sources=len(view.sources) if view is not None else 12,
             # By the configuration, so that tables do not move while the first symbols come.

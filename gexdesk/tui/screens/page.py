@@ -128,7 +128,7 @@ class Page(Staged):
     def regions(self, size: Size) -> dict[str, Region]:
         """Return a region for every pane that is shown; a dialog takes from the page's space."""
         width, height = size
-        rows = min(self.dialog.form.rows, height - 1) if self.dialog.form is not None else 0
+        rows = min(self.dialog.form.rows(width), height - 1) if self.dialog.form is not None else 0
         if _too_small(size):
             found = {"small": Region(0, 0, width, height - rows)}
         else:

@@ -101,9 +101,11 @@ class Staged(Screen[None]):
         return self.dialog.form is form
 
     def redraw(self, form: Form) -> None:
-        """Draw a form anew if it is still the one that is shown."""
+        """Draw a form anew if it is still the one that is shown, with as many lines as it takes now."""
         if self.dialog.form is form:
             self.dialog.paint()
+            if self.dialog.size.height != form.rows(self.size.width):
+                self.rearrange()
 
     def acted(self) -> None:
         """Take back the marks of rows once a lever was pulled on them."""
