@@ -124,6 +124,8 @@ class EmbeddedQueue:
         for job in jobs:
             if not isfinite(job.score + job.received_at + (job.deadline_at or 0.0)):  # finite only where each of them is
                 raise _no_place(job)
+        while self._roll.refused and any(self._is_ending_refused(job.job_id) for job in jobs):
+            await self._journal.flush()  # whether it has ended is being written; if not, it needs a row like any other
         finished = self._roll.finished_among([job.job_id for job in jobs])
         commit = self._journal.commit()
         entries, backlog, keep, seq = self._entries, self._backlog, commit.keep, self._roll.next_seq
@@ -141,8 +143,10 @@ class EmbeddedQueue:
                 added.append(entry)
                 seq += 1
             elif known is not None and known.stage is not Stage.CANCELLED and not self._leases.is_ending(job_id):
-                # Its first put may still be on its way to the disk, or fail: this one answers for itself.
+                # Its first put may still be on its way to the disk, or have failed: this one answers for itself.
                 self._roll.keep(commit, (known,))
+                if known.seq in self._roll.refused:
+                    commit.then(partial(self._roll.refused.discard, known.seq), None)
         self._roll.next_seq = seq
         self._roll.keep(commit, (was.entry for was in before))
 
@@ -426,6 +430,11 @@ class EmbeddedQueue:
     def events(self) -> AsyncIterator[QueueEvent]:
         """Return what happens from this call on, to the queue's end; a slow reader loses the oldest."""
         return self._roll.events.listen()
+
+    def _is_ending_refused(self, job_id: str) -> bool:
+        """Say whether a job whose put failed ran all the same and is about to end."""
+        known = self._entries.get(job_id)
+        return known is not None and known.seq in self._roll.refused and self._leases.is_ending(job_id)
 
     def _open_notes(self) -> dict[int, int]:
         try:

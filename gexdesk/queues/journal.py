@@ -102,6 +102,12 @@ class Journal:
             self._loop.call_soon(self.send)
         return self._open
 
+    async def flush(self) -> None:
+        """Return once what was asked for before is durable or refused. Raises StoreError: it was refused."""
+        commit = self.commit()
+        commit.then(None, None)
+        await commit
+
     def send(self) -> None:
         """Let the commit go that changes joined so far; done by itself at the end of the turn."""
         commit, self._open = self._open, None
@@ -149,6 +155,17 @@ class Journal:
             self.commit().damage = error
             return []
 
+    def _take_back(self, group: Sequence[Commit], error: StoreError) -> None:
+        """Tell what could not be written, and all that came since: it rests on what is taken back now, latest first."""
+        with self._wake:
+            later, self._waiting = self._waiting, []
+        commit, self._open = self._open, None
+        if commit is not None:
+            commit.is_open = False
+            later.append(commit)
+        for refused in reversed([*group, *later]):
+            refused.settle(error)
+
     # ---- the thread ----
 
     def _run(self, opened: asyncio.Future[Kept]) -> None:
@@ -165,7 +182,11 @@ class Journal:
                     self._wake.wait()
                 group, self._waiting = self._waiting, []
             if group:
-                self._call(_settle, group, self._commit(group))
+                error = self._commit(group)
+                if error is None:
+                    self._call(_settle, group)
+                else:
+                    self._call_and_wait(self._take_back, group, error)
             elif self._closing:
                 break
             else:
@@ -300,11 +321,25 @@ class Journal:
                 part.rename(aside.with_name(aside.name + suffix))
         self.warning = f"the queue journal {self._path} was damaged ({error}) and put aside as {aside.name}; a new one was started"
 
-    def _call(self, function: Callable[..., object], *values: object) -> None:
+    def _call_and_wait(self, function: Callable[..., object], *values: object) -> None:
+        """Let the loop do it before anything else is written."""
+        done = threading.Event()
+
+        def do() -> None:
+            try:
+                function(*values)
+            finally:
+                done.set()
+
+        if self._call(do):
+            done.wait()
+
+    def _call(self, function: Callable[..., object], *values: object) -> bool:
         try:
             self._loop.call_soon_threadsafe(function, *values)
         except RuntimeError:  # the loop is closed: nobody waits any more
-            return
+            return False
+        return True
 
     def _resume_after_damage(self) -> None:
         if self._reader is not None:
@@ -314,9 +349,9 @@ class Journal:
             self._replaced()
 
 
-def _settle(group: Sequence[Commit], error: StoreError | None) -> None:
-    for commit in group if error is None else reversed(group):
-        commit.settle(error)
+def _settle(group: Sequence[Commit]) -> None:
+    for commit in group:
+        commit.settle(None)
 
 
 def _fail(opened: asyncio.Future[Kept], error: StoreError) -> None:

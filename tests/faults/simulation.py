@@ -170,12 +170,13 @@ class _SimulatedJournal(Journal):
                     for commit in group:
                         self.disk.take(commit)
                 raise
-            error = StoreError("the disk refuses") if dice.random() < 0.003 else None
+            if dice.random() < 0.003:
+                self._take_back(group, StoreError("the disk refuses"))
+                continue
             for commit in group:
-                if error is None:
-                    self.disk.take(commit)
-            for commit in group if error is None else reversed(group):
-                commit.settle(error)
+                self.disk.take(commit)
+            for commit in group:
+                commit.settle(None)
 
 
 class _World:

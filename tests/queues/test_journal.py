@@ -6,8 +6,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from virtual_clock import VirtualClock
 from gexdesk.model.errors import LeaseLost, StoreError
 from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS, Level
+from gexdesk.queues.commit import Commit
 from gexdesk.queues.embedded import EmbeddedQueue
 from tests.contracts.queue_setting import NOON, drain, ids, job, take
 from tests.queues.embedded_setting import EmbeddedSetting
@@ -267,6 +269,70 @@ async def test_a_job_that_ran_before_its_put_was_refused(
     queue = await setting.open()
     assert await queue.known(["there", "c0", "c1", "c2"]) == [True, True, False, False]
     assert await queue.status("c0") is JobStatus.COMPLETED
+    await queue.close()
+
+
+class _Refusing:
+    """Hold back what the journal writes next, then refuse it."""
+
+    def __init__(self, queue: EmbeddedQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._go, self._journal, real = threading.Event(), queue._journal, queue._journal._commit
+
+        def commit(group: Sequence[Commit]) -> StoreError | None:
+            self._go.wait()
+            monkeypatch.setattr(self._journal, "_commit", real)
+            return StoreError("the disk refuses")
+
+        monkeypatch.setattr(self._journal, "_commit", commit)
+
+    def refuse(self) -> None:
+        self._go.set()
+
+
+async def test_what_rests_on_a_put_that_is_refused_is_refused_with_it(
+    setting: EmbeddedSetting, queue: EmbeddedQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = _Refusing(queue, monkeypatch)
+    putting = asyncio.ensure_future(queue.put([job("x", M)]))
+    await asyncio.sleep(0.02)  # it is being written
+    moving = asyncio.ensure_future(queue.relevel(["x"], H, 0.8, 30.0, "jm"))
+    await asyncio.sleep(0.02)  # it waits behind it
+    disk.refuse()
+    assert [type(found) for found in await asyncio.gather(putting, moving, return_exceptions=True)] == [StoreError, StoreError]
+    await queue.put([job("x", M)])  # as a source does
+    await queue.ack(await take(queue))
+    await queue.close()
+    queue = await setting.open()
+    assert await queue.peek(9) == []
+    assert await queue.status("x") is JobStatus.COMPLETED
+    await queue.close()
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_a_job_that_runs_already_is_kept_by_its_second_put(
+    setting: EmbeddedSetting, queue: EmbeddedQueue, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    disk = _Refusing(queue, monkeypatch)
+    putting = asyncio.ensure_future(queue.put([job("x", M)]))
+    await asyncio.sleep(0.02)
+    claim = await take(queue, lease_s=1.0)
+    disk.refuse()
+    with pytest.raises(StoreError):
+        await putting
+    if ends:  # its end is on its way to the disk, and will be refused, too
+        disk = _Refusing(queue, monkeypatch)
+        acking = asyncio.ensure_future(queue.ack(claim))
+        await asyncio.sleep(0.02)
+        again = asyncio.ensure_future(queue.put([job("x", M)]))
+        await asyncio.sleep(0.02)
+        disk.refuse()
+        for refused in (acking, again):
+            with pytest.raises(StoreError):
+                await refused
+    await queue.put([job("x", M)])
+    await setting.pass_time(2.0)  # its worker is dead
+    assert [back.job_id for back in await queue.rescue()] == ["x"]
+    await queue.ack(await take(queue))
     await queue.close()
 
 
