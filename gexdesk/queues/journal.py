@@ -182,11 +182,10 @@ class Journal:
                     self._wake.wait()
                 group, self._waiting = self._waiting, []
             if group:
-                error = self._commit(group)
-                if error is None:
+                if (refusal := self._commit(group)) is None:
                     self._call(_settle, group)
                 else:
-                    self._call_and_wait(self._take_back, group, error)
+                    self._call_and_wait(self._take_back, group, refusal)
             elif self._closing:
                 break
             else:
