@@ -13,8 +13,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from gexdesk.api import refusals
 from gexdesk.api.line import KNOWN_AS, Line, SocketLine, TcpLine
-from gexdesk.model import errors
-from gexdesk.model.errors import EngineAway, GexdeskError
+from gexdesk.model.errors import KINDS, EngineAway, GexdeskError
 from gexdesk.model.lever import LEVER_LIMIT_S, Lever, LeverOutcome
 from gexdesk.model.look.base import Look, Seen
 from gexdesk.model.request import Accepted, RequestStands, Submission
@@ -23,12 +22,9 @@ from gexdesk.model.view.desk import DeskView, Moment
 
 _PREFIX = "/api/v1"
 _POLICY_VIOLATION = 1008
-_ERRORS: dict[str, type[GexdeskError]] = {
-    kind("").kind: kind
-    for kind in (*vars(errors).values(), *vars(refusals).values())
-    if isinstance(kind, type) and issubclass(kind, GexdeskError)
+_ERRORS = KINDS | {
+    kind("").kind: kind for kind in vars(refusals).values() if isinstance(kind, type) and issubclass(kind, GexdeskError)
 }
-"""Every kind of refusal by its name, so that what an engine refuses with elsewhere is caught as it is in one's own process."""
 
 _VIEW = msgspec.json.Decoder(DeskView)
 _MOMENT = msgspec.json.Decoder(Moment)

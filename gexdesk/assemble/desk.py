@@ -15,6 +15,7 @@ from gexdesk.engine.engine import Engine
 from gexdesk.engine.lock import StateLock
 from gexdesk.engine.parts import Parts
 from gexdesk.engine.picture import Picture
+from gexdesk.engine.relay import Relay
 from gexdesk.model.clock import Clock
 from gexdesk.settings.desk import Settings
 from gexdesk.settings.places import LOCK_NAME
@@ -45,7 +46,13 @@ def assemble(
         feeding.fleet.describes(picture.beat)
         if ground.link is not None and ground.link.live is not None:
             follow = (partial(ground.link.live.follow, ground.provision.serving.show),)
-    limits = settings.engine
+    limits, lookout = settings.engine, lookout_of(ground, way, watching, hands)
+    relay = None
+    if feeding.fleet is not None and ground.link is not None:
+        relay = Relay(
+            ground.link.talk(), feeding.fleet, look=lookout.answer, pull=hands.levers.pull, read_only=settings.read_only,
+            chronicle=ground.chronicle, clock=clock,
+        )  # fmt: skip
     return Engine(
         Parts(
             clock=clock,
@@ -75,10 +82,11 @@ def assemble(
             audit=ground.audit,
             levers=hands.levers,
             levels=hands.levels,
-            lookout=lookout_of(ground, way, watching, hands),
+            lookout=lookout,
             picture=picture,
             cache=ground.cache,
             fleet=feeding.fleet,
+            relay=relay,
             follow=follow,
             provision=ground.provision,
             incidents=watching.incidents,

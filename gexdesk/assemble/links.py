@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from gexdesk.fleet.board import Board
+    from gexdesk.fleet.talk import Talk
     from gexdesk.stores.cache_redis import RedisCache
 
 REDIS_AWAY_S = 5.0
@@ -35,6 +36,12 @@ class Link:
         from gexdesk.fleet.board import Board
 
         return Board(self.client, prefix=self.settings.prefix, engine=self.engine)
+
+    def talk(self) -> "Talk":
+        """Return what the engines of a fleet say to one another by name."""
+        from gexdesk.fleet.talk import Talk
+
+        return Talk(self.client, prefix=self.settings.prefix, engine=self.engine)
 
     def cache(self) -> "RedisCache":
         """Return the live values, for readers of any engine."""

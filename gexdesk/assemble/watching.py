@@ -57,6 +57,7 @@ def watching_of(ground: Ground, way: Way, feeding: Feeding) -> Watching:
     incidents = Incidents(
         chronicle=chronicle, clock=clock, shelf=Shelf(state / "incidents"), mutes=mutes, pager=pager,
         readers=Readers({symbol.name: symbol.readers for symbol in ground.settings.symbols}).of, note=ground.keeper.note,
+        fleet=feeding.fleet,
     )  # fmt: skip
     ground.record.tell(incidents.acted)
     shift = Shift(state / "shift.json")

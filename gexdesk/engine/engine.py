@@ -14,8 +14,9 @@ from gexdesk.engine.inbox import Inbox
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.engine.open_letters import HELD
 from gexdesk.engine.parts import Parts
+from gexdesk.engine.relay import Relay
 from gexdesk.engine.takeover import TakeOver
-from gexdesk.model.errors import GexdeskError, StoreError
+from gexdesk.model.errors import GexdeskError, StoreError, UnknownTarget
 from gexdesk.model.event import QueueEvent
 from gexdesk.model.level import LEVELS
 from gexdesk.model.lever import Lever, LeverOutcome
@@ -124,6 +125,8 @@ class Engine:
             self._tasks += [asyncio.create_task(loop(), name="live of others") for loop in parts.follow]
         if parts.fleet is not None:
             parts.fleet.run()
+        if parts.relay is not None:
+            self._tasks.append(asyncio.create_task(parts.relay.serve(), name="other engines"))
         self._supervise(
             *self._tasks, *parts.keeper.loops, *parts.work.loops, *parts.pool.loops, *parts.leases.loops, *parts.escalate.loops,
             *parts.water.loops, *parts.requests.loops, *parts.schedules.loops, *parts.rulebook.loops,
@@ -146,6 +149,8 @@ class Engine:
         await parts.supply.stop_all()
         if parts.fleet is not None:
             await parts.fleet.stop()
+        if parts.relay is not None:
+            await parts.relay.stop()
         await parts.requests.stop_fetching()
         await parts.backfill.stop()
         await parts.triage.stop()
@@ -179,7 +184,9 @@ class Engine:
                 yield view
 
     async def look(self, question: Look[Seen]) -> Seen:
-        """Answer what the picture does not hold; errors as in ``Observe.look``."""
+        """Answer what the picture does not hold, or let the engine answer that is asked for; errors as in ``Observe.look``."""
+        if (relay := self._relay(question.engine)) is not None:
+            return await relay.look(question)
         return await self._parts.lookout.answer(question)
 
     async def submit(self, asked: Submission, who: str) -> Accepted:
@@ -191,7 +198,9 @@ class Engine:
         return self._parts.requests.stands(request_id)
 
     async def pull(self, lever: Lever) -> LeverOutcome:
-        """Do what an operator asks; errors as in ``Control.pull``."""
+        """Do what an operator asks, or let the engine do it that is asked for; errors as in ``Control.pull``."""
+        if (relay := self._relay(lever.engine)) is not None:
+            return await relay.pull(lever)
         return await self._parts.levers.pull(lever)
 
     def tell(self, words: str) -> None:
@@ -256,6 +265,15 @@ class Engine:
         to = self._parts.state / COPIES_NAME / f"{secrets.token_hex(8)}.duckdb"
         await self._parts.keeper.reading(lambda metadata: metadata.copy_to(to))
         return to
+
+    def _relay(self, engine: str) -> Relay | None:
+        """Return what asks another engine; None where this one is meant. Raises UnknownTarget."""
+        if not engine:
+            return None
+        relay = self._parts.relay
+        if relay is None:
+            raise UnknownTarget("this desk has no other engine: it shares no Redis with one")
+        return None if relay.own(engine) else relay
 
     async def _restore_counts(self) -> None:
         """Let each source's lifetime go on where the last engine wrote it down."""

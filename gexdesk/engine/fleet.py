@@ -20,9 +20,10 @@ from gexdesk.engine.standing import Standing
 from gexdesk.engine.supply import Supply
 from gexdesk.fleet.told import Told
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import QueueAway
+from gexdesk.model.errors import QueueAway, UnknownTarget
 from gexdesk.model.text import printable
 from gexdesk.model.view.engine import EngineView
+from gexdesk.model.view.incident import IncidentView
 from gexdesk.model.view.source import SourceView
 from gexdesk.stores.durable import write_durably
 
@@ -33,10 +34,16 @@ BEAT_S = 1.0
 
 
 class Beat(Struct, frozen=True, array_like=True):
-    """Say what others are to know of an engine; ``sources`` are those it runs, as it shows them itself."""
+    """Say what others are to know of an engine.
+
+    Attributes:
+        sources: Those it runs, as it shows them itself.
+        incidents: What needs somebody there, the gravest first; not all of them where it is very much.
+    """
 
     engine: EngineView
     sources: tuple[SourceView, ...] = ()
+    incidents: tuple[IncidentView, ...] = ()
 
 
 class Fleet:
@@ -63,6 +70,7 @@ class Fleet:
         self._gained = gained
         self._memory = memory
         self._told: Told | None = None
+        self._server_ahead_s = 0.0
         self._others: dict[str, Beat] = {}
         self._silent: dict[str, float] = {}
         self._soon = asyncio.Event()
@@ -113,6 +121,31 @@ class Fleet:
             for name, beat in sorted(self._others.items())
         ]  # fmt: skip
         return (own, *others)
+
+    def server_now(self) -> float:
+        """Return the server's time, which means the same to every engine; it goes on while one stands still."""
+        return self._clock.monotonic() + self._server_ahead_s
+
+    def named(self, engine: str) -> str:
+        """Return the whole name of an engine by its beginning, e.g. its host's; its own name, too. Raises UnknownTarget."""
+        known = sorted({self._board.engine, *self._others})
+        found = [name for name in known if name == engine] or [name for name in known if name.startswith(engine)]
+        if len(found) == 1:
+            return found[0]
+        what = "several engines are" if found else "no engine is"
+        raise UnknownTarget(f"{what} named {printable(engine, 60)!r}; there are {', '.join(known[:8])}")
+
+    def before(self, engine: str) -> bool:
+        """Say whether this engine does what one of two has to do for both."""
+        return self._board.engine < engine
+
+    def incidents(self) -> tuple[IncidentView, ...]:
+        """Return what needs somebody on the other engines; of one that is silent nothing is known but that."""
+        return tuple(
+            replace(incident, engine=name)
+            for name, beat in sorted(self._others.items()) if self._silent.get(name, 0.0) <= LEASE_S
+            for incident in beat.incidents
+        )  # fmt: skip
 
     def elsewhere(self, source: str) -> SourceView | None:
         """Return a source as the engine that runs it shows it; None where that is this engine, or nobody knows."""
@@ -219,6 +252,7 @@ class Fleet:
 
     def _hear(self, told: Told) -> None:
         self._told = told
+        self._server_ahead_s = told.now - self._clock.monotonic()
         self._silent = {one.engine: one.silent_s for one in told.engines}
         self._others = {name: beat for name, beat in self._others.items() if name in self._silent}
         for one in told.engines:

@@ -27,6 +27,7 @@ from gexdesk.engine.picture import Picture
 from gexdesk.engine.pool import Pool
 from gexdesk.engine.provision import Provision
 from gexdesk.engine.receive import Receive
+from gexdesk.engine.relay import Relay
 from gexdesk.engine.requests import Requests
 from gexdesk.engine.rewind import Rewind
 from gexdesk.engine.rulebook import Rulebook
@@ -84,6 +85,7 @@ class Parts:
     picture: Picture
     cache: DeskCache
     fleet: Fleet | None
+    relay: Relay | None
     follow: tuple[Callable[[], Coroutine[None, None, None]], ...]
     provision: Provision
     incidents: Incidents

@@ -43,6 +43,9 @@ from gexdesk.queues.base import Queue, QueueState
 ROLL_SHOWN_S = 60.0
 """So long after regular hours began the clock says that they just did: every figure is young, and first snapshots are no alarm."""
 
+INCIDENTS_TOLD = 30
+"""So many incidents the other engines of a fleet are told of, the gravest first."""
+
 
 class Picture:
     """Build one ``DeskView`` after another."""
@@ -172,7 +175,7 @@ class Picture:
             elsewhere=self._endings.elsewhere,
             loop_lag_s=self._lag.worst_s(),
         )
-        return Beat(engine, tuple(running))
+        return Beat(engine, tuple(running), self._incidents.own_views()[:INCIDENTS_TOLD])
 
     def _as_its_engine_says(self, view: SourceView) -> SourceView:
         """Return a source that another engine runs as that one shows it, with what is the same on all of them as it is here."""

@@ -8,31 +8,22 @@ Every act is one script, so that it happens whole or not at all; times are the s
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from gexdesk.fleet.server import listen, within
 from gexdesk.fleet.told import Entry, Heard, Told
 from gexdesk.model.errors import QueueAway
-from gexdesk.model.text import printable
-
-ANSWER_S = 2.0
-"""Longest wait for an answer; a server that is slower than that is taken for away."""
 
 FORGET_S = 3600.0
 """An engine that fell silent is named for so long."""
 
 CAME_S = 3600
 CAME_AT_ONCE = 200
-LISTEN_S = 1.0
-PAUSE_S = 0.5
-
-T = TypeVar("T")
 
 
 class Board:
@@ -64,7 +55,7 @@ class Board:
             given: Units it gives up.
         """
         arguments: list[Any] = [self.engine, body, round(lease_s * 1000), round(FORGET_S * 1000), len(wanted), *wanted, *given]
-        now, own, took, owners, heard, version, most = await self._within(self._beat(keys=self._roster(), args=arguments))
+        now, own, took, owners, heard, version, most = await within(self._beat(keys=self._roster(), args=arguments))
         return Told(
             now=now / 1000,
             own=frozenset(map(_text, own)),
@@ -77,7 +68,7 @@ class Board:
 
     async def leave(self) -> None:
         """Say that this engine ends as asked: nobody misses it, and what it owns is free."""
-        await self._within(self._leave(keys=self._roster(), args=[self.engine, f"{self._keys}news"]))
+        await within(self._leave(keys=self._roster(), args=[self.engine, f"{self._keys}news"]))
 
     async def put(self, name: str, entry: Entry, known: int) -> tuple[int, Entry | None]:
         """Share a value under a name.
@@ -91,7 +82,7 @@ class Board:
         held = [f"{self._keys}held", f"{self._keys}marks", f"{self._keys}version"]
         body = msgspec.msgpack.encode(entry)
         arguments: list[Any] = [name, body, known, f"{self._keys}news"]
-        done, version, there = await self._within(self._put(keys=held, args=arguments))
+        done, version, there = await within(self._put(keys=held, args=arguments))
         if done:
             return version, None
         other = _entry(there)
@@ -103,7 +94,7 @@ class Board:
             pipe.get(f"{self._keys}version")
             pipe.hgetall(f"{self._keys}held")
             pipe.hgetall(f"{self._keys}marks")
-            version, held, marks = await self._within(pipe.execute())
+            version, held, marks = await within(pipe.execute())
         versions = {_text(name): int(mark) for name, mark in marks.items()}
         entries = {}
         for name, body in held.items():
@@ -118,7 +109,7 @@ class Board:
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.hdel(f"{self._keys}held", *names)
                 pipe.hdel(f"{self._keys}marks", *names)
-                await self._within(pipe.execute())
+                await within(pipe.execute())
 
     def first(self, digest: str, job_id: str) -> "asyncio.Future[str | None]":
         """Ask which job was the first to bring these bytes within the hour: this one, where nobody came before.
@@ -139,7 +130,7 @@ class Board:
                 jobs = [job_id for _, job_id, _ in asked]
                 found: list[str | None] = [None] * len(asked)
                 try:
-                    found = [_text(job_id) for job_id in await self._within(self._came(keys=keys, args=[CAME_S, *jobs]))]
+                    found = [_text(job_id) for job_id in await within(self._came(keys=keys, args=[CAME_S, *jobs]))]
                 except QueueAway:
                     pass
                 finally:
@@ -151,32 +142,11 @@ class Board:
 
     async def news(self) -> AsyncIterator[None]:
         """Yield whenever another engine changed or left something, and once after each time the connection was made, for ever."""
-        while True:
-            channel: Any = self._client.pubsub()
-            try:
-                async with asyncio.timeout(ANSWER_S):
-                    await channel.subscribe(f"{self._keys}news")
-                while True:
-                    message = await channel.get_message(timeout=LISTEN_S)
-                    if message is not None:
-                        yield None
-            except (RedisError, OSError, TimeoutError):
-                pass  # the beat, which looks each second, says that the server is away
-            finally:
-                with contextlib.suppress(RedisError, OSError, TimeoutError):
-                    await channel.aclose()
-            await asyncio.sleep(PAUSE_S)
+        async for _ in listen(self._client, f"{self._keys}news"):
+            yield None
 
     def _roster(self) -> list[str]:
         return [f"{self._keys}{name}" for name in ("engines", "seen", "owners", "until", "version")]
-
-    async def _within(self, asked: Awaitable[T]) -> Any:
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                return await asked
-        except (RedisError, OSError, TimeoutError) as error:
-            words = printable(str(error), 160) or type(error).__name__
-            raise QueueAway(f"the fleet's board in Redis does not answer: {words}") from None
 
 
 def _entry(body: bytes) -> Entry | None:

@@ -107,3 +107,9 @@ class StoreError(GexdeskError):
 
 class EngineAway(GexdeskError):
     """Say that no engine answers for this state folder."""
+
+
+KINDS: dict[str, type[GexdeskError]] = {
+    one("").kind: one for one in list(globals().values()) if isinstance(one, type) and issubclass(one, GexdeskError)
+}
+"""Every error by its name, so that what was refused in another process is caught as it is in one's own."""

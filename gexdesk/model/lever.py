@@ -71,6 +71,7 @@ class Lever(Struct, frozen=True):
         actor: Who asks; the engine replaces it by who the kernel or the key says.
         seen_revision: The target's revision the operator was looking at; when it has changed, the lever is refused.
         dry_run: Only say what would happen.
+        engine: Whose incident, held case or gap it is, of the engines of a fleet; empty is the one that is asked.
         together: The same word on each lever of one act on several targets: undo takes all of them back. Empty for an act on one.
         not_after: When whoever sent it stopped waiting and was told that nothing was done: the engine refuses it later. By the
             engine's clock, which the sender's need not agree with; None lets the client find out.
@@ -90,6 +91,7 @@ class Lever(Struct, frozen=True):
     text: str = ""
     forced: bool = False
     together: str = ""
+    engine: str = ""
 
 
 class LeverOutcome(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -9,7 +10,9 @@ from msgspec.structs import replace
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.incidents.book import Book, Happening
 from gexdesk.engine.incidents.condition import Condition
+from gexdesk.engine.incidents.everywhere import akin, everywhere
 from gexdesk.engine.incidents.incident import LINE_LIMIT, Incident
+from gexdesk.engine.incidents.kind import OF_THE_FLEET
 from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.incidents.shelf import Shelf
 from gexdesk.engine.levers.record import EVERYTHING
@@ -21,10 +24,13 @@ from gexdesk.model.view.incident import IncidentView
 from gexdesk.stores.audit import AuditLine
 from gexdesk.stores.base import IncidentRecord
 
+if TYPE_CHECKING:
+    from gexdesk.engine.fleet import Fleet
+
 SHOWN_CLOSED_S = 60.0
 UNSEEN_SHOWN = 30
 GATHER_S = 2.0
-"""Causes that join have so long to come together before somebody is paged for the first of them."""
+"""Causes that join, and what other engines of a fleet find, too, have so long before somebody is paged for the first of them."""
 
 _GRAVITY = ("opened", "reopened", "worse", "closed", "woken", "joined")
 
@@ -34,12 +40,14 @@ class Incidents:
 
     Args:
         readers: Names the readers of symbols.
+        fleet: Tells what needs somebody on the other engines; None for a desk of its own.
         note: Given the record of each incident as it changes.
     """
 
     def __init__(
         self, *, chronicle: Chronicle, clock: Clock, shelf: Shelf, mutes: Mutes, pager: Pager,
         readers: Callable[[Sequence[str]], tuple[str, ...]], note: Callable[[IncidentRecord], None],
+        fleet: "Fleet | None" = None,
     ) -> None:  # fmt: skip
         self._chronicle = chronicle
         self._clock = clock
@@ -48,6 +56,7 @@ class Incidents:
         self._pager = pager
         self._readers = readers
         self._note = note
+        self._fleet = fleet
         self._book = Book()
         self._turn = asyncio.Lock()
         self._keeping_fails = False
@@ -131,7 +140,11 @@ class Incidents:
         return incident
 
     def views(self) -> tuple[IncidentView, ...]:
-        """Return what screens show: open ones gravest and oldest first, then the closed that are new or that nobody saw."""
+        """Return what screens show, of a fleet this engine's incidents first."""
+        return everywhere(self.own_views(), self._fleet.incidents() if self._fleet is not None else ())
+
+    def own_views(self) -> tuple[IncidentView, ...]:
+        """Return this engine's: open ones gravest and oldest first, then the closed that are new or that nobody saw."""
         now = self._clock.now()
         incidents = self._book.all()
         still = sorted((i for i in incidents if i.closed_at is None), key=lambda i: (-i.severity, i.number))
@@ -160,6 +173,7 @@ class Incidents:
             joined=max(1, len(incident.members)),
             source=sources[0] if len(sources) == 1 else "",
             job_id=incident.lead.job_id,
+            like=incident.lead.like,
         )
 
     async def prune(self) -> None:
@@ -180,7 +194,8 @@ class Incidents:
         for incident in self._book.all():
             if incident.state != "open" or incident.severity <= incident.paged_severity or self._mutes.cover(incident, now):
                 continue
-            if incident.lead.like and now - incident.opened_at < GATHER_S:
+            shared = incident.lead.like or (self._fleet is not None and incident.kind in OF_THE_FLEET)
+            if (shared and now - incident.opened_at < GATHER_S) or self._paged_elsewhere(incident):
                 continue
             what = "worse" if incident.paged_severity else "opened"
             if self._pager.wants(what, incident.severity):
@@ -191,6 +206,14 @@ class Incidents:
             if happening.what == "closed" and happening.incident.paged_severity and self._pager.wants("closed", 2):
                 pages.append(Page("closed", self.view_of(happening.incident)))
         return pages
+
+    def _paged_elsewhere(self, incident: Incident) -> bool:
+        """Say whether another engine has as grave a part of the same, and pages for it; when it is gone, this one does."""
+        if self._fleet is None:
+            return False
+        own, leads = self.view_of(incident), self._fleet.before
+        parts = [other for other in self._fleet.incidents() if akin(own, other) and other.closed_at is None]
+        return any(part.severity >= own.severity and not leads(part.engine) for part in parts)
 
     async def _keep_changed(self) -> None:
         for number in sorted(self._book.changed):

@@ -54,3 +54,9 @@ _CLOSE_AFTER_S = {
     Kind.REDIS_AWAY: 10.0,
     Kind.KILL_SWITCH: 0.0,
 }
+
+OF_THE_FLEET = frozenset({
+    Kind.KILL_SWITCH, Kind.BACKLOG_GROWING, Kind.PROMISE_AT_RISK, Kind.ENGINE_SILENT, Kind.REDIS_AWAY, Kind.RULES_INVALID,
+    Kind.SOURCE_UNASSIGNED, Kind.SYMBOL_MISSING,
+})  # fmt: skip
+"""Kinds that every engine of a fleet finds alike: what they are about is shared."""

@@ -7,7 +7,12 @@ from msgspec import Struct
 Seen = TypeVar("Seen")
 
 
-class Look(Struct, Generic[Seen], frozen=True, tag=True):
-    """Ask for something; ``answer`` is the type of what comes back."""
+class Look(Struct, Generic[Seen], frozen=True, tag=True, kw_only=True):
+    """Ask for something; ``answer`` is the type of what comes back.
+
+    Attributes:
+        engine: Who is to say, of the engines of a fleet; empty is the one that is asked.
+    """
 
     answer: ClassVar[Any]
+    engine: str = ""

@@ -7,7 +7,7 @@ class IncidentView(Struct, frozen=True):
     """Show something an operator must look at.
 
     Attributes:
-        number: Counted from 1 per state folder, across restarts.
+        number: Counted from 1 per state folder, across restarts; ``name`` is the one in a fleet.
         severity: 2 readers are hit, 1 worth a look.
         closed_at: None while it is open.
         do_first: The one line of advice.
@@ -22,6 +22,8 @@ class IncidentView(Struct, frozen=True):
         joined: How many causes it holds, those that have gone included.
         source: The source it is about, to jump to; empty where it is about none, or about several.
         job_id: The job of the payload that caused it; empty without one.
+        like: What joins it with its like, e.g. the vendor of its source; empty where nothing does.
+        engine: The engine of the fleet that has it, where that is another than the one that answers.
     """
 
     number: int
@@ -42,6 +44,13 @@ class IncidentView(Struct, frozen=True):
     joined: int = 1
     source: str = ""
     job_id: str = ""
+    like: str = ""
+    engine: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return what tells it from every other one of the fleet, e.g. ``41`` or ``desk2-0f3a91c27be4#41``."""
+        return f"{self.engine}#{self.number}" if self.engine else str(self.number)
 
 
 class MuteView(Struct, frozen=True):
