@@ -53,7 +53,10 @@ def feeding_of(ground: Ground, way: Way, *, once: bool, replay_speed: float) -> 
 def _fleet(ground: Ground, way: Way, supply: Supply) -> Fleet | None:
     if ground.board is None:
         return None
-    shared = Shared(ground.board, host=platform.node(), record=ground.record, chronicle=ground.chronicle, clock=ground.clock)
+    shared = Shared(
+        ground.board, host=platform.node(), record=ground.record, chronicle=ground.chronicle, clock=ground.clock,
+        memory=ground.state / "unshared.msgpack",
+    )  # fmt: skip
     return Fleet(
         board=ground.board, ownership=ground.ownership, shared=shared, supply=supply, standing=ground.standing,
         chronicle=ground.chronicle, ledger=ground.ledger, clock=ground.clock, gained=partial(_inherit, ground.cache, way.triage),

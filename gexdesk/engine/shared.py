@@ -2,12 +2,14 @@
 
 Each has a name and a version on the board. An engine sets it against the version it knows, so that of two operators who act at
 once on two hosts the second is refused; what another engine set is taken over as soon as it is told, a second later at most. While
-the board is away each engine acts for itself; afterwards the later act of the two counts, and what lost is said.
+the board is away each engine acts for itself, and holds what it has to bring over a restart, too; afterwards the later act of the
+two counts, and what lost is said.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,8 +18,9 @@ from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.levers.record import Record
 from gexdesk.fleet.told import Entry
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import GexdeskError, LeverRefused, QueueAway
+from gexdesk.model.errors import GexdeskError, LeverRefused, QueueAway, StoreError
 from gexdesk.model.text import printable
+from gexdesk.stores.durable import write_durably
 
 if TYPE_CHECKING:
     from gexdesk.fleet.board import Board
@@ -47,16 +50,28 @@ class Kept(msgspec.Struct, frozen=True):
     own: Callable[[], dict[str, Any]]
     over: Callable[[Any], bool] | None = None
 
+    def value_of(self, entry: Entry) -> Any:
+        """Return what stands by an entry: None where it was ended, or its time has come. Raises MsgspecError."""
+        value = msgspec.msgpack.decode(entry.value, type=self.type | None)
+        return None if value is None or (self.over is not None and self.over(value)) else value
+
 
 class Shared:
-    """Hold what is known of the board. A name is the kind, and after a space what of it, e.g. ``pause spx-chain``."""
+    """Hold what is known of the board. A name is the kind, and after a space what of it, e.g. ``pause spx-chain``.
 
-    def __init__(self, board: "Board", *, host: str, record: Record, chronicle: Chronicle, clock: Clock) -> None:
+    Args:
+        memory: File with what was set here and is not on the board yet.
+    """
+
+    def __init__(
+        self, board: "Board", *, host: str, record: Record, chronicle: Chronicle, clock: Clock, memory: Path
+    ) -> None:
         self._board = board
         self._host = host
         self._record = record
         self._chronicle = chronicle
         self._clock = clock
+        self._memory = memory
         self._kinds: dict[str, Kept] = {}
         self._known: dict[str, int] = {}
         self._unsent: dict[str, Entry] = {}
@@ -72,12 +87,18 @@ class Shared:
     def begin(self) -> None:
         """Share from now on, from this loop and its threads."""
         self._loop = asyncio.get_running_loop()
+        try:
+            self._unsent = self._remembered()
+        except (OSError, msgspec.MsgspecError) as error:
+            words = printable(f"{self._memory} holds what was set here while Redis was away and cannot be read: {error}", 300)
+            self._chronicle.tell("lever", f"{words}; what the rest of the fleet has counts", grave=True)
 
     async def put(self, kind: str, of: str, value: object) -> None:
         """Share what an operator set here. While the board is away it stands here alone, and is brought there later.
 
         Raises:
             LeverRefused: Somebody set it through another engine since.
+            StoreError: The board is away, and what is to be brought there cannot be written down.
         """
         if self._loop is None:
             return
@@ -87,7 +108,7 @@ class Shared:
             try:
                 other = await self._send(name, entry, self._known.get(name, 0))
             except QueueAway:
-                self._unsent[name] = entry
+                await self._hold(name, entry)
                 return
         if other is not None:
             who = f"{printable(other.actor, 60)} on {printable(other.host, 60)}"
@@ -127,14 +148,14 @@ class Shared:
         if mine is not None and mine.at > entry.at:
             await self._send(name, mine, entry.version)
             return
-        self._unsent.pop(name, None)
+        await self._let_go(name)
         self._known[name] = entry.version
         kind, _, of = name.partition(" ")
         kept = self._kinds.get(kind)
         if kept is None:
             return  # a newer engine shares more than this one knows
         try:
-            value = None if self._ended(name, entry) else msgspec.msgpack.decode(entry.value, type=kept.type)
+            value = kept.value_of(entry)
             if kept.own().get(of) == value:
                 return
             if mine is not None:
@@ -173,7 +194,7 @@ class Shared:
             version, other = await self._board.put(name, entry, 0)
         if other is None:
             self._known[name] = version
-            self._unsent.pop(name, None)
+            await self._let_go(name)
         return other
 
     def _ended(self, name: str, entry: Entry) -> bool:
@@ -182,9 +203,37 @@ class Shared:
         if entry.value == _NOTHING or kept is None or kept.over is None:
             return entry.value == _NOTHING
         try:
-            return kept.over(msgspec.msgpack.decode(entry.value, type=kept.type))
+            return kept.value_of(entry) is None
         except msgspec.MsgspecError:
             return False
+
+    def _remembered(self) -> dict[str, Entry]:
+        """Return what an earlier life of this engine had to bring, as far as it stands here. Raises OSError, MsgspecError."""
+        try:
+            held = msgspec.msgpack.decode(self._memory.read_bytes(), type=dict[str, Entry])
+        except FileNotFoundError:
+            return {}
+        unsent = {}
+        for name, entry in held.items():
+            kind, _, of = name.partition(" ")
+            kept = self._kinds.get(kind)
+            if kept is not None and kept.own().get(of) == kept.value_of(entry):  # else it was held, and then not done
+                unsent[name] = entry
+        return unsent
+
+    async def _hold(self, name: str, entry: Entry) -> None:
+        """Remember what has to be brought; durable when it returns. Raises StoreError."""
+        unsent = self._unsent | {name: entry}
+        try:
+            await asyncio.to_thread(write_durably, self._memory, msgspec.msgpack.encode(unsent))
+        except OSError as error:
+            raise StoreError(f"{self._memory} could not be written ({error.strerror}); nothing was changed") from error
+        self._unsent = unsent
+
+    async def _let_go(self, name: str) -> None:
+        if self._unsent.pop(name, None) is not None:
+            with contextlib.suppress(OSError):  # what it says too much is older than what the board has
+                await asyncio.to_thread(write_durably, self._memory, msgspec.msgpack.encode(self._unsent))
 
 
 async def follow(shared: Shared, board: "Board") -> None:

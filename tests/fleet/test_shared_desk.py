@@ -254,25 +254,54 @@ async def test_a_shift_counts_as_seen_what_there_was_when_it_was_taken(fleet: Fl
             assert one(a) == ("", seen)
 
 
-async def test_what_was_set_while_redis_was_away_is_brought_when_it_is_back(fleet: Fleet) -> None:
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_what_was_set_while_redis_was_away_is_brought_when_it_is_back(fleet: Fleet, restarted: bool) -> None:
     fleet.server = ValkeyServer("--appendonly", "yes", "--appendfsync", "always")
     try:
-        async with fleet.engine("a") as a, fleet.engine("b") as b:
-            for kind, target in (("source", "files"), ("vendor", "files")):
+        async with AsyncExitStack() as running, fleet.engine("b") as b:
+            a = await running.enter_async_context(fleet.engine("a"))
+            for kind, target in (("source", "files"), ("vendor", "files"), ("symbol", "SPX")):
                 await mute(a, target, kind=kind)
             await act(a, Verb.HAND_OVER, who="kl")
-            await until(lambda: len(windows(b)) == 2 and parts_of(b).shift.on_duty.operator == "kl")
+            await until(lambda: len(windows(b)) == 3 and parts_of(b).shift.on_duty.operator == "kl")
             fleet.server.kill()
             await mute(a, "files", 0.0)
-            await mute(a, "SPX", kind="symbol")
+            await mute(a, "SPX", kind="symbol", who="mm")
+            await mute(a, "NDX", kind="symbol")
             await mute(a, "files", 1.0, kind="vendor")
             await act(a, Verb.HAND_OVER)
-            assert windows(b) == {"source files": "jm", "vendor files": "jm"}
-            await until(lambda: windows(a) == {"symbol SPX": "jm"})
+            assert windows(b) == {"source files": "jm", "vendor files": "jm", "symbol SPX": "jm"}
+            if restarted:
+                await running.aclose()
+                a = await running.enter_async_context(fleet.engine("a"))
+            there = {"symbol SPX": "mm", "symbol NDX": "jm"}
+            await until(lambda: windows(a) == there)
             fleet.server.start()
-            await until(lambda: windows(b) == {"symbol SPX": "jm"})
+            await until(lambda: windows(b) == there)
             await until(lambda: parts_of(b).shift.on_duty.operator == "jm")
             assert any(line.endswith(" ended mute of vendor files") for line in told(b)), "its time came before it was brought"
+            async with fleet.board() as board:
+                assert msgspec.msgpack.decode((await board.read())[1]["mute vendor files"].value) is None
+            assert (windows(a), parts_of(a).shift.on_duty.operator) == (there, "jm")
+            held = fleet.state("a") / "unshared.msgpack"
+            await until(lambda: msgspec.msgpack.decode(held.read_bytes()) == {})
+    finally:
+        fleet.server.close()
+
+
+async def test_what_can_neither_be_shared_nor_held_is_not_done(fleet: Fleet) -> None:
+    fleet.server = ValkeyServer()
+    try:
+        fleet.state("a").mkdir()
+        (fleet.state("a") / "unshared.msgpack").write_bytes(b"\xc1")
+        async with fleet.engine("a") as a:
+            assert [line for line in told(a) if "unshared.msgpack holds what was set here while Redis was away" in line]
+            (fleet.state("a") / "unshared.msgpack").unlink()
+            (fleet.state("a") / "unshared.msgpack").mkdir()
+            fleet.server.kill()
+            with pytest.raises(StoreError, match=r"unshared.msgpack could not be written .* nothing was changed"):
+                await mute(a, "files")
+            assert windows(a) == {}
     finally:
         fleet.server.close()
 
