@@ -38,7 +38,7 @@ def gaps(
     filled: Annotated[bool, Parameter(name="--filled", negative="", help="Filled ones, too.")] = False,
     at: At = HERE, json: AsJson = False,
 ) -> int:  # fmt: skip
-    """List the times in which expected data did not come, newest first, and whether they can be filled.
+    """List the times in which expected data did not come, newest first, how much of it is there by now, and what can fill them.
 
     Example: `gexdesk gaps SPX`
     """
@@ -48,12 +48,12 @@ def gaps(
         return 0
     rows = [
         (g.gap, g.symbol, g.source, _time(g.from_at), "goes on" if g.to_at is None else _time(g.to_at),
-         "-" if g.missed is None else f"{g.missed:,}",
+         "-" if g.missed is None else f"{g.missed:,}", g.there or "-",
          f"filled {_time(g.filled_at)}" if g.filled_at is not None else g.how if g.fillable else f"no: {g.how}", g.reason)
         for g in seen.gaps
     ]  # fmt: skip
     if rows:
-        table("Gaps (New York)", ["gap", "symbol", "source", "from", "to", "missed", "fill", "why"], rows)
+        table("Gaps (New York)", ["gap", "symbol", "source", "from", "to", "missed", "there", "fill", "why"], rows)
     else:
         say("no gap that is not filled")
     return 0
@@ -63,7 +63,7 @@ def backfill(
     gap: Annotated[str, Parameter(help="Id of the gap; `gexdesk gaps` lists them.")], *, reason: Reason,
     at: At = HERE, dry_run: DryRun = False, json: AsJson = False,
 ) -> int:  # fmt: skip
-    """Fill a gap from the symbol's history folder, behind all live data.
+    """Fill a gap from the symbol's history folder, behind all live data; a filled one, too, that still lacks something.
 
     Example: `gexdesk backfill 1f3a9c20 --reason "outage 09:41"`
     """

@@ -1,5 +1,6 @@
 """Keep the ledger of gaps: times in which an expected symbol's source gave nothing, and whether that can be filled."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from gexdesk.engine.ledger import Account
 from gexdesk.engine.symbols import Symbols
 from gexdesk.gates.pulse import INTERVALS
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import UnknownTarget
+from gexdesk.model.errors import StoreError, UnknownTarget
 from gexdesk.model.look.symbol import GapsLook, GapsSeen
 from gexdesk.model.symbol_view import GapView
 from gexdesk.model.text import printable
@@ -24,6 +25,9 @@ from gexdesk.stores.base import GapRecord, LiveValue
 KEPT = 1000
 JOINED_S = 60.0
 """What a sender counts as missing so soon after the last is one gap with it."""
+
+COUNTED_AT_ONCE = 100
+"""Of so many gaps that an earlier engine filled a question has counted what is there, the newest first; the next one of more."""
 
 _STEP_S = 300.0
 
@@ -123,6 +127,14 @@ class GapLedger:
             raise UnknownTarget(f"no gap is named {printable(name, 20)!r}; `gexdesk gaps` shows them")
         return gap.record
 
+    async def there(self, name: str) -> Cover:
+        """Return what history has of a filled gap. Raises UnknownTarget, and StoreError where it cannot be read."""
+        self.find(name)
+        gap = self._gaps[name]
+        if gap.cover is None:
+            await self._count(gap)
+        return gap.cover or Cover(0, gap.record.missed or 1)
+
     def filling(self, name: str) -> None:
         """Note that a backfill of a gap was begun."""
         self._gaps[name].filling_since = self._clock.now()
@@ -139,7 +151,7 @@ class GapLedger:
         gap.filling_since = None
         await self._count(gap)
         if gap.cover is None:
-            return "filled already" if gap.record.to_at is not None else "it still goes on"
+            return "it still goes on"
         brought, wanted, missed = gap.cover.brought, gap.cover.wanted, gap.record.missed or 1
         if gap.record.filled_at is None:
             some = f"{brought:,} of the {wanted:,} snapshots it lacks are there"
@@ -158,7 +170,7 @@ class GapLedger:
                 self._touched.add(name)
 
     async def count(self) -> None:
-        """Count what history has of the gaps it was stored in, and fill those it has enough of; called once a second.
+        """Count what history has of the gaps it was stored in, and note which it has enough of; called once a second.
 
         Raises:
             StoreError: It cannot be read; it is counted the next time.
@@ -175,7 +187,7 @@ class GapLedger:
 
     async def _count(self, gap: _Gap) -> None:
         record, delay_s = gap.record, self._delay_s(gap.record)
-        if record.to_at is None or record.filled_at is not None:
+        if record.to_at is None:
             return
         accounts = {account.name: account for account in self._symbols.sources_of(record.symbol)}
         from_at, to_at = window(record, delay_s)
@@ -183,7 +195,7 @@ class GapLedger:
         account = accounts.get(record.source)
         every_s = None if account is None else self._beats.interval_s(account, record.symbol)
         gap.cover = cover(record, stamps, every_s, delay_s)
-        if gap.cover.enough:
+        if gap.cover.enough and gap.record.filled_at is None:
             self._write(gap, filled_at=self._clock.now())
 
     def _delay_s(self, record: GapRecord) -> float:
@@ -205,7 +217,19 @@ class GapLedger:
     async def answer(self, question: GapsLook) -> GapsSeen:
         """Answer ``GapsLook``."""
         symbol = self._symbols.of(question.symbol).name if question.symbol else ""
+        if question.filled:
+            with contextlib.suppress(StoreError):  # the gaps themselves are at hand all the same
+                await self._count_filled(symbol)
         return GapsSeen(self.views(symbol, filled=question.filled))
+
+    async def _count_filled(self, symbol: str) -> None:
+        """Count what is there of gaps that an earlier engine filled: it wrote down when, not with how much."""
+        uncounted = (
+            gap for gap in self._gaps.values()
+            if gap.record.filled_at is not None and gap.cover is None and symbol in ("", gap.record.symbol)
+        )  # fmt: skip
+        for gap in sorted(uncounted, key=lambda gap: -gap.record.from_at)[:COUNTED_AT_ONCE]:
+            await self._count(gap)
 
     def _overdue(self, account: Account, symbol: str, now: float, text: str) -> None:
         beat, every_s = self._beats.beat(account, symbol), self._beats.interval_s(account, symbol)

@@ -169,6 +169,7 @@ class GapView(Struct, frozen=True):
         missed: Snapshots that should have come; None where nobody knows.
         fillable: History for it can be had; ``how`` says from where, or why not.
         filling_since: When a backfill of it was begun; None before, and once that has ended.
+        filled_at: When history had nine in ten of what was missed, or all that history of its pace can have.
         brought, wanted: Snapshots inside of it that history has, of how many that would fill it; None where none was stored yet.
     """
 
@@ -185,3 +186,15 @@ class GapView(Struct, frozen=True):
     filling_since: float | None = None
     brought: int = 0
     wanted: int | None = None
+
+    @property
+    def short(self) -> bool:
+        """Say whether it is filled, and yet less is there than was missed."""
+        return self.filled_at is not None and self.wanted is not None and self.brought < (self.missed or 1)
+
+    @property
+    def there(self) -> str:
+        """Say how much of what was missed is there, e.g. ``57 of 60``; empty where nobody counted."""
+        if self.wanted is None:
+            return ""
+        return f"{self.brought:,} of {(self.missed or 1) if self.filled_at is not None else self.wanted:,}"

@@ -112,7 +112,8 @@ async def test_what_was_missed_is_filled_at_low_and_readers_keep_what_they_have(
         assert await gaps(desk) == ()
         (gap,) = await gaps(desk, filled=True)
         assert gap.filled_at is not None
-        with pytest.raises(LeverRefused, match="filled already"):
+        assert (gap.there, gap.short) == ("12 of 12", False)
+        with pytest.raises(LeverRefused, match="filled already: 12 of 12 missed are there"):
             await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
         assert next((line["actor"], line["act"]) for line in await desk.engine.audit(5)) == ("jm", "backfill")
     (job,) = rows("SELECT level FROM jobs WHERE source = 'gap-fill'", state)
@@ -123,7 +124,48 @@ async def test_what_was_missed_is_filled_at_low_and_readers_keep_what_they_have(
     assert kept["filled_at"] is not None
     async with clocked(state, BEGINS_AT + 600.0, **settings) as desk:
         filled = next(one for one in await gaps(desk, filled=True) if one.gap == gap.gap)
-        assert (filled.filled_at is not None, filled.missed) == (True, 12), "a restart forgets nothing"
+        assert (filled.filled_at is not None, filled.there) == (True, "12 of 12"), "a restart forgets nothing"
+
+
+async def test_a_gap_filled_but_for_a_few_says_how_many_are_there_and_takes_the_rest_also_after_a_restart(tmp_path: Path) -> None:
+    state, folder = tmp_path / "state", tmp_path / "history"
+    settings = with_history(folder)
+    async with clocked(state, **settings) as desk:
+        gap, silent_from = await missed_a_minute(desk, minutes=5)
+        assert gap.missed == 60
+        history(folder, "SPX_20260303.jsonl", *(silent_from + EVERY_S * number for number in range(57)))
+        await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
+        await ended(desk)
+        assert f"gap {gap.gap}: 1 of 1 file went through; filled, 57 of 60 missed are there" in said(desk)
+        (filled,) = await gaps(desk, filled=True)
+        assert (filled.there, filled.short) == ("57 of 60", True)
+        filled_at = filled.filled_at
+    async with clocked(state, BEGINS_AT + 1_000.0, **settings) as desk:
+        filled = next(one for one in await gaps(desk, filled=True) if one.gap == gap.gap)
+        assert (filled.there, filled.filled_at) == ("57 of 60", pytest.approx(filled_at, abs=0.001))
+        history(folder, "SPX_20260303_rest.jsonl", *(silent_from + EVERY_S * number for number in range(57, 60)))
+        asked = await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap", dry_run=True)
+        assert (asked.before, asked.after) == ("filled with 57 of 60", "filling")
+        await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
+        await ended(desk)
+        assert any("filled, 60 of 60 missed are there" in line for line in said(desk))
+        filled = next(one for one in await gaps(desk, filled=True) if one.gap == gap.gap)
+        assert (filled.there, filled.short, filled.filled_at) == ("60 of 60", False, pytest.approx(filled_at, abs=0.001))
+        with pytest.raises(LeverRefused, match="60 of 60"):
+            await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
+
+
+async def test_a_lever_on_a_gap_that_an_earlier_engine_filled_counts_before_it_refuses(tmp_path: Path) -> None:
+    state, folder = tmp_path / "state", tmp_path / "history"
+    settings = with_history(folder)
+    async with clocked(state, **settings) as desk:
+        gap, silent_from = await missed_a_minute(desk)
+        history(folder, "SPX_20260303.jsonl", *(silent_from + EVERY_S * number for number in range(11)))
+        await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap")
+        await ended(desk)
+    async with clocked(state, BEGINS_AT + 600.0, **settings) as desk:
+        asked = await pull(desk.engine, Verb.BACKFILL, gap.gap, target_kind="gap", dry_run=True)
+        assert asked.before == "filled with 11 of 12"
 
 
 async def test_at_high_water_a_backfill_waits_alone_and_levers_and_the_watch_go_on(tmp_path: Path) -> None:

@@ -368,6 +368,21 @@ async def test_a_gap_is_filled_where_it_can_be_and_says_why_where_not() -> None:
         assert "filled" in text(page, "gaps")
         await seat.press("down", "B")
         assert "it was filled at 09:41:16" in page.notice.text
+        short = replace(gaps()[1], filled_at=AT - 1.0, brought=570, wanted=600)
+        seat.desk.answers[GapsLook] = GapsSeen((gaps()[0], short, gaps()[2]))
+        page.ask()
+        await answered(seat)
+        assert "10 m    600    570 filled" in text(page, "gaps")
+        assert "570 of 600 snapshots that it lacked are there; B fills in what else history has" in text(page, "gap")
+        await seat.press("B")
+        assert page.dialog.text.startswith("── BACKFILL SPX of gexbot-spx (gap of 10 m)  ")
+        await seat.press("escape")
+        whole = replace(short, brought=600)
+        seat.desk.answers[GapsLook] = GapsSeen((gaps()[0], whole, gaps()[2]))
+        page.ask()
+        await answered(seat)
+        await seat.press("B")
+        assert "it was filled at 09:41:16, 600 of 600 are there" in page.notice.text
 
 
 async def test_the_audit_says_whether_its_chain_holds_and_checks_again_when_asked() -> None:

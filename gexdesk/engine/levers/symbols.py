@@ -124,8 +124,12 @@ class SymbolLevers:
         if lever.target_kind != "gap":
             raise LeverRefused(f"{lever.verb} acts on gaps, not on a {printable(lever.target_kind, 20)}")
         record = self._gaps.find(lever.target)
+        before = "open"
         if record.filled_at is not None:
-            raise LeverRefused(f"gap {lever.target} is filled already")
+            brought, missed = (await self._gaps.there(lever.target)).brought, record.missed or 1
+            if brought >= missed:
+                raise LeverRefused(f"gap {lever.target} is filled already: {brought:,} of {missed:,} missed are there")
+            before = f"filled with {brought:,} of {missed:,}"
         if lever.target in self._backfill.under_way:
             raise LeverRefused(f"gap {lever.target} is being filled already")
         files = await self._backfill.files(record)
@@ -133,13 +137,13 @@ class SymbolLevers:
         some = "1 file goes" if count == 1 else f"{count} files go"
         helps, costs = f"{some} through the pipeline behind all live data", ""
         if lever.dry_run:
-            return LeverOutcome(False, "nothing sent", "open", "filling", 0, 0, helps, costs)
+            return LeverOutcome(False, "nothing sent", before, "filling", 0, 0, helps, costs)
         about = record.symbol, record.source
-        async with self._record.of(lever, f"gap {lever.target}", "open", "filling", about=about):
+        async with self._record.of(lever, f"gap {lever.target}", before, "filling", about=about):
             self._backfill.begin(lever.target, files)
         words = f"{lever.actor} backfill {record.symbol} from {record.source}: {some.rpartition(' ')[0]} ({lever.reason})"
         self._chronicle.tell("lever", words)
-        return LeverOutcome(True, words, "open", "filling", count, 0, helps, costs)
+        return LeverOutcome(True, words, before, "filling", count, 0, helps, costs)
 
     def _symbol(self, lever: Lever) -> str:
         if lever.target_kind != "symbol":

@@ -23,10 +23,11 @@ from gexdesk.tui.widgets.table import Column
 COLUMNS = (
     Column("", 10),
     Column("symbol", 7, grows=3),
-    Column("source", 14, grows=8),
+    Column("source", 12, grows=10),
     Column("from", 10),
     Column("lasted", 9, right=True),
-    Column("missed", 7, right=True),
+    Column("missed", 6, right=True),
+    Column("there", 6, right=True),
     Column("state", 10, grows=6),
     Column("why, and from where it can be filled", 20, rank=1, grows=90),
 )
@@ -99,8 +100,8 @@ class GapsPage(Page):
         gap = self.gaps.under_cursor
         if gap is None:
             return "no gap under the cursor"
-        if gap.filled_at is not None:
-            return f"it was filled at {figures.time_of_day(int(gap.filled_at))}"
+        if gap.filled_at is not None and not gap.short:
+            return f"it was filled at {figures.time_of_day(int(gap.filled_at))}{f', {gap.there} are there' if gap.there else ''}"
         if not gap.fillable:
             return f"it cannot be filled: {gap.how}"
         words = f"{gap.symbol} of {gap.source} (gap of {_lasted(gap, self.sight.now)})"
@@ -115,6 +116,7 @@ class GapsPage(Page):
             (_short(gap.from_at, self.sight.now), ""),
             (_lasted(gap, self.sight.now), "eye" if gap.to_at is None else ""),
             (figures.UNKNOWN if gap.missed is None else figures.count(gap.missed), ""),
+            (figures.UNKNOWN if gap.wanted is None else figures.count(gap.brought), "bold" if gap.short else ""),
             (state, "eye" if gap.to_at is None else "bold" if gap.fillable and gap.filled_at is None else "faint"),
             (f"{gap.reason}; {gap.how}", ""),
         ]
@@ -126,19 +128,20 @@ class GapsPage(Page):
         end = ", goes on" if gap.to_at is None else f" to {figures.day_and_time(int(gap.to_at))}"
         span = f"{figures.day_and_time(int(gap.from_at))}{end}, {_lasted(gap, self.sight.now)}"
         filling = "" if gap.filling_since is None else f"; being filled for {figures.age(self.sight.now - gap.filling_since)}"
-        there = "" if gap.wanted is None else f"; {gap.brought:,} of the {gap.wanted:,} snapshots it lacks are there"
+        there = f"; {gap.there} snapshots that it lacked are there" if gap.there else ""
+        there += "; B fills in what else history has" if gap.short and gap.fillable else ""
         return [[], *facts([("from", span, ""), ("why", gap.reason, ""), ("fill", f"{gap.how}{filling}{there}", "bold")], width)]
 
 
 def _state(gap: GapView) -> str:
-    if gap.filled_at is not None:
-        return "filled"
     if gap.to_at is None:
         return "goes on"
     if gap.filling_since is not None:
         return "filling"
-    if gap.fillable and gap.wanted is not None:
-        return f"{gap.brought:,} of {gap.wanted:,}"
+    if gap.filled_at is not None:
+        return "filled"
+    if gap.fillable and gap.there:
+        return gap.there
     return "B fills it" if gap.fillable else "lost"
 
 
