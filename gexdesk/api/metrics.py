@@ -59,7 +59,7 @@ class _Figures:
             hits.add_metric((guideline.name,), guideline.session)
         open_incidents = GaugeMetricFamily("gexdesk_incidents_open", "Open incidents by severity.", labels=("severity",))
         for severity in (1, 2):
-            count = sum(1 for i in view.incidents if i.closed_at is None and i.severity == severity)
+            count = sum(1 for i in view.incidents if i.closed_at is None and i.severity == severity and not i.engine)
             open_incidents.add_metric((str(severity),), count)
         yield from (hits, open_incidents)
         for name, words, value in (

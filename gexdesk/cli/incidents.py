@@ -10,14 +10,17 @@ from gexdesk.cli.answer import as_json, say, table
 from gexdesk.cli.arguments import AsJson, span_s
 from gexdesk.cli.levers import DryRun, Reason, pull_lever
 from gexdesk.cli.reach import HERE, At, engine_at
-from gexdesk.model.errors import LeverRefused, SettingsError
+from gexdesk.model.errors import LeverRefused, SettingsError, UnknownTarget
 from gexdesk.model.incident_report import as_markdown, incident_lines, moment, state_words
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look.handover import HandOverLook, HandOverSeen
 from gexdesk.model.look.incident import IncidentLook, IncidentSeen
+from gexdesk.model.text import printable
 
 app = App(name="incidents", help="List, show, take, snooze, note, mute, resolve, report and export incidents.")
-Number = Annotated[int, Parameter(help="The incident's number; `gexdesk incidents list` lists them.")]
+Number = Annotated[
+    str, Parameter(help="The number, or another engine's of the fleet as `desk2#41`; `gexdesk incidents list` lists them.")
+]
 
 
 @app.command(name="list")
@@ -31,7 +34,7 @@ def list_(*, at: At = HERE, json: AsJson = False) -> int:
         as_json({"incidents": view.incidents, "pager": view.pager, "mutes": view.mutes})
         return 0
     rows = [
-        (str(i.number), "!!" if i.severity > 1 else "!", i.subject, i.kind, state_words(i.state, i.seen, i.muted), i.owner or "-",
+        (i.name, "!!" if i.severity > 1 else "!", i.subject, i.kind, state_words(i.state, i.seen, i.muted), i.owner or "-",
          moment(i.opened_at), " ".join(i.readers) or "-", i.text)
         for i in view.incidents
     ]  # fmt: skip
@@ -68,7 +71,7 @@ def export(
     seen = _seen(number, at)
     text = as_markdown(seen)
     if json:
-        as_json({"number": number, "markdown": text})
+        as_json({"number": seen.incident.number, "markdown": text})
     elif file is None:
         print(text, end="")
     else:
@@ -86,7 +89,7 @@ def take(number: Number, *, reason: Reason = "", at: At = HERE, dry_run: DryRun 
 
     Example: `gexdesk incidents take 41`
     """
-    return pull_lever(at, Lever(Verb.TAKE, str(number), reason, target_kind="incident", dry_run=dry_run), json=json)
+    return pull_lever(at, _lever(Verb.TAKE, number, reason, dry_run=dry_run), json=json)
 
 
 @app.command
@@ -100,8 +103,7 @@ def snooze(
     Example: `gexdesk incidents snooze 41 --for 30m --reason "vendor is on it"`
     """
     for_s = None if duration == "worse" else span_s(duration)
-    lever = Lever(Verb.SNOOZE, str(number), reason, target_kind="incident", for_s=for_s, dry_run=dry_run)
-    return pull_lever(at, lever, json=json)
+    return pull_lever(at, _lever(Verb.SNOOZE, number, reason, for_s=for_s, dry_run=dry_run), json=json)
 
 
 @app.command
@@ -111,7 +113,7 @@ def note(number: Number, text: Annotated[str, Parameter(help="What you found.")]
 
     Example: `gexdesk incidents note 41 "vendor confirms, back at 10:15"`
     """
-    return pull_lever(at, Lever(Verb.NOTE, str(number), "", target_kind="incident", text=text), json=json)
+    return pull_lever(at, _lever(Verb.NOTE, number, text=text), json=json)
 
 
 @app.command
@@ -122,13 +124,12 @@ def resolve(
 
     Example: `gexdesk incidents resolve 41 --reason "wrong threshold, ticket 77"`
     """
-    lever = Lever(Verb.RESOLVE, str(number), reason, target_kind="incident", dry_run=dry_run)
-    return pull_lever(at, lever, json=json)
+    return pull_lever(at, _lever(Verb.RESOLVE, number, reason, dry_run=dry_run), json=json)
 
 
 @app.command
 def mute(
-    number: Annotated[int | None, Parameter(help="An incident: its vendor, source or symbol is meant.")] = None, *,
+    number: Annotated[str, Parameter(help="An incident: its vendor, source or symbol is meant.")] = "", *,
     reason: Reason,
     duration: Annotated[str, Parameter(name="--for", help="How long the window lasts, e.g. 2h; `0` ends it.")],
     source: str = "", vendor: str = "", symbol: str = "",
@@ -138,12 +139,16 @@ def mute(
 
     Example: `gexdesk incidents mute --vendor cdn.cboe.com --for 2h --reason "announced maintenance"`
     """
-    named = {"incident": "" if number is None else str(number), "source": source, "vendor": vendor, "symbol": symbol}
+    named = {"incident": number, "source": source, "vendor": vendor, "symbol": symbol}
     given = [(kind, target) for kind, target in named.items() if target]
     if len(given) != 1:
         raise LeverRefused("name one thing: an incident's number, --source, --vendor or --symbol")
     [(kind, target)] = given
-    lever = Lever(Verb.MUTE, target, reason, target_kind=kind, for_s=span_s(duration), dry_run=dry_run)
+    for_s = span_s(duration)
+    if kind == "incident":
+        lever = _lever(Verb.MUTE, target, reason, for_s=for_s, dry_run=dry_run)
+    else:
+        lever = Lever(Verb.MUTE, target, reason, target_kind=kind, for_s=for_s, dry_run=dry_run)
     return pull_lever(at, lever, json=json)
 
 
@@ -185,7 +190,7 @@ def _print_hand_over(seen: HandOverSeen) -> None:
     since = f" since {moment(seen.shift_since)}" if seen.shift_since is not None else ""
     print(f"Shift: {seen.shift_by or 'nobody'}{since}. {seen.summary}")
     for i in seen.incidents:
-        print(f"  #{i.number} {state_words(i.state, i.seen, i.muted)} {i.owner or 'nobody'}: {i.subject}: {i.text}")
+        print(f"  #{i.name} {state_words(i.state, i.seen, i.muted)} {i.owner or 'nobody'}: {i.subject}: {i.text}")
     for s in seen.standing:
         until = f"until {moment(s.until)}" if s.until is not None else "no end"
         print(f"  {s.what} {s.target}: {s.words} by {s.author}, {until} ({s.reason})")
@@ -195,5 +200,21 @@ def _print_hand_over(seen: HandOverSeen) -> None:
         print(f"  gap {gap}")
 
 
-def _seen(number: int, at: At) -> IncidentSeen:
-    return asyncio.run(engine_at(at).look(IncidentLook(number)))
+def _seen(number: str, at: At) -> IncidentSeen:
+    engine, digits = _read(number)
+    return asyncio.run(engine_at(at).look(IncidentLook(int(digits), engine=engine)))
+
+
+def _lever(
+    verb: Verb, number: str, reason: str = "", *, for_s: float | None = None, text: str = "", dry_run: bool = False
+) -> Lever:
+    engine, digits = _read(number)
+    return Lever(verb, digits, reason, target_kind="incident", for_s=for_s, text=text, dry_run=dry_run, engine=engine)
+
+
+def _read(number: str) -> tuple[str, str]:
+    """Return the engine, empty for the one that answers, and the number. Raises UnknownTarget."""
+    engine, _, digits = number.rpartition("#")
+    if not digits.isdecimal() or len(digits) > 9:
+        raise UnknownTarget(f"{printable(number, 60)!r} is no incident: a number, or an engine, # and a number, such as desk2#41")
+    return engine, digits

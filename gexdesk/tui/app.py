@@ -77,7 +77,7 @@ class DeskApp(App[int]):
         self.house = House(self.sight, lambda: self.desk, sample, self.operator, keymap, folder, remote)
         self.set_keymap(keymap)
         self._leaving = False
-        self._rung: set[int] = set()
+        self._rung: set[str] = set()
         self._told = False
         self._themes = Themes(folder / "themes")
         self._take_themes()
@@ -140,7 +140,7 @@ class DeskApp(App[int]):
 
     def ring(self, view: DeskView) -> None:
         """Ring the terminal's bell, once for each incident that hits readers and that nobody saw."""
-        calling = {i.number for i in view.incidents if i.severity > 1 and i.closed_at is None and not i.seen and not i.muted}
+        calling = {i.name for i in view.incidents if i.severity > 1 and i.closed_at is None and not i.seen and not i.muted}
         if calling - self._rung:
             self.bell()
         self._rung = calling

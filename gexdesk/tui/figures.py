@@ -1,5 +1,6 @@
 """Put numbers into words of a fixed, small width. Every time of day is New York's."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from math import isnan
@@ -39,6 +40,14 @@ def promise(seconds: float | None) -> str:
     if seconds < 60:
         return f"{seconds:g} s"
     return f"{seconds / 60:g} min" if seconds < 3600 else f"{seconds / 3600:g} h"
+
+
+def engine(name: str, among: Iterable[str]) -> str:
+    """Shorten an engine's name: its host, or where several are on that host four more digits."""
+    host, _, own = name.rpartition("-")
+    if len(own) != 12 or not host:
+        return name
+    return name[:-8] if sum(other.rpartition("-")[0] == host for other in among) > 1 else host
 
 
 def count(number: int) -> str:

@@ -466,9 +466,9 @@ async def test_a_fleet_shows_every_engine_its_load_and_when_it_was_heard() -> No
         assert "31 % of a core, 211.0 MB; host load 1.4 on 2 cores" in text(page, "about")
         await seat.press("down")
         assert "last heard 09:40:35" in text(page, "about")
-        assert "of a core" not in text(page, "about"), "of itself alone an engine can tell that"
+        assert "of a core" not in text(page, "about"), "who is silent cannot be asked"
         await seat.press("enter")
-        assert "e2 does not answer here" in page.notice.text
+        assert "e2 is silent" in page.notice.text
         await seat.press("up", "enter")
         await answered(seat)
         assert in_front(seat) == "engineering"

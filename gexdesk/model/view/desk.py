@@ -30,6 +30,7 @@ class DeskView(Struct, frozen=True):
         stopped, stopped_by: The kill switch is on, and who turned it; empty while it is off.
         slots: Jobs the engine can process at once, CRITICAL's reserve included.
         pager: ``-`` (none is configured), ``ok``, or ``failing: `` and why the last page was not sent.
+        incidents: Of this engine, and of a fleet's others those that name their engine.
         mutes: Maintenance windows in force.
         read_only: Who is shown this can change nothing: the engine was started so, or their key may only read.
         shift_by, shift_since: Who took the shift over, and when; empty and None before the first.

@@ -37,6 +37,7 @@ class Aim:
         choices: What ``Lever.to`` may be, the first one proposed.
         to: The one of them that is chosen, by name: their order changes. Empty while none is.
         text: What is handed in with the lever.
+        engine: As ``Lever.engine``.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Aim:
     choices: tuple[str, ...] = ()
     to: str = ""
     text: str = ""
+    engine: str = ""
 
     def changed(self, view: DeskView) -> str:
         """Say how it stands now where somebody changed it meanwhile; empty where it is as it was seen."""
@@ -79,8 +81,8 @@ class Aim:
                 now = at_symbol(symbol, Verb.FAILOVER if self.choices else Verb.OVERRIDE, view)
                 return replace(now, to=self.to if self.to in now.choices else "")
             case "incident":
-                incident = next((i for i in view.incidents if str(i.number) == self.name), None)
-                return at_incident(incident) if incident is not None else None
+                incident = self._incident(view)
+                return replace(at_incident(incident), words=self.words) if incident is not None else None
             case "guidelines":
                 return replace(self, revision=view.guidelines_revision, state=view.guidelines_version)
         return self
@@ -88,7 +90,7 @@ class Aim:
     def _changed_by(self, view: DeskView) -> str:
         """Return who pulled the last lever on it, as the events or what is in force tell it; empty where neither does."""
         named = re.compile(rf"(?<![\w-]){re.escape(f'#{self.name}' if self.kind == 'incident' else self.name)}(?![\w-])")
-        for line in sorted(view.log, key=lambda line: -line.sequence):
+        for line in sorted(view.log if not self.engine else (), key=lambda line: -line.sequence):
             if line.kind == "lever" and named.search(line.text) and (found := _LEVER.match(line.text)):
                 return found[1]
         match self.kind:
@@ -98,10 +100,13 @@ class Aim:
             case "symbol":
                 return next((o.author for o in view.overrides if (o.kind, o.target) == ("symbol", self.name)), "")
             case "incident":
-                return next((i.owner for i in view.incidents if str(i.number) == self.name), "")
+                return incident.owner if (incident := self._incident(view)) is not None else ""
             case "guidelines":
                 return view.guidelines_author
         return ""
+
+    def _incident(self, view: DeskView) -> IncidentView | None:
+        return next((i for i in view.incidents if (i.engine, str(i.number)) == (self.engine, self.name)), None)
 
 
 def at_source(source: SourceView, serves: str = "", readers: tuple[str, ...] = ()) -> Aim:
@@ -131,9 +136,11 @@ def at_job(job: JobView) -> Aim:
 
 
 def at_incident(incident: IncidentView) -> Aim:
-    """Aim at an incident."""
-    words = f"#{incident.number} {incident.subject}"
-    return Aim("incident", str(incident.number), words, None, incident.state, incident.revision, incident.readers)
+    """Aim at an incident, of whichever engine."""
+    words = f"#{incident.number} {incident.subject}{f' on {incident.engine}' if incident.engine else ''}"
+    return Aim(
+        "incident", str(incident.number), words, None, incident.state, incident.revision, incident.readers, engine=incident.engine
+    )
 
 
 Aimed = tuple[Verb, Aim] | str

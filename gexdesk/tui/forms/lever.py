@@ -98,6 +98,7 @@ class LeverForm:
             text=aim.text,
             dry_run=dry_run,
             together=self.act,
+            engine=aim.engine,
         )
 
     def _agreed(self, aim: Aim) -> Level | None:

@@ -117,7 +117,7 @@ def how_it_stands(view: DeskView) -> tuple[object, ...]:
     """Return what an operator must not wait a second for: what is in force, what needs somebody, how each row stands in a word."""
     return (
         view.stopped, view.guidelines_fault, view.overrides,
-        [(incident.number, incident.severity, incident.state, incident.closed_at) for incident in view.incidents],
+        [(incident.name, incident.severity, incident.state, incident.closed_at) for incident in view.incidents],
         [(source.state, source.override) for source in view.sources],
         [(symbol.served_by, symbol.check) for symbol in view.symbols],
     )  # fmt: skip

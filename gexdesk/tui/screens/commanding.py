@@ -31,7 +31,7 @@ def words(screen: Staged) -> Words:
     return {
         "symbol": [s.symbol for s in view.symbols],
         "source": [s.name for s in view.sources],
-        "incident": [str(i.number) for i in needing(view, screen.sight.now)],
+        "incident": [i.name for i in needing(view, screen.sight.now)],
         "theme": screen.app.theme_names,  # type: ignore[attr-defined]
         "view": [*saved.names(screen.house.config), saved.SAVE],
     }
@@ -89,8 +89,8 @@ def _lever(screen: Staged, name: str, arguments: list[str]) -> None:
         verb, kind = _BY_NAME[name]
         levers.open_at(verb, Aim(kind, arguments[0], f"{arguments[0]} ({'dead letter' if kind == 'dead' else kind})"))
     elif name in _ON_INCIDENTS:
-        number = _known(arguments[0], [str(i.number) for i in view.incidents], "incident")
-        levers.open_at(_ON_INCIDENTS[name], at_incident(next(i for i in view.incidents if str(i.number) == number)))
+        wanted = _known(arguments[0], [i.name for i in view.incidents], "incident")
+        levers.open_at(_ON_INCIDENTS[name], at_incident(next(i for i in view.incidents if i.name == wanted)))
     elif name == "apply":
         if not view.guidelines_staged:
             raise ValueError("no guidelines are staged: :rules, then e edits, and what you save is staged")

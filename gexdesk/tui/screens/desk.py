@@ -31,7 +31,7 @@ from gexdesk.tui.widgets.dialog import DialogPane
 from gexdesk.tui.widgets.foot import KeysPane, NoticePane, SmallPane
 from gexdesk.tui.widgets.guidelines import GuidelinesPane, note_runs
 from gexdesk.tui.widgets.levels import BothPane, LatencyPane, WaitingPane
-from gexdesk.tui.widgets.needs import NeedsPane, needing
+from gexdesk.tui.widgets.needs import NeedsPane, about, needing
 from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.status import StatusPane
 from gexdesk.tui.widgets.table import Table
@@ -60,7 +60,7 @@ class DeskScreen(Staged):
         self._compositor = FrugalCompositor()
         self.sight = sight
         self.hidden: frozenset[int] = frozenset()
-        self._need: int | None = None
+        self._need = ""
         self._arrangement = DeskLayout(self.wants)
         self._arranged = Wants()
         self._followed: DeskView | None = None
@@ -257,23 +257,23 @@ class DeskScreen(Staged):
         if not needs:
             self.notice.say("nothing needs you")
             return
-        numbers = [i.number for i in needs]
-        at = numbers.index(self._need) + 1 if self._need in numbers else 0
+        names = [i.name for i in needs]
+        at = names.index(self._need) + 1 if self._need in names else 0
         incident = needs[at % len(needs)]
-        self._need = incident.number
-        about = f"#{incident.number} {incident.subject}: {incident.do_first or incident.text}"
-        names = (incident.source, incident.subject)
-        if not self.cursor.go_to(*(reversed(names) if incident.kind in ABOUT_SYMBOLS else names)):
-            self.notice.say(f"{about}; about no single row: i opens it")
+        self._need = incident.name
+        words = f"#{incident.number} {about(incident, view)}: {incident.do_first or incident.text}"
+        rows = (incident.source, incident.subject)
+        if not self.cursor.go_to(*(reversed(rows) if incident.kind in ABOUT_SYMBOLS else rows)):
+            self.notice.say(f"{words}; about no single row: i opens it")
             return
-        self.notice.say(about)
+        self.notice.say(words)
         self.rearrange()
         self.paint_all()
 
     def action_page(self, name: str) -> None:
         """Open a page beside the desk; of the incidents with the gravest one under the cursor."""
         needs = needing(self.sight.shown, self.sight.now) if name == "incidents" and self.sight.shown is not None else []
-        self.open_page(name, *([str(needs[0].number)] if needs else []))
+        self.open_page(name, *([needs[0].name] if needs else []))
 
     def action_engines(self) -> None:
         """Open the engines where there are several, else the one engine's inside."""

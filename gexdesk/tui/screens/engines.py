@@ -26,7 +26,8 @@ COLUMNS = (
     Column("heard", 14, right=True),
     Column("host", 12, rank=1, grows=18),
     Column("runs for", 8, right=True),
-    Column("under way", 9, right=True),
+    Column("needs you", 9, right=True),
+    Column("under way", 9, right=True, rank=1),
     Column("slots", 5, right=True, rank=2),
     Column("done", 10, right=True),
     Column("dead", 5, right=True, rank=1),
@@ -36,13 +37,14 @@ COLUMNS = (
 
 
 class EnginesPage(Page):
-    """Show every engine of the fleet; of the one that answers also what it takes of its host."""
+    """Show every engine of the fleet; of the one under the cursor also what it takes of its host."""
 
-    KEYS: ClassVar[tuple[Key, ...]] = (Key("enter", "inside", "Enter", "inside", "how the engine that answers works inside"),)
+    KEYS: ClassVar[tuple[Key, ...]] = (Key("enter", "inside", "Enter", "inside", "how the engine under the cursor works inside"),)
 
     def __init__(self, house: House) -> None:
         self.machine: MachineSeen | None = None
-        super().__init__(house)
+        self._asked = ""
+        super().__init__(house.at(""))  # it lists all of them
 
     def panes(self) -> Sequence[Pane]:
         """Return the list, and what is known of the one under the cursor."""
@@ -63,16 +65,20 @@ class EnginesPage(Page):
         return {"engines": Region(x, y, width, rows), "about": Region(x, y + rows, width, height - rows)}
 
     async def fetch(self) -> None:
-        """Ask the engine. Raises EngineAway, StoreError."""
+        """Ask the engine, or through it the one under the cursor. Raises EngineAway, StoreError."""
         view, desk = self.sight.shown, self.house.desk()
         if desk is None:
             raise EngineAway("no engine answers")
-        self.machine = await desk.look(MachineLook())
         fleet = view.engines if view is not None else ()
+        fleet = fleet or (self._alone(await desk.look(MachineLook())),)
         known = len(self.engines.rows)
-        self.engines.take({engine.engine_id: engine for engine in fleet or (self._alone(self.machine),)})
+        self.engines.take({engine.engine_id: engine for engine in fleet})
         if len(self.engines.rows) != known:
             self.rearrange()
+        found = self.engines.under_cursor
+        if found is not None and not found.silent:
+            self.machine = await desk.look(MachineLook(engine="" if found.this else found.engine_id))
+            self._asked = found.engine_id
 
     def _alone(self, machine: MachineSeen) -> EngineView:
         """Return the one engine of a desk without a fleet, as one of a fleet is told of."""
@@ -89,14 +95,20 @@ class EnginesPage(Page):
     def moved(self) -> None:
         """Tell of the row the cursor came to."""
         self.about.paint()
+        self.ask()
 
     def action_inside(self) -> None:
-        """Open the page of how it works inside: the engine that answers alone can tell."""
+        """Open the page of how it works inside."""
         found = self.engines.under_cursor
-        if found is None or found.this:
-            self.open_page("engineering")
+        if found is not None and found.silent:
+            self.notice.say(f"{found.engine_id} is silent: nobody can ask it")
         else:
-            self.notice.say(f"{found.engine_id} does not answer here: `gexdesk attach` on {found.host} opens its desk")
+            self.open_page("engineering", engine="" if found is None or found.this else found.engine_id)
+
+    def _needs(self, one: EngineView) -> int:
+        """Count what needs somebody on an engine."""
+        view, name = self.sight.shown, "" if one.this else one.engine_id
+        return sum(i.closed_at is None and i.engine == name for i in view.incidents) if view is not None else 0
 
     def _row(self, one: EngineView) -> list[Run]:
         heard = figures.age(max(0.0, self.sight.now - one.heartbeat_at))
@@ -106,6 +118,7 @@ class EnginesPage(Page):
             (f"! SILENT {heard}" if one.silent else heard, "eye" if one.silent else ""),
             (f"{one.host} ({one.pid})", ""),
             (figures.age(self.sight.now - one.since), ""),
+            (figures.count(self._needs(one)), "eye" if self._needs(one) else ""),
             (figures.count(one.in_flight), ""),
             (figures.count(one.slots), ""),
             (figures.count(one.completed), ""),
@@ -128,7 +141,7 @@ class EnginesPage(Page):
         ended = f"{figures.count(one.completed)} completed, {figures.count(one.dead)} dead here"
         lines += fact("did", f"{received}; {ended}; {figures.count(one.elsewhere)} ended by others", width)
         machine = self.machine
-        if machine is None or not one.this:
+        if machine is None or one.engine_id != self._asked:
             return lines
         share = figures.UNKNOWN if machine.cpu_share is None else f"{machine.cpu_share * 100:.0f} % of a core"
         load = figures.UNKNOWN if machine.load is None else f"{machine.load:.1f} on {machine.cores} cores"

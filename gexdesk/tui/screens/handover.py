@@ -17,6 +17,7 @@ from gexdesk.tui.keys import Key
 from gexdesk.tui.screens.page import Page
 from gexdesk.tui.widgets.lines import LinesPane, facts
 from gexdesk.tui.widgets.listing import Listing, Order
+from gexdesk.tui.widgets.needs import about
 from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.table import Column
 
@@ -74,7 +75,7 @@ class HandoverPage(Page):
         if desk is None:
             raise EngineAway("no engine answers")
         self.seen = seen = await desk.look(HandOverLook())
-        rows: dict[str, Left] = {f"#{incident.number}": incident for incident in _gravest_first(seen.incidents)}
+        rows: dict[str, Left] = {f"#{incident.name}": incident for incident in _gravest_first(seen.incidents)}
         rows |= {f"{one.what} {one.target}": one for one in seen.standing}
         rows |= {f"mute {one.target_kind} {one.target}": one for one in seen.mutes}
         # What is lost is lost: a row tells of all of it; a row each of what goes on or can be filled.
@@ -91,8 +92,8 @@ class HandoverPage(Page):
     def action_open_row(self) -> None:
         """Open what the row under the cursor is about."""
         match self.left.under_cursor:
-            case IncidentView(number=number):
-                self.open_page("incidents", str(number))
+            case IncidentView() as incident:
+                self.open_page("incidents", incident.name)
             case StandingView(target=target) | MuteView(target=target):
                 self._open_target(target)
             case str():
@@ -155,7 +156,7 @@ class HandoverPage(Page):
                 ends = "" if one.snoozed_until is None else figures.until(one.snoozed_until, now)
                 return [
                     (f"#{one.number} {word}", "eye" if grave else "bold"), ("!!" if grave else "!", "eye" if grave else ""),
-                    (one.subject, "bold"), (f"{unseen}{one.text}", "" if one.seen else "bold"),
+                    (about(one, self.sight.shown), "bold"), (f"{unseen}{one.text}", "" if one.seen else "bold"),
                     (figures.age(now - one.opened_at), ""), (ends, ""), (one.owner or "nobody", "" if one.owner else "faint"),
                 ]  # fmt: skip
             case StandingView():
@@ -165,13 +166,13 @@ class HandoverPage(Page):
                     (figures.age(now - one.since), ""), (figures.until(one.until, now), "eye" if forever else ""), (one.author, ""),
                 ]  # fmt: skip
             case MuteView():
-                about = one.target if one.target_kind == "source" else f"{one.target_kind} {one.target}"
+                whose = one.target if one.target_kind == "source" else f"{one.target_kind} {one.target}"
                 return [
-                    ("pages nobody", ""), ("", ""), (about, "bold"), (one.reason, ""), (figures.age(now - one.since), ""),
+                    ("pages nobody", ""), ("", ""), (whose, "bold"), (one.reason, ""), (figures.age(now - one.since), ""),
                     (figures.until(one.until, now), ""), (one.author, ""),
                 ]  # fmt: skip
-        about, _, words = one.partition(": ")
-        return [("gap", ""), ("", ""), (about, "bold"), (words, ""), ("", ""), ("", ""), ("", "")]
+        what, _, words = one.partition(": ")
+        return [("gap", ""), ("", ""), (what, "bold"), (words, ""), ("", ""), ("", ""), ("", "")]
 
 
 def _gravest_first(incidents: Sequence[IncidentView]) -> list[IncidentView]:

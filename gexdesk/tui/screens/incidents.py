@@ -22,6 +22,7 @@ from gexdesk.tui.keys import LEVER_KEYS, Key
 from gexdesk.tui.screens.reading import CROSS, ReadingPage
 from gexdesk.tui.widgets.lines import LinesPane, fact
 from gexdesk.tui.widgets.listing import Listing, Order
+from gexdesk.tui.widgets.needs import about
 from gexdesk.tui.widgets.pane import Pane
 from gexdesk.tui.widgets.table import Column
 
@@ -67,17 +68,17 @@ class IncidentsPage(ReadingPage):
         *(key if key.keys in ("P", "F") else key._replace(word="") for key in LEVER_KEYS),
     )
 
-    def __init__(self, house: House, number: str = "") -> None:
+    def __init__(self, house: House, name: str = "") -> None:
         self.seen: IncidentSeen | None = None
         self.runbook = False
-        self._wanted = number
-        super().__init__(house)
+        self._wanted = name
+        super().__init__(house.at(""))  # it lists those of every engine
 
     def panes(self) -> Sequence[Pane]:
         """Return the list and the story under it."""
         self.incidents: Listing[IncidentView] = Listing(
             "incidents", self.sight, "INCIDENTS", COLUMNS, row=self._row, nothing="nothing needs you",
-            text=lambda i: f"{i.number} {i.subject} {i.text} {i.owner} {i.state} {i.kind} {' '.join(i.readers)}",
+            text=lambda i: f"{i.name} {i.subject} {i.text} {i.owner} {i.state} {i.kind} {' '.join(i.readers)}",
         )  # fmt: skip
         self.incidents.order = Order.STEADY
         self.incidents.gone_words = "closed, and no longer shown"
@@ -96,7 +97,7 @@ class IncidentsPage(ReadingPage):
         view, desk = self.sight.shown, self.house.desk()
         if view is not None:
             known = len(self.incidents.rows)
-            self.incidents.take({f"#{incident.number}": incident for incident in view.incidents})
+            self.incidents.take({f"#{incident.name}": incident for incident in view.incidents})
             if self._wanted and f"#{self._wanted}" in self.incidents.records:
                 self.incidents.cursor, self._wanted = f"#{self._wanted}", ""
             if len(self.incidents.rows) != known:
@@ -107,11 +108,14 @@ class IncidentsPage(ReadingPage):
         if found is None:
             self.seen = None
             return
-        self.seen = await desk.look(IncidentLook(number=found.number))
+        self.seen = await desk.look(IncidentLook(number=found.number, engine=found.engine))
         if not found.seen and self.sight.frozen_at is None:
-            self.levers.send_now(
-                Lever(Verb.SEE, str(found.number), "", target_kind="incident", actor=self.house.operator), quiet=True
-            )
+            self.levers.send_now(self._lever(Verb.SEE, found), quiet=True)
+
+    def _lever(self, verb: Verb, found: IncidentView, text: str = "") -> Lever:
+        return Lever(
+            verb, str(found.number), "", target_kind="incident", text=text, actor=self.house.operator, engine=found.engine
+        )
 
     def moved(self) -> None:
         """Ask for the story of the row the cursor came to."""
@@ -137,11 +141,8 @@ class IncidentsPage(ReadingPage):
 
         def step(step: Step) -> None:
             if step is Step.SEND:
-                lever = Lever(
-                    Verb.NOTE, str(found.number), "", target_kind="incident", text=form.entry.text, actor=self.house.operator
-                )
                 self.close()
-                self.levers.send_now(lever)
+                self.levers.send_now(self._lever(Verb.NOTE, found, form.entry.text))
 
         self.open(form, step)
 
@@ -157,7 +158,7 @@ class IncidentsPage(ReadingPage):
         if found is None or not found.source:
             self.notice.say("it is about no single source")
         else:
-            self.open_page("source", found.source)
+            self.open_page("source", found.source, engine=found.engine)
 
     def action_open_row(self) -> None:
         """Open what the incident under the cursor is about."""
@@ -165,14 +166,14 @@ class IncidentsPage(ReadingPage):
         match found:
             case None:
                 self.notice.say("no incident under the cursor")
-            case IncidentView(kind="quarantine", subject=subject, joined=joined):
-                self.open_page("quarantine", *([subject] if joined == 1 else []))
+            case IncidentView(kind="quarantine", subject=subject, joined=joined, engine=engine):
+                self.open_page("quarantine", *([subject] if joined == 1 else []), engine=engine)
             case IncidentView(kind="disagree"):
                 self.action_compare()
-            case IncidentView(kind=kind, subject=subject) if kind in ABOUT_SYMBOLS and self._known(subject):
-                self.open_page("symbol", subject)
-            case IncidentView(job_id=job_id) if job_id:
-                self.open_page("payload", job_id)
+            case IncidentView(kind=kind, subject=subject, engine=engine) if kind in ABOUT_SYMBOLS and self._known(subject):
+                self.open_page("symbol", subject, engine=engine)
+            case IncidentView(job_id=job_id, engine=engine) if job_id:
+                self.open_page("payload", job_id, engine=engine)
             case _:
                 self.action_source()
 
@@ -188,7 +189,7 @@ class IncidentsPage(ReadingPage):
         members = seen.members if seen is not None and seen.incident.number == found.number else ()
         joined = [symbol for member in members if member.present for symbol in member.symbols if self._known(symbol)]
         if symbol := compared(found.subject, view) or next(iter(joined), "") or compared(found.source, view):
-            self.open_page("compare", symbol)
+            self.open_page("compare", symbol, engine=found.engine)
         else:
             self.notice.say(f"#{found.number} is about no symbol")
 
@@ -198,18 +199,19 @@ class IncidentsPage(ReadingPage):
         if found is None:
             self.notice.say("no incident under the cursor")
         elif found.job_id:
-            self.open_page("payload", found.job_id)
+            self.open_page("payload", found.job_id, engine=found.engine)
         elif found.kind == "dead_letters" and found.source:
-            self.open_page("dead", found.source)
-        elif job_id := self._refused_of(found.source):
-            self.open_page("payload", job_id)
+            self.open_page("dead", found.source, engine=found.engine)
+        elif job_id := self._refused_of(found):
+            self.open_page("payload", job_id, engine=found.engine)
         else:
             self.notice.say("no single payload caused it: o opens the source, Tab the text")
 
-    def _refused_of(self, source: str) -> str:
+    def _refused_of(self, found: IncidentView) -> str:
         """Return the payload of its source that another open incident is about: what is silent may send what nobody can use."""
-        others = self.incidents.records.values() if source else ()
-        return next((other.job_id for other in others if other.source == source and other.job_id and other.closed_at is None), "")
+        others = self.incidents.records.values() if found.source else ()
+        same = (other for other in others if (other.source, other.engine) == (found.source, found.engine))
+        return next((other.job_id for other in same if other.job_id and other.closed_at is None), "")
 
     def action_report(self) -> None:
         """Copy the story of the incident under the cursor as Markdown, or write it where a terminal takes no so long text."""
@@ -250,7 +252,7 @@ class IncidentsPage(ReadingPage):
         return [
             (f"#{incident.number}", ink),
             ("ok" if closed else "!!" if incident.severity > 1 else "!", ink),
-            (incident.subject, ink),
+            (about(incident, self.sight.shown), ink),
             (incident.text + joined, "faint" if closed else ""),
             (figures.age(since), ""),
             (state + (" muted" if incident.muted else ""), ""),

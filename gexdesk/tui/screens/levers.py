@@ -90,7 +90,7 @@ class Levers:
         # first is done to those like it.
         refused += [f"{aim.name} would be {other.value}d" for other, aim in aimed if other is not meant]
         refused += [f"{aim.name} is a {aim.kind}" for other, aim in aimed if other is meant and aim.kind != first.kind]
-        aims = list({aim.name: aim for other, aim in aimed if other is meant and aim.kind == first.kind}.values())
+        aims = list({(aim.engine, aim.name): aim for other, aim in aimed if other is meant and aim.kind == first.kind}.values())
         self.open_at(meant, aims[0], others=aims[1:], note="; ".join(refused))
 
     def open_at(self, verb: Verb, aim: Aim, *, others: Sequence[Aim] = (), note: str = "", to: Level | None = None) -> None:
@@ -102,8 +102,10 @@ class Levers:
         if verb in AT_ONCE:
             act = uuid4().hex if others else ""
             for each in (aim, *others):
-                lever = Lever(verb, each.name, "", target_kind=each.kind, actor=operator, seen_revision=each.revision, together=act)
-                self.send_now(lever)
+                self.send_now(Lever(
+                    verb, each.name, "", target_kind=each.kind, actor=operator, seen_revision=each.revision, together=act,
+                    engine=each.engine,
+                ))  # fmt: skip
             self.stage.acted()
         elif view is not None:
             ends_at = view.session_ends_at

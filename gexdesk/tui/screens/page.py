@@ -72,7 +72,7 @@ class Page(Staged):
         # Its own panes see what it asked for; the lines that every screen has are the desk's.
         desk = house.sight
         self.sight = sight = PageSight(desk)
-        self.status = StatusPane("status", desk, house.sample, house.operator, lambda: sight.held_at)
+        self.status = StatusPane("status", desk, house.sample, house.operator, page_at=lambda: sight.held_at, engine=house.engine)
         self.notice = NoticePane("notice", desk, self.filter_words, lambda: True)
         self.dialog = DialogPane("dialog", desk)
         self.table: Table | None = None

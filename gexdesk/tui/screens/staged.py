@@ -145,10 +145,10 @@ class Staged(Screen[None]):
             self.dialog.paint()
 
     # ------------------------------------------------------------------ what every screen can do
-    def open_page(self, name: str, *subject: str) -> None:
-        """Open a page over this screen; Esc comes back."""
+    def open_page(self, name: str, *subject: str, engine: str = "") -> None:
+        """Open a page over this screen, of another engine's where one is named; Esc comes back."""
         if name in PAGES:
-            self.app.push_screen(page_of(name, self.house, *subject))
+            self.app.push_screen(page_of(name, self.house.at(engine) if engine else self.house, *subject))
         else:
             self.notice.say(f"there is no page {name}")
 

@@ -32,7 +32,15 @@ def needing(view: DeskView, now: float) -> list[IncidentView]:
     closed ones that nobody saw or that closed in the last minute.
     """
     shown = [i for i in view.incidents if i.closed_at is None or not i.seen or now - i.closed_at < CLOSED_SHOWN_S]
-    return sorted(shown, key=lambda i: (i.closed_at is not None, i.state == "snoozed", -i.severity, i.number))
+    return sorted(shown, key=lambda i: (i.closed_at is not None, i.state == "snoozed", -i.severity, i.engine, i.number))
+
+
+def about(incident: IncidentView, view: DeskView | None) -> str:
+    """Say what an incident befalls; of another engine's also which engine that is."""
+    if not incident.engine:
+        return incident.subject
+    engines = [engine.engine_id for engine in view.engines] if view is not None else []
+    return f"{incident.subject} @{figures.engine(incident.engine, engines)}"
 
 
 class NeedsPane(Pane):
@@ -86,7 +94,7 @@ class NeedsPane(Pane):
             when = f"sleeps {figures.until(incident.snoozed_until, self.sight.now)}"
         runs: list[Run] = [
             (f" {mark} {incident.number:<4}", ink),
-            (fit(incident.subject, cells.subject) + "  ", ink),
+            (fit(about(incident, self.sight.shown), cells.subject) + "  ", ink),
             (fit(fit_middle(incident.text, cells.text), cells.text) + "  ", "faint" if closed else ""),
             (fit(when, cells.when) + " ", "faint"),
         ]
@@ -102,7 +110,7 @@ class NeedsPane(Pane):
         shown = self.incidents()[: self.size.height - 1]
         width = self.size.width
         whens = WHEN_CELLS if width >= 120 else SHORT_WHEN_CELLS
-        subjects = min(20, max((width_of(i.subject) for i in shown), default=0))
+        subjects = min(20, max((width_of(about(i, self.sight.shown)) for i in shown), default=0))
         readers = owner = 0
         if width >= PEOPLE_FROM_CELLS:
             hit = max((width_of(" ".join(i.readers)) for i in shown), default=0)

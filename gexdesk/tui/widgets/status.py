@@ -20,15 +20,18 @@ class StatusPane(Pane):
 
     Args:
         page_at: Returns of which moment the page below is, UTC seconds, where that is not the picture's; else None.
+        engine: Whose page it is, where that is another engine than the one that answers.
     """
 
     def __init__(
-        self, id: str, sight: Sight, sample: bool, operator: str, page_at: Callable[[], float | None] = lambda: None
+        self, id: str, sight: Sight, sample: bool, operator: str, *, page_at: Callable[[], float | None] = lambda: None,
+        engine: str = "",
     ) -> None:
         super().__init__(id, sight)
         self.sample = sample
         self.operator = operator
         self._page_at = page_at
+        self._engine = engine
 
     def draw(self, y: int) -> Iterable[Run]:
         """Draw the clock line or the line of what is in force."""
@@ -61,6 +64,9 @@ class StatusPane(Pane):
             runs += [("SAMPLE", "badge"), (" ", "")]
         if view is None:
             return [*runs, ("gexdesk", "bold"), (f"  desk {self.operator}", "")]
+        if self._engine:
+            name = figures.engine(self._engine, [engine.engine_id for engine in view.engines])
+            runs += [(f"OF {name}", "badge"), (" ", "")]
         if view.read_only:
             runs += [("READ-ONLY", "badge"), (" ", "")]
         wide = self.size.width >= 120
