@@ -114,7 +114,8 @@ async def test_what_needs_somebody_on_another_engine_is_seen_read_and_taken_here
     story = await two.here.look(IncidentLook(number, engine=two.there_name))
     assert [entry.what for entry in story.timeline] == ["opened"]
     assert story.runbook
-    assert await two.pull(Verb.TAKE, str(number), "", target_kind="incident", engine=two.there_name) == f"jm take #{number}: taken by jm"
+    said = await two.pull(Verb.TAKE, str(number), "", target_kind="incident", engine=two.there_name)
+    assert said == f"jm take #{number}: taken by jm"
 
     async def taken() -> bool:
         return (await two.told_here("the pit says")).owner == "jm"
@@ -204,7 +205,8 @@ async def test_an_engine_that_is_gone_is_said_at_once_and_one_that_hangs_in_time
 
 
 async def test_a_desk_without_a_fleet_has_no_other_engine(tmp_path: Path) -> None:
-    engine = assemble(Settings.model_validate({"state": tmp_path / "state", "sources": [folder_source("s", tmp_path)]}), SystemClock())
+    settings = {"state": tmp_path / "state", "sources": [folder_source("s", tmp_path)]}
+    engine = assemble(Settings.model_validate(settings), SystemClock())
     await engine.start()
     with pytest.raises(UnknownTarget, match="no other engine"):
         await engine.look(MachineLook(engine="desk2"))
