@@ -60,31 +60,31 @@ class Shift:
         """Return who is on duty under no name, for other engines; nothing where nobody is."""
         return {"": self.on_duty} if self.on_duty.operator else {}
 
-    def take(self, operator: str, now: float) -> OnDuty:
-        """Put an operator on duty, and return them; durable when it returns.
+    def take(self, on_duty: OnDuty) -> OnDuty:
+        """Put an operator on duty, and return who was; durable when it returns.
 
         Raises:
             StoreError: It cannot be written down; nothing was changed.
             LeverRefused: Somebody took it through another engine since; nothing was changed.
         """
-        was, on_duty = self.standing().get(""), OnDuty(operator, now)
         self._share(on_duty)  # first: what the fleet refuses changes nothing here
         try:
-            self.follow(on_duty)
+            return self.follow(on_duty)
         except StoreError:
             with suppress(GexdeskError):
-                self._share(was)
+                self._share(self.standing().get(""))
             raise
-        return on_duty
 
-    def follow(self, on_duty: OnDuty) -> None:
-        """Put on duty who took the shift through another engine; durable when it returns. Raises StoreError."""
+    def follow(self, on_duty: OnDuty) -> OnDuty:
+        """Put on duty who took the shift through another engine, and return who was; durable when it returns. Raises StoreError."""
         with self._writing:
+            was = self.on_duty
             try:
                 write_durably(self._path, msgspec.json.encode(on_duty))
             except OSError as error:
                 raise StoreError(f"{self._path} could not be written ({error.strerror}); nothing was changed") from error
             self.on_duty = on_duty
+            return was
 
 
 def _alone(on_duty: OnDuty | None) -> None:

@@ -14,12 +14,13 @@ import pytest
 
 from gexdesk.assemble.desk import assemble
 from gexdesk.engine.engine import Engine
+from gexdesk.engine.incidents.mutes import Mutes
 from gexdesk.engine.shared import Shared
 from gexdesk.engine.shift import OnDuty
 from gexdesk.fleet.board import Board
 from gexdesk.fleet.told import Entry
 from gexdesk.model.clock import SystemClock
-from gexdesk.model.errors import LeverRefused, StoreError
+from gexdesk.model.errors import LeverRefused, StoreError, UnknownTarget
 from gexdesk.model.lever import Lever, Verb
 from gexdesk.model.look.handover import HandOverLook
 from gexdesk.model.look.incident import IncidentLook
@@ -172,8 +173,15 @@ async def test_an_engine_that_joins_or_restarts_has_the_windows_that_are_on(flee
             await until(lambda: windows(a) == {"vendor files": "jm"})
     async with fleet.engine("a") as a:
         assert windows(a) == {"vendor files": "jm"}
+        fleet.sources = [folder_source("other", fleet.state("files"), level="auto")]
+        async with fleet.engine("b") as b:  # its configuration no longer has what is muted
+            with pytest.raises(UnknownTarget, match="no source is named 'files'"):
+                await mute(b, "files")
+            await mute(b, "files", 0.0, kind="vendor")
+            await until(lambda: windows(a) == {})
     lines = [(line.actor, line.act, line.target) for line in Audit(fleet.state("b") / "audit.jsonl").read(100)]
-    assert lines == [("kl", "mute", "symbol SPX"), ("jm", "mute", "symbol SPX")], "what was pulled elsewhere is in its audit there"
+    pulled = [("kl", "mute", "symbol SPX"), ("jm", "mute", "symbol SPX"), ("jm", "mute", "vendor files")]
+    assert lines == pulled, "what was pulled elsewhere is in its audit there"
 
 
 async def test_of_two_who_act_at_once_the_second_is_refused_and_nothing_changes_there(fleet: Fleet) -> None:
@@ -289,7 +297,9 @@ async def test_what_was_set_while_redis_was_away_is_brought_when_it_is_back(flee
         fleet.server.close()
 
 
-async def test_what_can_neither_be_shared_nor_held_is_not_done(fleet: Fleet) -> None:
+async def test_what_can_neither_be_shared_nor_held_is_not_done_and_what_was_not_done_is_not_shared(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fleet.server = ValkeyServer()
     try:
         fleet.state("a").mkdir()
@@ -302,6 +312,20 @@ async def test_what_can_neither_be_shared_nor_held_is_not_done(fleet: Fleet) -> 
             with pytest.raises(StoreError, match=r"unshared.msgpack could not be written .* nothing was changed"):
                 await mute(a, "files")
             assert windows(a) == {}
+            (fleet.state("a") / "unshared.msgpack").rmdir()
+
+            def killed(*_: object) -> None:
+                raise RuntimeError("killed between holding and doing it")
+
+            monkeypatch.setattr(Mutes, "take", killed)
+            with pytest.raises(RuntimeError, match="killed"):
+                await mute(a, "files")
+            monkeypatch.undo()
+            assert (fleet.state("a") / "unshared.msgpack").is_file()
+        async with fleet.engine("a") as a, fleet.board() as board:
+            fleet.server.start()
+            await until(lambda: shared(a).agreed)
+            assert not [name for name in (await board.read())[1] if name.startswith("mute")]
     finally:
         fleet.server.close()
 

@@ -95,8 +95,8 @@ class Mutes:
             self._mutes = mutes
 
     def _set(self, of: str, mute: MuteView | None, now: float) -> None:
-        was = self.standing(now).get(of)
         self._share(of, mute)  # first: what the fleet refuses changes nothing here
+        was = self.standing(now).get(of)  # now: what others set before is there by now
         try:
             self.take(of, mute, now)
         except StoreError:

@@ -163,7 +163,7 @@ class IncidentLevers:
         if kind == "symbol":
             return kind, _symbol(target)
         known = [a.name if kind == "source" else a.vendor for a in self._ledger.all()]
-        if target not in known:
+        if target not in known and self._mutes.find(kind, target, self._clock.now()) is None:  # one that is on can be ended
             there = ", ".join(list(dict.fromkeys(filter(None, known)))[:8])
             raise UnknownTarget(f"no {kind} is named {printable(target, 40)!r}; there are {there}")
         return kind, target

@@ -39,23 +39,21 @@ class ShiftLevers:
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", before, lever.actor, 0, 1, summary)
         async with self._record.of(lever, "shift", before, f"{lever.actor}: {summary}"):
-            on_duty = await asyncio.to_thread(self._shift.take, lever.actor, self._clock.now())
-            await self._pass_on(was, on_duty)
+            on_duty = OnDuty(lever.actor, self._clock.now())
+            await self._pass_on(await asyncio.to_thread(self._shift.take, on_duty), on_duty)
         words = f"{lever.actor} takes the shift over from {before}: {summary}"
         self._chronicle.tell("lever", words)
         return LeverOutcome(True, words, before, lever.actor, 0, 1, summary)
 
     async def follow(self, on_duty: OnDuty) -> None:
         """Put on duty who took the shift through another engine, and pass on what lies here. Raises StoreError."""
-        was = self._shift.on_duty.operator
-        await asyncio.to_thread(self._shift.follow, on_duty)
-        await self._pass_on(was, on_duty)
+        await self._pass_on(await asyncio.to_thread(self._shift.follow, on_duty), on_duty)
 
-    async def _pass_on(self, was: str, on_duty: OnDuty) -> None:
+    async def _pass_on(self, former: OnDuty, on_duty: OnDuty) -> None:
         """Pass on what there was when the shift was taken: what came afterwards nobody has seen yet. Raises StoreError."""
         for incident in self._incidents.all():
-            if any(_falls_to(incident, was, on_duty)):
-                await self._incidents.change(incident.number, lambda i: self._taken_over(i, was, on_duty))
+            if any(_falls_to(incident, former.operator, on_duty)):
+                await self._incidents.change(incident.number, lambda i: self._taken_over(i, former.operator, on_duty))
 
     def _taken_over(self, incident: Incident, was: str, on_duty: OnDuty) -> Incident:
         mine, unseen = _falls_to(incident, was, on_duty)
