@@ -122,6 +122,10 @@ class Rulebook:
             GuidelineError: The file cannot be used and no version is there to go on with.
         """
         text, author, signature = await asyncio.to_thread(self._read)
+        try:
+            torn = await asyncio.to_thread(self.guidelines.set_torn_aside)
+        except GuidelineError as error:  # a full disk: what is cut short is left out all the same
+            torn = error.message
         history = await asyncio.to_thread(self.guidelines.history)
         edited = await asyncio.to_thread(self._edited, text, history[-1] if history else None)
         version = await asyncio.to_thread(self.guidelines.start, text, author, edited=edited)
@@ -134,6 +138,8 @@ class Rulebook:
             )
         if isinstance(text, str):
             await asyncio.to_thread(self._remember, text)
+        if torn:
+            self._chronicle.tell("engine", f"guidelines: {torn}; {version.version} by {version.author} decides now", grave=True)
         lost = await asyncio.to_thread(self.guidelines.unnamed)
         if lost > 1:  # one text may lack its line by a crash
             words = f"guidelines: the history has lost lines, {lost} sets that were kept are in none; {version.version} decides now"

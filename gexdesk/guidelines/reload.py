@@ -187,6 +187,10 @@ class Guidelines:
         """Return the text of an earlier version. Raises GuidelineError where there is none of that name, or it is gone."""
         return self._versions.text(self._versions.find(version))
 
+    def set_torn_aside(self) -> str:
+        """Put a line that a crash left half written beside the history; as ``Versions.set_torn_aside``."""
+        return self._versions.set_torn_aside()
+
     def unnamed(self) -> int:
         """Count kept texts that are in no line of the history: more than one, and it has lost lines. As ``history``."""
         return self._versions.unnamed()

@@ -16,6 +16,9 @@ from gexdesk.model.errors import GuidelineError
 from gexdesk.model.text import printable
 
 INDEX_NAME = "index.jsonl"
+TORN_NAME = "index.jsonl.torn"
+"""Where what a crash left half written at the index's end is put, each behind the one before."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -55,6 +58,28 @@ class Versions:
         """Return the version in force; None where there is none. Raises GuidelineError as ``history`` does."""
         lines = self._lines()
         return self._read(lines[-1]) if lines else None
+
+    def set_torn_aside(self) -> str:
+        """Put what a crash left half written at the index's end beside it; return what was done, empty where nothing was.
+
+        Such a line was never synced, so nobody decided by it. One that is whole and cannot be read stays, and is a fault.
+
+        Raises:
+            GuidelineError: It cannot be moved; readers leave it out all the same.
+        """
+        path = self._folder / INDEX_NAME
+        try:
+            data = path.read_bytes()
+            end = _whole_until(data)
+            if end == len(data):
+                return ""
+            self._write_aside(data[end:])
+            os.truncate(path, end)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise self._failed("a line that was cut short cannot be put aside", error) from error
+        return f"a crash cut the last line of {INDEX_NAME} short; {len(data) - end} bytes were put aside as {TORN_NAME}"
 
     def unnamed(self) -> int:
         """Count the texts that no line names: more than the one a crash may leave, and the index has lost lines. As ``history``."""
@@ -113,11 +138,12 @@ class Versions:
     def _lines(self) -> list[bytes]:
         """Return the whole lines of the index; what a crash cut short is none."""
         try:
-            return (self._folder / INDEX_NAME).read_bytes().split(b"\n")[:-1]
+            data = (self._folder / INDEX_NAME).read_bytes()
         except FileNotFoundError:
             return []
         except OSError as error:
             raise self._failed("cannot be read", error) from error
+        return data[: _whole_until(data)].split(b"\n")[:-1]
 
     def _read(self, line: bytes) -> Version:
         try:
@@ -143,9 +169,11 @@ class Versions:
         path = self._folder / INDEX_NAME
         fresh = not path.exists()
         with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-            # A line that a crash cut short ends here, so that the new one begins at a line's start.
-            whole = file.read().rpartition(b"\n")
-            end = len(whole[0]) + len(whole[1])
+            # What a crash left half written goes, so that the new line begins at a line's start.
+            data = file.read()
+            end = _whole_until(data)
+            if end < len(data):
+                self._write_aside(data[end:])
             try:
                 file.truncate(end)
                 file.seek(end)
@@ -158,6 +186,14 @@ class Versions:
         if fresh:
             self._sync_folder()
 
+    def _write_aside(self, torn: bytes) -> None:
+        fd = os.open(self._folder / TORN_NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with open(fd, "ab") as file:
+            file.write(torn + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._sync_folder()
+
     def _sync_folder(self) -> None:
         fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -167,6 +203,16 @@ class Versions:
 
     def _failed(self, what: str, error: OSError) -> GuidelineError:
         return GuidelineError(f"guidelines in {self._folder}: {what}: {error.strerror or type(error).__name__}")
+
+
+def _whole_until(data: bytes) -> int:
+    """Return where the whole lines of an index end.
+
+    What follows lacks its newline, or has the zeros that a file shows where a power cut took a page of its last write.
+    """
+    end = data.rfind(b"\n") + 1
+    start = data[: end - 1].rfind(b"\n") + 1 if end else 0
+    return start if b"\0" in data[start:end] else end
 
 
 def difference(before: str, after: str, old: str, new: str) -> str:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from gexdesk.assemble.state_folder import GUIDELINES_NAME
 from gexdesk.engine.engine import Engine
 from gexdesk.engine.rulebook import SharedRules
 from gexdesk.guidelines.rules import DEFAULT_FILE
+from gexdesk.guidelines.versions import INDEX_NAME, TORN_NAME
 from gexdesk.model.errors import GuidelineError, LeverRefused
 from gexdesk.model.level import Level
 from gexdesk.model.lever import LeverOutcome, Verb
@@ -196,6 +198,31 @@ async def test_what_an_operator_put_in_force_outlives_a_restart_and_an_edit_of_t
         assert len(found.history) == 3
     line = Audit(tmp_path / "state" / "audit.jsonl").read(10)[-1]
     assert (line.act, line.reason, line.before) == ("apply", "in force at the start", applied)
+
+
+async def test_a_torn_end_of_the_history_is_put_aside_and_said_and_the_start_goes_on(tmp_path: Path) -> None:
+    async with engine_on(settings_in(tmp_path)) as engine:
+        decided = parts_of(engine).rulebook.rules.version
+        await act(engine, Verb.APPLY, "by hand", text=EVERYTHING_HIGH)
+    index = tmp_path / "state" / GUIDELINES_NAME / INDEX_NAME
+    whole = index.read_bytes()
+    index.write_bytes(whole[:-20])
+    async with engine_on(settings_in(tmp_path)) as engine:
+        assert parts_of(engine).rulebook.rules.version == decided
+        (said,) = [line for line in parts_of(engine).chronicle.lines() if "cut" in line.text]
+        assert said.grave
+        assert TORN_NAME in said.text
+        assert f"{decided} by " in said.text
+    assert index.with_name(TORN_NAME).read_bytes().strip() == whole[whole.index(b"\n") + 1 : -20]
+    async with engine_on(settings_in(tmp_path)) as engine:
+        assert not [line for line in parts_of(engine).chronicle.lines() if "cut" in line.text], "it is said once"
+    # What cannot be put aside stops nothing either.
+    index.write_bytes(whole[:-20])
+    index.with_name(TORN_NAME).unlink()
+    index.with_name(TORN_NAME).mkdir()
+    async with engine_on(settings_in(tmp_path)) as engine:
+        assert parts_of(engine).rulebook.rules.version == decided
+        assert any("cannot be put aside: Is a directory" in line.text for line in parts_of(engine).chronicle.lines())
 
 
 async def test_a_lever_for_the_guidelines_is_refused_with_words(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from gexdesk.guidelines.decide import decide
 from gexdesk.guidelines.reload import Fault, Guidelines, Staged
 from gexdesk.guidelines.rules import DEFAULT_FILE, read
-from gexdesk.guidelines.versions import INDEX_NAME, Versions
+from gexdesk.guidelines.versions import INDEX_NAME, TORN_NAME, Versions
 from gexdesk.model.errors import GuidelineError
 from gexdesk.model.features import Features
 
@@ -144,18 +144,44 @@ def test_what_cannot_be_kept_is_not_applied(tmp_path, monkeypatch):
     assert [version.reason for version in Versions(tmp_path).history()] == ["in force at the start", "room again"]
 
 
-def test_a_line_cut_short_by_a_crash_is_forgotten_and_written_over(tmp_path):
+def test_a_line_cut_short_by_a_crash_at_any_byte_is_put_aside_and_the_rest_decides(tmp_path):
     guidelines = holder(tmp_path)
     guidelines.apply(staged(guidelines, one_rule(1)), "jm", "one")
-    index = tmp_path / INDEX_NAME
+    index, aside = tmp_path / INDEX_NAME, tmp_path / TORN_NAME
     whole = index.read_bytes()
-    lines = whole.splitlines(keepends=True)
-    for cut in (len(lines[0]) + 1, len(whole) - 1):
-        index.write_bytes(whole[:cut])
-        assert [version.reason for version in Versions(tmp_path).history()] == ["in force at the start"]
+    first = whole.splitlines(keepends=True)[0]
+    assert (Versions(tmp_path).set_torn_aside(), aside.exists()) == ("", False)
+    for cut in range(len(first), len(whole)):
+        # As it is cut, with zeros up to where the file ended, and with zeros in its middle.
+        kept = whole[len(first) : cut]
+        for torn in (kept, kept + bytes(len(whole) - cut), bytes(len(kept) + 1) + b"}\n"):
+            index.write_bytes(first + torn)
+            aside.unlink(missing_ok=True)
+            versions = Versions(tmp_path)
+            assert [version.reason for version in versions.history()] == ["in force at the start"]
+            said = versions.set_torn_aside()
+            assert index.read_bytes() == first
+            assert (f"; {len(torn)} bytes were put aside as {TORN_NAME}" in said) if torn else (said == "")
+            assert (aside.read_bytes() if torn else b"\n") == torn + b"\n"
+    index.write_bytes(whole[:-1])
     again = holder(tmp_path, one_rule(2))
     assert [version.reason for version in again.history()] == ["in force at the start"] * 2
     assert all(json.loads(line) for line in index.read_text().splitlines())
+    assert aside.read_bytes().endswith(whole[len(first) : -1] + b"\n"), "also where nobody looked before the next line came"
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_whole_line_that_cannot_be_read_is_no_torn_one_and_decides_nothing(tmp_path, at):
+    guidelines = holder(tmp_path)
+    guidelines.apply(staged(guidelines, one_rule(1)), "jm", "one")
+    index = tmp_path / INDEX_NAME
+    lines = index.read_bytes().splitlines(keepends=True)
+    lines[at] = b"{}\n"
+    index.write_bytes(b"".join(lines))
+    assert Versions(tmp_path).set_torn_aside() == ""
+    with pytest.raises(GuidelineError, match="a version cannot be read"):
+        Versions(tmp_path).history()
+    assert index.read_bytes() == b"".join(lines)
 
 
 def test_a_version_whose_text_was_altered_is_refused(tmp_path):
