@@ -114,7 +114,7 @@ class EnginesPage(Page):
         heard = figures.age(max(0.0, self.sight.now - one.heartbeat_at))
         lags = one.loop_lag_s > LAG_S
         return [
-            (one.engine_id, "bold" if one.this else ""),
+            (figures.engine(one.engine_id, self.engines.records), "bold" if one.this else ""),
             (f"! SILENT {heard}" if one.silent else heard, "eye" if one.silent else ""),
             (f"{one.host} ({one.pid})", ""),
             (figures.age(self.sight.now - one.since), ""),

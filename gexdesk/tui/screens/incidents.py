@@ -266,8 +266,8 @@ class IncidentsPage(ReadingPage):
         seen, width = self.seen, max(20, width - 2)
         if seen is None:
             return []
-        incident = seen.incident
-        title = f" #{incident.number} {incident.subject} "
+        incident, found = seen.incident, self.incidents.under_cursor
+        title = f" #{incident.number} {about(found or incident, self.sight.shown)} "
         lines: list[list[Run]] = [[], [(title, "badge"), (f"  {incident.kind.replace('_', ' ')}", "faint")]]
         if self.runbook:
             for line in seen.runbook.splitlines():
