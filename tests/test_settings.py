@@ -1,6 +1,8 @@
 """A configuration that can be used is read as it is meant; any other is refused with file, key and what was found."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,6 +113,18 @@ HTTP = '[[sources]]\nkind = "http"\nname = "x"\n'
         ("[engine]\nworkesr = 3", "engine.workesr: no such key here", "misspelt"),
         ("[engine]\nworkers = 0", "engine.workers: Input should be greater than or equal to 1", "0"),
         ('[engine]\nworkers = "many"', "engine.workers: Input should be a valid integer", "many"),
+        ('[engine]\nworkers = "4"', "engine.workers: Input should be a valid integer, without quotation marks", "'4'"),
+        ("[engine]\nworkers = 4.0", "engine.workers: Input should be a valid integer", "4.0"),
+        ("[engine]\nworkers = true", "engine.workers: Input should be a valid integer", "true"),
+        ("[engine]\nkeep_days = '1.5'", "engine.keep_days: Input should be a valid number, without quotation marks", "'1.5'"),
+        ("[engine]\nkeep_days = true", "engine.keep_days: Input should be a valid number", "true"),
+        ('read_only = "false"', "read_only: Input should be a valid boolean, without quotation marks", "'false'"),
+        ("read_only = 0", "read_only: Input should be a valid boolean", "0"),
+        ('[promises_s]\nHIGH = "30"', "promises_s.HIGH: Input should be a valid number, without quotation marks", "'30'"),
+        (HTTP + 'url = "https://x"\nevery_s = "1"', "sources.0.http.every_s: Input should be a valid number", "'1'"),
+        (HTTP + 'url = "https://x"\nalways = "no"', "sources.0.http.always: Input should be a valid boolean", "'no'"),
+        ('[[symbols]]\nname = "SPX"\nfailover_after_s = "30"', "symbols.0.failover_after_s: Input should be a valid", "'30'"),
+        ('[rates.symbols.QQQ]\nrate = "0.05"', "rates.symbols.QQQ.rate: Input should be a valid number", "'0.05'"),
         ("[engine]\ntask_limit_s = inf", "engine.task_limit_s: Input should be a finite number", "inf"),
         ("[rates]\nrate = nan", "rates.rate", "nan"),
         ("state = 5", "state: ", "5"),
@@ -147,6 +161,26 @@ def test_a_bad_configuration_names_file_key_and_what_was_found(tmp_path: Path, t
     assert where in message
     assert found in message
     assert message.isprintable()
+
+
+def test_a_whole_number_is_a_number_and_every_truth_number_and_text_is_taken_as_it_is_written(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, 'read_only = true\n[engine]\nkeep_days = 2\n[promises_s]\nHIGH = 30\n'))
+    assert (settings.read_only, settings.engine.keep_days, settings.promises_s["HIGH"]) == (True, 2.0, 30)  # type: ignore[index]
+
+
+def test_no_scalar_of_any_table_takes_a_text(tmp_path: Path) -> None:
+    def scalars(schema: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(schema, dict):
+            if schema.get("type") in ("bool", "int", "float"):
+                yield schema
+            schema = list(schema.values())
+        if isinstance(schema, list | tuple):
+            for part in schema:
+                yield from scalars(part)
+
+    found = list(scalars(Settings.__pydantic_core_schema__))
+    assert len(found) > 50
+    assert all(one.get("strict") for one in found)
 
 
 def test_a_message_says_how_many_more_there_are(tmp_path: Path) -> None:

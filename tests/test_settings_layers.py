@@ -62,6 +62,32 @@ def test_the_environment_goes_before_the_file_and_the_file_before_what_is_built_
     assert settings.submit.hosts == ("feed.example",)
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("true", True), ("True", True), ("yes", True), ("on", True), ("1", True), ("'1'", True), ("false", False), ("FALSE", False),
+     ("no", False), ("0", False)],
+)  # fmt: skip
+def test_truth_is_said_in_the_environment_as_people_say_it(
+    monkeypatch: pytest.MonkeyPatch, file: Path, text: str, meant: bool
+) -> None:
+    settings = layered(monkeypatch, file, READ_ONLY=text, GUIDELINES__APPLY_ON_SAVE=text)
+    assert (settings.read_only, settings.guidelines.apply_on_save) == (meant, meant)
+
+
+def test_numbers_in_quotation_marks_are_numbers_in_the_environment_alone(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    said = {
+        "ENGINE__WORKERS": '"7"', "ENGINE__KEEP_DAYS": "'2.5'", "SOURCES__0__EVERY_S": '"1"', "PROMISES_S__HIGH": "'90'",
+        "RATES__SYMBOLS__QQQ__RATE": '"0.05"', "SOURCES__0__ALWAYS": "yes",
+    }  # fmt: skip
+    settings = layered(monkeypatch, file, **said)
+    assert (settings.engine.workers, settings.engine.keep_days, settings.promises_s["HIGH"]) == (7, 2.5, 90)  # type: ignore[index]
+    assert (settings.sources[0].every_s, settings.sources[0].always) == (1.0, True)  # type: ignore[union-attr]
+    assert settings.rates.symbols["QQQ"].rate == 0.05
+    file.write_text(FILE.replace("CRITICAL = 20", 'CRITICAL = "20"'))
+    with pytest.raises(SettingsError, match=r"gexdesk\.toml: promises_s\.CRITICAL: Input should be a valid number, without quot"):
+        load_settings(file)
+
+
 def test_without_a_file_the_environment_is_the_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings = layered(
         monkeypatch, None, STATE=str(tmp_path / "st"), SOURCES__0__NAME="a", SOURCES__0__KIND="http",
@@ -86,6 +112,9 @@ def test_the_state_folder_is_the_flags_then_the_environments_then_the_files(
     [
         ("LISTN", "x", "$GEXDESK_LISTN is no setting; did you mean GEXDESK_LISTEN?"),
         ("ENGINE__WORKERS", "none", "$GEXDESK_ENGINE__WORKERS: engine.workers: "),
+        ("ENGINE__WORKERS", "4.5", "$GEXDESK_ENGINE__WORKERS: engine.workers: Input should be a valid integer; found 4.5"),
+        ("READ_ONLY", "maybe", "$GEXDESK_READ_ONLY: read_only: Input should be a valid boolean; found 'maybe'"),
+        ("ENGINE", '{workers = "4"}', "$GEXDESK_ENGINE: engine.workers: Input should be a valid integer, without quotation marks"),
         ("ENGINE__WORKES", "2", "$GEXDESK_ENGINE__WORKES: engine.workes: no such key here; is it misspelt?"),
         ("SOURCES__4__URL", "x", "$GEXDESK_SOURCES__4__URL: sources has 2 entries; name one of them by its number, or the next"),
         ("SOURCES__A__URL", "x", "$GEXDESK_SOURCES__A__URL: sources has 2 entries"),

@@ -1,11 +1,13 @@
 """Read a configuration, and refuse with file and key what cannot be used."""
 
+import contextlib
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from gexdesk.model.errors import SettingsError
 from gexdesk.model.text import printable
@@ -14,12 +16,18 @@ from gexdesk.settings.environment import layer
 from gexdesk.settings.places import default_state, named_state
 from gexdesk.settings.sources import DirectorySource
 
+_SPOKEN: dict[str, TypeAdapter[Any]] = {
+    "bool_type": TypeAdapter(bool), "int_type": TypeAdapter(int), "float_type": TypeAdapter(float)
+}  # fmt: skip
+"""How a variable's text is read where a file would have to have the type itself: ``yes`` and ``1`` are true there."""
+
 
 def load_settings(path: Path | None, state: Path | None = None) -> Settings:
     """Read and validate a configuration: what is built in, then the file, then the environment, then ``state``.
 
     ``GEXDESK_LISTEN=127.0.0.1:8765`` sets ``listen``, ``GEXDESK_ENGINE__WORKERS=4`` sets ``workers`` of ``[engine]``,
-    ``GEXDESK_SOURCES__0__URL=...`` the first source's ``url``; a value is read as in the file, or else as text.
+    ``GEXDESK_SOURCES__0__URL=...`` the first source's ``url``; a value is read as in the file, or else as text, and where truth or
+    a number is asked for as what the text says: ``yes``, ``1``, ``False``.
 
     Args:
         path: TOML file; None for none.
@@ -34,7 +42,7 @@ def load_settings(path: Path | None, state: Path | None = None) -> Settings:
         state = named_state() or default_state()
     raw["state"] = state.absolute() if state is not None else named_state() or raw.get("state", default_state())
     try:
-        settings = Settings.model_validate(raw)
+        settings = _validated(raw, named)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -43,13 +51,35 @@ def load_settings(path: Path | None, state: Path | None = None) -> Settings:
         # What stands under a key that does not exist may be a misplaced secret: only its name is shown.
         found = "" if first["type"] == "extra_forbidden" else _found(first["type"], first.get("input"))
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        # A source's kind stands in the way to its key, and in no file.
-        key = ".".join(str(part) for number, part in enumerate(first["loc"]) if (number, first["loc"][0]) != (2, "sources"))
+        key = ".".join(map(str, _way(first["loc"])))
         origin = next((f"${name}" for way, name in named.items() if f"{key}.".startswith(f"{way}.")), str(path))
+        if first["type"] in _SPOKEN and isinstance(first["input"], str) and key not in named:
+            what += ", without quotation marks"
         raise SettingsError(printable(f"{origin}: {where}: {what}{found}{more}", 600)) from None
     if path is None:
         return settings
     return _relative_to(path.parent, settings.read_from(path))
+
+
+def _validated(raw: dict[str, Any], named: Mapping[str, str]) -> Settings:
+    """Validate file and environment; what a variable says is taken for what it means. Raises ValidationError."""
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        faults = [(fault["type"], _way(fault["loc"]), fault["input"]) for fault in error.errors()]
+    for kind, way, said in faults:
+        if kind in _SPOKEN and ".".join(map(str, way)) in named:
+            inside: Any = raw
+            for step in way[:-1]:
+                inside = inside[step]
+            with contextlib.suppress(ValidationError):  # then it stays, and is refused by its name
+                inside[way[-1]] = _SPOKEN[kind].validate_python(said)
+    return Settings.model_validate(raw)
+
+
+def _way(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return the way to a key as a file has it: a source's kind stands in Pydantic's."""
+    return tuple(part for number, part in enumerate(place) if (number, place[0]) != (2, "sources"))
 
 
 def _found(fault: str, value: object) -> str:
