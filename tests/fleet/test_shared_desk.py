@@ -158,6 +158,25 @@ async def test_a_window_holds_on_whoever_runs_its_source_and_ends_wherever_it_is
                 assert not (await incident_of(b, "feed")).muted
 
 
+async def test_a_window_on_one_source_silences_no_other_of_its_vendor_that_another_engine_runs(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gexdesk.engine.watch.feeds.FAILING_S", 3600.0)
+    monkeypatch.setattr("gexdesk.engine.ownership.SETTLED_S", 0.0)
+    monkeypatch.setattr("gexdesk.engine.incidents.incidents.GATHER_S", 2.0)  # so that each hears of the other's in time
+    fleet.sources = [DOWN, DOWN | {"name": "next", "symbols": ["RUT"]}]
+    async with fleet.engine("a") as a, fleet.engine("b") as b:
+        first = a if shared(a)._board.engine < shared(b)._board.engine else b
+        await until(lambda: all(len(parts_of(engine).supply._tasks) == 1 for engine in (a, b)))
+        [works] = parts_of(first).supply._tasks
+        await mute(a, works)
+        await until(lambda: list(windows(a)) == list(windows(b)) == [f"source {works}"])
+        monkeypatch.setattr("gexdesk.engine.watch.feeds.FAILING_S", 0.0)
+        assert (await incident_of(first, works)).muted
+        await until(lambda: bool(fleet.paged()))
+        assert set(fleet.paged()) == {"feed", "next"} - {works}
+
+
 async def test_an_engine_that_joins_or_restarts_has_the_windows_that_are_on(fleet: Fleet) -> None:
     async with fleet.engine("a") as a:
         await mute(a, "files")

@@ -212,7 +212,8 @@ class Incidents:
         if self._fleet is None:
             return False
         own, leads = self.view_of(incident), self._fleet.before
-        parts = [other for other in self._fleet.incidents() if akin(own, other) and other.closed_at is None]
+        others = self._fleet.incidents()
+        parts = [other for other in others if akin(own, other) and other.closed_at is None and not other.muted]
         return any(part.severity >= own.severity and not leads(part.engine) for part in parts)
 
     async def _keep_changed(self) -> None:
