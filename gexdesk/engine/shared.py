@@ -139,8 +139,8 @@ class Shared:
             await self._bring(entries)
             self.version, self.agreed = version, True
         now = self._clock.now()
-        ended = [name for name, entry in entries.items() if now - entry.at > KEEP_ENDED_S and self._ended(name, entry)]
-        await self._board.forget(ended)
+        long_ago = {name: entry for name, entry in entries.items() if now - entry.at > KEEP_ENDED_S and self._ended(name, entry)}
+        await self._board.forget({name: entry.version for name, entry in long_ago.items()})
 
     async def _meet(self, name: str, entry: Entry) -> None:
         """Take over one thing, unless the same was set here later while the board was away."""

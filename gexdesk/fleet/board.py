@@ -39,9 +39,9 @@ class Board:
         self.engine = engine
         self._keys = f"{{{prefix}}}:fleet:"
         lua = files("gexdesk.fleet").joinpath("lua")
-        self._beat, self._leave, self._put, self._came = (
+        self._beat, self._leave, self._put, self._forget, self._came = (
             client.register_script(lua.joinpath(f"{name}.lua").read_text(encoding="utf-8"))
-            for name in ("beat", "leave", "put", "came")
+            for name in ("beat", "leave", "put", "forget", "came")
         )
         self._coming: list[tuple[str, str, asyncio.Future[str | None]]] = []
         self._asking: asyncio.Task[None] | None = None
@@ -103,13 +103,11 @@ class Board:
                 entries[_text(name)] = msgspec.structs.replace(entry, version=versions.get(_text(name), 0))
         return int(version or 0), entries
 
-    async def forget(self, names: Sequence[str]) -> None:
-        """Drop what was ended long ago; its version goes with it."""
-        if names:
-            async with self._client.pipeline(transaction=True) as pipe:
-                pipe.hdel(f"{self._keys}held", *names)
-                pipe.hdel(f"{self._keys}marks", *names)
-                await within(pipe.execute())
+    async def forget(self, versions: Mapping[str, int]) -> None:
+        """Drop what was ended long ago, by name, where it has still that version; the version goes with it."""
+        if versions:
+            known = [str(part) for pair in versions.items() for part in pair]
+            await within(self._forget(keys=[f"{self._keys}held", f"{self._keys}marks"], args=known))
 
     def first(self, digest: str, job_id: str) -> "asyncio.Future[str | None]":
         """Ask which job was the first to bring these bytes within the hour: this one, where nobody came before.

@@ -117,6 +117,15 @@ async def test_of_two_who_act_on_what_they_saw_the_second_is_refused(boards: lis
     assert (whole, entries["pause x"].actor, entries["pause x"].version) == (again, "kl", again)
 
 
+async def test_what_was_ended_is_forgotten_unless_somebody_set_it_since(boards: list[Board]) -> None:
+    a, b, _ = boards
+    known = {name: (await a.put(name, entry(None), 0))[0] for name in ("pause x", "pause y")}
+    await b.put("pause y", entry({"by": "b"}), known["pause y"])
+    await a.forget(known)
+    await a.forget({})
+    assert set((await a.read())[1]) == {"pause y"}
+
+
 async def test_whoever_sets_something_is_heard_by_the_others(boards: list[Board]) -> None:
     a, b, _ = boards
     news = b.news()
