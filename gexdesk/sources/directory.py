@@ -15,6 +15,7 @@ from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError, PayloadError
 from gexdesk.model.payload import Arrival
 from gexdesk.model.text import printable
+from gexdesk.sources.appended import Taken, taken
 from gexdesk.sources.backoff import STORE_CAP_S, STORE_FIRST_S, backoff_s
 from gexdesk.sources.base import Deliver, DeliverTogether, Ended, Failed, Fetched, Outcome, Report, Unchanged
 from gexdesk.sources.delivered import Delivered
@@ -52,6 +53,7 @@ class _Complete(NamedTuple):
     name: str
     version: Version
     arrival: Arrival
+    digest: str
 
 
 class Directory:
@@ -63,6 +65,8 @@ class Directory:
     stood before it was seen counts. So has one that was renamed in the same tick of the kernel's clock (a few ms) as its last
     write while nobody listened. Where the kernel does not tell who is writing (files of another user, network file systems),
     standing still for ``blind_settle_s`` is all there is to go by: writers with longer pauses have to rename.
+
+    Of a file of lines (``.jsonl``, ``.ndjson``) that was taken and added to since, the added lines are handed over.
 
     Left alone: names that begin with a dot or end in ``.tmp``, ``.part`` or ``~``, and subfolders. Reported once and left
     alone until they change: links, pipes and devices; empty, unreadable and too large files. Oldest mtime first, then as they
@@ -275,28 +279,32 @@ class Directory:
         bodies = await asyncio.to_thread(self._read, group)
         complete: list[_Complete] = []
         for (name, waiting), body in zip(group, bodies, strict=True):
-            if isinstance(body, bytes):
+            if isinstance(body, Taken):
                 arrival = Arrival(
                     source=self.name,
-                    body=body,
+                    body=body.news,
                     received_at=self._clock.now(),
                     content_type=_CONTENT_TYPES.get(Path(name).suffix.lower(), ""),
                     name=printable(name, 80),
                 )
-                complete.append(_Complete(name, waiting.sighting.version, arrival))
+                complete.append(_Complete(name, waiting.sighting.version, arrival, body.digest))
             else:
                 await self._unread(name, waiting, body, report)
+        blank = [file for file in complete if not file.arrival.body]
+        complete = [file for file in complete if file.arrival.body]
+        self._remember(blank, report)
         if not complete:
             return True
         fetched = Fetched(self._clock.monotonic() - began)
         return await undivided(self._deliver_and_remember(complete, fetched, deliver, report))
 
-    def _read(self, group: list[tuple[str, _Waiting]]) -> list[bytes | Exception]:
+    def _read(self, group: list[tuple[str, _Waiting]]) -> list[Taken | Exception]:
         """Read files, in a thread: one that cannot be read keeps none of the others from it."""
-        bodies: list[bytes | Exception] = []
+        bodies: list[Taken | Exception] = []
         for name, waiting in group:
             try:
-                bodies.append(read(self._folder / name, waiting.sighting, blind=waiting.blind))
+                body = read(self._folder / name, waiting.sighting, blind=waiting.blind)
+                bodies.append(taken(name, body, *self._delivered.last(name)))
             except (StillOpen, WriterUnknown, FileChanged, OSError) as error:
                 bodies.append(error)
         return bodies
@@ -333,23 +341,29 @@ class Directory:
             if len(complete) > 1:  # which one it is, each finds out by itself
                 return all([await self._deliver_and_remember([file], fetched, deliver, report) for file in complete])
             outcome = Failed(printable(f"{first.name}: {error.message}"))
+            complete = [complete[0]._replace(digest="")]  # what was refused is nothing that could be added to
         except Exception as error:  # a StoreError, or a fault beyond: the files are still here
             why = error.message if isinstance(error, GexdeskError) else f"{type(error).__name__}: {error}"
             more = f" and {len(complete) - 1} more" if len(complete) > 1 else ""
             report(Failed(printable(f"{first.name}{more} could not be kept, will be handed over again: {why}")))
             return False
+        self._remember(complete, report)
+        for _ in complete:
+            report(outcome)
+        return True
+
+    def _remember(self, complete: list[_Complete], report: Report) -> None:
+        """Note that files need not be handed over again."""
         for file in complete:
             self._waiting.pop(file.name, None)
             self._open_since.pop(file.name, None)
         try:
-            self._delivered.add_all({file.name: file.version for file in complete})
+            if complete:
+                self._delivered.add_all({f.name: f.version for f in complete}, {f.name: f.digest for f in complete})
         except OSError as error:
             for file in complete:
                 why = f"cannot be remembered ({error.strerror}), so a restart hands it over again"
                 report(Failed(printable(f"{file.arrival.name}: {why}")))
-        for _ in complete:
-            report(outcome)
-        return True
 
     def _wait_for_writer(self, name: str, sighting: Sighting, report: Report) -> None:
         now = self._clock.monotonic()

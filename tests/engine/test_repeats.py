@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import os
 import shutil
+import time
 from pathlib import Path
 
 from gexdesk.engine.repeats import Repeats
@@ -78,6 +80,21 @@ async def test_a_file_handed_over_just_before_a_kill_is_one_job(tmp_path: Path) 
         closing = engine.closing()
     assert (closing.received, closing.repeats, closing.completed) == (1, 1, 0)
     assert len(rows("SELECT * FROM jobs", killed)) == 2
+
+
+async def test_lines_that_are_added_to_a_file_are_stored_once_each_and_none_is_flagged(tmp_path: Path) -> None:
+    state, feed = tmp_path / "state", tmp_path / "feed"
+    lines = [gexbot_at(60.0 - 2.0 * number) for number in range(10)]
+    async with engine_on(settings_of(state, folder_source("feed", feed))) as engine:
+        day = drop(feed, "SPX.jsonl", b"\n".join(lines[:5]) + b"\n")
+        await until(lambda: engine.closing().completed == 1)
+        with day.open("ab") as file:
+            file.write(b"\n".join(lines[5:]) + b"\n")
+        os.utime(day, (time.time() - 60.0,) * 2)
+        await until(lambda: engine.closing().completed == 2)
+    stored = rows("SELECT as_of, revision, flags FROM snapshots ORDER BY as_of", state)
+    assert len(stored) == 10
+    assert [(row["revision"], row["flags"]) for row in stored] == [(1, [])] * 10
 
 
 async def test_the_counts_of_a_lifetime_outlive_the_engine(tmp_path: Path) -> None:
