@@ -5,6 +5,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual.geometry import Region
 
 from gexdesk.model.errors import EngineAway
@@ -267,13 +268,14 @@ class IncidentsPage(ReadingPage):
         if seen is None:
             return []
         incident, found = seen.incident, self.incidents.under_cursor
-        title = f" #{incident.number} {about(found or incident, self.sight.shown)} "
+        whose = replace(incident, engine=found.engine if found is not None else "")
+        title = f" #{incident.number} {about(whose, self.sight.shown)} "
         lines: list[list[Run]] = [[], [(title, "badge"), (f"  {incident.kind.replace('_', ' ')}", "faint")]]
         if self.runbook:
             for line in seen.runbook.splitlines():
                 # A section's paragraphs begin with what they are about, in bold: **Means.** **Check.** **Press.**
-                about, _, words = line.removeprefix("**").partition(".**") if line.startswith("**") else ("", "", line)
-                lines += fact(about.lower(), words.strip().replace("`", ""), width)
+                first, _, words = line.removeprefix("**").partition(".**") if line.startswith("**") else ("", "", line)
+                lines += fact(first.lower(), words.strip().replace("`", ""), width)
             return lines
         lines.append([(" DO FIRST  ", "faint"), (incident.do_first or "see the runbook: b", "bold")])
         if incident.readers:
