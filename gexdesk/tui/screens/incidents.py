@@ -274,8 +274,8 @@ class IncidentsPage(ReadingPage):
         if self.runbook:
             for line in seen.runbook.splitlines():
                 # A section's paragraphs begin with what they are about, in bold: **Means.** **Check.** **Press.**
-                first, _, words = line.removeprefix("**").partition(".**") if line.startswith("**") else ("", "", line)
-                lines += fact(first.lower(), words.strip().replace("`", ""), width)
+                topic, _, words = line.removeprefix("**").partition(".**") if line.startswith("**") else ("", "", line)
+                lines += fact(topic.lower(), words.strip().replace("`", ""), width)
             return lines
         lines.append([(" DO FIRST  ", "faint"), (incident.do_first or "see the runbook: b", "bold")])
         if incident.readers:
