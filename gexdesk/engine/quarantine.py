@@ -1,6 +1,7 @@
 """Hold back what the checks stopped: stored apart, shown with both values, until somebody releases or refuses it."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ from gexdesk.stores.spool_record import sealed, unsealed
 KEPT = 500
 APART_S = 600.0
 """What is held after a longer pause is a case of its own."""
+
+SAME_SHARE = 0.05
+"""What the checks find in the next snapshot of a case is the same again within this share: an operator who looked at the one
+before it has seen it, however fast they come."""
 
 RULE = "rule"
 GOOD_S = 300.0
@@ -116,7 +121,9 @@ class Quarantine:
             )  # fmt: skip
             self._open[facts.source, facts.symbol] = case.number
         else:
-            case = structs.replace(known.case, count=known.case.count + 1, revision=known.case.revision + 1, **new)
+            case = structs.replace(known.case, count=known.case.count + 1, **new)
+            if not _same(known.case.findings, case.findings):
+                case = structs.replace(case, revision=known.case.revision + 1)
         newest = known is None or known.facts is None or facts.stamped_at >= known.facts.stamped_at
         self._held[case.number] = _Held(case, value, strikes, facts, ordinal) if newest or known is None else known
         self._held[case.number].case = case
@@ -196,6 +203,14 @@ class Quarantine:
             revision=held.case.revision + 1,
         )  # fmt: skip
         return held.case
+
+
+def _same(before: tuple[FindingView, ...], now: tuple[FindingView, ...]) -> bool:
+    """Say whether the checks found the same again, in figures that are about those of before."""
+    if [(one.gate, one.outcome, one.word) for one in before] != [(one.gate, one.outcome, one.word) for one in now]:
+        return False
+    pairs = [(was.found, one.found) for was, one in zip(before, now, strict=True)]
+    return all(was is one if was is None or one is None else math.isclose(was, one, rel_tol=SAME_SHARE) for was, one in pairs)
 
 
 def _view(finding: Finding) -> FindingView:

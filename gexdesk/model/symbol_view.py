@@ -117,7 +117,7 @@ class QuarantineCase(Struct, frozen=True):
         live: What readers have instead, of a settled case what they had then; None where they have nothing.
         live_source: Whose that is.
         settled_by: ``rule`` or who released or refused it; empty while it is held.
-        revision: Goes up when it grows or is settled; a lever names the one it saw.
+        revision: Goes up when the checks find something else in it, or it is settled; a lever names the one it saw.
         job_id: The job of the newest snapshot that is held back.
     """
 

@@ -79,6 +79,28 @@ async def test_a_wrong_spot_is_held_back_shown_beside_the_good_one_and_released(
             await pull(engine, Verb.REFUSE, str(case.number), target_kind="quarantine")
 
 
+async def test_a_case_that_grows_while_it_is_looked_at_can_be_released_and_one_that_changes_is_not(tmp_path: Path) -> None:
+    async with engine_on(two_feeds(tmp_path)) as engine:
+        drop(tmp_path / "fast", "0.json", gexbot_at(9.0, spot=6000.0))
+        await until(lambda: shows(engine, 6000.0))
+        seen = []
+        for number, spot in enumerate((600.0, 601.0, 60.0, 60.5), 1):
+            drop(tmp_path / "fast", f"{number}.json", gexbot_at(8.0 - number, spot=spot))
+
+            async def grown(number: int = number) -> bool:
+                cases = (await engine.look(QuarantineLook())).cases
+                return bool(cases) and cases[0].count == number
+
+            await until(grown)
+            (case,) = (await engine.look(QuarantineLook())).cases
+            seen.append(case.revision)
+        assert seen[0] == seen[1] < seen[2] == seen[3]
+        with pytest.raises(LeverRefused, match="look again"):
+            await pull(engine, Verb.RELEASE, str(case.number), target_kind="quarantine", seen_revision=seen[1])
+        await pull(engine, Verb.RELEASE, str(case.number), "a split", target_kind="quarantine", seen_revision=seen[2])
+        await until(lambda: shows(engine, 60.5))
+
+
 async def test_what_is_released_behind_newer_good_data_is_no_measure_of_what_comes_next(tmp_path: Path) -> None:
     async with engine_on(two_feeds(tmp_path)) as engine:
         drop(tmp_path / "fast", "1.json", gexbot_at(5.0, spot=6000.0))
