@@ -192,6 +192,21 @@ def test_the_kill_switch_wants_its_words_and_a_reason() -> None:
     assert (f.levers(False)[0].verb, f.levers(False)[0].target, f.levers(False)[0].reason) == (Verb.PAUSE_ALL, "", PICKS[0])
 
 
+def test_the_kill_switch_says_what_it_does_before_and_after_the_engine_counted() -> None:
+    def told(form: KillForm) -> list[str]:
+        return ["".join(text for text, _ in form.draw(y, 80)) for y in (1, 4)]
+
+    f = KillForm(stopped=False, sources=3, operator="jm")
+    assert told(f)[0] == " fetching stops, held: queued jobs; readers keep the last values"
+    f.answer(LeverOutcome(False, "nothing sent", "running", "stopped", 1_204, 0, "1204 waiting jobs", "every source"))
+    assert told(f)[0] == " fetching stops, held: 1,204 jobs; readers keep the last values"
+    assert len(told(f)[1]) <= 80, "the way out stays in sight"
+    assert told(f)[1].endswith("Esc leaves, nothing done")
+    f = KillForm(stopped=True, sources=3, operator="jm")
+    f.answer(LeverOutcome(False, "nothing sent", "stopped", "running", 1, 0, "1 waiting jobs", "every source"))
+    assert told(f)[0] == " fetching starts, held until now: 1 job"
+
+
 def test_a_reason_without_the_words_kills_nothing() -> None:
     f = KillForm(stopped=False, sources=3, operator="jm")
     f.press("tab", None)

@@ -100,10 +100,9 @@ class KillForm:
         if y == 0:
             return title_line(f"KILL SWITCH  {what}", width, self.state)
         if y == 1:
-            said = self.outcome
-            usual = "fetching stops, queued jobs are held, readers keep the last values"
-            usual = usual if pausing else "fetching starts, held jobs go on"
-            return ((f" {(said and (said.costs or said.helps or said.message)) or usual}", ""),)
+            jobs = figures.many(self.outcome.moved_jobs, "job") if self.outcome is not None else "queued jobs"
+            stops = f"fetching stops, held: {jobs}; readers keep the last values"
+            return ((f" {stops if pausing else f'fetching starts, held until now: {jobs}'}", ""),)
         if y in (2, 3):
             entry, name = (self.typed, "typed") if y == 2 else (self.reason, "reason")
             label = f'Type "{self.word}"' if y == 2 else "Reason"
@@ -113,5 +112,5 @@ class KillForm:
             return (((">" if live else " ") + f"{label:<18}", ink), *entry.draw(14 if y == 2 else 30, live), (after, "faint"))
         if self.refused:
             return refusal(self.refused, width)
-        words = " Enter does it" if self.ready else " Enter is off until the words are typed and a reason is given"
+        words = " Enter does it" if self.ready else " Enter is off until words and reason are given"
         return ((words, "bold" if self.ready else "faint"), ("     Esc leaves, nothing done", "faint"))
