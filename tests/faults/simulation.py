@@ -10,6 +10,7 @@ import asyncio
 import random
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -530,26 +531,20 @@ def simulate(seed: int, seconds: float) -> _World:
 def run(full: bool) -> Outcome:
     """Run the seeds, each to its end or to its first broken promise."""
     seeds, seconds = (FULL_SEEDS, FULL_SECONDS) if full else (SEEDS, SECONDS)
-    worlds, broken = list[_World](), list[str]()
+    sums, broken, nearest = Counter[str](), list[str](), 0.0
     for seed in range(seeds):
         try:
-            worlds.append(simulate(seed, seconds))
+            world = simulate(seed, seconds)
         except Exception as fault:
             broken.append(f"seed {seed}: {type(fault).__name__}: {fault}")
             sys.stderr.write(f"{broken[-1]}; python -m tests.faults.simulation {seed} {seconds:g}\n")
-    return Outcome(
-        seeds=seeds,
-        simulated_h=seeds * seconds / 3600,
-        jobs=sum(len(w.acknowledged) for w in worlds),
-        claims=sum(w.claims for w in worlds),
-        rescued=sum(w.rescued for w in worlds),
-        refused_late=sum(w.refused_late for w in worlds),
-        engine_kills=sum(w.kills for w in worlds),
-        escalated=sum(w.escalated for w in worlds),
-        critical=sum(w.critical for w in worlds),
-        nearest_bound=max((w.nearest for w in worlds), default=0.0),
-        broken=tuple(broken),
-    )
+            continue
+        nearest = max(nearest, world.nearest)
+        sums.update(
+            jobs=len(world.acknowledged), claims=world.claims, rescued=world.rescued, refused_late=world.refused_late,
+            engine_kills=world.kills, escalated=world.escalated, critical=world.critical,
+        )  # fmt: skip
+    return Outcome(seeds=seeds, simulated_h=seeds * seconds / 3600, nearest_bound=nearest, broken=tuple(broken), **sums)
 
 
 if __name__ == "__main__":
