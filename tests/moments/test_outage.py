@@ -72,7 +72,7 @@ def play(scene: Scene) -> None:
     for symbol in SYMBOLS:
         scene.feeds.put(f"/{symbol}", lambda: GONE)
     died_at = scene.feeds.injected_at("/SPX")
-    desk.until(lambda text: "1 open" in text and re.search(r"!! 1 +cboe .*6 of 6", text), "one incident of the vendor")
+    desk.until(lambda text: "1 open" in text and re.search(r"!! 1 +cboe .*6 sources", text), "one incident of the vendor")
     scene.measure("one incident", 20.0, died_at)
     desk.until(lambda _: pages.read_text().count("\n") == 1, "a page")
     scene.measure("one page", 20.0, died_at)
