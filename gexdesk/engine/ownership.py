@@ -121,7 +121,8 @@ class Ownership:
         What was to be given up with it is this engine's again: nobody else can take it while the server is away.
         """
         giving, self._giving = self._giving, []
-        if self._adrift or asked_at < self._until:
+        stood_still = self._monotonic() - asked_at > LEASE_S  # the server has more patience than that, and so have others
+        if self._adrift or (asked_at < self._until and not stood_still):
             self._own, self._adrift = self._own | {*giving}, True
             return set()
         lost, self._own = self._own, frozenset()

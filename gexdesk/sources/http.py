@@ -121,6 +121,9 @@ class Http:
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Poll until cancelled; see ``Source.run``."""
         self._breaker.tell(report)
+        if self._held is not None and self._clock.now() - self._held.arrival.received_at > self._interval_s():
+            # Stopped for longer than a poll: what can be had now is newer, and another engine may have run the source since.
+            self._held = None
         async with await self._open(report) as client:
             due = self._clock.monotonic() + (self._breaker.wait_s if self._held is None else 0.0)
             failures, asked = 0, False

@@ -67,6 +67,14 @@ def test_an_outage_changes_nothing_but_one_that_finds_us_past_the_lease_does(own
     assert not ownership.runs("spx")
 
 
+def test_an_answer_that_was_missed_by_standing_still_is_no_outage(ownership: Ownership, hands: Hands) -> None:
+    ownership.heard(told("spx"), hands.at)
+    asked_at = hands.at + 1.0
+    hands.at = asked_at + 20.0  # stopped with the beat on its way
+    assert ownership.silence(asked_at) == {"spx", "spx-2"}
+    assert not ownership.runs("spx")
+
+
 def test_a_start_without_the_server_goes_on_with_what_was_owned(ownership: Ownership) -> None:
     ownership.drift(["rut", "gone"])
     assert ownership.sources == ("rut",)

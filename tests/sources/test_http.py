@@ -181,6 +181,22 @@ async def test_a_refused_body_is_not_marked_as_seen_before_it_is_kept():
         assert done.asked_at[:3] == [0.0, 1.0, 2.0], "a second each, not the pace of the server"
 
 
+@pytest.mark.parametrize(("stopped_s", "brought"), [(5.0, b"1"), (60.0, b"2")])
+async def test_an_answer_nobody_kept_is_handed_over_after_a_pause_unless_a_newer_one_can_be_had(stopped_s: float, brought: bytes):
+    async with FeedServer(Answer(body=b"1", headers={"ETag": '"n"'}), Answer(body=b"2")) as server:
+        clock = RunningClock()
+        source = Http("spx", server.url, pace=Pace(15.0), clock=clock, jitter=lambda: 0.0)
+        first = Poll(clock)
+        first.desk.refusals = [StoreError("spx is run by another engine now")]
+        await first.run(source, 1)
+        await clock.sleep(stopped_s)
+        began = clock.now()
+        again = await Poll(clock).run(source, 1)
+        assert again.desk.bodies[0] == brought
+        assert (again.desk.arrivals[0].received_at >= began) == (brought == b"2")
+        assert all("if-none-match" not in request.headers for request in server.requests[:2]), "what was not kept is not known"
+
+
 async def test_no_content_is_unchanged_and_an_empty_body_a_failure():
     done = await poll(Answer(status=204), Answer(body=b""))
     assert isinstance(done.desk.outcomes[0], Unchanged)
