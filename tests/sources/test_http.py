@@ -181,13 +181,13 @@ async def test_a_refused_body_is_not_marked_as_seen_before_it_is_kept():
         assert done.asked_at[:3] == [0.0, 1.0, 2.0], "a second each, not the pace of the server"
 
 
-@pytest.mark.parametrize(("stopped_s", "brought"), [(5.0, b"1"), (60.0, b"2")])
+@pytest.mark.parametrize(("stopped_s", "brought"), [(5.0, b"1"), (90_000.0, b"2")])
 async def test_an_answer_nobody_kept_is_handed_over_after_a_pause_unless_a_newer_one_can_be_had(stopped_s: float, brought: bytes):
     async with FeedServer(Answer(body=b"1", headers={"ETag": '"n"'}), Answer(body=b"2")) as server:
         clock = RunningClock()
-        source = Http("spx", server.url, pace=Pace(15.0), clock=clock, jitter=lambda: 0.0)
+        source = Http("spx", server.url, pace=Pace(86_400.0), clock=clock, jitter=lambda: 0.0)
         first = Poll(clock)
-        first.desk.refusals = [StoreError("spx is run by another engine now")]
+        first.desk.refusals = [StoreError("spx is run by another engine now")] * 10_000
         await first.run(source, 1)
         await clock.sleep(stopped_s)
         began = clock.now()
