@@ -44,7 +44,7 @@ class Receive:
             StoreError: It cannot be kept now (disk full); the source tries again.
         """
         self._check(arrival)
-        if await self._repeats.of(arrival) is not None:
+        if await self._repeats.of(arrival) is not None or await self._repeats.was_left(arrival):
             self.count_repeat(arrival)
             return
         await self.deliver_asked(arrival, lambda _: None)
@@ -56,7 +56,7 @@ class Receive:
         new: list[Arrival] = []
         for arrival in arrivals:
             again = repeats(arrival, new[-1]) if new else await self._repeats.of(arrival) is not None
-            if not again:
+            if not again and not await self._repeats.was_left(arrival):
                 new.append(arrival)
         source = arrivals[0].source
         if new:
@@ -101,6 +101,10 @@ class Receive:
         """Know a payload of an earlier engine that is not dead: what repeats it, as a file that its folder had no time to note, is
         no second job."""
         self._repeats.remember(payload)
+
+    def leave(self, payload: Payload) -> None:
+        """Know a payload that an earlier engine kept just before its end, dead or not: its folder may not have noted that it did."""
+        self._repeats.leave(payload)
 
     def take_up(self, payload: Payload, ref: PayloadRef, kept_at: float | None = None) -> None:
         """Begin the way of a payload that is kept: a new one, synced just now, or one that a crash left untriaged."""

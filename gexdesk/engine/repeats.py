@@ -19,6 +19,19 @@ class Repeats:
     def __init__(self) -> None:
         self._last: dict[str, Payload] = {}
         self._last_asked: dict[tuple[str, str | None], Payload] = {}
+        self._left: dict[tuple[str, str, int], Payload] = {}
+
+    def leave(self, payload: Payload) -> None:
+        """Take a payload that an earlier engine kept just before its end: its source may not have noted that, and bring it again."""
+        if payload.asked is None:
+            self._left[payload.source, payload.name, payload.size_bytes] = payload
+
+    async def was_left(self, arrival: Arrival) -> bool:
+        """Say whether an arrival is what ``leave`` was told of, under the same name; each is known once."""
+        if not self._left or arrival.asked is not None:
+            return False
+        left = self._left.pop((arrival.source, arrival.name, len(arrival.body)), None)
+        return left is not None and _alike(left, arrival) and await _digest_of(arrival) == left.sha256
 
     def remember(self, payload: Payload) -> None:
         """Take a payload that is kept as its source's last one; what a request brought is not the source's own doing."""
@@ -39,8 +52,7 @@ class Repeats:
         alike = [last for last in before if last is not None and _alike(last, arrival)]
         if not alike:
             return None
-        large = len(arrival.body) > _INLINE_BYTES
-        digest = await asyncio.to_thread(_digest, arrival.body) if large else _digest(arrival.body)
+        digest = await _digest_of(arrival)
         return next((last for last in alike if digest == last.sha256), None)
 
 
@@ -51,6 +63,11 @@ def repeats(arrival: Arrival, before: Arrival) -> bool:
 
 def _alike(last: Payload, arrival: Arrival) -> bool:
     return last.size_bytes == len(arrival.body) and abs(last.time_shift_s - arrival.time_shift_s) <= _SHIFT_TOLERANCE_S
+
+
+async def _digest_of(arrival: Arrival) -> str:
+    large = len(arrival.body) > _INLINE_BYTES
+    return await asyncio.to_thread(_digest, arrival.body) if large else _digest(arrival.body)
 
 
 def _digest(body: bytes) -> str:

@@ -8,6 +8,9 @@ from gexdesk.model.job import JobStatus
 from gexdesk.model.payload import Arrival, Payload, PayloadRef
 from gexdesk.stores.spool import read_payload
 
+UNNOTED_S = 5.0
+"""A source notes what was acknowledged at once; what came in these last seconds a kill may have kept it from noting."""
+
 
 class TakeOver:
     """Go on with what earlier engines, or a queue that was away, left."""
@@ -45,6 +48,9 @@ class TakeOver:
         kept = await asyncio.to_thread(lambda: list(parts.spool.scan(done=False)))
         untriaged = waiting = 0
         ended: list[tuple[Payload, PayloadRef, JobStatus]] = []
+        last_at = max((payload.received_at for payload, _ in kept), default=0.0)
+        for payload in (payload for payload, _ in kept if payload.received_at > last_at - UNNOTED_S):
+            parts.receive.leave(payload)
         statuses = await parts.queue.statuses([payload.payload_id for payload, _ in kept])
         for (payload, ref), status in zip(kept, statuses, strict=True):
             known = parts.flights.get(payload.payload_id)

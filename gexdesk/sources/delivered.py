@@ -1,9 +1,9 @@
 """Remember which files were handed over, across restarts.
 
-At least once: each file is handed over, acknowledged, and only then remembered. A process that is killed between the
-acknowledgement and its line here hands that one file over again when it is back; nothing is lost. Pausing and stopping
-wait for both. The lines are not synced: after a power cut the last ones may be missing, and those files are handed over
-again too.
+At least once: files are handed over, acknowledged, and only then remembered. A process that is killed between the
+acknowledgement and the lines here hands those files over again when it is back: nothing is lost, and the engine knows them by
+name and bytes. Pausing and stopping wait for both. The lines are not synced: after a power cut the last ones may be missing,
+and those files are handed over again too.
 """
 
 import itertools

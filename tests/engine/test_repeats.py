@@ -125,3 +125,25 @@ async def test_several_at_once_are_jobs_in_their_order_but_for_what_repeats_the_
     assert (closing.received, closing.completed, closing.dead, closing.repeats) == (8, 4, 0, 4)
     kept = rows("SELECT payload_sha256 FROM jobs ORDER BY job_id", settings.state)
     assert [row["payload_sha256"] for row in kept] == [hashlib.sha256(body).hexdigest() for body in (one, two, one, three)]
+
+
+async def test_many_files_handed_over_just_before_a_kill_are_one_job_each(tmp_path: Path) -> None:
+    """Several are acknowledged with one sync; good ones and dead ones, the last one dead."""
+    state, feed, aside = tmp_path / "state", tmp_path / "feed", tmp_path / "aside"
+    for number in range(24):
+        drop(aside, f"{number:02}.json", b"{ %d" % number if number % 6 == 5 else gexbot_at(3.0 - number / 10, net=float(number)))
+    async with engine_on(settings_of(state, folder_source("feed", feed))) as engine:
+        await until(lambda: feed.is_dir())
+        for path in sorted(aside.iterdir()):
+            path.rename(feed / path.name)
+        await until(lambda: (engine.closing().completed, engine.closing().dead) == (20, 4))
+        await asyncio.sleep(0.3)
+        killed = tmp_path / "killed"
+        shutil.copytree(state, killed, ignore=shutil.ignore_patterns("*.sock", "copies"))
+    (killed / "taken-feed.jsonl").unlink()
+    async with engine_on(settings_of(killed, folder_source("feed", feed))) as engine:
+        await until(lambda: engine.closing().repeats == 24)
+        drop(feed, "05.json", b"{ 5")  # handed in once more, by hand: it is looked at again
+        await until(lambda: engine.closing().dead == 1)
+    assert rows("SELECT count(*) n FROM jobs", killed) == [{"n": 25}]
+    assert rows("SELECT count(*) n FROM dead_letters", killed) == [{"n": 5}]
