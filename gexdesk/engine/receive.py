@@ -103,7 +103,7 @@ class Receive:
         self._repeats.remember(payload)
 
     def leave(self, payload: Payload) -> None:
-        """Know a payload that an earlier engine kept just before its end, dead or not: its folder may not have noted that it did."""
+        """Know a payload that an earlier engine kept just before its end, dead or not: its source may not have noted that."""
         self._repeats.leave(payload)
 
     def take_up(self, payload: Payload, ref: PayloadRef, kept_at: float | None = None) -> None:

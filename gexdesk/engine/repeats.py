@@ -22,7 +22,7 @@ class Repeats:
         self._left: dict[tuple[str, str, int], Payload] = {}
 
     def leave(self, payload: Payload) -> None:
-        """Take a payload that an earlier engine kept just before its end: its source may not have noted that, and bring it again."""
+        """Take a payload that an earlier engine kept just before its end: its source may not know, and bring it again."""
         if payload.asked is None:
             self._left[payload.source, payload.name, payload.size_bytes] = payload
 

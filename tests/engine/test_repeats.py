@@ -133,7 +133,7 @@ async def test_many_files_handed_over_just_before_a_kill_are_one_job_each(tmp_pa
     for number in range(24):
         drop(aside, f"{number:02}.json", b"{ %d" % number if number % 6 == 5 else gexbot_at(3.0 - number / 10, net=float(number)))
     async with engine_on(settings_of(state, folder_source("feed", feed))) as engine:
-        await until(lambda: feed.is_dir())
+        await until(feed.is_dir)
         for path in sorted(aside.iterdir()):
             path.rename(feed / path.name)
         await until(lambda: (engine.closing().completed, engine.closing().dead) == (20, 4))
