@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gexdesk.engine.incidents.book import JOIN_S, MEMBERS_HELD, REOPEN_S, RESTART_S
+from gexdesk.engine.incidents.book import JOIN_S, MEMBERS_HELD, PAGE_AGAIN_S, REOPEN_S, RESTART_S
 from gexdesk.engine.incidents.incident import FIRST_KEPT, LAST_KEPT, Incident, Snooze
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.model.errors import StoreError, UnknownTarget
@@ -36,7 +36,79 @@ async def test_every_kind_opens_joins_itself_closes_when_gone_for_long_enough_an
     await floor.pass_s(1, condition)
     assert floor.shown() == [(1, "open", "SPX")]
     assert floor.view().opened_at == opened_at
-    assert floor.timeline() == ["opened", "paged", "closed", "reopened"]
+    assert floor.timeline() == ["opened", "paged", "closed", "reopened", "paged"]
+
+
+async def test_what_opens_again_pages_again_and_what_flaps_does_not(floor: Floor) -> None:
+    cause = wrong(kind=Kind.PROMISE_MISSED, vendor="")
+    await floor.pass_s(10, cause)
+    await floor.pass_s(6)
+    for _ in range(5):  # it closes and opens each time, within the time in which that is one trouble
+        await floor.pass_s(int(PAGE_AGAIN_S) - 2)
+        await floor.pass_s(10, cause)
+        await floor.pass_s(6)
+    assert [page.what for page in floor.pager.pages] == ["opened"]
+    await floor.pass_s(int(PAGE_AGAIN_S))
+    await floor.pass_s(10, cause)
+    assert [(page.what, page.incident.number) for page in floor.pager.pages] == [("opened", 1), ("opened", 1)]
+
+
+async def test_somebody_who_took_it_the_last_time_is_not_on_it_when_it_opens_again_and_whoever_is_asleep_is_paged(
+    floor: Floor,
+) -> None:
+    await floor.pass_s(10, wrong())
+    await floor.incidents.change(1, lambda i: replace(i, owner="kd"))
+    await floor.pass_s(20)
+    await floor.pass_s(5, wrong())
+    assert (floor.view().state, len(floor.pager.pages)) == ("taken", 1), "it flaps, and kd is on it"
+    await floor.pass_s(100)
+    await floor.pass_s(5, wrong())
+    assert (floor.view().state, floor.view().owner, len(floor.pager.pages)) == ("open", "", 2)
+
+
+async def test_what_comes_anew_after_somebody_resolved_it_pages_however_soon(floor: Floor) -> None:
+    def resolved(incident: Incident) -> Incident:
+        return replace(incident, owner="kd", resolved=True, closed_at=floor.clock.now(), seen=True)
+
+    still = replace(wrong(kind=Kind.STOOD_STILL, vendor=""), came_at=1.0)
+    await floor.pass_s(5, still)
+    await floor.incidents.change(1, resolved)
+    await floor.pass_s(5, still)
+    assert len(floor.pager.pages) == 1
+    await floor.pass_s(1, replace(still, came_at=9.0))
+    assert (floor.view().state, len(floor.pager.pages)) == ("open", 2)
+    await floor.incidents.change(1, resolved)
+    await floor.pass_s(10)
+    await floor.pass_s(1, replace(still, came_at=20.0))
+    assert (floor.view().state, len(floor.pager.pages)) == ("open", 3)
+
+
+async def test_a_moment_is_as_far_from_the_last_as_they_are_apart_however_long_each_was_told(tmp_path: Path) -> None:
+    start = replace(wrong(kind=Kind.UNCLEAN_START, vendor=""), came_at=100.0)
+    for gap_s, open_when_killed, pages in ((76, 0, 1), (76, 8, 1), (40, 0, 0), (40, 30, 0)):
+        folder = tmp_path / f"{gap_s} {open_when_killed}"
+        floor = Floor(folder)
+        await floor.pass_s(5 if open_when_killed else 60, start)
+        await floor.pass_s(0 if open_when_killed else 6)
+        assert floor.view().state == ("open" if open_when_killed else "closed")
+        again = Floor(folder, floor.clock)
+        await again.pass_s(30, replace(start, came_at=100.0 + gap_s))
+        assert again.view().state == "open"
+        assert len(again.pager.pages) == pages, (gap_s, open_when_killed)
+
+
+async def test_a_page_for_what_opened_again_is_sent_once_also_over_a_kill(tmp_path: Path) -> None:
+    floor = Floor(tmp_path)
+    await floor.pass_s(10, wrong())
+    await floor.pass_s(int(PAGE_AGAIN_S) + 10)
+    await floor.pass_s(1, wrong())
+    assert len(floor.pager.pages) == 1, "a vendor's others are waited for, as when it opened first"
+    killed = Floor(tmp_path, floor.clock)
+    await killed.pass_s(4, wrong())
+    assert [page.what for page in killed.pager.pages] == ["opened"]
+    again = Floor(tmp_path, floor.clock)
+    await again.pass_s(40, wrong())
+    assert again.pager.pages == []
 
 
 async def test_a_cause_that_comes_back_after_ten_minutes_is_a_new_incident(floor: Floor) -> None:

@@ -245,7 +245,8 @@ def test_a_promise_is_at_risk_at_half_of_it_and_missed_for_a_minute() -> None:
     promises.record(Level.LOW, 90_000.0)
     [missed] = cause.conditions(200.0)
     assert (missed.kind, missed.severity, missed.text) == (Kind.PROMISE_MISSED, 2, "1 promise missed, the worst 31.0 s")
-    assert kinds(list(cause.conditions(259.0))) == ["promise_missed"]
+    assert missed.came_at == 200.0
+    assert [(c.kind, c.came_at) for c in cause.conditions(259.0)] == [(Kind.PROMISE_MISSED, 200.0)]
     assert list(cause.conditions(260.0)) == []
 
 
@@ -346,8 +347,10 @@ def test_a_pause_of_the_engine_is_told_for_a_minute_and_no_feed_is_blamed(clocks
     assert (found.kind, found.severity, found.text) == (Kind.STOOD_STILL, 2, "the engine itself stood still for 6 s")
     assert account.listening_since == clocks.now()
     for _ in range(59):
-        assert len(beat(host, clocks, 1.0)) == 1
+        assert [later.came_at for later in beat(host, clocks, 1.0)] == [found.came_at]
     assert beat(host, clocks, 1.0) == []
+    [again] = beat(host, clocks, 6.0)
+    assert again.came_at == pytest.approx(found.came_at + 66.0)
 
 
 async def test_it_beats_by_itself_so_that_a_look_that_waits_is_no_pause(clocks: TwoClocks, account: Account) -> None:

@@ -14,6 +14,9 @@ JOIN_S = 60.0
 REOPEN_S = 600.0
 """A cause that comes back within this opens its old incident again."""
 
+PAGE_AGAIN_S = 60.0
+"""A cause that was gone for so long pages again when it comes back: what flaps faster is one trouble, and one page."""
+
 CLOSED_HELD = 100
 """Closed incidents that are held at most, those included that nobody saw."""
 
@@ -112,8 +115,12 @@ class Book:
         return self._say("opened", incident.told(now, "desk", "opened", condition.text))
 
     def _refresh(self, incident: Incident, condition: Condition, now: float) -> list[Happening]:
+        # Of what an earlier engine left, whether it went meanwhile is not known: when it came tells.
+        may_be_anew = incident.number in self._inherited or incident.gone_at is not None
         self._inherited.discard(incident.number)
         known = incident.members[condition.key]
+        if incident.closed_at is None and may_be_anew and condition.came_at - known.condition.came_at >= PAGE_AGAIN_S:
+            return self._reopen(incident, condition, now, "came again")
         severity, kind = incident.severity, incident.kind
         member = Member(condition, known.first_at, now)
         fresh = replace(incident, members=incident.members | {condition.key: member}, gone_at=None)
@@ -160,6 +167,12 @@ class Book:
         known = incident.members.get(condition.key)
         member = Member(condition, known.first_at if known is not None else now, now)
         members = {key: replace(m, present=False) if m.last_at < now else m for key, m in incident.members.items()}
+        apart_s = 0.0 if incident.closed_at is None else now - incident.closed_at
+        if known is not None:  # what is told for a minute was gone before its telling ended
+            apart_s = max(apart_s, condition.came_at - known.condition.came_at)
+        if incident.resolved or apart_s >= PAGE_AGAIN_S:
+            # Whoever had it took it for over, and may be asleep by now.
+            incident = replace(incident, paged_severity=0, owner=incident.owner if incident.closed_at is None else "")
         again = replace(
             incident, members=members | {condition.key: member}, closed_at=None, gone_at=None, resolved=False, seen=False,
             joined_at=now, revision=incident.revision + 1,

@@ -21,7 +21,8 @@ class Condition(Struct, frozen=True, kw_only=True):
         group: What it has in common with its like: those that come together become one incident, named so. Empty is the vendor;
             without either it joins nothing.
         job_id: The job of the payload that caused it; empty without one.
-        came_at: When it last came, where one that stays can come again: later than before, it opens a resolved incident anew.
+        came_at: When it last came, where one that stays, or is told of for a while, can come again: later than before, it opens a
+            resolved incident anew.
     """
 
     kind: Kind

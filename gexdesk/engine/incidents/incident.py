@@ -48,7 +48,7 @@ class Incident(Struct, frozen=True, kw_only=True):
         joined_at: When the last cause joined it.
         gone_at: Since when no cause is there; None while one is.
         resolved: By hand; it stays so for as long as its cause does not come anew or get worse.
-        paged_severity: The severity somebody was last paged for; 0 before the first page.
+        paged_severity: The severity somebody was last paged for; 0 before the first page, and where it opened again to be paged.
     """
 
     number: int
@@ -97,6 +97,11 @@ class Incident(Struct, frozen=True, kw_only=True):
     def gone_for(self, seconds: float, now: float) -> bool:
         """Say whether its cause has been gone for so long."""
         return self.gone_at is not None and now - self.gone_at >= seconds
+
+    @property
+    def began_at(self) -> float:
+        """Return when it opened, or opened again."""
+        return max([self.opened_at, *(entry.at for entry in self.timeline if entry.what == "reopened")])
 
     @property
     def rose_at(self) -> float:

@@ -1,4 +1,4 @@
-"""The incidents of a desk: judged once a second, kept before they are told, paged at most once each."""
+"""The incidents of a desk: judged once a second, kept before they are told, paged at most once for each time they open."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -195,7 +195,7 @@ class Incidents:
             if incident.state != "open" or incident.severity <= incident.paged_severity or self._mutes.cover(incident, now):
                 continue
             shared = incident.lead.like or (self._fleet is not None and incident.kind in OF_THE_FLEET)
-            if (shared and now - incident.opened_at < GATHER_S) or self._paged_elsewhere(incident):
+            if (shared and now - incident.began_at < GATHER_S) or self._paged_elsewhere(incident):
                 continue
             what = "worse" if incident.paged_severity else "opened"
             if self._pager.wants(what, incident.severity):

@@ -58,7 +58,7 @@ class Host:
             if until - TOLD_S <= now < until:
                 yield Condition(
                     kind=kind, key=f"host {kind}", severity=2, subject="clock" if kind is Kind.CLOCK_JUMP else "engine", text=text,
-                    do_first=_DO_FIRST[kind],
+                    do_first=_DO_FIRST[kind], came_at=until - TOLD_S,
                 )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ class PromisesKept:
                 yield Condition(
                     kind=Kind.PROMISE_MISSED, key=f"promise {level}", severity=severity, subject=str(level),
                     text=f"{missed} {plural} missed, the worst {worst_s:.1f} s",
-                    do_first="see what is ahead; pause what can wait",
+                    do_first="see what is ahead; pause what can wait", came_at=at,
                 )  # fmt: skip
             oldest_at = state.levels[level].oldest_received_at
             if oldest_at is not None and not state.stopped and now - oldest_at > RISK_SHARE * promise.promise_s:
