@@ -91,7 +91,7 @@ def _watch(ground: Ground, way: Way, feeding: Feeding, host: Host) -> Watch:
         Stores(ground.keeper),
         SharedQueue(queue),
         *((feeding.fleet,) if feeding.fleet is not None else ()),
-        Disk(ground.state),
+        Disk(ground.state, ledger),
         Fault(
             Kind.RULES_INVALID, "guidelines", lambda: fault.message if (fault := guidelines.fault) is not None else "",
             "correct the file; the last good set decides meanwhile", severity=1,

@@ -10,6 +10,8 @@ from gexdesk.model.market import Hours, open_since
 ERROR_WINDOW_S = 300.0
 RATE_WINDOW_S = 60.0
 RESPONSE_WEIGHT = 0.2
+STORE_REFUSES_S = 10.0
+"""Longer than a source waits before it hands over again."""
 """Of the newest request in the moving average of response times."""
 
 
@@ -68,6 +70,8 @@ class Account:
     unkept: int = 0
     refused_in_a_row: int = 0
     failing_since: float | None = None
+    store_refused_at: float | None = None
+    store_refusal: str = ""
     decided: Level | None = None
     ended: bool = False
     revision: int = 1
@@ -135,9 +139,18 @@ class Account:
         self.last_error = ""
         self.failing_since = None
 
+    def store_refused(self, at: float, why: str) -> None:
+        """Note that what the source brought could not be kept here: no fault of its own."""
+        self.store_refused_at, self.store_refusal = at, why
+
+    def store_refuses(self, now: float) -> bool:
+        """Say whether that is so at present: it hands over again every few seconds."""
+        return self.store_refused_at is not None and now - self.store_refused_at < STORE_REFUSES_S
+
     def failed(self, at: float, reason: str) -> None:
         """Note a request that did not, with the reason."""
-        self.tries.add(at, worked=False)
+        if not self.store_refuses(at):
+            self.tries.add(at, worked=False)
         self.last_error = reason
         self._errors.append(at)
         if self.failing_since is None:
@@ -146,6 +159,7 @@ class Account:
     def arrived(self, at: float) -> None:
         """Note an acknowledged payload."""
         self.received += 1
+        self.store_refused_at = None
         self.last_at = at
         self._arrivals.append(at)
 

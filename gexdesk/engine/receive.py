@@ -1,16 +1,19 @@
 """Receive: check, make room, keep, count, hand to triage. A source may forget its bytes once ``deliver`` returned."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from gexdesk.engine.flight import Flight, Flights
 from gexdesk.engine.ledger import Ledger
 from gexdesk.engine.repeats import Repeats, repeats
 from gexdesk.engine.triage import Triage
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import OversizePayload
+from gexdesk.model.errors import OversizePayload, StoreError
 from gexdesk.model.level import Level
 from gexdesk.model.payload import Arrival, Payload, PayloadRef
 from gexdesk.stores.spool import Spool
+
+T = TypeVar("T")
 
 
 class Receive:
@@ -61,7 +64,7 @@ class Receive:
         source = arrivals[0].source
         if new:
             await self._triage.room(source)
-            for payload, ref in await self._spool.keep_together(new):
+            for payload, ref in await self._kept(source, self._spool.keep_together(new)):
                 self._repeats.remember(payload)
                 self._count(payload)
                 self.take_up(payload, ref, self._clock.monotonic())
@@ -81,7 +84,8 @@ class Receive:
         """
         self._check(arrival)
         await self._triage.room(arrival.source)
-        payload, ref = await self._spool.keep(arrival, urgent=self._triage.turn(arrival.source) is Level.CRITICAL)
+        urgent = self._triage.turn(arrival.source) is Level.CRITICAL
+        payload, ref = await self._kept(arrival.source, self._spool.keep(arrival, urgent=urgent))
         self._repeats.remember(payload)
         self._count(payload)
         kept(payload)
@@ -117,6 +121,14 @@ class Receive:
         """Return a new flight for a payload that is kept."""
         large = payload.size_bytes > self._gate_bytes
         return Flight(payload, ref, f"{self._columns_folder}/{payload.payload_id}.arrow" if large else None)
+
+    async def _kept(self, source: str, keeping: Awaitable[T]) -> T:
+        """Return what is kept. Raises StoreError, which is noted as this desk's fault and not the source's."""
+        try:
+            return await keeping
+        except StoreError as error:
+            self._ledger.adopt(source).store_refused(self._clock.now(), error.message)
+            raise
 
     def _check(self, arrival: Arrival) -> None:
         if len(arrival.body) > self._limit_bytes:

@@ -116,6 +116,23 @@ def test_one_failed_request_is_nobody_s_business_and_three_seconds_of_them_are(s
     assert sources.after(0.0) == []
 
 
+def test_what_the_disk_refuses_is_the_disks_fault_and_no_feeds(sources: Sources, account: Account, tmp_path: Path) -> None:
+    disk = Disk(tmp_path, sources.ledger)
+    for _ in range(4):
+        sources.now += 4.0
+        account.store_refused(sources.now, "the spool could not be written: No space left on device")
+        account.failed(sources.now, "could not be kept, will be handed over again")
+    assert sources.after(1.0) == []
+    [found] = disk.conditions(sources.now)
+    assert (found.kind, found.severity, found.subject) == (Kind.DISK_LOW, 2, "disk")
+    assert found.text.startswith("what cboe-spx brings cannot be kept and is asked for again: the spool could not be written")
+    assert account.reliability == 1.0
+    account.failed(sources.now + 10.0, "503 Service Unavailable")  # the disk has room again: now it is the vendor's
+    assert kinds(sources.after(10.0)) == ["feed_failing"]
+    assert list(disk.conditions(sources.now)) == []
+    assert account.reliability < 1.0
+
+
 def test_three_unusable_payloads_in_a_row_are_a_failing_feed(sources: Sources, account: Account) -> None:
     for count in range(3):
         assert sources.after(0.0) == [], count
@@ -305,7 +322,7 @@ def test_a_disk_is_low_below_a_share_and_full_below_less(tmp_path: Path, monkeyp
 
     def asked(total: float, free: float) -> list[tuple[int, str]]:
         room[:] = [int(total), int(free)]
-        return [(c.severity, c.text) for c in Disk(tmp_path).conditions(0.0)]
+        return [(c.severity, c.text) for c in Disk(tmp_path, Ledger([])).conditions(0.0)]
 
     assert asked(100e9, 2.1e9) == []
     assert asked(100e9, 1.9e9) == [(1, "1.9 GB free where the state folder lies: clear up")]
@@ -313,7 +330,7 @@ def test_a_disk_is_low_below_a_share_and_full_below_less(tmp_path: Path, monkeyp
     assert asked(10e9, 0.6e9) == [], "a small disk is judged by its share"
     assert asked(10e9, 0.4e9)[0][0] == 1
     room[:] = [int(100e9), int(50e9)]
-    cause = Disk(tmp_path)
+    cause = Disk(tmp_path, Ledger([]))
     assert list(cause.conditions(0.0)) == []
     room[1] = 0
     assert list(cause.conditions(4.0)) == [], "it is asked every five seconds"

@@ -10,9 +10,11 @@ import pytest
 
 from gexdesk.engine.closing import Closing
 from gexdesk.engine.engine import Engine
+from gexdesk.model.errors import StoreError
 from gexdesk.model.level import Level
 from gexdesk.model.text import printable
 from gexdesk.model.view.desk import DeskView
+from gexdesk.stores.spool import Spool
 from tests.engine.bad_documents import bad_documents
 from tests.engine.desk_setting import (
     as_lines,
@@ -277,3 +279,27 @@ def test_nothing_in_a_view_can_steer_a_terminal(morning: Morning) -> None:
     assert f"{len(morning.bad)} payloads refused" in incident.text
     texts = [*lines, incident.text, incident.subject, source_of(view, "bad").last_error, source_of(view, "bad").carries]
     assert all(text == printable(text, 1000) for text in texts)
+
+
+async def test_what_cannot_be_kept_is_told_of_the_disk_and_comes_once_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise StoreError("the spool could not be written: No space left on device")
+
+    settings = settings_of(tmp_path / "state", folder_source("feed", tmp_path / "in"), folder_source("other", tmp_path / "other"))
+    async with engine_on(settings) as engine:
+        with monkeypatch.context() as full:
+            for name in ("keep", "keep_together"):
+                full.setattr(Spool, name, refuse)
+            for number in range(3):
+                drop(tmp_path / "in", f"{number}.json", gexbot_at(2.0, net=float(number)))
+            drop(tmp_path / "other", "one.json", gexbot_at(2.0, "NDX"))
+
+            async def told() -> bool:
+                return [i.kind for i in (await engine.view()).incidents] == ["disk_low"]
+
+            await until(told)
+            await asyncio.sleep(4.0)  # longer than a feed may fail unsaid
+            [incident] = (await engine.view()).incidents
+            assert incident.text.startswith("what feed, other brings cannot be kept and is asked for again: the spool could not")
+            assert all(source.successes == source.requests for source in (await engine.view()).sources)
+        await until(lambda: engine.closing().completed == 4)

@@ -55,6 +55,8 @@ class Feeds:
 
     def _of(self, account: Account, now: float) -> tuple[Kind, str, str] | None:
         name = account.name
+        if account.store_refuses(now):
+            return None  # what it brings cannot be kept here: that is said of the disk
         repeated_s = self._repeated_s(account, now)
         match state_of(account, self._standing, now):
             case "unassigned":

@@ -7,6 +7,7 @@ from pathlib import Path
 from gexdesk.engine.incidents.condition import Condition
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.engine.keep import Keeper
+from gexdesk.engine.ledger import Ledger
 
 LAG_S = 10.0
 LOW_BYTES, LOW_SHARE = 2_000_000_000, 0.05
@@ -31,10 +32,11 @@ class Stores:
 
 
 class Disk:
-    """Find a state folder whose disk has little room left: less than a share of it and less than so many bytes."""
+    """Find a state folder whose disk has little room left, less than a share of it and less than so many bytes; or refuses."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ledger: Ledger) -> None:
         self._folder = folder
+        self._ledger = ledger
         self._asked_at: float | None = None
         self._room: tuple[int, int] = (0, 0)
 
@@ -47,11 +49,17 @@ class Disk:
                 return  # the folder is gone: every store says so
             self._asked_at, self._room = now, (usage.free, usage.total)
         free, total = self._room
-        if free >= min(LOW_BYTES, LOW_SHARE * total):
+        refused = [account for account in self._ledger.all() if account.store_refuses(now)]
+        low = free < min(LOW_BYTES, LOW_SHARE * total)
+        if not low and not refused:
             return
         full = free < min(FULL_BYTES, FULL_SHARE * total)
+        room = f"{free / 1e9:.1f} GB free where the state folder lies"
+        words = f"{room}: {'soon nothing is taken' if full else 'clear up'}"
+        if refused:
+            names = ", ".join(account.name for account in refused[:3]) + (f" +{len(refused) - 3}" if len(refused) > 3 else "")
+            words = f"what {names} brings cannot be kept and is asked for again: {refused[0].store_refusal}; {room}"
         yield Condition(
-            kind=Kind.DISK_LOW, key="disk", severity=2 if full else 1, subject="disk",
-            text=f"{free / 1e9:.1f} GB free where the state folder lies: {'soon nothing is taken' if full else 'clear up'}",
+            kind=Kind.DISK_LOW, key="disk", severity=2 if full or refused else 1, subject="disk", text=words,
             do_first="make room; keep_days and keep_gb bound what is kept",
         )  # fmt: skip
