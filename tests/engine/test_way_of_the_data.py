@@ -281,7 +281,9 @@ def test_nothing_in_a_view_can_steer_a_terminal(morning: Morning) -> None:
     assert all(text == printable(text, 1000) for text in texts)
 
 
-async def test_what_cannot_be_kept_is_told_of_the_disk_and_comes_once_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_cannot_be_kept_is_told_of_the_disk_and_comes_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def refuse(*_: object, **__: object) -> None:
         raise StoreError("the spool could not be written: No space left on device")
 
