@@ -39,6 +39,7 @@ FAULT_TOLD_S = 600.0
 """So long ``warning`` names what was broken or lost and is over."""
 
 _BLIND_WAIT_S = 0.25
+_STALE_LOOK_S = 2.0
 _EMPTY = QueueState({level: LevelDepth(0, 0, 0, 0, None) for level in LEVELS}, {}, frozenset(), False, 0)
 
 
@@ -84,6 +85,7 @@ class RedisQueue:
             patience_s=patience_s,
             heard=self._heard,
             gone=self._gone,
+            older=self._older,
             back=self._back,
         )
         self._calls = Calls(self._line, self._keys)
@@ -92,6 +94,7 @@ class RedisQueue:
         self._acks = Together(self._line, "ack", self._calls.read, self._calls.let_go)
         self._bell = Bell(client, self._keys, self._rung)
         self._state = _EMPTY
+        self._looked_at = -inf  # by the loop's clock
         self._conflated = 0
         self._looking: asyncio.Task[None] | None = None
         self._waiters: dict[asyncio.Future[None], frozenset[Level]] = {}
@@ -130,7 +133,7 @@ class RedisQueue:
 
     @property
     def losses(self) -> int:
-        """Return how often the server turned out to have lost everything."""
+        """Return how often the server turned out to have lost everything, or what came last."""
         return self._losses
 
     async def open(self, *, patience_s: float | None = None) -> None:
@@ -342,6 +345,7 @@ class RedisQueue:
         }
         by_source = dict(zip(counted.sources[::2], map(int, counted.sources[1::2]), strict=True))
         self._state = QueueState(levels, by_source, frozenset(counted.held), bool(counted.stopped), self._conflated)
+        self._looked_at = asyncio.get_running_loop().time()
 
     async def peek(self, limit: int) -> Sequence[Job]:
         """Return the next jobs in true order over all levels, held and delayed ones left out. Raises as ``put``."""
@@ -450,6 +454,29 @@ class RedisQueue:
             self._line.post(("pause", source))
         if before.stopped:
             self._line.post(("stop_all", True))
+
+    async def _older(self) -> None:
+        """Go on with a server whose data are older than what it answered: it holds what was held last, and an operator is told."""
+        before = self._state
+        names = await self._line.aside(lambda client: client.smembers(f"{self._keys}held"), 5.0)
+        held = {name.decode() if isinstance(name, bytes) else str(name) for name in names}
+        stopped = bool(await self._line.aside(lambda client: client.exists(f"{self._keys}stopped"), 5.0))
+        self._losses += 1
+        self._broken(
+            f"Redis at {self._line.where} came back with older data (a copy, a replica that was behind, a log that was cut): "
+            "what it took last is gone there; every engine puts what its spool holds again"
+        )
+        for source in before.paused - held:
+            self._line.post(("pause", source))
+        if before.stopped:
+            self._line.post(("stop_all", True))
+        now = asyncio.get_running_loop().time()
+        if (self._line.away_since or now) - self._looked_at > _STALE_LOOK_S:
+            return  # an engine that stood still does not know what was held last: it releases nothing
+        for source in held - before.paused:
+            self._line.post(("resume", source))
+        if stopped and not before.stopped:
+            self._line.post(("stop_all", False))
 
     def _heard(self, answer: Answer) -> None:
         self._conflated += answer.conflated

@@ -41,6 +41,9 @@ _PASSING = frozenset(("BUSY", "MISCONF", "NOREPLICAS", "UNKILLABLE", "UNBLOCKED"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
 _ACTS_A_CALL, _JOBS_A_CALL = 256, 500
 
+_KNOWN_S = 3000.0
+"""So long the server is asked whether it knows a call: it forgets an answer after an hour."""
+
 T = TypeVar("T")
 
 
@@ -89,6 +92,7 @@ class Line:
         patience_s: float,
         heard: Callable[[Answer], None],
         gone: Callable[[], Awaitable[None]],
+        older: Callable[[], Awaitable[None]],
         back: Callable[[], None],
     ) -> None:
         """Prepare a line.
@@ -98,6 +102,7 @@ class Line:
             name: Of this client, <engine>/<life>; unique for each life of an engine.
             heard: Given every answer.
             gone: Called where the server lost the queue's data; sets ``birth``.
+            older: Called where the server has the data as they were before calls that it answered.
             back: Called with the first answer after failures.
         """
         self._client = client
@@ -107,6 +112,7 @@ class Line:
         self._patience_s = patience_s
         self._heard = heard
         self._gone = gone
+        self._older = older
         self._back = back
         self._pending: deque[Act] = deque()
         self._behind: deque[Act] = deque()
@@ -114,6 +120,7 @@ class Line:
         self._news: asyncio.Future[None] | None = None
         self._connection: Any = None
         self._number = 0
+        self._kept = 0, 0.0  # the last call whose answer the server keeps, and when it came; 0 while there is none
         self._runner: asyncio.Task[None] | None = None
         self._pause_s = _FIRST_PAUSE_S
         self._why = ""
@@ -272,7 +279,8 @@ class Line:
                 before.append(1 + len(parcels))
                 for act in step:
                     parcels += act.parcels
-            body = encode((self._name, self._number, self.birth, list(map(_words, steps)), before if parcels else False))
+            marks = self._name, self._number, self.birth
+            body = encode((*marks, list(map(_words, steps)), before if parcels else False, self._known()))
             try:
                 raw = await self._exchange(function, (body, *parcels))
             except (RedisError, OSError, TimeoutError) as error:
@@ -295,6 +303,8 @@ class Line:
             self._pause_s = _FIRST_PAUSE_S
             self._loaded = False
             was_away, self.away_since = self.away_since is not None, None
+            if answer.kept:
+                self._kept = self._number, asyncio.get_running_loop().time()
             self._heard(answer)
             for step, reply in zip(steps, answer.replies, strict=True):
                 if len(step) > 1 and not reply.ok:
@@ -308,6 +318,11 @@ class Line:
             acts = [act for act in acts if not act.alone or act.answer.done()]
             if was_away:
                 self._back()
+
+    def _known(self) -> int | bool:
+        """Return the number of the call that the server must know; False where it may have forgotten it."""
+        number, at = self._kept
+        return number if number and asyncio.get_running_loop().time() - at < _KNOWN_S else False
 
     def _again_alone(self, step: Sequence[Act]) -> None:
         for act in step:
@@ -339,6 +354,11 @@ class Line:
                 return
             if isinstance(error, ResponseError) and words.startswith("BIRTH"):
                 await self._gone()
+                self._kept = 0, 0.0
+                return
+            if isinstance(error, ResponseError) and words.startswith("OLDER"):
+                await self._older()
+                self._kept = 0, 0.0
                 return
         except (RedisError, OSError, TimeoutError) as also:
             error = also

@@ -110,12 +110,14 @@ class Answer(Struct, array_like=True, frozen=True):
     Attributes:
         now_us: Microseconds of the server's clock.
         faults: Job id and reason of what somebody else broke under the prefix.
+        kept: The server keeps the answer, and so knows for an hour that there was this call.
     """
 
     now_us: int
     conflated: int
     faults: list[tuple[str, str]]
     replies: list[Reply]
+    kept: bool
 
 
 class Told(Struct, array_like=True, frozen=True):

@@ -1,10 +1,15 @@
-"""What an earlier engine had completed and the tables have lost is done again."""
+"""What an earlier engine had completed and the tables have lost is done again, and what Redis lost is put again."""
 
 from pathlib import Path
 
 import duckdb
 
-from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, rows, settings_of
+from gexdesk.engine.incidents.kind import Kind
+from gexdesk.model.lever import Verb
+from gexdesk.settings.desk import Settings
+from tests.engine.desk_setting import drop, engine_on, folder_source, gexbot_at, hand_in, parts_of, pull, rows, settings_of
+from tests.queues.valkey_server import ValkeyServer
+from tests.until import until
 
 
 async def test_payloads_that_were_completed_and_have_no_rows_are_done_again(tmp_path: Path) -> None:
@@ -34,3 +39,39 @@ async def test_payloads_that_were_completed_and_have_no_rows_are_done_again(tmp_
         await engine.idle()
         assert not any("1 payloads were completed" in line.text for line in (await engine.view()).log)
         assert engine.closing().received == 0
+
+
+async def test_what_a_redis_with_an_older_file_has_lost_is_put_again_and_ends_once(tmp_path: Path) -> None:
+    server = ValkeyServer("--appendonly", "yes", "--appendfsync", "always")
+    settings = settings_of(tmp_path / "state", folder_source("s", tmp_path / "in"))
+    settings = Settings.model_validate(settings.model_dump(exclude_unset=True) | {"redis": {"url": server.url}})
+    try:
+        async with engine_on(settings) as engine:
+            parts = parts_of(engine)
+            drop(tmp_path / "in", "old.json", gexbot_at(1.0, "OLD"))
+            await until(lambda: parts.endings.completed == 1)
+            await pull(engine, Verb.PAUSE, "s")
+            await hand_in(engine, "s", gexbot_at(1.0, "KEPT"))
+            copy = server.keep()
+            await hand_in(engine, "s", *(gexbot_at(1.0, f"S{number}") for number in range(5)))
+            server.start_from(copy)
+
+            async def back() -> bool:
+                return not parts.queue.away and len(await parts.queue.jobs_of("s")) == 6
+
+            await until(back)
+
+            async def told() -> bool:
+                view = await engine.view()
+                said = any(line.grave and "older" in line.text for line in view.log)
+                return said and any(one.kind == Kind.REDIS_AWAY and "older" in one.text for one in view.incidents)
+
+            await until(told)
+            await pull(engine, Verb.RESUME, "s")
+            await until(lambda: parts.endings.completed == 7)
+            assert len(parts.flights) == 0
+        [counts] = rows("SELECT count(*) AS n, count(DISTINCT payload_sha256) AS documents FROM snapshots", settings.state)
+        assert counts == {"n": 7, "documents": 7}
+        assert [row["n"] for row in rows("SELECT count(*) AS n FROM jobs WHERE status = 'COMPLETED'", settings.state)] == [7]
+    finally:
+        server.close()

@@ -8,6 +8,7 @@ import pytest
 
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import QueueAway, QueueError
+from gexdesk.model.job import JobStatus
 from gexdesk.model.level import LEVELS, Level
 from gexdesk.queues.redis import RedisQueue
 from tests.contracts.queue_setting import ids, job
@@ -44,6 +45,7 @@ async def test_a_restart_of_the_server_is_survived(server: ValkeyServer, queue: 
     await putting
     assert "does not answer" not in queue.warning
     assert ids(await queue.peek(9)) == ["a", "b"]
+    assert queue.losses == 0
 
 
 async def test_a_lost_library_is_loaded_again(server: ValkeyServer, queue: RedisQueue) -> None:
@@ -166,6 +168,40 @@ async def test_a_server_that_comes_back_empty_is_told(server: ValkeyServer, queu
     server.start()
     await queue.put([job("b")])
     assert "lost the whole queue" in queue.warning
+
+
+async def test_a_server_that_comes_back_with_an_older_file_is_told_once_and_holds_what_was_held_last(
+    server: ValkeyServer, queue: RedisQueue
+) -> None:
+    await queue.put([job("a", source="cboe"), job("b", source="yahoo"), job("c", source="vendor")])
+    await queue.pause("yahoo")
+    await queue.stop_all(True)
+    copy = server.keep()
+    await queue.put([job("lost", source="cboe")])
+    await queue.resume("yahoo")
+    await queue.pause("cboe")
+    await queue.stop_all(False)
+    await queue.refresh()
+    server.start_from(copy)
+    await until(lambda: queue.losses)
+    assert "older" in queue.warning
+    assert await queue.statuses(["a", "lost"]) == [JobStatus.QUEUED, None]
+    await queue.refresh()
+    assert (queue.state().paused, queue.state().stopped) == (frozenset({"cboe"}), False)
+    assert {one.job_id for one in await queue.peek(9)} == {"b", "c"}
+    server.start_from(server.keep())
+    await queue.put([job("d")])
+    assert queue.losses == 1
+
+
+async def test_a_client_that_only_listens_notices_an_older_file(server: ValkeyServer, queue: RedisQueue) -> None:
+    copy, blunt = server.keep(), server.blunt()
+    [name] = blunt.keys("*said*")
+    said = blunt.get(name)
+    queue.events()
+    await until(lambda: blunt.get(name) != said)
+    server.start_from(copy)
+    await until(lambda: queue.losses == 1)
 
 
 async def test_a_busy_server_is_waited_for(server: ValkeyServer, queue: RedisQueue) -> None:

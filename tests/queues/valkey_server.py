@@ -91,6 +91,21 @@ class ValkeyServer:
         self._process.kill()
         self._process.wait()
 
+    def keep(self) -> Path:
+        """Copy its append-only file as it is now, and return the copy."""
+        copy = Path(tempfile.mkdtemp(prefix="kept-", dir=self.folder)) / "appendonlydir"
+        self.freeze()
+        shutil.copytree(self.folder / "appendonlydir", copy)
+        self.thaw()
+        return copy
+
+    def start_from(self, copy: Path) -> None:
+        """End it without a word, and start it over an older append-only file."""
+        self.kill()
+        shutil.rmtree(self.folder / "appendonlydir")
+        shutil.copytree(copy, self.folder / "appendonlydir")
+        self.start()
+
     def freeze(self) -> None:
         """Let it answer nobody, its sockets open."""
         os.kill(self.pid, signal.SIGSTOP)

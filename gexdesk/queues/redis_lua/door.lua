@@ -3,7 +3,7 @@
 -- What these did is kept by ``flush`` or is nothing: where it comes again without a kept answer it is done again.
 local LOOKS = {
   state = true, peek = true, lane = true, delayed = true, position = true, statuses = true, has_parcel = true, doze = true,
-  listen = true, claim = true, rescue = true,
+  claim = true, rescue = true,
 }
 
 -- Wake sleepers, and say whom: the bell tells whether CRITICAL came, and which client knows it already.
@@ -14,7 +14,8 @@ local function ring()
 end
 
 -- One call: {client, number of the call, expected birth or '', acts, for each act how many arguments precede its parcels or
--- false}, then parcels. A call that comes again is answered, not done again.
+-- false, number of the last kept call its client was answered or false}, then parcels. A call that comes again is answered, not
+-- done again. Where that last call is not known here, these are data from before it: a copy, or a replica that was behind.
 local function run(keys, args)
   P = keys[1]
   local ask = unpack_(args[1])
@@ -29,6 +30,9 @@ local function run(keys, args)
     if number > ask[2] then return redis.error_reply('STALE this call was overtaken by a later one of its client') end
   end
   if ask[3] ~= '' and birth ~= ask[3] then return redis.error_reply('BIRTH the queue this client worked on is gone') end
+  if ask[6] and (not last or struct.unpack('>d', last) < ask[6]) then
+    return redis.error_reply('OLDER this is the queue as it was before what its client did last')
+  end
   NOW = now_us()
   held_sources, events, faults, buried, conflated, woke, wrote, PARCELS = {}, {}, {}, {}, 0, nil, false, args
   renew()
@@ -56,7 +60,7 @@ local function run(keys, args)
   end
   if woke then ring() end
   if #events > 0 and listening then call('PUBLISH', P .. 'events', pack({ NOW, events })) end
-  local answer = pack({ NOW, conflated, faults, answers })
+  local answer = pack({ NOW, conflated, faults, answers, wrote })
   if wrote then call('SET', said, dpack('>d', ask[2]) .. answer, 'EX', 3600) end
   return answer
 end

@@ -10,7 +10,8 @@
 --   <p>done  <p>dead_at zset    id -> finished at, likewise            <p>dead   hash  id -> {entry or false, error}
 --   <p>sources          hash    source -> queued jobs                  <p>delays hash  level -> delayed jobs
 --   <p>held             set     paused sources    <p>stopped  the kill switch    <p>arrivals  last arrival number
---   <p>parcel:<id>      bytes that travel with a job    <p>said:<client>  last answer, given again to a call that is repeated
+--   <p>parcel:<id>      bytes that travel with a job    <p>said:<client>  last answer, given again to a call that is repeated; what a
+--                       client did last is known by it, too
 --   <p>idle  <p>idle:0  somebody sleeps, until a job waits or until a CRITICAL one does: ring the bell
 --   <p>listening        somebody wants events           <p>birth          random, once
 --   <p>followed         a step of the server's clock was answered for just now
