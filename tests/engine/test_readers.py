@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from desk_setting import drop, engine_on, folder_source, gexbot_at, pull
+from desk_setting import drop, engine_on, folder_source, gexbot_at, parts_of, pull
 
 from gexdesk.engine.engine import Engine
 from gexdesk.model.errors import LeverRefused, UnknownTarget
@@ -68,6 +68,16 @@ async def test_a_wrong_spot_is_held_back_shown_beside_the_good_one_and_released(
         (case,) = (await engine.look(QuarantineLook())).cases
         agreed = await pull(engine, Verb.RELEASE, str(case.number), target_kind="quarantine", dry_run=True)
         assert "the newest of 2 snapshots is released, those before it stay apart" in agreed.costs
+        assert [i.kind for i in (await engine.view()).incidents if i.closed_at is None] == ["quarantine"]
+        parts_of(engine).ledger["fast"].runs_on = "desk2"  # as where another engine of the fleet took it over
+        agreed = await pull(engine, Verb.RELEASE, str(case.number), target_kind="quarantine", dry_run=True)
+        assert "desk2 runs fast now and judges it by its own: what it holds back is released there" in agreed.costs
+
+        async def left_to_that_one() -> bool:
+            return not [i for i in (await engine.view()).incidents if i.closed_at is None]
+
+        await until(left_to_that_one)
+        parts_of(engine).ledger["fast"].runs_on = ""
         await pull(engine, Verb.RELEASE, str(case.number), "a split", target_kind="quarantine")
         await until(lambda: shows(engine, 600.0))
         settled = (await engine.look(QuarantineLook(settled=True))).cases[0]

@@ -99,6 +99,8 @@ class SymbolLevers:
         costs = f"what the checks said: {case.findings[0].text}" if case.findings else ""
         if case.count > 1:
             costs += f"; the newest of {case.count:,} snapshots is released, those before it stay apart"
+        if runs_on := next((a.runs_on for a in self._symbols.sources_of(case.symbol) if a.name == case.source), ""):
+            costs += f"; {runs_on} runs {case.source} now and judges it by its own: what it holds back is released there"
         if lever.dry_run:
             return LeverOutcome(False, "nothing sent", "held", RELEASED, 0, case.revision, helps, costs)
         about = case.symbol, case.source

@@ -35,6 +35,8 @@ class SymbolCauses:
                 do_first="d compare", symbols=(seen.symbol,), source=seen.left, group=f"{seen.left} and {seen.right}",
             )  # fmt: skip
         for case in self._quarantine.cases():
+            if case.source in self._ledger and self._ledger[case.source].runs_on:
+                continue  # another engine of the fleet judges it now, and says what it holds back
             serves = self._serving.serving(case.symbol) == case.source
             found = case.findings[0].text if case.findings else "held back by the checks"
             yield Condition(
