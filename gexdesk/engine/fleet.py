@@ -181,7 +181,7 @@ class Fleet:
             self._soon.clear()
             try:
                 await self._beat()
-                if self._told is not None and self._told.version != self.shared.version:
+                if self._told is not None and self.shared.behind(self._told):
                     await self.shared.look()
                 for source in self._surplus():
                     self._chronicle.tell("source", f"{source} is handed to another engine: the fleet has a fairer share")

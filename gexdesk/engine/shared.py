@@ -16,7 +16,7 @@ import msgspec
 
 from gexdesk.engine.chronicle import Chronicle
 from gexdesk.engine.levers.record import Record
-from gexdesk.fleet.told import Entry
+from gexdesk.fleet.told import Entry, Told
 from gexdesk.model.clock import Clock
 from gexdesk.model.errors import GexdeskError, LeverRefused, QueueAway, StoreError
 from gexdesk.model.text import printable
@@ -126,6 +126,10 @@ class Shared:
         except TimeoutError:  # its version is not noted: should the fleet have it all the same, the next look takes it over
             words = f"the fleet did not answer within {THREAD_WAITS_S:g} s; nothing was done here"
             raise LeverRefused(f"{words}, look again in some seconds: {of or kind} may have been set all the same") from None
+
+    def behind(self, told: Told) -> bool:
+        """Say whether there is something to look for: the board has changed, or what was set here while it was away is not there."""
+        return told.version != self.version or bool(self._unsent)
 
     async def look(self) -> None:
         """Take over what others set, and bring there what stands here alone. Raises QueueAway."""

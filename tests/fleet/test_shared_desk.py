@@ -381,3 +381,12 @@ async def test_a_window_whose_time_came_is_put_on_no_board(fleet: Fleet) -> None
         await shared(a).look()
         assert windows(a) == {"symbol SPX": "jm"}
         assert not [line for line in told(a) if "mute of source files" in line]
+
+
+async def test_what_was_set_while_redis_answered_nobody_is_brought_as_soon_as_it_answers(fleet: Fleet) -> None:
+    async with fleet.engine("a") as a, fleet.engine("b") as b:
+        await until(lambda: shared(a).agreed and shared(b).agreed)
+        fleet.server.blunt().client_pause(2600)  # every connection stays, and what is given up meanwhile is not done afterwards
+        await mute(a, "files")
+        assert windows(b) == {}
+        await until(lambda: windows(b) == {"source files": "jm"}, limit_s=8.0)
