@@ -17,6 +17,7 @@ from gexdesk.model.look.history import HistoryLook
 from gexdesk.model.text import printable
 from gexdesk.model.view.desk import DeskView
 from gexdesk.tui import keymap as keymaps
+from gexdesk.tui.figures import time_of_day
 from gexdesk.tui.house import House, config_folder
 from gexdesk.tui.screens.desk import DeskScreen
 from gexdesk.tui.screens.staged import Staged
@@ -26,6 +27,9 @@ from gexdesk.tui.theme import DEFAULT_THEME, Themes
 
 RETRY_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Waits between attempts to reach an engine; the last one repeats."""
+
+COARSE_S = 2.0
+"""A picture that is older than what was asked for by more than this is no picture of that second."""
 
 THEMES_EACH_S = 2.0
 """How often the files of themes are looked at."""
@@ -191,16 +195,18 @@ class DeskApp(App[int]):
             return
         self.action_wind_to(at)
 
-    def action_wind_to(self, at: float) -> None:
-        """Show the desk as it was at a time, UTC seconds, on the desk itself."""
+    def action_wind_to(self, at: float, before: float | None = None) -> None:
+        """Show the desk as it was at a time, UTC seconds, on the desk itself; where nothing is of that, as it was last ``before``."""
         self.action_home()
-        self.run_worker(self._wind_to(at), group="wind", exclusive=True, exit_on_error=False)
+        self.run_worker(self._wind_to(at, before), group="wind", exclusive=True, exit_on_error=False)
 
-    async def _wind_to(self, at: float) -> None:
+    async def _wind_to(self, at: float, before: float | None) -> None:
         try:
             if self.desk is None:
                 raise EngineAway("no engine answers")
             seen = await self.desk.look(HistoryLook(at=at))
+            if before is not None and (not seen.pictures or at - seen.pictures[-1].taken_at > COARSE_S):
+                seen = await self.desk.look(HistoryLook(at=before))
         except GexdeskError as error:
             self.main.notice.say(error.message, grave=True)
             return
@@ -208,7 +214,11 @@ class DeskApp(App[int]):
             since = "nothing is recorded yet" if seen.first_at is None else "nothing was recorded then"
             self.main.notice.say(since)
             return
-        self.sight.wind(seen.pictures[-1])
+        found = seen.pictures[-1]
+        if at - found.taken_at > COARSE_S:
+            words = f"the last picture before {time_of_day(int(at))} is of {time_of_day(int(found.taken_at))}"
+            self.main.notice.say(f"{words}: one a minute is kept of more than half an hour ago, and of an engine that was killed")
+        self.sight.wind(found)
         self.main.cursor.adopt()
         self.main.rearrange()
         self.main.paint_all()

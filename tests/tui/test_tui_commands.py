@@ -207,10 +207,21 @@ async def test_the_desk_winds_to_a_time_of_today_and_comes_back() -> None:
         await command(seat, "at 09:31")
         await seat.rest()
         assert "HISTORY 09:31:00" in seat.text("status")
+        assert "one a minute" not in seat.text("notice")
         await seat.press("plus")
         assert "the desk shows history" in seat.text("notice")
         await command(seat, "now")
         assert "HISTORY" not in seat.text("status")
+
+
+async def test_a_picture_that_is_not_of_the_second_asked_for_says_so() -> None:
+    desk = FakeDesk(a_view())
+    async with seated(desk) as seat:
+        desk.answers[HistoryLook] = HistorySeen((a_view(taken_at=AT - 657.0),), AT - 1000, AT, AT - 100)
+        await command(seat, "at 09:31")
+        await seat.rest()
+        assert "HISTORY 09:30:20" in seat.text("status")
+        assert "the last picture before 09:31:00 is of 09:30:20: one a minute is kept" in seat.text("notice")
 
 
 async def test_help_begins_with_the_keys_of_the_page_it_is_asked_on() -> None:

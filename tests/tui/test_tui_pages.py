@@ -29,6 +29,7 @@ from gexdesk.model.incident_report import as_markdown
 from gexdesk.model.lever import Verb
 from gexdesk.model.look.guidelines import GuidelinesLook
 from gexdesk.model.look.handover import HandOverLook
+from gexdesk.model.look.history import HistoryLook, HistorySeen
 from gexdesk.model.look.incident import IncidentLook
 from gexdesk.model.look.record import AuditLook, AuditSeen, LogLook
 from gexdesk.model.look.source import DeadLook, DeadSeen, PayloadLook, SourceLook
@@ -558,6 +559,18 @@ async def test_the_story_of_an_incident_can_be_read_to_its_end() -> None:
         await seat.press("tab", "b")
         assert "the vendor refuses" in text(page, "story").casefold()
         assert "**" not in text(page, "story")
+
+
+@pytest.mark.parametrize(("kept_s", "asked"), [(60.0, [-60.0]), (97.0, [-60.0, -1.0])])
+async def test_the_desk_before_an_incident_is_of_a_minute_before_or_else_the_last_one(kept_s: float, asked: list[float]) -> None:
+    desk = Asking(a_view())
+    async with opened("incidents", desk) as (seat, page):
+        opened_at = page.incidents.under_cursor.opened_at
+        desk.answers[HistoryLook] = HistorySeen((a_view(taken_at=opened_at - kept_s),), AT - 9000.0, AT, None)
+        await seat.press("left_square_bracket")
+        await seat.rest()
+        times = [question.at - opened_at for question in desk.questions if isinstance(question, HistoryLook)]
+        assert times == pytest.approx(asked)
 
 
 async def test_an_incident_is_copied_as_markdown_with_one_key_and_a_long_one_written(tmp_path: Path, monkeypatch) -> None:
