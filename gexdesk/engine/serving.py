@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from msgspec import Struct
 from gexdesk.engine.ledger import Account
 from gexdesk.engine.symbols import Symbols
 from gexdesk.model.clock import Clock
-from gexdesk.model.errors import LeverRefused, StoreError
+from gexdesk.model.errors import GexdeskError, LeverRefused, StoreError
 from gexdesk.model.market import session_id
 from gexdesk.model.symbol_view import Figures, Point
 from gexdesk.stores.base import LiveCache, LiveValue
@@ -144,9 +145,17 @@ class Serving:
 
         Raises:
             StoreError: It cannot be written down; nothing was changed.
+            LeverRefused: Another engine set it since; nothing was changed.
         """
-        await self._share(symbol, Served(source, over))
-        return await self.follow(symbol, Served(source, over))
+        await self._share(symbol, Served(source, over))  # first: what the fleet refuses changes nothing here
+        was = Served(self.serving(symbol), self.failed_over(symbol))
+        try:
+            return await self.follow(symbol, Served(source, over))
+        except StoreError:
+            if was.source:
+                with suppress(GexdeskError):  # the others took it meanwhile, and change back
+                    await self._share(symbol, was)
+            raise
 
     def shares(self, share: "Callable[[str, Served], Awaitable[None]]") -> None:
         """Tell somebody of each change over before it is made."""

@@ -128,7 +128,7 @@ class Shared:
             raise LeverRefused(f"{words}, look again in some seconds: {of or kind} may have been set all the same") from None
 
     def behind(self, told: Told) -> bool:
-        """Say whether there is something to look for: the board has changed, or what was set here while it was away is not there."""
+        """Say whether there is something to look for: the board has changed, or lacks what was set here."""
         return told.version != self.version or bool(self._unsent)
 
     async def look(self) -> None:

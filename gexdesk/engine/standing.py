@@ -1,6 +1,7 @@
 """Remember what operators set, across restarts: overrides and pauses, with who, why and until when."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from msgspec import Struct, field
 
 from gexdesk.model.checked import Checked, as_checked, read_checked
 from gexdesk.model.decision import Override
-from gexdesk.model.errors import StoreError
+from gexdesk.model.errors import GexdeskError, StoreError
 from gexdesk.stores.durable import write_durably
 
 T = TypeVar("T")
@@ -126,14 +127,12 @@ class Standing:
     def skip(self, target: str) -> None:
         """End what a schedule armed for a target early; durable when it returns."""
         armed = self.armed[target]
-        self._share("skip", armed.schedule, armed.override.until)
-        self._keep("skip", armed.schedule, armed.override.until)
+        self._set("skip", armed.schedule, armed.override.until)
         del self.armed[target]
 
     def unskip(self, schedule: str) -> None:
         """Take ``skip`` back, so that the schedule arms its occurrence again; durable when it returns."""
-        self._share("skip", schedule, None)
-        self._keep("skip", schedule, None)
+        self._set("skip", schedule, None)
 
     def expired(self, now: float) -> dict[str, Override]:
         """Return overrides whose time has come; the caller ends them."""
@@ -161,18 +160,15 @@ class Standing:
 
         Raises as every setter here: StoreError, LeverRefused where another engine set it since; nothing was changed.
         """
-        self._share("override", target, override)
-        self._keep("override", target, override)
+        self._set("override", target, override)
 
     def set_pause(self, source: str, pause: Pause | None) -> None:
         """Set or end a source's pause; durable when it returns."""
-        self._share("pause", source, pause)
-        self._keep("pause", source, pause)
+        self._set("pause", source, pause)
 
     def set_stopped(self, pause: Pause | None) -> None:
         """Turn the kill switch on or off; durable when it returns."""
-        self._share("stopped", "", pause)
-        self._keep("stopped", "", pause)
+        self._set("stopped", "", pause)
 
     def standing(self, kind: str) -> dict[str, Any]:
         """Return what stands of a kind that is shared, by target, source or schedule."""
@@ -187,6 +183,16 @@ class Standing:
         if kind == "skip":
             for target in [target for target, armed in self.armed.items() if armed.schedule == of]:
                 del self.armed[target]
+
+    def _set(self, kind: str, of: str, value: Any) -> None:
+        self._share(kind, of, value)  # first: what the fleet refuses changes nothing here
+        was = self.standing(kind).get(of)  # now: what others set before is there by now
+        try:
+            self._keep(kind, of, value)
+        except StoreError:
+            with suppress(GexdeskError):  # the others took it meanwhile, and let it go again
+                self._share(kind, of, was)
+            raise
 
     def _keep(self, kind: str, of: str, value: Any) -> None:
         with self._writing:

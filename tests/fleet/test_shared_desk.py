@@ -237,6 +237,29 @@ async def test_what_cannot_be_written_down_here_stands_nowhere(fleet: Fleet) -> 
         assert (windows(a), parts_of(a).shift.on_duty.operator) == ({}, "kl")
 
 
+async def test_a_lever_that_cannot_be_written_down_here_acts_on_no_other_engine(fleet: Fleet) -> None:
+    fleet.sources = [folder_source(name, fleet.state(name), symbols=["SPX"]) for name in ("files", "more")]
+    async with fleet.engine("a") as a, fleet.engine("b") as b:
+        await act(b, Verb.PAUSE, "more")
+        await until(lambda: parts_of(a).standing.pause_of("more") is not None)
+        for path in (fleet.state("a") / "standing.json", fleet.state("a") / "serving.json"):
+            path.unlink(missing_ok=True)
+            path.mkdir()
+        levers: list[tuple[Verb, str, dict[str, Any]]] = [
+            (Verb.PAUSE, "files", {}), (Verb.RESUME, "more", {}), (Verb.PAUSE_ALL, "", {}), (Verb.PROMOTE, "files", {}),
+            (Verb.FAILOVER, "SPX", {"kind": "symbol", "to": "more"}),
+        ]  # fmt: skip
+        for verb, target, fields in levers:
+            with pytest.raises(StoreError, match="nothing was changed"):
+                await act(a, verb, target, **fields)
+        for engine in (a, b):
+            await shared(engine).look()
+            standing = parts_of(engine).standing
+            assert (set(standing.pauses()), standing.stopped, standing.in_force(time.time())) == ({"more"}, None, {})
+            serving = parts_of(engine).provision.serving
+            assert (serving.serving("SPX"), serving.failed_over("SPX")) == ("files", None)
+
+
 async def test_the_shift_taken_on_one_engine_is_taken_on_all(fleet: Fleet) -> None:
     async with fleet.engine("a") as a:
         await incident_of(a, "files")
