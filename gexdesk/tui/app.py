@@ -196,7 +196,7 @@ class DeskApp(App[int]):
         self.action_wind_to(at)
 
     def action_wind_to(self, at: float, before: float | None = None) -> None:
-        """Show the desk as it was at a time, UTC seconds, on the desk itself; where nothing is of that, as it was last ``before``."""
+        """Show the desk as it was at a time, UTC seconds, on the desk itself; if nothing is of that, as it was ``before``."""
         self.action_home()
         self.run_worker(self._wind_to(at, before), group="wind", exclusive=True, exit_on_error=False)
 
