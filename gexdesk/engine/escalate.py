@@ -146,7 +146,12 @@ class Escalate:
             age_s = now - job.received_at
             wait_s = self._wait_s(most, level)
             if self._late(wait_s, age_s, promise_s):
-                position = await self._queue.position(job.job_id)
+                try:
+                    position = await self._queue.position(job.job_id)
+                except GexdeskError:
+                    for one in (job, *(risk.job for risk in found)):
+                        self._put(one, now + EVERY_S)
+                    raise
                 budget -= position or 0
                 if position is None:
                     self._put(job, now + AGAIN_S)

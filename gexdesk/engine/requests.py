@@ -322,7 +322,7 @@ class Requests:
             asked=Asked(record.request_id, record.data_type, record.expected_records, record.data_quality, record.priority_hint),
         )  # fmt: skip
         earlier = await self._receive.repeated(arrival)
-        if earlier is not None and await self._queue.status(earlier.payload_id) is JobStatus.COMPLETED:
+        if earlier is not None and await self._queue.statuses([earlier.payload_id]) == [JobStatus.COMPLETED]:
             self._receive.count_repeat(arrival)
             words = "the same bytes as before: they are stored already, nothing is new"
             done = replace(record, status=RequestStatus.COMPLETED, completed_at=self._clock.now(), records=0, error=words)

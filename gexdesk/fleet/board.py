@@ -8,14 +8,14 @@ Every act is one script, so that it happens whole or not at all; times are the s
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
 
-from gexdesk.fleet.server import listen, within
+from gexdesk.fleet.server import ANSWER_S, listen, within
 from gexdesk.fleet.told import Entry, Heard, Told
 from gexdesk.model.errors import QueueAway
 
@@ -24,6 +24,9 @@ FORGET_S = 3600.0
 
 CAME_S = 3600
 CAME_AT_ONCE = 200
+
+SILENT_S = 0.5
+"""Longest wait for a server that has owed an answer for too long: an operator's lever waits for it. Only the beat waits longer."""
 
 
 class Board:
@@ -43,6 +46,7 @@ class Board:
             client.register_script(lua.joinpath(f"{name}.lua").read_text(encoding="utf-8"))
             for name in ("beat", "leave", "put", "forget", "came")
         )
+        self._owed_since: float | None = None  # loop time of the first question since the last answer
         self._coming: list[tuple[str, str, asyncio.Future[str | None]]] = []
         self._asking: asyncio.Task[None] | None = None
 
@@ -55,7 +59,9 @@ class Board:
             given: Units it gives up.
         """
         arguments: list[Any] = [self.engine, body, round(lease_s * 1000), round(FORGET_S * 1000), len(wanted), *wanted, *given]
-        now, own, took, owners, heard, version, most = await within(self._beat(keys=self._roster(), args=arguments))
+        now, own, took, owners, heard, version, most = await self._answer(
+            self._beat(keys=self._roster(), args=arguments), patient=True
+        )
         return Told(
             now=now / 1000,
             own=frozenset(map(_text, own)),
@@ -82,7 +88,7 @@ class Board:
         held = [f"{self._keys}held", f"{self._keys}marks", f"{self._keys}version"]
         body = msgspec.msgpack.encode(entry)
         arguments: list[Any] = [name, body, known, f"{self._keys}news"]
-        done, version, there = await within(self._put(keys=held, args=arguments))
+        done, version, there = await self._answer(self._put(keys=held, args=arguments))
         if done:
             return version, None
         other = _entry(there)
@@ -94,7 +100,7 @@ class Board:
             pipe.get(f"{self._keys}version")
             pipe.hgetall(f"{self._keys}held")
             pipe.hgetall(f"{self._keys}marks")
-            version, held, marks = await within(pipe.execute())
+            version, held, marks = await self._answer(pipe.execute())
         versions = {_text(name): int(mark) for name, mark in marks.items()}
         entries = {}
         for name, body in held.items():
@@ -120,6 +126,14 @@ class Board:
             self._asking = asyncio.create_task(self._ask_first(), name="fleet came")
         return answer
 
+    async def _answer(self, asked: Awaitable[Any], *, patient: bool = False) -> Any:
+        """Return the server's answer; ``patient`` waits as long as ever for one that answers nobody."""
+        now = asyncio.get_running_loop().time()
+        self._owed_since = now if self._owed_since is None else self._owed_since
+        answer = await within(asked, ANSWER_S if patient else max(SILENT_S, self._owed_since + ANSWER_S - now))
+        self._owed_since = None
+        return answer
+
     async def _ask_first(self) -> None:
         try:
             while self._coming:
@@ -128,7 +142,7 @@ class Board:
                 jobs = [job_id for _, job_id, _ in asked]
                 found: list[str | None] = [None] * len(asked)
                 try:
-                    found = [_text(job_id) for job_id in await within(self._came(keys=keys, args=[CAME_S, *jobs]))]
+                    found = [_text(job_id) for job_id in await self._answer(self._came(keys=keys, args=[CAME_S, *jobs]))]
                 except QueueAway:
                     pass
                 finally:

@@ -20,10 +20,10 @@ PAUSE_S = 0.5
 T = TypeVar("T")
 
 
-async def within(asked: Awaitable[T]) -> Any:
+async def within(asked: Awaitable[T], limit_s: float = ANSWER_S) -> Any:
     """Return the server's answer. Raises QueueAway where it gives none in time."""
     try:
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(limit_s):
             return await asked
     except (RedisError, OSError, TimeoutError) as error:
         words = printable(str(error), 160) or type(error).__name__

@@ -6,14 +6,15 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gexdesk.engine.engine import Engine
-from gexdesk.model.errors import LeverRefused, StoreError, UnknownTarget
+from gexdesk.model.errors import LeverRefused, QueueAway, StoreError, UnknownTarget
 from gexdesk.model.job import Job
 from gexdesk.model.level import Level
-from gexdesk.model.lever import Lever, Verb
+from gexdesk.model.lever import LEVER_LIMIT_S, Lever, Verb
 from gexdesk.model.view.source import SourceView
 from gexdesk.settings.desk import Settings
 from gexdesk.stores.audit import Audit, AuditLine, verify
@@ -31,6 +32,7 @@ from tests.engine.desk_setting import (
     source_of,
 )
 from tests.formats.format_samples import strike
+from tests.queues.valkey_server import ValkeyServer
 from tests.until import until
 
 
@@ -405,3 +407,59 @@ async def test_an_engine_that_was_killed_is_said_at_the_next_start(tmp_path: Pat
     mark.touch()
     async with engine_on(settings_in(tmp_path)) as engine:
         await until(lambda: incident_of(engine, "engine"))
+
+
+async def test_the_kill_switch_acts_in_time_after_a_lever_that_waits_for_a_redis_that_hangs(tmp_path: Path) -> None:
+    server = ValkeyServer()
+    settings = Settings.model_validate(settings_in(tmp_path).model_dump(exclude_unset=True) | {"redis": {"url": server.url}})
+    try:
+        async with engine_on(settings) as engine:
+            parts = parts_of(engine)
+            await pull(engine, Verb.PAUSE, "small")
+            await hand_in(engine, "small", gexbot_at(-1.0, "S0"))
+            server.freeze()
+            began = time.monotonic()
+            promote = asyncio.ensure_future(pull(engine, Verb.PROMOTE, "small"))
+            await asyncio.sleep(0.1)
+            await pull(engine, Verb.PAUSE_ALL, not_after=time.time() + LEVER_LIMIT_S)
+            assert time.monotonic() - began < LEVER_LIMIT_S
+            assert parts.standing.stopped is not None
+            with pytest.raises(LeverRefused, match="Redis does not answer"):
+                await promote
+            assert parts.standing.own("small") is None
+            server.thaw()
+            await until(lambda: server.blunt().keys("*stopped*") != [])
+    finally:
+        server.close()
+
+
+async def test_jobs_that_a_hanging_redis_moved_for_a_refused_lever_go_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ValkeyServer()
+    settings = Settings.model_validate(settings_in(tmp_path).model_dump(exclude_unset=True) | {"redis": {"url": server.url}})
+    try:
+        async with engine_on(settings) as engine:
+            parts = parts_of(engine)
+            await pull(engine, Verb.PAUSE, "small")
+            await hand_in(engine, "small", gexbot_at(-1.0, "S0"))
+            relevel, moved = parts.queue.relevel, asyncio.Event()
+
+            async def done_and_unanswered(*arguments: Any, **place: Any) -> int:
+                await relevel(*arguments, **place)
+                if moved.is_set():
+                    return 1
+                moved.set()
+                assert [job.level for job in await jobs_of(engine, "small")] == [Level.MEDIUM]
+                raise QueueAway("no answer in time")
+
+            monkeypatch.setattr(parts.queue, "relevel", done_and_unanswered)
+            with pytest.raises(LeverRefused, match="small stays as it was, and queued jobs that were moved all the same go back"):
+                await pull(engine, Verb.PROMOTE, "small")
+            assert parts.standing.own("small") is None
+            assert audit_of(tmp_path)[-1].act == "promote failed"
+
+            async def back() -> bool:
+                return [job.level for job in await jobs_of(engine, "small")] == [Level.LOW]
+
+            await until(back)
+    finally:
+        server.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import msgspec
@@ -152,6 +153,31 @@ async def test_a_server_that_is_gone_is_said_to_be_away() -> None:
     with pytest.raises(QueueAway, match="does not answer"):
         await Board(client, prefix="x", engine="a").beat(b"", UNITS, (), LEASE_S)
     await client.aclose()
+
+
+async def test_a_server_that_hangs_is_waited_for_once_and_then_shortly_until_it_answers() -> None:
+    server = ValkeyServer()
+    client = server.client()
+    board = Board(client, prefix="x", engine="a")
+    try:
+        await board.read()
+        server.freeze()
+        took = []
+        for _ in range(2):
+            began = time.monotonic()
+            with pytest.raises(QueueAway):
+                await board.read()
+            took.append(time.monotonic() - began)
+        assert took[0] > 1.5
+        assert took[1] < 1.0
+        server.thaw()
+        await board.beat(b"", (), (), LEASE_S)
+        asyncio.get_running_loop().call_later(0.8, server.thaw)
+        server.freeze()
+        await board.read()
+    finally:
+        server.close()
+        await client.aclose()
 
 
 async def test_a_loop_that_is_told_to_end_ends_at_whatever_moment_it_is_told(server: ValkeyServer) -> None:

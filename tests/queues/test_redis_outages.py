@@ -119,6 +119,35 @@ async def test_a_server_that_hangs_is_taken_for_away_and_its_late_work_counts_on
     assert ids(await queue.peek(9)) == ["a", "b"]
 
 
+async def test_an_operator_waits_for_a_server_that_hangs_three_seconds_at_most_and_then_not_at_all(
+    server: ValkeyServer, queue: RedisQueue
+) -> None:
+    await queue.put([job("a"), job("b")])
+    server.freeze()
+    acts = [
+        queue.relevel(["a"], H, 0.8, None, "n"), queue.cancel(["b"], "n"), queue.revive(["b"]), queue.peek(1), queue.position("a"),
+        queue.jobs_of("cboe"), queue.status("a"),
+    ]  # fmt: skip
+    began = time.monotonic()
+    answers = await asyncio.gather(*acts, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [QueueAway] * len(acts)
+    assert time.monotonic() - began < 3.0
+    began = time.monotonic()
+    with pytest.raises(QueueAway):
+        await queue.jobs_of("cboe")
+    assert time.monotonic() - began < 0.5
+    server.thaw()
+    await until(lambda: not queue.away)
+    assert len(await queue.jobs_of("cboe")) in (1, 2)
+
+
+async def test_an_operator_is_not_refused_for_a_connection_that_is_made_anew(server: ValkeyServer, queue: RedisQueue) -> None:
+    await queue.put([job("a")])
+    for _ in range(5):
+        server.blunt().execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        assert ids(await queue.jobs_of("cboe")) == ["a"]
+
+
 async def test_a_replica_takes_no_jobs_until_it_is_master_again(server: ValkeyServer, queue: RedisQueue) -> None:
     blunt = server.blunt()
     blunt.execute_command("REPLICAOF", "127.0.0.1", "1")

@@ -32,6 +32,7 @@ from gexdesk.stores.base import OverrideRecord
 SHORTEST_S = 1.0
 LONGEST_S = 30 * 86_400.0
 DECIDED = "as the guidelines decide"
+_AWAY = "Redis does not answer: queued jobs cannot be moved; nothing was done. Pause and kill act meanwhile"
 
 
 class LevelLevers:
@@ -71,11 +72,18 @@ class LevelLevers:
         self._promises_s = promises_s
         self._turn = turn
         self._revisions: Counter[str] = Counter()
+        self._unsettled: set[str] = set()  # targets of refused levers, of whose jobs nobody knows whether they moved
 
     async def pull(self, lever: Lever) -> LeverOutcome:
         """Do it, or say what it would do; errors as in ``Family.pull``, and LeverRefused while the queue does not answer."""
         if self._queue.away:
-            raise LeverRefused("Redis does not answer: queued jobs cannot be moved; nothing was done. Pause and kill act meanwhile")
+            raise LeverRefused(_AWAY)
+        try:
+            return await self._pull(lever)
+        except QueueAway:
+            raise LeverRefused(_AWAY) from None
+
+    async def _pull(self, lever: Lever) -> LeverOutcome:
         target = await self._targets.of(lever)
         self._record.unchanged(lever, str(target), self._revision(target))
         now = self._clock.now()
@@ -102,7 +110,7 @@ class LevelLevers:
         async with self._record.of(lever, str(target), before, after):
             await self._keep(target, wanted)
             async with undone(lambda: self._take_back(target, own, armed)):
-                moved = await self._move(target, then)
+                moved = await self._move_or_refuse(target, then)
         words = f"{lever.actor} {lever.verb} {target}: {before} -> {after}, {moved} queued jobs moved ({lever.reason})"
         self._chronicle.tell("lever", words)
         act = f"{lever.actor} {lever.verb} {target}"
@@ -124,13 +132,20 @@ class LevelLevers:
     async def end_expired(self) -> None:
         """End overrides whose time has come or whose job has ended; queued jobs go back to what the guidelines decided.
 
+        So do those of a lever that was refused while Redis may have moved them all the same.
+
         While the queue is away nothing is: operators would wait with their levers for what cannot be moved. Nor while one of
         them acts: a second later will do, and what looks each second must not wait for that.
         """
-        if self._turn.locked() or not self._leads() or self._queue.away:
+        if self._turn.locked() or self._queue.away or not (self._unsettled or self._leads()):
             return
         async with self._turn:
             now = self._clock.now()
+            for key in sorted(self._unsettled):
+                await self._move(Target.of(key), self._standing.override(key, now))
+                self._unsettled.discard(key)
+            if not self._leads():
+                return
             for key in self._standing.expired(now):
                 await self._end(Target.of(key), "its time had come")
             for key in self._standing.overrides(now):
@@ -241,6 +256,15 @@ class LevelLevers:
             self._count(target)
         else:
             await self._keep(target, own)
+
+    async def _move_or_refuse(self, target: Target, override: Override | None) -> int:
+        """Move; where Redis stops answering meanwhile, have looked later at what moved all the same, and refuse."""
+        try:
+            return await self._move(target, override)
+        except QueueAway:
+            self._unsettled.add(target.key)
+            words = f"{target} stays as it was, and queued jobs that were moved all the same go back when it answers"
+            raise LeverRefused(f"Redis stopped answering: {words}. Pause and kill act meanwhile") from None
 
     async def _move(self, target: Target, override: Override | None) -> int:
         """Give a target's queued jobs the level they have with this override of it, or without one."""
