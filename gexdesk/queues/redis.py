@@ -38,9 +38,6 @@ LOOK_S = 0.2
 FAULT_TOLD_S = 600.0
 """So long ``warning`` names what was broken or lost and is over."""
 
-_OPERATOR_S = 1.0
-"""So long what an operator waits for is tried: whoever pulls the kill switch next waits for it, too."""
-
 _BLIND_WAIT_S = 0.25
 _STALE_LOOK_S = 2.0
 _EMPTY = QueueState({level: LevelDepth(0, 0, 0, 0, None) for level in LEVELS}, {}, frozenset(), False, 0)
@@ -294,17 +291,17 @@ class RedisQueue:
         if not isfinite(score):
             raise QueueError(f"score {score} is not a finite number; a job needs one to have a place")
         after = False if deadline_after_s is None else deadline_after_s
-        moved = await self._calls.in_pieces("relevel", job_ids, level.rank, score, after, note, int(place), patience=self._soon)
+        moved = await self._calls.in_pieces("relevel", job_ids, level.rank, score, after, note, int(place))
         self.nudge()
         return moved
 
     async def cancel(self, job_ids: Sequence[str], note: str) -> int:
         """Let queued jobs become DEAD with this error; 500 a step. Raises as ``relevel``."""
-        return await self._calls.in_pieces("cancel", job_ids, printable(note), patience=self._soon)
+        return await self._calls.in_pieces("cancel", job_ids, printable(note))
 
     async def revive(self, job_ids: Sequence[str]) -> int:
         """Let DEAD jobs wait again at their places, never attempted; 500 a step. Raises as ``relevel``."""
-        back = await self._calls.in_pieces("revive", job_ids, patience=self._soon)
+        back = await self._calls.in_pieces("revive", job_ids)
         self.nudge()
         return back
 
@@ -355,36 +352,36 @@ class RedisQueue:
 
     async def peek(self, limit: int) -> Sequence[Job]:
         """Return the next jobs in true order over all levels, held and delayed ones left out. Raises as ``put``, soon."""
-        return [wire.job() for wire in await self._calls.ask("peek", list[WireJob], max(0, limit), patience_s=self._soon())]
+        return [wire.job() for wire in await self._calls.ask("peek", list[WireJob], max(0, limit), soon=True)]
 
     async def position(self, job_id: str) -> int | None:
         """Return a job's number in the order of ``peek``, from 1: O(sources log jobs). None where it is not eligible.
 
         Raises as ``put``, soon.
         """
-        return await self._calls.ask("position", int, job_id, patience_s=self._soon()) or None
+        return await self._calls.ask("position", int, job_id, soon=True) or None
 
     async def jobs_of(self, source: str) -> Sequence[Job]:
         """Return a source's queued jobs in true order, held and delayed ones included, 500 a step. Raises as ``put``, soon."""
-        delayed = await self._calls.ask("delayed", list[Placed], source, patience_s=self._soon())
+        delayed = await self._calls.ask("delayed", list[Placed], source, soon=True)
         found = {placed.job.job_id: placed for placed in delayed}
         for rank in range(len(LEVELS)):
             at, lane = 0, Lane(PIECE, [])
             while lane.count == PIECE:
-                lane = await self._calls.ask("lane", Lane, source, rank, at, PIECE, patience_s=self._soon())
+                lane = await self._calls.ask("lane", Lane, source, rank, at, PIECE, soon=True)
                 at += lane.count
                 found.update((placed.job.job_id, placed) for placed in lane.jobs)
         return [placed.job.job() for placed in sorted(found.values(), key=lambda placed: (placed.rank, placed.key))]
 
     async def status(self, job_id: str) -> JobStatus | None:
         """Return where a job stands; None when unknown. Raises as ``put``, soon."""
-        return (await self.statuses([job_id], patience_s=self._soon()))[0]
+        return (await self.statuses([job_id], soon=True))[0]
 
-    async def statuses(self, job_ids: Sequence[str], *, patience_s: float | None = None) -> Sequence[JobStatus | None]:
+    async def statuses(self, job_ids: Sequence[str], *, soon: bool = False) -> Sequence[JobStatus | None]:
         """Return where each of many jobs stands, 500 a step. Raises as ``put``."""
         found: list[JobStatus | None] = []
         for at in range(0, len(job_ids), PIECE):
-            answers = await self._calls.ask("statuses", list[str], job_ids[at : at + PIECE], patience_s=patience_s)
+            answers = await self._calls.ask("statuses", list[str], job_ids[at : at + PIECE], soon=soon)
             found += [JobStatus(status) if status else None for status in answers]
         return found
 
@@ -414,10 +411,6 @@ class RedisQueue:
         self._bell.relay(event)
 
     # ---- inside ----
-
-    def _soon(self) -> float:
-        """Return how long an operator waits: not at all for a server that is known to be away."""
-        return 0.0 if self.away else _OPERATOR_S
 
     def _rung(self, strictest: Level, by: str) -> None:
         """Let workers look again for what came at this level or below; what this very client put it has told them itself."""

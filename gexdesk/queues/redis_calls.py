@@ -1,6 +1,6 @@
 """Ask the queue's library in the server, and read its answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -50,13 +50,13 @@ class Calls:
             self.let_go(claim)
         return self.read(act, kind, reply, claim)
 
-    async def in_pieces(self, act: str, job_ids: Sequence[str], *words: object, patience: Callable[[], float]) -> int:
-        """Ask for jobs in steps, each with a patience of its own, and return what the answers come to. Raises as ``ask``."""
+    async def in_pieces(self, act: str, job_ids: Sequence[str], *words: object) -> int:
+        """Ask for an operator's jobs in steps, and return what the answers come to. Raises as ``ask``, soon."""
         ids = list(dict.fromkeys(job_ids))
         total = 0
         for at in range(0, len(ids), PIECE):
             piece = ids[at : at + PIECE]
-            total += int(await self.ask(act, int, piece, *words, weight=len(piece), patience_s=patience()))
+            total += int(await self.ask(act, int, piece, *words, weight=len(piece), soon=True))
         return total
 
     def read(self, act: str, kind: Any, reply: Reply, claim: Claim | None) -> Any:

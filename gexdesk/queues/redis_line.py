@@ -165,6 +165,7 @@ class Line:
         arrived: Callable[[Reply, bool], None] | None = None,
         parcels: Sequence[bytes] = (),
         behind: bool = False,
+        soon: bool = False,
     ) -> "asyncio.Future[Reply]":
         """Have an act done; those of one kind are done in the order in which they were asked for.
 
@@ -174,6 +175,8 @@ class Line:
             arrived: Given the answer before anything else is done, and whether the caller was cancelled or refused meanwhile.
             parcels: Travel beside the words, which name them by number.
             behind: Nobody waits for it as for the others.
+            soon: An operator waits for it, and so does whoever pulls the kill switch next: it is given up after ``REPLY_S``, and
+                at once while the server is away.
 
         Awaiting raises:
             QueueAway, QueueError: As below.
@@ -184,12 +187,15 @@ class Line:
         """
         if self._runner is None or self._runner.done():
             raise QueueError("the queue is closed")
-        if patience_s == 0 and self.away_since is not None:
+        if (soon or patience_s == 0) and self.away_since is not None:
             raise QueueAway(self.words())
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Reply] = loop.create_future()
         patience_s = self._patience_s if patience_s is None else patience_s
         act = Act(words, answer, loop.time() + patience_s, adds, weight, arrived, parcels, behind)
+        if soon:
+            giving_up = loop.call_later(REPLY_S, self._give_up, act)
+            answer.add_done_callback(lambda _: giving_up.cancel())
         (self._behind if behind else self._pending).append(act)
         self._wake()
         return answer
@@ -201,6 +207,9 @@ class Line:
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # looked at, so that nobody complains
         self._pending.appendleft(Act(words, answer, loop.time() + self._patience_s, False, 1, None))
         self._wake()
+
+    def _give_up(self, act: Act) -> None:
+        _fail(act, QueueAway(self.words() if self.away_since is not None else f"Redis at {self.where} gave no answer in time"))
 
     def _wake(self) -> None:
         if self._news is not None and not self._news.done():

@@ -141,6 +141,21 @@ async def test_an_operator_waits_for_a_server_that_hangs_three_seconds_at_most_a
     assert len(await queue.jobs_of("cboe")) in (1, 2)
 
 
+async def test_an_operator_who_comes_just_before_a_hang_is_noticed_waits_no_longer(
+    server: ValkeyServer, queue: RedisQueue
+) -> None:
+    server.freeze()
+    looking = asyncio.ensure_future(queue.refresh())
+    await asyncio.sleep(1.7)
+    assert not queue.away
+    began = time.monotonic()
+    with pytest.raises(QueueAway):
+        await queue.jobs_of("cboe")
+    assert time.monotonic() - began < 2.7
+    server.thaw()
+    await looking
+
+
 async def test_an_operator_is_not_refused_for_a_connection_that_is_made_anew(server: ValkeyServer, queue: RedisQueue) -> None:
     await queue.put([job("a")])
     for _ in range(5):
