@@ -35,6 +35,9 @@ from gexdesk.queues.redis_wire import Answer, Counted, Lane, Placed, Reply, Take
 LOOK_S = 0.2
 """How old ``state`` may be while the server answers."""
 
+WORRY_S = 30.0
+"""How often the server is asked how it is set up: what was wrong may have been mended, and the reverse."""
+
 FAULT_TOLD_S = 600.0
 """So long ``warning`` names what was broken or lost and is over."""
 
@@ -429,6 +432,14 @@ class RedisQueue:
         """Give back what was claimed by calls whose answers were lost."""
         self._line.post(("unheard", list(self._calls.holds)))
 
+    async def _ask_for_worries(self) -> None:
+        try:
+            self._worry = await self._line.aside(self._check, 5.0, 0.0)
+        except QueueAway:
+            pass  # nobody knows
+        except QueueError as error:
+            self._worry = error.message
+
     async def _check(self, client: Redis) -> str:
         return await check_server(client, allow_unauthenticated=self._allow_unauthenticated)
 
@@ -497,9 +508,12 @@ class RedisQueue:
         self._fault, self._fault_at = words, self._clock.monotonic()
 
     async def _look(self) -> None:
-        told_at = -inf
+        told_at, asked_at = -inf, self._clock.monotonic()
         while True:
             await self._clock.sleep(LOOK_S)
+            if not self.away and self._clock.monotonic() - asked_at > WORRY_S:
+                asked_at = self._clock.monotonic()
+                await self._ask_for_worries()
             with contextlib.suppress(QueueError):
                 if self._bell.listening and self._clock.monotonic() - told_at > LISTENING_S / 3:
                     told_at = self._clock.monotonic()

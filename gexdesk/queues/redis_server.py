@@ -64,6 +64,8 @@ async def check_server(client: Redis, *, allow_unauthenticated: bool) -> str:
 
 
 async def _worries(client: Redis, info: Mapping[str, Any], where: str) -> str:
+    if int(info.get("loading", 0)):
+        return ""  # it says that it keeps no append-only file for as long as it loads it
     words = []
     if not int(info.get("aof_enabled", 0)):
         words.append("keeps no append-only file, so that a restart loses queued jobs: set `appendonly yes`")

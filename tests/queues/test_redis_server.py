@@ -1,13 +1,15 @@
 """A server that would lose jobs, or lets anybody in, is refused with what to change."""
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from gexdesk.model.clock import SystemClock
 from gexdesk.model.errors import QueueAway, QueueError, SettingsError
@@ -16,6 +18,7 @@ from gexdesk.queues.redis_client import redis_client
 from gexdesk.queues.redis_name import engine_name
 from gexdesk.queues.redis_server import check_server
 from tests.queues.valkey_server import ValkeyServer
+from tests.until import until
 
 
 @contextmanager
@@ -89,6 +92,50 @@ async def test_what_may_be_lost_is_said() -> None:
             assert "everysec: a power cut loses" in await check_server(client, allow_unauthenticated=False)
             await client.config_set("appendonly", "no")
             assert "set `appendonly yes`" in await check_server(client, allow_unauthenticated=False)
+
+
+async def test_a_server_that_loads_its_append_only_file_is_not_said_to_keep_none() -> None:
+    slowly = ("--key-load-delay", "300", "--loading-process-events-interval-bytes", "1024")
+    with server("--appendonly", "yes", "--appendfsync", "always", *slowly) as made:
+        with made.blunt().pipeline(transaction=False) as pipe:
+            for number in range(5000):
+                pipe.set(f"k{number}", "v")
+            pipe.execute()
+        made.blunt().bgrewriteaof()  # what was rewritten is loaded key by key
+        await until(lambda: not _rewrites(made))
+        made.kill()
+        starting = asyncio.ensure_future(asyncio.to_thread(made.start))
+        async with made.client() as client:
+            await until(lambda: _is_loading(client))
+            assert (await client.info())["aof_enabled"] == 0, "what would be misread"
+            assert await check_server(client, allow_unauthenticated=False) == ""
+            await starting
+            assert await check_server(client, allow_unauthenticated=False) == ""
+
+
+def _rewrites(made: ValkeyServer) -> bool:
+    found = made.blunt().info("persistence")
+    return bool(found["aof_rewrite_in_progress"] or found["aof_rewrite_scheduled"])
+
+
+async def _is_loading(client: Redis) -> bool:
+    with suppress(RedisConnectionError):
+        return bool((await client.info())["loading"])
+    return False
+
+
+async def test_a_worry_is_asked_for_again_and_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gexdesk.queues.redis.WORRY_S", 0.3)
+    with server("--appendfsync", "always") as made:
+        async with made.client() as client:
+            queue = RedisQueue(client, prefix="p", engine="e", clock=SystemClock())
+            await queue.open()
+            assert "set `appendonly yes`" in queue.warning
+            made.blunt().config_set("appendonly", "yes")
+            await until(lambda: queue.warning == "")
+            made.blunt().config_set("maxmemory-policy", "allkeys-lru")
+            await until(lambda: "set `maxmemory-policy noeviction`" in queue.warning)
+            await queue.close()
 
 
 async def test_a_server_that_is_not_there_is_away(tmp_path: Path) -> None:
