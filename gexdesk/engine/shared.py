@@ -4,11 +4,15 @@ Each has a name and a version on the board. An engine sets it against the versio
 once on two hosts the second is refused; what another engine set is taken over as soon as it is told, a second later at most. While
 the board is away each engine acts for itself, and holds what it has to bring over a restart, too; afterwards the later act of the
 two counts, and what lost is said.
+
+A board may lose what it had: wiped, it has another birth mark; come back older, e.g. from a copy of its file, it has counted less,
+and is given another mark by whoever finds that. An engine then compares all of it with what it knew: of each name the later act
+stands, on the board and here, what was ended too. Who knew nothing of it (an engine that starts) takes what the board has.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +33,8 @@ THREAD_WAITS_S = 6.0
 """Longest wait of a lever for the fleet; the board's own patience is shorter, but others may be before it."""
 
 KEEP_ENDED_S = 86_400.0
+TICK_S = 0.001
+"""How much later than what it acts on an act counts at least, though the other engine's clock be ahead."""
 _NOTHING = msgspec.Raw(b"\xc0")
 
 Take = Callable[[str, Any, Entry], Awaitable[None]]
@@ -73,10 +79,11 @@ class Shared:
         self._clock = clock
         self._memory = memory
         self._kinds: dict[str, Kept] = {}
-        self._known: dict[str, int] = {}
+        self._known: dict[str, Entry] = {}
         self._unsent: dict[str, Entry] = {}
         self._turn = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.birth = ""
         self.version = -1
         self.agreed = False
 
@@ -102,11 +109,11 @@ class Shared:
         """
         if self._loop is None:
             return
-        name = f"{kind} {of}"
-        entry = Entry(msgspec.Raw(msgspec.msgpack.encode(value)), self._record.latest, self._host, self._clock.now())
+        name, raw, actor = f"{kind} {of}", msgspec.Raw(msgspec.msgpack.encode(value)), self._record.latest
         async with self._turn:
+            entry = Entry(raw, actor, self._host, self._after(name))
             try:
-                other = await self._send(name, entry, self._known.get(name, 0))
+                other = await self._send(name, entry, self._version(name))
             except QueueAway:
                 await self._hold(name, entry)
                 return
@@ -129,22 +136,60 @@ class Shared:
 
     def behind(self, told: Told) -> bool:
         """Say whether there is something to look for: the board has changed, or lacks what was set here."""
-        return told.version != self.version or bool(self._unsent)
+        return (told.birth, told.version) != (self.birth, self.version) or bool(self._unsent)
 
     async def look(self) -> None:
         """Take over what others set, and bring there what stands here alone. Raises QueueAway."""
         async with self._turn:
-            version, entries = await self._board.read()
-            if version < self.version:
-                self._known.clear()  # the board was lost: what stands here is put there again
-            for name, entry in entries.items():
-                if entry.version > self._known.get(name, 0):
+            posted = await self._board.read()
+            # A board that was wiped has another mark, whatever it counted to since; one that came back older has counted less.
+            older = posted.birth == self.birth and posted.version < self.version
+            lost = older or posted.birth != self.birth
+            put_back: list[str] = []
+            for name, entry in posted.entries.items():
+                known = self._known.get(name)
+                if lost and known is not None:
+                    put_back += await self._mend(name, entry, known)
+                elif known is None or entry.version > known.version:
                     await self._meet(name, entry)
-            await self._bring(entries)
-            self.version, self.agreed = version, True
-        now = self._clock.now()
-        long_ago = {name: entry for name, entry in entries.items() if now - entry.at > KEEP_ENDED_S and self._ended(name, entry)}
+            if lost:
+                put_back += await self._put_back(posted.entries)
+            if put_back:
+                words = f"Redis had lost what was set, it was put back as it stands here: {', '.join(map(_words, put_back))}"
+                self._chronicle.tell("lever", printable(words, 300), grave=True)
+            await self._bring(posted.entries)
+            # whoever stood still may find the count where it was, or beyond: the new mark tells
+            self.birth = await self._board.renew(posted.birth) if older else posted.birth
+            self.version, self.agreed = posted.version, True
+        long_ago = {name: entry for name, entry in posted.entries.items() if self._ended_long_ago(name, entry)}
         await self._board.forget({name: entry.version for name, entry in long_ago.items()})
+
+    async def _mend(self, name: str, entry: Entry, known: Entry) -> list[str]:
+        """Let the later of two stand: what a board has that lost something, and what was known of it here.
+
+        Returns:
+            The name where what was known is on the board again.
+        """
+        other: Entry | None = entry
+        while other is not None:
+            if name in self._unsent or _moment(other) > _moment(known):
+                await self._meet(name, other)
+                return []
+            if _moment(other) == _moment(known):
+                self._known[name] = other
+                return []
+            other = await self._send(name, known, other.version)
+        return [name]
+
+    async def _put_back(self, entries: Mapping[str, Entry]) -> list[str]:
+        """Put on the board again what it no longer has at all, also what was ended, or whoever stood still would set it anew."""
+        put_back: list[str] = []
+        for name, known in list(self._known.items()):
+            if name in entries or name in self._unsent or self._ended_long_ago(name, known):
+                continue
+            other = await self._send(name, known, 0)
+            put_back += [name] if other is None else await self._mend(name, other, known)
+        return put_back
 
     async def _meet(self, name: str, entry: Entry) -> None:
         """Take over one thing, unless the same was set here later while the board was away."""
@@ -153,7 +198,7 @@ class Shared:
             await self._send(name, mine, entry.version)
             return
         await self._let_go(name)
-        self._known[name] = entry.version
+        self._known[name] = entry
         kind, _, of = name.partition(" ")
         kept = self._kinds.get(kind)
         if kept is None:
@@ -174,12 +219,12 @@ class Shared:
         if self.agreed:
             self._record.heard(of or kind, entry.actor, entry.at)
             act = "ended" if value is None else "set"
-            words = f"{printable(entry.actor, 60)} on {printable(entry.host, 60)} {act} {kind}{f' of {of}' if of else ''}"
+            words = f"{printable(entry.actor, 60)} on {printable(entry.host, 60)} {act} {_words(name)}"
             self._chronicle.tell("lever", words)
 
-    async def _bring(self, entries: dict[str, Entry]) -> None:
+    async def _bring(self, entries: Mapping[str, Entry]) -> None:
         for name, entry in list(self._unsent.items()):
-            await self._send(name, entry, self._known.get(name, 0))
+            await self._send(name, entry, self._version(name))
         for kind, kept in self._kinds.items():
             for of, value in kept.own().items():
                 name = f"{kind} {of}"
@@ -196,10 +241,23 @@ class Shared:
         version, other = await self._board.put(name, entry, known)
         if other is not None and version == 0:  # nobody set it: it was ended long ago, and forgotten with its version
             version, other = await self._board.put(name, entry, 0)
-        if other is None:
-            self._known[name] = version
-            await self._let_go(name)
-        return other
+        if other is not None:
+            return msgspec.structs.replace(other, version=version)
+        self._known[name] = msgspec.structs.replace(entry, version=version)
+        await self._let_go(name)
+        return None
+
+    def _version(self, name: str) -> int:
+        known = self._known.get(name)
+        return 0 if known is None else known.version
+
+    def _after(self, name: str) -> float:
+        """Return the time of an act that is done now: later than what it acts on, whatever that engine's clock said."""
+        known, now = self._known.get(name), self._clock.now()
+        return now if known is None else max(now, known.at + TICK_S)
+
+    def _ended_long_ago(self, name: str, entry: Entry) -> bool:
+        return self._clock.now() - entry.at > KEEP_ENDED_S and self._ended(name, entry)
 
     def _ended(self, name: str, entry: Entry) -> bool:
         """Say whether nothing stands of it any more; of what cannot be read nobody knows that."""
@@ -238,6 +296,16 @@ class Shared:
         if self._unsent.pop(name, None) is not None:
             with contextlib.suppress(OSError):  # what it says too much is older than what the board has
                 await asyncio.to_thread(write_durably, self._memory, msgspec.msgpack.encode(self._unsent))
+
+
+def _words(name: str) -> str:
+    kind, _, of = name.partition(" ")
+    return f"{kind}{f' of {of}' if of else ''}"
+
+
+def _moment(entry: Entry) -> tuple[float, str]:
+    """Return what orders two acts on one thing, the same way on every engine."""
+    return entry.at, entry.host
 
 
 async def follow(shared: Shared, board: "Board") -> None:

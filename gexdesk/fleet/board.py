@@ -3,11 +3,12 @@
 Every act is one script, so that it happens whole or not at all; times are the server's. Keys share one hash tag:
 
     {<prefix>}:fleet:engines seen owners until    who lives, and who runs which sources until when
-    {<prefix>}:fleet:held marks version           what is shared by name, the version of each, and the last version
+    {<prefix>}:fleet:held marks version birth     what is shared by name, its version, the last version, a mark of the whole
     {<prefix>}:fleet:came:<digest>                the job of bytes that came within the hour
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -16,7 +17,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from gexdesk.fleet.server import ANSWER_S, listen, within
-from gexdesk.fleet.told import Entry, Heard, Told
+from gexdesk.fleet.told import Entry, Heard, Posted, Told
 from gexdesk.model.errors import QueueAway
 
 FORGET_S = 3600.0
@@ -42,9 +43,9 @@ class Board:
         self.engine = engine
         self._keys = f"{{{prefix}}}:fleet:"
         lua = files("gexdesk.fleet").joinpath("lua")
-        self._beat, self._leave, self._put, self._forget, self._came = (
+        self._beat, self._leave, self._put, self._forget, self._renew, self._came = (
             client.register_script(lua.joinpath(f"{name}.lua").read_text(encoding="utf-8"))
-            for name in ("beat", "leave", "put", "forget", "came")
+            for name in ("beat", "leave", "put", "forget", "renew", "came")
         )
         self._owed_since: float | None = None  # loop time of the first question since the last answer
         self._coming: list[tuple[str, str, asyncio.Future[str | None]]] = []
@@ -59,7 +60,7 @@ class Board:
             given: Units it gives up.
         """
         arguments: list[Any] = [self.engine, body, round(lease_s * 1000), round(FORGET_S * 1000), len(wanted), *wanted, *given]
-        now, own, took, owners, heard, version, most = await self._answer(
+        now, own, took, owners, heard, version, most, birth = await self._answer(
             self._beat(keys=self._roster(), args=arguments), patient=True
         )
         return Told(
@@ -70,6 +71,7 @@ class Board:
             engines=tuple(Heard(_text(name), max(0.0, (now - float(at)) / 1000), bytes(said)) for name, at, said in heard),
             version=version,
             most=most,
+            birth=_text(birth),
         )
 
     async def leave(self) -> None:
@@ -94,20 +96,30 @@ class Board:
         other = _entry(there)
         return version, other if other is not None else Entry(msgspec.Raw(b"\xc0"), "somebody", "", 0.0)
 
-    async def read(self) -> tuple[int, dict[str, Entry]]:
-        """Return everything that is shared, with the version of the whole."""
+    async def read(self) -> Posted:
+        """Return everything that is shared; a board without a mark is given one."""
         async with self._client.pipeline(transaction=True) as pipe:
+            pipe.set(f"{self._keys}birth", secrets.token_hex(8), nx=True)
+            pipe.get(f"{self._keys}birth")
             pipe.get(f"{self._keys}version")
             pipe.hgetall(f"{self._keys}held")
             pipe.hgetall(f"{self._keys}marks")
-            version, held, marks = await self._answer(pipe.execute())
+            _, birth, version, held, marks = await self._answer(pipe.execute())
         versions = {_text(name): int(mark) for name, mark in marks.items()}
         entries = {}
         for name, body in held.items():
             entry = _entry(body)
             if entry is not None:
                 entries[_text(name)] = msgspec.structs.replace(entry, version=versions.get(_text(name), 0))
-        return int(version or 0), entries
+        return Posted(_text(birth), int(version or 0), entries)
+
+    async def renew(self, birth: str) -> str:
+        """Mark that the board has lost something, so that every engine looks at all of it; returns the mark it has now.
+
+        Args:
+            birth: The mark the caller found the loss under; where another engine marked it since, that one stays.
+        """
+        return _text(await self._answer(self._renew(keys=[f"{self._keys}birth"], args=[birth, secrets.token_hex(8)])))
 
     async def forget(self, versions: Mapping[str, int]) -> None:
         """Drop what was ended long ago, by name, where it has still that version; the version goes with it."""
@@ -158,7 +170,7 @@ class Board:
             yield None
 
     def _roster(self) -> list[str]:
-        return [f"{self._keys}{name}" for name in ("engines", "seen", "owners", "until", "version")]
+        return [f"{self._keys}{name}" for name in ("engines", "seen", "owners", "until", "version", "birth")]
 
 
 def _entry(body: bytes) -> Entry | None:

@@ -23,6 +23,20 @@ class Entry(Struct, frozen=True, array_like=True):
     version: int = 0
 
 
+class Posted(Struct, frozen=True):
+    """Hold everything that is shared.
+
+    Attributes:
+        birth: Mark of the board; another one where the board was wiped, or was found to have lost something.
+        version: Of the whole; goes up with each change of any name.
+        entries: By name, what was ended too.
+    """
+
+    birth: str
+    version: int
+    entries: Mapping[str, Entry]
+
+
 class Heard(Struct, frozen=True):
     """Hold the last beat of one engine.
 
@@ -46,6 +60,7 @@ class Told(Struct, frozen=True):
         owners: Every owned unit and its engine.
         version: Of what is shared.
         most: How many units are an engine's fair share.
+        birth: Mark of the board, as ``Posted`` has it; empty until somebody read it.
     """
 
     now: float
@@ -55,3 +70,4 @@ class Told(Struct, frozen=True):
     engines: tuple[Heard, ...]
     version: int
     most: int
+    birth: str = ""

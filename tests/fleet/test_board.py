@@ -114,8 +114,9 @@ async def test_of_two_who_act_on_what_they_saw_the_second_is_refused(boards: lis
     assert refused[1].actor == "jm"
     again, other = await b.put("pause x", entry(None, "kl"), version)
     assert (again > version, other) == (True, None)
-    whole, entries = await a.read()
-    assert (whole, entries["pause x"].actor, entries["pause x"].version) == (again, "kl", again)
+    posted = await a.read()
+    there = posted.entries["pause x"]
+    assert (posted.version, there.actor, there.version) == (again, "kl", again)
 
 
 async def test_what_was_ended_is_forgotten_unless_somebody_set_it_since(boards: list[Board]) -> None:
@@ -124,7 +125,21 @@ async def test_what_was_ended_is_forgotten_unless_somebody_set_it_since(boards: 
     await b.put("pause y", entry({"by": "b"}), known["pause y"])
     await a.forget(known)
     await a.forget({})
-    assert set((await a.read())[1]) == {"pause y"}
+    assert set((await a.read()).entries) == {"pause y"}
+
+
+async def test_a_board_keeps_its_mark_until_it_is_wiped_or_marked_anew(boards: list[Board], server: ValkeyServer) -> None:
+    a, b, _ = boards
+    birth = (await a.read()).birth
+    await a.put("pause x", entry(1), 0)
+    assert birth
+    assert (await b.read()).birth == (await b.beat(b"", UNITS, (), LEASE_S)).birth == birth
+    renewed = await a.renew(birth)
+    assert renewed != birth
+    assert await b.renew(birth) == (await b.read()).birth == renewed, "of two who found the same loss the second changes nothing"
+    server.blunt().flushall()
+    assert (await b.beat(b"", UNITS, (), LEASE_S)).birth == ""
+    assert (await b.read()).birth not in ("", birth, renewed)
 
 
 async def test_whoever_sets_something_is_heard_by_the_others(boards: list[Board]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -297,7 +298,7 @@ async def test_a_shift_counts_as_seen_what_there_was_when_it_was_taken(fleet: Fl
         opened_at = (await incident_of(a, "files")).opened_at
         for operator, since, seen in (("kl", opened_at - 1.0, False), ("jm", opened_at + 1.0, True)):
             raw = msgspec.Raw(msgspec.msgpack.encode(OnDuty(operator, since)))
-            before = (await board.read())[1].get("shift ")
+            before = (await board.read()).entries.get("shift ")
             await board.put("shift ", Entry(raw, operator, "other", time.time()), before.version if before is not None else 0)
             await until(lambda who=operator: parts_of(a).shift.on_duty.operator == who)  # type: ignore[misc]
             await shared(a).look()  # the incidents follow in the same turn
@@ -331,7 +332,7 @@ async def test_what_was_set_while_redis_was_away_is_brought_when_it_is_back(flee
             await until(lambda: parts_of(b).shift.on_duty.operator == "jm")
             assert any(line.endswith(" ended mute of vendor files") for line in told(b)), "its time came before it was brought"
             async with fleet.board() as board:
-                assert msgspec.msgpack.decode((await board.read())[1]["mute vendor files"].value) is None
+                assert msgspec.msgpack.decode((await board.read()).entries["mute vendor files"].value) is None
             assert (windows(a), parts_of(a).shift.on_duty.operator) == (there, "jm")
             held = fleet.state("a") / "unshared.msgpack"
             await until(lambda: msgspec.msgpack.decode(held.read_bytes()) == {})
@@ -367,7 +368,7 @@ async def test_what_can_neither_be_shared_nor_held_is_not_done_and_what_was_not_
         async with fleet.engine("a") as a, fleet.board() as board:
             fleet.server.start()
             await until(lambda: shared(a).agreed)
-            assert not [name for name in (await board.read())[1] if name.startswith("mute")]
+            assert not [name for name in (await board.read()).entries if name.startswith("mute")]
     finally:
         fleet.server.close()
 
@@ -382,7 +383,7 @@ async def test_what_is_over_leaves_the_board_and_can_be_set_again(fleet: Fleet, 
         await until(lambda: windows(a) == windows(b) == {})
         for engine in (a, b):
             await shared(engine).look()
-        assert {name for name in (await board.read())[1] if name.startswith("mute")} == set()
+        assert {name for name in (await board.read()).entries if name.startswith("mute")} == set()
         for engine in (a, b):
             await shared(engine).look()
         await mute(a, "SPX", kind="symbol", who="kl")
@@ -397,7 +398,7 @@ async def test_a_window_whose_time_came_is_put_on_no_board(fleet: Fleet) -> None
     fleet.state("a").mkdir()
     (fleet.state("a") / "mutes.json").write_bytes(msgspec.json.encode({"mutes": [over]}))
     async with fleet.engine("a") as a, fleet.board() as board:
-        assert not [name for name in (await board.read())[1] if name.startswith("mute")]
+        assert not [name for name in (await board.read()).entries if name.startswith("mute")]
         raw = msgspec.Raw(msgspec.msgpack.encode(over))
         await board.put("mute source files", Entry(raw, "kl", "other", now - 60.0), 0)
         await mute(a, "SPX", kind="symbol")
@@ -413,3 +414,106 @@ async def test_what_was_set_while_redis_answered_nobody_is_brought_as_soon_as_it
         await mute(a, "files")
         assert windows(b) == {}
         await until(lambda: windows(b) == {"source files": "jm"}, limit_s=8.0)
+
+
+def set_by_both(a: Engine, b: Engine) -> tuple[set[str], set[str], dict[str, str]]:
+    """Return what is paused and overridden, and the windows, once it is the same on both."""
+    def of(engine: Engine) -> tuple[set[str], set[str], dict[str, str]]:
+        standing = parts_of(engine).standing
+        return set(standing.pauses()), set(standing.in_force(time.time())), windows(engine)
+
+    assert of(a) == of(b)
+    return of(a)
+
+
+async def agreed(a: Engine, b: Engine, board: Board) -> None:
+    """Wait until both know the board as it is now."""
+    async def found() -> bool:
+        there = await board.read()
+        return all((shared(one).birth, shared(one).version) == (there.birth, there.version) for one in (a, b))
+
+    await until(found)
+
+
+@asynccontextmanager
+async def going_back(server: ValkeyServer) -> AsyncIterator[None]:
+    """Let the server come back at the end as its append-only file was at the beginning."""
+    kept = server.folder / "appendonlydir"
+    shutil.copytree(kept, server.folder / "older")
+    yield
+    server.kill()
+    shutil.rmtree(kept)
+    (server.folder / "older").rename(kept)
+    server.start()
+
+
+async def test_what_redis_lost_by_coming_back_older_stands_and_is_put_there_again(fleet: Fleet) -> None:
+    fleet.server = ValkeyServer("--appendonly", "yes", "--appendfsync", "always")
+    fleet.sources.append(folder_source("more", fleet.state("more"), symbols=["NDX"]))
+    try:
+        async with fleet.engine("a") as a, fleet.engine("b") as b, fleet.board() as board:
+            await act(a, Verb.PAUSE, "files")
+            await act(a, Verb.RESUME, "files")
+            await act(a, Verb.PROMOTE, "files")
+            await mute(a, "SPX", kind="symbol")
+            await agreed(a, b, board)
+            async with going_back(fleet.server):
+                await act(a, Verb.PAUSE, "files")
+                await agreed(a, b, board)
+                await act(b, Verb.CLEAR, "files", who="kl")
+                await act(b, Verb.PAUSE, "more", who="kl")
+                await mute(b, "SPX", 0.0, kind="symbol")
+                await agreed(a, b, board)
+                before, lines = (await board.read()).entries, [len(told(a)), len(told(b))]
+            await until(lambda: any("Redis had lost what was set" in line for line in told(a) + told(b)))
+            await agreed(a, b, board)
+            assert set_by_both(a, b) == ({"files", "more"}, set(), {})
+            after = (await board.read()).entries
+            assert {name: (entry.value, entry.actor, entry.at) for name, entry in after.items()} == {
+                name: (entry.value, entry.actor, entry.at) for name, entry in before.items()
+            }
+            since = [line for one, length in zip((a, b), lines, strict=True) for line in told(one)[length:]]
+            assert not [line for line in since if " ended " in line or " set pause" in line], "nobody did anything"
+            put_back = " ".join(line for line in since if "Redis had lost" in line)  # of either: they share it
+            assert all(name in put_back for name in ("pause of files", "pause of more", "override of files", "mute of symbol SPX"))
+            await act(b, Verb.RESUME, "files")
+            await agreed(a, b, board)
+            assert set_by_both(a, b) == ({"more"}, set(), {})
+    finally:
+        fleet.server.close()
+
+
+@pytest.mark.parametrize("wiped", [True, False])
+async def test_an_engine_that_stood_still_while_redis_lost_something_follows_those_that_went_on(fleet: Fleet, wiped: bool) -> None:
+    fleet.server = ValkeyServer("--appendonly", "yes", "--appendfsync", "always")
+    try:
+        async with fleet.engine("a") as a, fleet.engine("b") as b, fleet.board() as board:
+            await act(b, Verb.PROMOTE, "files")
+            await agreed(a, b, board)
+            async with AsyncExitStack() as older:
+                await older.enter_async_context(going_back(fleet.server))
+                for verb in (Verb.PAUSE, Verb.RESUME, Verb.PAUSE):
+                    await act(a, verb, "files")
+                await mute(a, "SPX", kind="symbol")
+                await agreed(a, b, board)
+                await deafen(b)
+                await mute(a, "SPX", 0.0, kind="symbol")
+                if wiped:
+                    older.pop_all()
+                    fleet.server.blunt().flushall()
+            birth = shared(b).birth
+            await until(lambda: shared(a).birth != birth)
+            await act(a, Verb.RESUME, "files")
+            await act(a, Verb.CLEAR, "files")
+            while (await board.read()).version < shared(b).version:  # to the very count it knows
+                await mute(a, "NDX", kind="symbol")
+                await mute(a, "NDX", 0.0, kind="symbol")
+            silent = parts_of(b).fleet
+            assert silent is not None
+            silent.run()
+            await agreed(a, b, board)
+            assert set_by_both(a, b) == (set(), set(), {})
+            await mute(b, "SPX", kind="symbol")
+            await until(lambda: windows(a) == {"symbol SPX": "jm"})
+    finally:
+        fleet.server.close()

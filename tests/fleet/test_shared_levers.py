@@ -83,7 +83,7 @@ async def test_what_the_fleet_does_not_take_in_time_is_refused_and_set_nowhere(
         with pytest.raises(LeverRefused, match="did not answer within"):
             await asyncio.to_thread(parts.standing.set_pause, "own", Pause("jm", "an incident", time.time()))
     await shared.look()
-    assert "pause own" not in (await other.read())[1]
+    assert "pause own" not in (await other.read()).entries
     assert parts.standing.pause_of("own") is None
 
 

@@ -1,5 +1,5 @@
 -- One beat of an engine: it says that it lives, renews what it owns, takes what is free, and learns of the others.
--- KEYS: engines (id -> body), seen (id -> ms), owners (unit -> id), until (unit -> ms), version
+-- KEYS: engines (id -> body), seen (id -> ms), owners (unit -> id), until (unit -> ms), version, birth
 -- ARGV: id, body, lease ms, forget after ms, count of wanted units, wanted..., units given up...
 -- Times are the server's own, so that no host's clock decides who owns what.
 local time = redis.call('TIME')
@@ -52,4 +52,5 @@ local seen = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
 for at = 1, #seen, 2 do
   heard[#heard + 1] = { seen[at], seen[at + 1], redis.call('HGET', KEYS[1], seen[at]) or '' }
 end
-return { now, own, took, redis.call('HGETALL', KEYS[3]), heard, tonumber(redis.call('GET', KEYS[5]) or 0), most }
+local version, birth = tonumber(redis.call('GET', KEYS[5]) or 0), redis.call('GET', KEYS[6]) or ''
+return { now, own, took, redis.call('HGETALL', KEYS[3]), heard, version, most, birth }
