@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from gexdesk.engine.incidents.book import JOIN_S, MEMBERS_HELD, PAGE_AGAIN_S, REOPEN_S, RESTART_S
 from gexdesk.engine.incidents.incident import FIRST_KEPT, LAST_KEPT, Incident, Snooze
+from gexdesk.engine.incidents.incidents import SHOWN_CLOSED_S
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.model.errors import StoreError, UnknownTarget
 from gexdesk.model.view.incident import MuteView
@@ -256,6 +257,19 @@ async def test_who_closed_unseen_stays_until_seen(floor: Floor) -> None:
     await floor.pass_s(1)
     assert floor.shown() == []
     assert (await floor.incidents.find(1)).seen
+
+
+async def test_one_that_closed_unseen_is_still_shown_for_a_minute_after_somebody_saw_it(floor: Floor) -> None:
+    await floor.pass_s(10, wrong())
+    await floor.pass_s(2 * int(REOPEN_S))
+    await floor.incidents.change(1, lambda i: replace(i, seen=True).told(floor.clock.now(), "jm", "see"))
+    await floor.pass_s(int(SHOWN_CLOSED_S) - 1)
+    assert floor.shown() == [(1, "closed", "SPX")], "its story is being read"
+    assert floor.view().seen
+    await floor.pass_s(1)
+    assert floor.shown() == []
+    await floor.pass_s(int(REOPEN_S))
+    assert floor.incidents.get(1) is None, "it is let go of"
 
 
 async def test_a_page_waits_for_the_vendor_s_others_and_comes_once_more_when_it_gets_worse(floor: Floor) -> None:

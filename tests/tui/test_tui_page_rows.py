@@ -61,6 +61,23 @@ async def test_marked_rows_that_a_filter_hides_are_acted_on_as_the_heading_says(
         assert "DISCARD 3 " in page.dialog.text
 
 
+async def test_the_story_that_is_read_stays_while_the_cursor_is_on_it_though_the_engine_shows_the_incident_no_more() -> None:
+    async with opened("incidents") as (seat, page):
+        story, row = text(page, "story"), page.incidents.cursor
+        assert "DO FIRST" in story
+        others = tuple(one for one in seat.desk.held[0].incidents if f"#{one.name}" != row)
+        seat.desk.push(replace(seat.desk.held[0], sequence=9, incidents=others))
+        await seat.beat()
+        await ask(seat, page)
+        assert "closed, and no longer shown" in text(page, "incidents")
+        assert text(page, "story") == story
+        await seat.press("j")
+        assert page.incidents.cursor != row
+        assert page.seen is not None, "the next one's"
+        await seat.press("k")
+        assert text(page, "story").strip() == ""
+
+
 # ------------------------------------------------------------------ order
 async def test_the_queue_follows_the_true_order_until_a_row_is_taken() -> None:
     async with opened("queue") as (seat, page):

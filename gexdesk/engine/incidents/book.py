@@ -220,7 +220,7 @@ class Book:
         over = [i for i in self.all() if i.closed_at is not None and i.number not in self.changed and not i.cause_stays]
         spare = len(over) - CLOSED_HELD
         for place, incident in enumerate(over):
-            if place < spare or (incident.seen and now - incident.over_at > REOPEN_S):
+            if place < spare or (incident.seen and now - max(incident.over_at, incident.touched_at) > REOPEN_S):
                 del self._incidents[incident.number]
                 for key in incident.members:
                     if self._homes.get(key) == incident.number:

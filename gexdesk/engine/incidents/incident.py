@@ -116,6 +116,11 @@ class Incident(Struct, frozen=True, kw_only=True):
         return max(self.closed_at, self.gone_at or 0.0)
 
     @property
+    def touched_at(self) -> float:
+        """Return when anything last befell it, or an operator did anything about it: that he saw it, too."""
+        return self.timeline[-1].at if self.timeline else self.opened_at
+
+    @property
     def cause_stays(self) -> bool:
         """Say whether the desk still finds its cause."""
         return self.reported is None and self.gone_at is None

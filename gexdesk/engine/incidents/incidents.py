@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from gexdesk.engine.fleet import Fleet
 
 SHOWN_CLOSED_S = 60.0
+"""A closed incident is shown until somebody saw it, and for so long after that: its story has to be read."""
+
 UNSEEN_SHOWN = 30
 GATHER_S = 2.0
 """Causes that join, and what other engines of a fleet find, too, have so long before somebody is paged for the first of them."""
@@ -144,11 +146,11 @@ class Incidents:
         return everywhere(self.own_views(), self._fleet.incidents() if self._fleet is not None else ())
 
     def own_views(self) -> tuple[IncidentView, ...]:
-        """Return this engine's: open ones gravest and oldest first, then the closed that are new or that nobody saw."""
+        """Return this engine's: open ones gravest and oldest first, then the closed that are new, or new to somebody."""
         now = self._clock.now()
         incidents = self._book.all()
         still = sorted((i for i in incidents if i.closed_at is None), key=lambda i: (-i.severity, i.number))
-        over = [i for i in incidents if i.closed_at is not None and (not i.seen or now - i.closed_at < SHOWN_CLOSED_S)]
+        over = [i for i in incidents if i.closed_at is not None and (not i.seen or now - i.touched_at < SHOWN_CLOSED_S)]
         return tuple(self.view_of(incident) for incident in [*still, *over[-UNSEEN_SHOWN:]])
 
     def view_of(self, incident: Incident) -> IncidentView:

@@ -72,6 +72,7 @@ class IncidentsPage(ReadingPage):
     def __init__(self, house: House, name: str = "") -> None:
         self.seen: IncidentSeen | None = None
         self.runbook = False
+        self._read = ""
         self._wanted = name
         super().__init__(house.at(""))  # it lists those of every engine
 
@@ -107,9 +108,11 @@ class IncidentsPage(ReadingPage):
             raise EngineAway("no engine answers")
         found = self.incidents.under_cursor
         if found is None:
-            self.seen = None
+            if self.incidents.cursor != self._read:  # a story that is being read stays, also when its incident is shown no more
+                self.seen = None
             return
         self.seen = await desk.look(IncidentLook(number=found.number, engine=found.engine))
+        self._read = f"#{found.name}"
         if not found.seen and self.sight.frozen_at is None:
             self.levers.send_now(self._lever(Verb.SEE, found), quiet=True)
 
@@ -120,7 +123,7 @@ class IncidentsPage(ReadingPage):
 
     def moved(self) -> None:
         """Ask for the story of the row the cursor came to."""
-        self.seen = None
+        self.seen, self._read = None, ""
         self.lines.paint()
         self.ask()
 
@@ -242,7 +245,7 @@ class IncidentsPage(ReadingPage):
         """Wind the desk back to a minute before it began."""
         found = self.incidents.under_cursor
         if found is not None:
-            self.app.action_wind_to(found.opened_at - 60.0)  # type: ignore[attr-defined]
+            self.app.action_wind_to(found.opened_at - 60.0, found.opened_at - 1.0)  # type: ignore[attr-defined]
 
     def _row(self, incident: IncidentView) -> list[Run]:
         closed = incident.closed_at is not None
