@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import re
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -34,10 +35,12 @@ def desk(*, config: ConfigPath = None, state: StateFolder = None) -> int:
         return _headless(config, state)
     _needs_terminal()
     if config is None:
-        state, arguments = state or named_state() or default_state() / "sample", ["--sample"]
+        place, arguments = state or named_state() or default_state() / "sample", ["--sample"]
     else:
-        state, arguments = load_settings(config, state).state, ["--config", str(config.absolute())]
-    return _screen(state.absolute(), arguments, sample=config is None)
+        place, arguments = load_settings(config, state).state, ["--config", str(config.absolute())]
+    named = ["--config", str(config.absolute())] if config is not None else []
+    named += ["--state", str(state.absolute())] if state is not None else []
+    return _screen(place.absolute(), arguments, again=shlex.join(["gexdesk", *named]), sample=config is None)
 
 
 def attach(
@@ -116,7 +119,8 @@ def _needs_terminal() -> None:
         raise SettingsError(f"the desk is drawn on a terminal and reads its keys from it: there is none here; {tell}")
 
 
-def _screen(state: Path, arguments: list[str], *, sample: bool) -> int:
+def _screen(state: Path, arguments: list[str], *, again: str, sample: bool) -> int:
+    """Open the desk on the engine of a state folder; ``again`` is what opens it another time."""
     # The engine starts while the screen's own imports run: both are there sooner.
     first = None if launch.runs(state) or launch.held(state) else launch.start(state, arguments)
     began = False
@@ -133,7 +137,7 @@ def _screen(state: Path, arguments: list[str], *, sample: bool) -> int:
         elif launch.crashed(state):
             await launch.ensure(state, arguments)
         elif not await asyncio.to_thread(launch.runs, state):
-            raise EngineAway("the engine was stopped; leave with q, then `gexdesk` starts it again")
+            raise EngineAway(f"the engine was stopped; leave with q, then `{again}` starts it again")
         began = True
         await asyncio.to_thread(__import__, "httpx2")  # the first lever must not wait for an import
         return Client(state)
@@ -141,8 +145,8 @@ def _screen(state: Path, arguments: list[str], *, sample: bool) -> int:
     app = DeskApp(connect=connect, sample=sample, operator=getpass.getuser())
     code = app.run(mouse=False)
     if launch.runs(state):
-        again = "gexdesk" if sample or "--config" not in arguments else f"gexdesk --config {arguments[1]}"
-        say(f"The engine goes on; `{again}` opens the desk again, `gexdesk stop --state {state}` ends it.")
+        stop = shlex.join(["gexdesk", "stop", "--state", str(state)])
+        say(f"The engine goes on; `{again}` opens the desk again, `{stop}` ends it.")
     return 1 if code is None else code
 
 

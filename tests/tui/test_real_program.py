@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -19,6 +20,14 @@ def state(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
     Terminal.close_all()
     stop_engine(tmp_path)
+
+
+WORKED = """[[sources]]
+name = "drop"
+kind = "directory"
+path = "{folder}"
+level = "auto"
+"""
 
 
 def received(text: str) -> bool:
@@ -56,6 +65,20 @@ def test_an_operator_opens_pauses_leaves_and_comes_back(state: Path) -> None:
     while engine_pids(state) and time.monotonic() < give_up_at:
         time.sleep(0.05)
     assert not engine_pids(state), "stopped as asked"
+
+
+def test_what_is_said_on_leaving_opens_the_same_desk_again(state: Path) -> None:
+    (config := state / "my desk.toml").write_text(WORKED.format(folder=state / "drop"))
+    opened = ("--config", str(config), "--state", str(state))
+    desk = Terminal(state, 240, 40, arguments=("-m", "gexdesk", *opened))
+    desk.until(lambda text: "NEEDS YOU" in text and "> drop" in text, "the desk")
+    desk.press("q")
+    desk.until(lambda text: "leave it running" in text, "the question on leaving")
+    desk.press("l")
+    assert desk.wait() == 0
+    said = re.search(r"`gexdesk (.+?)` opens the desk again", desk.raw.decode())
+    assert said is not None
+    assert tuple(shlex.split(said[1])) == opened
 
 
 @pytest.mark.parametrize("editor", ["/nonexistent/ed", "/etc/passwd", "ed 'odd"])
