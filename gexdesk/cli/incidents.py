@@ -1,6 +1,7 @@
 """``incidents`` and ``handover``: what needs a person, what was done about it, and what the next shift has to know."""
 
 import asyncio
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -146,6 +147,9 @@ def mute(
     [(kind, target)] = given
     for_s = span_s(duration)
     if kind == "incident":
+        if not target.rpartition("#")[2].isdecimal():
+            how = f"a source is muted by `--source {shlex.quote(printable(target, 60))}`, its like by --vendor or --symbol"
+            raise UnknownTarget(f"{printable(target, 60)!r} is no incident's number: {how}")
         lever = _lever(Verb.MUTE, target, reason, for_s=for_s, dry_run=dry_run)
     else:
         lever = Lever(Verb.MUTE, target, reason, target_kind=kind, for_s=for_s, dry_run=dry_run)

@@ -97,6 +97,17 @@ def test_an_incident_from_opening_to_report_across_a_kill(tmp_path: Path) -> Non
         engine.communicate(timeout=30)
 
 
+def test_a_source_in_place_of_a_number_is_told_how_a_source_is_muted(tmp_path: Path) -> None:
+    said = gexdesk(tmp_path, "incidents", "mute", "south", "--for", "1h", "--reason", "x", "--state", tmp_path)
+    assert said.code == 1
+    assert "'south' is no incident's number" in said.err
+    assert "--source south" in said.err
+    odd = gexdesk(tmp_path, "incidents", "mute", "my feed", "--for", "1h", "--reason", "x", "--state", tmp_path)
+    assert "--source 'my feed'" in odd.err
+    shown = gexdesk(tmp_path, "incidents", "show", "south", "--state", tmp_path)
+    assert "--source" not in shown.err
+
+
 def test_verbs_say_that_no_engine_runs(tmp_path: Path) -> None:
     for words in (("incidents", "list"), ("incidents", "show", "1"), ("incidents", "take", "1"), ("handover",)):
         said = gexdesk(tmp_path, *words, "--state", tmp_path)
