@@ -169,10 +169,13 @@ class Fleet:
         """Yield a condition for each other engine that fell silent without a word."""
         for view in self.engines():
             if view.silent:
-                took = "its sources were taken over" if self._told is not None else ""
+                took = "its sources were taken over; " if self._told is not None else ""
                 yield Condition(
-                    kind=Kind.ENGINE_SILENT, key=f"engine {view.engine_id}", severity=1, subject=view.host,
-                    text=printable(f"engine {view.engine_id} (pid {view.pid}) of host {view.host} is silent; {took}"),
+                    kind=Kind.ENGINE_SILENT, key=f"engine {view.engine_id}", severity=2, subject=view.host,
+                    text=printable(
+                        f"engine {view.engine_id} (pid {view.pid}) of host {view.host} is silent; {took}"
+                        "what it acknowledged and had not queued waits on its disk"
+                    ),
                     do_first="look at that host; its own acknowledged payloads go on when it is back",
                 )  # fmt: skip
 

@@ -103,7 +103,7 @@ class Relay:
         if left_s <= 0:
             raise LeverRefused(f"{lever.verb} came when its sender had stopped waiting; nothing was done, try again")
         outcome: LeverOutcome = _as(LeverOutcome, await self._ask(engine, left_s, lever=replace(lever, engine="")), engine)
-        return outcome
+        return replace(outcome, message=f"{outcome.message} (on {engine})") if outcome.done else outcome
 
     async def serve(self) -> None:
         """Hear the others for ever."""

@@ -14,6 +14,8 @@ import pytest
 
 from gexdesk.assemble.desk import assemble
 from gexdesk.engine.engine import Engine
+from gexdesk.engine.incidents.kind import Kind
+from gexdesk.engine.ownership import LEASE_S
 from gexdesk.engine.relay import Question
 from gexdesk.fleet.talk import Talk
 from gexdesk.model.clock import SystemClock
@@ -107,6 +109,16 @@ async def two(valkey: ValkeyServer, tmp_path: Path, request: pytest.FixtureReque
     await client.aclose()
 
 
+async def test_a_dead_engine_pages_since_what_it_acknowledged_waits_for_it(two: Two) -> None:
+    fleet = parts_of(two.here).fleet
+    assert fleet is not None
+    assert list(fleet.conditions(0.0)) == []
+    fleet._silent[two.there_name] = LEASE_S + 0.1
+    [found] = fleet.conditions(0.0)
+    assert (found.kind, found.severity) == (Kind.ENGINE_SILENT, 2)
+    assert found.text.endswith("is silent; its sources were taken over; what it acknowledged and had not queued waits on its disk")
+
+
 async def test_what_needs_somebody_on_another_engine_is_seen_read_and_taken_here(two: Two) -> None:
     number = await report(two.there, "the pit says the flip is off")
     seen = await two.told_here("the pit says")
@@ -115,7 +127,7 @@ async def test_what_needs_somebody_on_another_engine_is_seen_read_and_taken_here
     assert [entry.what for entry in story.timeline] == ["opened"]
     assert story.runbook
     said = await two.pull(Verb.TAKE, str(number), "", target_kind="incident", engine=two.there_name)
-    assert said == f"jm take #{number}: taken by jm"
+    assert said == f"jm take #{number}: taken by jm (on {two.there_name})"
 
     async def taken() -> bool:
         return (await two.told_here("the pit says")).owner == "jm"
