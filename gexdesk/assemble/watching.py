@@ -18,6 +18,7 @@ from gexdesk.engine.rewind import Rewind
 from gexdesk.engine.shift import Shift
 from gexdesk.engine.watch.admission import AdmissionBroken
 from gexdesk.engine.watch.backlog import Backlog
+from gexdesk.engine.watch.bound import BoundBroken
 from gexdesk.engine.watch.dead import DeadLetters
 from gexdesk.engine.watch.fault import Fault
 from gexdesk.engine.watch.feeds import Feeds
@@ -82,6 +83,7 @@ def _watch(ground: Ground, way: Way, feeding: Feeding, host: Host) -> Watch:
         KillSwitch(ground.standing),
         PromisesKept(ground.promises, queue.state),
         Backlog(ground.flow, queue.state),
+        BoundBroken(way.measure.bound),
         AdmissionBroken(way.admission),
         HighWater(way.water),
         Feeds(ledger, ground.standing, ground.cache),

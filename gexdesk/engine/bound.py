@@ -86,6 +86,7 @@ def bound(measured: Measured) -> BoundView:
         promise_s=measured.promise_s,
         reserve_share=measured.reserve_share,
         why=_words(largest, terms[largest], measured),
+        term=largest,
     )
 
 

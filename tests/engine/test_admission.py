@@ -109,3 +109,17 @@ async def test_what_an_operator_makes_critical_counts_as_come(tmp_path: Path) ->
         await pull(engine, Verb.OVERRIDE, "drop", level=Level.CRITICAL)
         conditions = parts.watch.conditions(parts.clock.now())
         assert Kind.ADMISSION_BROKEN in [condition.kind for condition in conditions]
+
+
+async def test_an_engine_whose_disk_is_too_slow_for_the_promise_says_so_and_a_fresh_one_says_nothing(tmp_path: Path) -> None:
+    async with engine_on(settings_of(tmp_path / "state", folder_source("drop", tmp_path / "in"))) as engine:
+        parts = parts_of(engine)
+        later = parts.clock.now() + 1_000.0
+
+        def found() -> list[str]:
+            return [c.text for at in (later, later + 6.0) for c in parts.watch.conditions(at) if c.key == "bound CRITICAL"]
+
+        assert found() == []
+        parts.picture._measure.received(46.9)
+        [text] = found()
+        assert "46.9 s to sync what comes: the disk" in text

@@ -199,6 +199,19 @@ async def test_what_a_joined_incident_says_of_those_that_are_back_is_understood_
     assert floor.view().text == "all 21 symbols of drop are back: S0, S1, S2 +18; same numbers"
 
 
+async def test_causes_of_no_source_that_are_about_the_same_say_each_their_own(floor: Floor) -> None:
+    fields: dict[str, Any] = {"kind": Kind.PROMISE_AT_RISK, "subject": "CRITICAL", "group": "CRITICAL", "vendor": "", "symbols": ()}
+    bound = wrong("", key="bound CRITICAL", severity=1, text="its 30 s are not proven", **fields)
+    risk = wrong("", key="risk CRITICAL", text="the oldest waits 16 s of its 30 s", **fields)
+    await floor.pass_s(3, bound)
+    await floor.pass_s(3, bound, risk)
+    assert floor.shown() == [(1, "open", "CRITICAL")]
+    assert floor.view().text == "the oldest waits 16 s of its 30 s; its 30 s are not proven"
+    assert (floor.view().severity, floor.view().do_first, len(floor.pager.pages)) == (2, "the vendor", 1)
+    await floor.pass_s(3, bound)
+    assert floor.view().text == "its 30 s are not proven"
+
+
 async def test_two_causes_of_one_symbol_count_it_once(floor: Floor) -> None:
     silent = wrong("drop", key="SILENT SPX", kind=Kind.SYMBOL_SILENT, subject="SPX", text="silent for 17 s")
     frozen = wrong("drop", key="FROZEN SPX", kind=Kind.SYMBOL_FROZEN, subject="SPX", text="same numbers")

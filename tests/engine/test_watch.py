@@ -12,9 +12,11 @@ from gexdesk.engine.flow import Flow
 from gexdesk.engine.incidents.condition import Condition
 from gexdesk.engine.incidents.kind import Kind
 from gexdesk.engine.ledger import Account, Ledger
+from gexdesk.engine.measure import Measure
 from gexdesk.engine.open_letters import OpenLetters
 from gexdesk.engine.standing import Pause, Standing
 from gexdesk.engine.watch.backlog import Backlog
+from gexdesk.engine.watch.bound import BoundBroken
 from gexdesk.engine.watch.dead import DeadLetters
 from gexdesk.engine.watch.fault import Fault
 from gexdesk.engine.watch.feeds import Feeds
@@ -29,6 +31,7 @@ from gexdesk.engine.watch.watch import Watch
 from gexdesk.metrics.slo import Promises
 from gexdesk.model.job import LevelDepth
 from gexdesk.model.level import LEVELS, Level
+from gexdesk.model.view.engine import BoundView
 from gexdesk.queues.base import QueueState
 from gexdesk.stores.base import OpenLetter
 from gexdesk.stores.cache import EmbeddedCache
@@ -254,6 +257,7 @@ def test_a_promise_is_at_risk_at_half_of_it_and_missed_for_a_minute() -> None:
     assert (risk.kind, risk.severity, risk.subject, risk.text) == (
         Kind.PROMISE_AT_RISK, 2, "CRITICAL", "the oldest waits 16 s of its 30 s",
     )  # fmt: skip
+    assert risk.like == "CRITICAL", "it joins the bound that is above its promise"
     assert [(c.subject, c.severity) for c in cause.conditions(151.0)] == [("CRITICAL", 2), ("HIGH", 1)]
     line.stopped = True
     assert list(cause.conditions(151.0)) == [], "the kill switch is an incident of its own"
@@ -265,6 +269,43 @@ def test_a_promise_is_at_risk_at_half_of_it_and_missed_for_a_minute() -> None:
     assert missed.came_at == 200.0
     assert [(c.kind, c.came_at) for c in cause.conditions(259.0)] == [(Kind.PROMISE_MISSED, 200.0)]
     assert list(cause.conditions(260.0)) == []
+
+
+def test_a_bound_above_its_promise_is_told_after_five_seconds_until_it_is_below() -> None:
+    held = [BoundView(53.0, 30.0, 0.0, "46.9 s to sync what comes: the disk", "receive")]
+    cause = BoundBroken(lambda: held[0])
+    assert [list(cause.conditions(at)) for at in (0.0, 1.0, 5.0)] == [[], [], []]
+    [found] = cause.conditions(5.5)
+    assert (found.kind, found.severity, found.subject) == (Kind.PROMISE_AT_RISK, 1, "CRITICAL")
+    assert found.text == "its 30 s are not proven: 53 s at the worst; 46.9 s to sync what comes: the disk"
+    assert found.do_first.startswith("look at the disk")
+    assert found.like == "CRITICAL"
+    held[0] = BoundView(None, 30.0, 1.0, "9.0 a second, 0.50 s each: more than 1 slot can do", "at the workers")
+    [none] = cause.conditions(6.0)
+    assert none.text.startswith("its 30 s are not proven: nothing bounds it; 9.0 a second")
+    assert (none.key, none.do_first.partition(";")[0]) == (found.key, "P pauses what floods")
+    held[0] = BoundView(30.0, 30.0, 0.0, "the pool", "in the pool")
+    assert list(cause.conditions(7.0)) == []
+    held[0] = BoundView(30.1, 30.0, 0.0, "the pool", "in the pool")
+    assert list(cause.conditions(8.0)) == [], "it begins anew"
+    assert kinds(list(cause.conditions(13.1))) == ["promise_at_risk"]
+
+
+@pytest.mark.parametrize("term", ["receive", "commit", "publish"])
+def test_each_term_of_the_bound_that_is_measured_names_itself(term: str) -> None:
+    clock = VirtualClock()
+    measure = Measure(
+        clock, pool=(2, 1), workers=(2, 1), limit_s=1.0, lease_s=5.0, sweep_s=1.0, failover_s=0.0, promise_s=30.0
+    )
+    cause = BoundBroken(measure.bound)
+    assert [list(cause.conditions(at)) for at in (0.0, 10.0)] == [[], []], "a desk that has just started"
+    {"receive": measure.received, "commit": measure.committed, "publish": measure.published}[term](40.0)
+    assert list(cause.conditions(20.0)) == []
+    [found] = cause.conditions(26.0)
+    assert "40.0 s to" in found.text
+    assert ("disk" in found.do_first) is (term != "publish")
+    clock._now += 900.0  # what was slow a quarter of an hour ago counts for half
+    assert list(cause.conditions(930.0)) == []
 
 
 def test_a_backlog_that_grows_for_half_a_minute_is_told_and_a_burst_is_not() -> None:

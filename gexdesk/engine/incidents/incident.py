@@ -151,6 +151,9 @@ class Incident(Struct, frozen=True, kw_only=True):
         """Say what was found: how many there are, some by name, and how many more it joined that are back."""
         if len(self.members) < 2:
             return self.lead.text
+        if not any(m.condition.source for m in self.members.values()):  # the same befalls no source, in several ways
+            ways = sorted(self.present, key=lambda c: -c.severity)
+            return printable("; ".join(dict.fromkeys(c.text for c in ways)), LINE_LIMIT)
         several = len({m.condition.source for m in self.members.values()}) > 1
         names = [(m.condition.source if several else m.condition.subject, m.present) for m in self.members.values()]
         every, there = dict.fromkeys(name for name, _ in names), dict.fromkeys(name for name, present in names if present)

@@ -47,5 +47,5 @@ class PromisesKept:
                 yield Condition(
                     kind=Kind.PROMISE_AT_RISK, key=f"risk {level}", severity=severity, subject=str(level),
                     text=f"the oldest waits {now - oldest_at:.0f} s of its {promise.promise_s:g} s",
-                    do_first="see what is ahead; pause what can wait",
+                    do_first="see what is ahead; pause what can wait", group=str(level),
                 )  # fmt: skip

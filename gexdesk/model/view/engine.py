@@ -10,12 +10,15 @@ class BoundView(Struct, frozen=True):
         worst_s: None where nothing bounds it: more comes than its reserve can do.
         reserve_share: Of the reserved slots' last ten seconds that they worked, 0 to 1.
         why: What makes most of it, in words: why it is not better.
+        term: What makes most of it, by name: ``receive``, ``commit``, ``publish``, ``death``, ``failover``, or the stage in which
+            it waits. Empty in pictures of versions that did not tell.
     """
 
     worst_s: float | None
     promise_s: float
     reserve_share: float
     why: str
+    term: str = ""
 
 
 class EngineView(Struct, frozen=True):
