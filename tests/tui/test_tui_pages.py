@@ -40,6 +40,7 @@ from gexdesk.tui.app import DeskApp
 from gexdesk.tui.screens.log import moment_of
 from gexdesk.tui.screens.page import Page
 from gexdesk.tui.screens.pages import PAGES, page_of
+from tests.until import until
 
 SUBJECTS = {"source": ("gexbot-spx",), "payload": (JOB,), "symbol": ("SPX",), "compare": ("SPX",)}
 
@@ -569,8 +570,13 @@ async def test_the_desk_before_an_incident_is_of_a_minute_before_or_else_the_las
         desk.answers[HistoryLook] = HistorySeen((a_view(taken_at=opened_at - kept_s),), AT - 9000.0, AT, None)
         await seat.press("left_square_bracket")
         await seat.rest()
-        times = [question.at - opened_at for question in desk.questions if isinstance(question, HistoryLook)]
-        assert times == pytest.approx(asked)
+
+        def times() -> list[float]:
+            return [question.at - opened_at for question in desk.questions if isinstance(question, HistoryLook)]
+
+        await until(lambda: len(times()) >= len(asked))
+        await seat.rest()
+        assert times() == pytest.approx(asked)
 
 
 async def test_an_incident_is_copied_as_markdown_with_one_key_and_a_long_one_written(tmp_path: Path, monkeypatch) -> None:
